@@ -1,0 +1,56 @@
+# Needs Python 3.11 to 3.13 and nothing else: everything is installed into .venv from the lock files.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+
+.PHONY: help reports test lint notebooks bench lock clean
+help: ## what each target does
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+
+$(UV):
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v < (3, 14) else f"Python 3.11 to 3.13 is needed, found {v[0]}.{v[1]}: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+
+$(VENV)/run: requirements.lock pyproject.toml | $(UV)
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps -e .
+	@touch $@
+
+$(VENV)/dev: requirements-dev.lock $(VENV)/run
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.lock
+	@touch $@
+
+reports: $(VENV)/run ## build the panel and render the pages into reports/
+	$(BIN)/deficits build
+	$(BIN)/deficits report england
+	$(BIN)/deficits report writeoff
+	$(BIN)/deficits report authority --set authority=Kent
+	$(BIN)/deficits report authority --set authority=Camden
+	$(BIN)/deficits report authority --set authority="Westmorland and Furness"
+	@echo "Open reports/index.html"
+
+test: lint ## lint, then all tests
+	$(BIN)/pytest -n 2 --dist loadscope -q tests src
+	$(BIN)/pytest -q --nbval --nbval-current-env --nbval-sanitize-with tests/notebooks/sanitise.cfg notebooks
+
+lint: $(VENV)/dev ## style, types and the direction of imports
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+notebooks: $(VENV)/dev ## run the notebooks again and store their outputs
+	$(BIN)/python -m tests.notebooks.store
+
+bench: $(VENV)/dev ## speed and memory beside what a user would otherwise run
+	$(BIN)/python -m benchmarks
+
+lock: $(UV) ## resolve the dependencies again
+	$(UV) pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --quiet -o requirements.lock
+	$(UV) pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --quiet -c requirements.lock -o requirements-dev.lock
+
+clean: ## remove what was made
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find data/processed reports -mindepth 1 ! -name README.md -delete

@@ -1,0 +1,40 @@
+"""SEND deficits in England's councils: the published figures in one panel, an outlook, and partial write-offs.
+
+>>> import deficits as d
+>>> panel = d.load_panel()
+>>> outlook = d.project(panel, d.Drivers(), until=2028, draws=500, seed=1)
+>>> result = d.Scheme.read("high-needs-stability-grant").apply(outlook)
+>>> result.summary().index.name
+'measure'
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from deficits.outlook import Drivers, project
+    from deficits.panel import load_panel
+    from deficits.writeoff import Scheme
+
+__version__ = "0.1.0"
+__all__ = ["Drivers", "Scheme", "load_panel", "project"]
+
+_ROOM = {
+    "Drivers": "deficits.outlook",
+    "Scheme": "deficits.writeoff",
+    "load_panel": "deficits.panel",
+    "project": "deficits.outlook",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Imported on first use, so that `deficits --help` does not wait for pandas.
+    if name in _ROOM:
+        return getattr(import_module(_ROOM[name]), name)
+    raise AttributeError(f"module 'deficits' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -1,0 +1,261 @@
+"""The outlook: draws of every council's balance, and the questions it answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from deficits.errors import OutlookError, closest
+from deficits.outlook.drivers import Drivers
+from deficits.outlook.fit import BASE_YEAR, Fit, fit
+from deficits.outlook.simulate import Anchor, Anchoring, simulate
+from deficits.panel import Panel
+from deficits.wording import gbp, year_end
+
+Measure = Literal["gross", "net", "in_year"]
+MEASURES: tuple[Measure, ...] = get_args(Measure)
+QUANTILES = {"p10": 0.1, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p90": 0.9}
+LAST_HORIZON = 2035
+SURPRISING = 2.0
+"""Standard deviations between the model and a national figure above which a person should look."""
+
+
+@dataclass(frozen=True)
+class Reach:
+    """When a national deficit reaches an amount.
+
+    `probability`: by year end, that the deficit is at or above `amount` (share of draws). `date`: quantiles
+    of the day it first gets there; a balance is only measured at 31 March, so a day inside a year is
+    interpolated on a straight line; missing where more than that share of draws have not got there by the
+    last year. `never`: share of draws that have not.
+    """
+
+    amount: float
+    measure: Measure
+    probability: pd.Series
+    date: pd.Series
+    never: float
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """Draws of balances at each 31 March.
+
+    `dataset` has one variable, `balance` (£, negative = deficit), with dims (draw, authority, year) and
+    coordinates name and region along authority. The first year is the last published one, the same in every
+    draw; later ones are simulated. `warnings` are for a person to act on.
+    """
+
+    dataset: xr.Dataset
+    panel: Panel
+    drivers: Drivers
+    fit: Fit
+    seed: int
+    anchoring: Anchoring | None
+    warnings: tuple[str, ...]
+
+    @property
+    def years(self) -> list[int]:
+        """Year ends of the outlook, the published one first."""
+        return [int(year) for year in self.dataset["year"].values]
+
+    @property
+    def balance(self) -> xr.DataArray:
+        """£, dims (draw, authority, year), negative = deficit."""
+        return self.dataset["balance"]
+
+    def england(self) -> pd.DataFrame:
+        """Quantiles for England, £: indexed by (measure, year), columns p10 to p90.
+
+        gross: the deficits of the councils in deficit (>= 0). net: minus the sum of all balances.
+        in_year: the sum of in-year positions (negative = overspend); none for the published year.
+        """
+        return pd.concat(
+            {measure: quantiles(national(self.balance, measure)) for measure in MEASURES}, names=["measure"]
+        )
+
+    def authority(self, authority: str | int) -> pd.DataFrame:
+        """Quantiles of one council's balance, £ (negative = deficit): indexed by year, columns p10 to p90.
+
+        The council by DfE number, ONS code or name. PanelError offers the closest name; OutlookError when it
+        no longer exists.
+        """
+        return quantiles(self.balance.sel(authority=self.code(authority)))
+
+    def code(self, authority: str | int) -> str:
+        """DfE number of a council of the outlook."""
+        code = self.panel.authorities.resolve(authority)
+        if code not in self.dataset["authority"].values:
+            name = self.panel.authorities.name(code)
+            heirs = [
+                self.panel.authorities.name(other)
+                for other in self.fit.councils.index
+                if code in self.panel.authorities.predecessors(other)
+            ]
+            raise OutlookError(f"{name} ({code}) no longer exists; ask for {' or '.join(heirs)}")
+        return code
+
+    def year(self, year: int) -> int:
+        """The year, when the outlook has it; OutlookError otherwise."""
+        if year not in self.years:
+            raise OutlookError(
+                f"year {year} is not in the outlook, which runs from {self.years[0]} to {self.years[-1]}; "
+                f"did you mean {min(self.years, key=lambda known: abs(known - year))}?"
+            )
+        return year
+
+    def reaches(self, amount: float, measure: Measure = "gross") -> Reach:
+        """When England's gross or net deficit reaches an amount (£, > 0)."""
+        if measure not in ("gross", "net"):
+            raise OutlookError(f"measure '{measure}' has no date: {closest(measure, ['gross', 'net'])}")
+        if not amount > 0:
+            raise OutlookError(f"amount {amount} is not a deficit: give pounds above 0, for example 5e9")
+        deficit = national(self.balance, measure).values
+        there = deficit >= amount
+        probability = pd.Series(there.mean(axis=0), index=pd.Index(self.years, name="year"), name="probability")
+        crossed = _crossing(deficit, amount)
+        ordered = np.sort(np.where(np.isnan(crossed), np.inf, crossed))
+        date = pd.Series(
+            {name: self._day(ordered[int(share * (len(ordered) - 1))]) for name, share in QUANTILES.items()}
+        )
+        return Reach(amount, measure, probability, date, float(np.isnan(crossed).mean()))
+
+    def _day(self, place: float) -> pd.Timestamp:
+        """The day at a place in the run of year ends (0 is the first)."""
+        if not np.isfinite(place):
+            return pd.NaT
+        ends = pd.to_datetime([f"{year}-03-31" for year in self.years])
+        before = min(int(place), len(ends) - 2)
+        return (ends[before] + (place - before) * (ends[before + 1] - ends[before])).normalize()
+
+    def __repr__(self) -> str:
+        draws, authorities, _ = self.balance.shape
+        gross = self.england().loc["gross"]
+        middle = min(self.years[-1], BASE_YEAR + 2)
+        return (
+            f"Outlook of {draws:,} draws, {authorities} councils, {self.years[0]} to {self.years[-1]}: "
+            f"gross deficit {gbp(gross.at[middle, 'p10'])} to {gbp(gross.at[middle, 'p90'])} "
+            f"at {year_end(middle)} (8 in 10 draws)"
+        )
+
+
+def project(
+    panel: Panel, drivers: Drivers | None = None, *, until: int = 2031, draws: int = 4000, seed: int = 1
+) -> Outlook:
+    """Project every council's balance to 31 March of `until`.
+
+    A Monte Carlo over shared and own shocks, held to the national gross deficit published for
+    `drivers.anchor_year`. Same seed, same result, to the pound, on any route.
+
+    >>> import deficits as d
+    >>> outlook = d.project(d.load_panel(), until=2028, draws=500, seed=1)
+    >>> outlook.balance.dims, outlook.years
+    (('draw', 'authority', 'year'), [2024, 2025, 2026, 2027, 2028])
+
+    Raises OutlookError for a horizon, number of draws or anchor that cannot be used.
+    """
+    drivers = drivers or Drivers()
+    _check_run(until, draws, seed)
+    fitted = fit(panel, drivers)
+    anchor = _anchor(panel, drivers)
+    years = list(range(BASE_YEAR + 1, until + 1))
+    balances, anchoring = simulate(fitted, drivers, years, draws, seed, anchor)
+    councils = fitted.councils
+    dataset = xr.Dataset(
+        {"balance": (("draw", "authority", "year"), balances)},
+        coords={
+            "authority": councils.index.to_numpy(dtype=object),
+            "year": [BASE_YEAR, *years],
+            "name": ("authority", councils["name"].to_numpy(dtype=object)),
+            "region": ("authority", councils["region"].to_numpy(dtype=object)),
+        },
+        attrs={"units": "£", "sign": "negative = deficit", "seed": seed},
+    )
+    return Outlook(dataset, panel, drivers, fitted, seed, anchoring, _warnings(fitted, anchoring))
+
+
+def national(balance: xr.DataArray, measure: Measure) -> xr.DataArray:
+    """England's gross or net deficit or in-year position, £, from balances with an authority dim.
+
+    Any other dims stay; in_year has one year end fewer.
+    """
+    if measure == "gross":
+        return (-balance).clip(min=0.0).sum("authority")
+    if measure == "net":
+        return -balance.sum("authority")
+    if measure == "in_year":
+        return balance.sum("authority").diff("year")
+    raise OutlookError(f"no measure '{measure}': {closest(measure, MEASURES)}")
+
+
+def quantiles(values: xr.DataArray) -> pd.DataFrame:
+    """Quantiles over draws: columns p10, p25, p50, p75, p90, one row for each place along the other dim."""
+    (other,) = [dim for dim in values.dims if dim != "draw"]
+    array = np.quantile(values.transpose("draw", other).values, list(QUANTILES.values()), axis=0)
+    return pd.DataFrame(array.T, index=pd.Index(values[other].values, name=str(other)), columns=list(QUANTILES))
+
+
+def _crossing(deficit: np.ndarray, amount: float) -> np.ndarray:
+    """Where along its year ends each draw first reaches the amount, on straight lines; NaN where it does not."""
+    there = deficit >= amount
+    first = there.argmax(axis=1)
+    rows = np.arange(len(deficit))
+    before = deficit[rows, np.maximum(first - 1, 0)]
+    after = deficit[rows, first]
+    part = np.divide(amount - before, after - before, out=np.ones_like(after), where=first > 0)
+    return np.where(there.any(axis=1), np.where(first > 0, first - 1 + part, 0.0), np.nan)
+
+
+def _anchor(panel: Panel, drivers: Drivers) -> Anchor | None:
+    """The newest published gross deficit of the anchor year."""
+    if drivers.anchor_year is None:
+        return None
+    rows = panel.national.query("measure == 'gross_deficit' and unit == 'gbp' and price_basis == 'nominal'")
+    figures = rows.loc[rows["year"] == drivers.anchor_year, "value"]
+    if drivers.anchor_year != BASE_YEAR + 1 or figures.empty:
+        raise OutlookError(
+            f"anchor_year {drivers.anchor_year} cannot be used: it must be {BASE_YEAR + 1}, the first year end "
+            "after the newest balances by council, with a published national gross deficit; or None"
+        )
+    if figures.nunique() > 1:
+        raise OutlookError(f"anchor_year {drivers.anchor_year} has figures that disagree: {sorted(set(figures))}")
+    return Anchor(drivers.anchor_year, float(figures.iloc[0]), drivers.anchor_half_width)
+
+
+def _check_run(until: int, draws: int, seed: int) -> None:
+    faults = []
+    if not BASE_YEAR + 1 <= until <= LAST_HORIZON:
+        faults.append(f"until {until} is not a year end from {BASE_YEAR + 1} to {LAST_HORIZON}")
+    if not 100 <= draws <= 100_000:
+        faults.append(f"draws {draws} is not from 100 to 100,000")
+    if seed < 0:
+        faults.append(f"seed {seed} is below 0")
+    if faults:
+        raise OutlookError("; ".join(faults))
+
+
+def _warnings(fitted: Fit, anchoring: Anchoring | None) -> tuple[str, ...]:
+    warnings = []
+    councils = fitted.councils
+    estimated = councils.loc[councils["start_basis"] == "estimated", "name"]
+    if len(estimated):
+        warnings.append(
+            f"No balance at {year_end(BASE_YEAR)} is published for {', '.join(estimated)}: a share of the "
+            "predecessor's last balance stands in."
+        )
+    without = councils.loc[councils["block"] == 0, "name"]
+    if len(without):
+        warnings.append(f"No high needs block is published for {', '.join(without)}: the balance stays as it is.")
+    if anchoring and abs(anchoring.shift) > SURPRISING:
+        anchor = anchoring.anchor
+        side = "above" if anchoring.shift > 0 else "below"
+        warnings.append(
+            f"The model alone expects {gbp(anchoring.expected)} at {year_end(anchor.year)}; the published "
+            f"{gbp(anchor.gross)} that the draws are held to lies {abs(anchoring.shift):.1f} standard deviations "
+            f"{side}. One likely reason: bail-out grants inside the balances are not taken out before fitting."
+        )
+    return tuple(warnings)

@@ -1,0 +1,84 @@
+"""Sums of councils beside the figures published for England."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from deficits.panel.build import Panel
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A figure of the panel, the published national measure it should sum to, and by how much it may differ."""
+
+    figure: str
+    measure: str
+    tolerance: float
+    reason: str
+
+
+COMPARISONS = (
+    Comparison("plans", "ehc_plans_january", 0.0001, "the national row counts one plan more in January 2023"),
+    Comparison("high_needs_block", "high_needs_allocation", 0.002, "published to the nearest £1m, later updates"),
+    Comparison("balance", "gross_deficit", 0.07, "published to the nearest £0.1bn, in 2022-23 prices"),
+    Comparison("balance_mhclg", "gross_deficit", 0.10, "another return, in which some reserves hide a deficit"),
+)
+
+NEARLY_ALL = 0.95
+"""Share of councils below which a sum is not compared: it is incomplete, not wrong."""
+
+PUBLICATIONS = {
+    "high_needs_allocation": "Written answer 149231",  # the DSG block; other rows are of wider bases
+    "gross_deficit": "SEND spending needs reform to stop local authorities going bust",  # from the same returns
+}
+"""Publication whose rows are on the panel's own basis, where a measure has rows on several."""
+
+
+def reconcile(panel: Panel) -> pd.DataFrame:
+    """Each comparison and year that both sides have.
+
+    Columns: figure, year, councils (with a value), sum (of councils; of deficits for the balance), published,
+    difference (sum over published, less 1), state (agrees, differs, or incomplete where too few councils have a
+    value), reason. £ or plans.
+    """
+    rows = []
+    for comparison in COMPARISONS:
+        wide = panel.figure(comparison.figure)
+        sums = (-wide).clip(lower=0).sum() if comparison.measure == "gross_deficit" else wide.sum()
+        for _, row in _published(panel.national, comparison).iterrows():
+            councils = int(wide[row["year"]].notna().sum()) if row["year"] in wide else 0
+            if not councils:
+                continue
+            complete = councils >= NEARLY_ALL * len(panel.authorities.in_year(row["year"]))
+            total = float(sums[row["year"]])
+            difference = total / row["value"] - 1
+            rows.append(
+                {
+                    "figure": comparison.figure,
+                    "year": row["year"],
+                    "councils": councils,
+                    "sum": total,
+                    "published": row["value"],
+                    "difference": difference,
+                    "state": _state(difference, comparison.tolerance, complete),
+                    "reason": comparison.reason,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _state(difference: float, tolerance: float, complete: bool) -> str:
+    if not complete:
+        return "incomplete"
+    return "agrees" if abs(difference) <= tolerance else "differs"
+
+
+def _published(national: pd.DataFrame, comparison: Comparison) -> pd.DataFrame:
+    rows = national[national["measure"].eq(comparison.measure) & national["value"].notna()]
+    publication = PUBLICATIONS.get(comparison.measure)
+    if publication:
+        rows = rows[rows["publication"] == publication]
+    # A figure revised later is the one to compare with.
+    return rows.drop_duplicates("year", keep="last")

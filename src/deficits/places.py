@@ -1,0 +1,54 @@
+"""Where things lie: in a checkout of the project, or in an installed wheel.
+
+A wheel carries `data/raw` and the notebooks inside the package; what a run writes goes to the folder it was
+started in. In a checkout everything is under the project's root.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent
+
+
+@cache
+def checkout() -> Path | None:
+    """Root of the project's checkout, or None when the package was installed from a wheel."""
+    root = PACKAGE.parent.parent
+    return root if (root / "pyproject.toml").is_file() and (root / "data" / "raw").is_dir() else None
+
+
+def _given() -> Path:
+    """Folder of what the project gives: the checkout, or the wheel's bundle."""
+    return checkout() or PACKAGE / "_bundle"
+
+
+def _written() -> Path:
+    """Folder that runs write below: the checkout, or the current folder."""
+    return checkout() or Path.cwd()
+
+
+def raw_dir() -> Path:
+    """Published figures, one folder a publication."""
+    return _given() / "data" / "raw"
+
+
+def notebooks_dir() -> Path:
+    """The parameterised notebooks."""
+    return _given() / "notebooks"
+
+
+def processed_dir() -> Path:
+    """What `deficits build` writes."""
+    return _written() / "data" / "processed"
+
+
+def reports_dir() -> Path:
+    """Rendered pages."""
+    return _written() / "reports"
+
+
+def schemes_dir() -> Path:
+    """The write-off schemes that come with the package."""
+    return PACKAGE / "writeoff" / "schemes"

@@ -1,0 +1,6 @@
+"""Published figures as they came: one folder of `data/raw` a publication, each with a checked `source.toml`."""
+
+from deficits.sources.declaration import Source, SourceFile, read_source
+from deficits.sources.tables import data_hashes, read_sources, read_table
+
+__all__ = ["Source", "SourceFile", "data_hashes", "read_source", "read_sources", "read_table"]

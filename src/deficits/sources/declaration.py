@@ -1,0 +1,89 @@
+"""What a `source.toml` says of a publication, checked."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, HttpUrl, ValidationError
+
+from deficits.errors import SourceError
+
+PublishedDate = Annotated[str, Field(pattern=r"^\d{4}(-\d{2}(-\d{2})?)?$")]
+
+
+def _plain_name(name: str) -> str:
+    if Path(name).name != name:
+        raise ValueError("a file's name holds no folder")
+    return name
+
+
+class _Declared(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SourceFile(_Declared):
+    """One table of a publication as it lies in `data/raw`."""
+
+    name: Annotated[str, AfterValidator(_plain_name)]
+    title: str
+    published: PublishedDate | None = Field(default=None, description="when its publisher published it")
+    via: str | None = Field(default=None, description="who tabulated it, where it did not come straight")
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    rows: Annotated[int, Field(gt=0)]
+    note: str | None = None
+    columns: dict[str, str] = Field(description="each column's meaning, unit and sign, in file order")
+
+
+class Source(_Declared):
+    """One publication: a folder of `data/raw` with its files."""
+
+    folder: str
+    title: str
+    publisher: str
+    publication: str
+    url: HttpUrl
+    licence: Literal["OGL-UK-3.0", "facts"]
+    attribution: str
+    retrieved: date
+    note: str
+    file: tuple[SourceFile, ...]
+
+    def find(self, name: str) -> SourceFile:
+        """The declared file of that name; SourceError when there is none."""
+        for declared in self.file:
+            if declared.name == name:
+                return declared
+        listed = ", ".join(declared.name for declared in self.file)
+        raise SourceError(f"data/raw/{self.folder}/source.toml declares no file '{name}'; it declares {listed}")
+
+
+def read_source(folder: Path) -> Source:
+    """The declaration in `folder/source.toml`.
+
+    Raises SourceError listing every fault of the file.
+    """
+    path = folder / "source.toml"
+    shown = f"data/raw/{folder.name}/source.toml"
+    try:
+        declared = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SourceError(f"{shown} is missing: each publication's folder needs one") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SourceError(f"{shown} is not valid TOML: {error}") from None
+    try:
+        return Source.model_validate({"folder": folder.name, **declared})
+    except ValidationError as error:
+        faults = "\n".join(
+            f"  {'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}, found {_short(fault['input'])}"
+            for fault in error.errors()
+        )
+        raise SourceError(f"{shown} is not a valid declaration:\n{faults}") from None
+
+
+def _short(value: object) -> str:
+    text = re.sub(r"\s+", " ", repr(value))
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,202 @@
+"""Rules of the outlook."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+import deficits as d
+from deficits.errors import OutlookError, PanelError
+from deficits.outlook import Outlook, national
+from deficits.outlook.outlook import QUANTILES, _crossing
+from deficits.panel import Panel
+
+
+def test_the_gross_deficit_of_march_2026_lies_where_published_forecasts_do(outlook: Outlook) -> None:
+    # Published forecasts for that date run from £4.3bn (DfE, 2024) to £6.6bn (CCN, 2026).
+    assert 4.5e9 < outlook.england().loc[("gross", 2026), "p50"] < 7e9
+
+
+def test_every_draw_is_held_to_the_national_figure(outlook: Outlook) -> None:
+    gross = national(outlook.balance, "gross").sel(year=2025)
+    assert float(abs(gross - 3.8e9).max()) <= 50e6 + 1
+
+
+def test_without_an_anchor_the_draws_are_the_models_own(panel: Panel, outlook: Outlook) -> None:
+    free = d.project(panel, d.Drivers(anchor_year=None), until=2026, draws=1000, seed=1)
+    gross = national(free.balance, "gross").sel(year=2025)
+    assert free.anchoring is None
+    assert outlook.anchoring is not None
+    assert float(gross.mean()) == pytest.approx(outlook.anchoring.expected)
+    assert float(gross.std()) > 50e6
+
+
+def test_holding_the_draws_to_what_the_model_expects_changes_little(panel: Panel) -> None:
+    free = d.project(panel, d.Drivers(anchor_year=None), until=2026, draws=1000, seed=1)
+    expected = float(national(free.balance, "gross").sel(year=2025).median())
+    national_rows = panel.national.copy()
+    rows = national_rows["measure"].eq("gross_deficit") & national_rows["year"].eq(2025)
+    national_rows.loc[rows, "value"] = expected
+    held = d.project(dataclasses.replace(panel, national=national_rows), until=2026, draws=1000, seed=1)
+    middle_free, middle_held = free.england().loc["gross", "p50"], held.england().loc["gross", "p50"]
+    assert middle_held[2026] == pytest.approx(middle_free[2026], rel=0.02)
+    assert not any("The model alone" in warning for warning in held.warnings)
+
+
+def test_the_start_is_the_published_balance_in_every_draw(panel: Panel, outlook: Outlook) -> None:
+    start = outlook.balance.sel(year=2024)
+    assert bool((start == start.isel(draw=0)).all())
+    published = panel.figure("balance")[2024].dropna()
+    assert list(start.sel(authority=published.index).isel(draw=0).values) == list(published)
+
+
+def test_same_seed_same_result_to_the_pound(panel: Panel, outlook: Outlook) -> None:
+    again = d.project(panel, until=2031, draws=1000, seed=1)
+    assert np.array_equal(again.balance.values, outlook.balance.values)
+    other = d.project(panel, until=2031, draws=1000, seed=2)
+    assert not np.array_equal(other.balance.values, outlook.balance.values)
+
+
+def test_a_longer_horizon_leaves_the_earlier_years_unchanged(panel: Panel, outlook: Outlook) -> None:
+    shorter = d.project(panel, until=2027, draws=1000, seed=1)
+    assert np.array_equal(shorter.balance.values, outlook.balance.sel(year=shorter.years).values)
+
+
+def test_more_funding_never_raises_a_deficit(panel: Panel, outlook: Outlook) -> None:
+    richer = d.project(
+        panel, d.Drivers(block_growth={2025: 0.043, 2026: 0.12, 2027: 0.05}), until=2031, draws=1000, seed=1
+    )
+    assert bool((richer.balance >= outlook.balance - 1e-3).all())
+
+
+def test_faster_spending_never_lowers_a_deficit(panel: Panel, outlook: Outlook) -> None:
+    faster = d.project(panel, d.Drivers(growth_persistence=0.9), until=2031, draws=1000, seed=1)
+    assert faster.england().loc[("gross", 2028), "p50"] > outlook.england().loc[("gross", 2028), "p50"]
+
+
+def test_quantiles_are_ordered_and_gross_is_never_below_net(outlook: Outlook) -> None:
+    england = outlook.england()
+    assert (england.diff(axis=1).iloc[:, 1:] >= 0).all(axis=None)
+    gross, net = national(outlook.balance, "gross"), national(outlook.balance, "net")
+    assert bool((gross >= net - 1e-3).all())
+    assert bool((gross >= 0).all())
+
+
+def test_in_year_positions_add_up_to_the_change_in_balance(outlook: Outlook) -> None:
+    change = -national(outlook.balance, "net").diff("year")
+    assert np.allclose(national(outlook.balance, "in_year").values, change.values)
+
+
+def test_no_figure_of_the_outlook_is_missing_or_infinite(outlook: Outlook) -> None:
+    assert np.isfinite(outlook.balance.values).all()
+    assert outlook.balance.shape == (1000, 153, 8)
+
+
+def test_the_chance_of_reaching_an_amount_never_rises_with_the_amount(outlook: Outlook) -> None:
+    chances = [outlook.reaches(amount).probability for amount in (4e9, 5e9, 6e9, 8e9)]
+    for lower, higher in zip(chances[:-1], chances[1:], strict=True):
+        assert (lower >= higher).all()
+
+
+def test_a_date_is_interpolated_between_the_year_ends_it_lies_between(outlook: Outlook) -> None:
+    reach = outlook.reaches(5e9)
+    assert reach.probability[2025] == 0
+    assert reach.probability[2026] > 0.5
+    assert pd.Timestamp("2025-03-31") < reach.date["p50"] < pd.Timestamp("2026-03-31")
+    assert reach.date.is_monotonic_increasing
+
+
+def test_an_amount_that_is_never_reached_has_no_date(outlook: Outlook) -> None:
+    reach = outlook.reaches(1e13)
+    assert reach.date.isna().all()
+    assert reach.never == 1
+
+
+@settings(max_examples=60)
+@given(
+    path=st.lists(st.floats(0, 100), min_size=2, max_size=8),
+    amount=st.floats(0.5, 99),
+)
+def test_a_crossing_lies_on_the_straight_line_at_the_amount(path: list[float], amount: float) -> None:
+    place = _crossing(np.array([path]), amount)[0]
+    if np.isnan(place):
+        assert max(path) < amount
+    else:
+        assert np.interp(place, range(len(path)), path) >= amount - 1e-6
+        before = path[: int(np.floor(place))]
+        assert all(value < amount for value in before)
+
+
+def test_a_council_is_asked_for_by_name_and_a_misspelling_offers_the_closest(outlook: Outlook) -> None:
+    by_name = outlook.authority("Kent")
+    assert list(by_name.columns) == list(QUANTILES)
+    pd.testing.assert_frame_equal(by_name, outlook.authority("E10000016"))
+    with pytest.raises(PanelError, match="did you mean 'Kent'"):
+        outlook.authority("Kant")
+
+
+def test_an_abolished_council_names_its_successors(outlook: Outlook) -> None:
+    with pytest.raises(OutlookError, match="Cumbria .* no longer exists; ask for Cumberland or Westmorland and"):
+        outlook.authority("Cumbria")
+
+
+def test_a_successor_without_a_return_starts_from_its_share_of_the_predecessors_balance(
+    panel: Panel, outlook: Outlook
+) -> None:
+    start = outlook.fit.councils.loc["943"]
+    assert start["start_basis"] == "estimated"
+    cumbria = panel.frame.at[("909", 2022), "balance"]
+    people = panel.figure("population_2_18")[2024]
+    share = people["943"] / (people["942"] + people["943"])
+    assert start["start"] == pytest.approx(cumbria * share)
+    assert any("Westmorland and Furness" in warning for warning in outlook.warnings)
+
+
+def test_a_figure_that_contradicts_the_model_is_a_visible_warning(panel: Panel) -> None:
+    national_rows = panel.national.copy()
+    rows = national_rows["measure"].eq("gross_deficit") & national_rows["year"].eq(2025)
+    national_rows.loc[rows, "value"] = 8e9
+    held = d.project(dataclasses.replace(panel, national=national_rows), until=2026, draws=500, seed=1)
+    assert any("£8.0bn" in warning and "standard deviations" in warning for warning in held.warnings)
+
+
+def test_disagreeing_national_figures_are_refused(panel: Panel) -> None:
+    national_rows = panel.national.copy()
+    rows = national_rows.index[national_rows["measure"].eq("gross_deficit") & national_rows["year"].eq(2025)]
+    national_rows.loc[rows[0], "value"] = 4.1e9
+    with pytest.raises(OutlookError, match="anchor_year 2025 has figures that disagree"):
+        d.project(dataclasses.replace(panel, national=national_rows), until=2026, draws=500)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"until": 2050}, "until 2050 is not a year end from 2025 to 2035"),
+        ({"draws": 5}, "draws 5 is not from 100 to 100,000"),
+        ({"seed": -1}, "seed -1 is below 0"),
+        ({"until": 2024, "draws": 1}, "until 2024 .*; draws 1 "),
+    ],
+)
+def test_a_run_that_cannot_be_made_names_each_parameter(panel: Panel, arguments: dict, words: str) -> None:
+    with pytest.raises(OutlookError, match=words):
+        d.project(panel, **arguments)
+
+
+def test_an_unknown_or_impossible_driver_is_refused() -> None:
+    with pytest.raises(ValidationError, match="own_drift_weigth"):
+        d.Drivers(own_drift_weigth=0.4)
+    with pytest.raises(ValidationError, match="less than or equal to 1"):
+        d.Drivers(own_drift_weight=40)
+
+
+def test_an_unknown_year_or_measure_offers_the_closest(outlook: Outlook) -> None:
+    with pytest.raises(OutlookError, match="year 2040 is not in the outlook.* did you mean 2031"):
+        outlook.year(2040)
+    with pytest.raises(OutlookError, match="did you mean 'gross'"):
+        outlook.reaches(5e9, measure="groos")
+    with pytest.raises(OutlookError, match="give pounds above 0"):
+        outlook.reaches(-5e9)

@@ -1,0 +1,188 @@
+"""Rules of the panel, and golden sums traced to their publications."""
+
+import pandas as pd
+import pytest
+
+from deficits.errors import PanelError
+from deficits.panel import FIGURES, Panel, reconcile, write, year_of
+from deficits.panel.schema import check
+
+# £m, from DfE section 251 outturn (balances published as a share of the DSG to 2021-22): gross deficit and
+# number of councils with a return.
+GROSS_SECTION_251 = {2020: (675, 149), 2021: (1047, 149), 2022: (1443, 150), 2024: (2141, 148)}
+
+
+@pytest.mark.parametrize(("year", "expected"), GROSS_SECTION_251.items())
+def test_the_gross_deficit_is_the_sum_of_section_251_deficits(
+    panel: Panel, year: int, expected: tuple[int, int]
+) -> None:
+    balances = panel.figure("balance_section251")[year].dropna()
+    assert (round((-balances).clip(lower=0).sum() / 1e6), len(balances)) == expected
+
+
+def test_plans_sum_to_the_published_england_figures(panel: Panel) -> None:
+    plans = panel.figure("plans").sum()
+    # DfE, Education, health and care plans, reporting years 2025 and 2026.
+    assert plans[2025] == 638_745
+    assert plans[2026] == 718_838
+
+
+def test_the_high_needs_block_of_2023_24_is_9954m(panel: Panel) -> None:
+    # DfE, DSG 2023 to 2024 allocations, all authorities, before recoupment and deductions.
+    assert round(panel.figure("high_needs_block")[2024].sum() / 1e6) == 9954
+
+
+def test_net_high_needs_spend_is_the_published_sum(panel: Panel) -> None:
+    # DfE, LA and school expenditure 2024-25, section 251 lines 1.2.1 to 1.2.13, £m.
+    spend = (panel.figure("high_needs_net_spend").sum() / 1e6).round()
+    assert [spend[year] for year in (2023, 2024, 2025)] == [7419, 8686, 10216]
+
+
+def test_one_councils_balance_keeps_sign_and_unit(panel: Panel) -> None:
+    # BCP's own report and section 251 agree that it was in deficit: -£63.5m in the return, 31 March 2024.
+    assert panel.frame.at[("839", 2024), "balance"] == pytest.approx(-63.5e6, abs=0.1e6)
+    # Camden was in surplus by 3.08% of its DSG of £172.4m at 31 March 2020.
+    assert panel.frame.at[("202", 2020), "balance"] == pytest.approx(5.311e6, abs=500)
+
+
+def test_every_figure_has_its_basis_and_source_and_nothing_else_does(panel: Panel) -> None:
+    for name in FIGURES:
+        present = panel.frame[name].notna()
+        assert present.any(), name
+        assert (panel.frame[f"{name}_basis"].notna() == present).all(), name
+        assert (panel.frame[f"{name}_source"].notna() == present).all(), name
+
+
+def test_an_authority_has_a_row_for_each_year_end_it_existed_and_no_other(panel: Panel) -> None:
+    years = {code: set(rows.index.get_level_values("year")) for code, rows in panel.frame.groupby("authority")}
+    assert years["928"] == set(range(2010, 2022))  # Northamptonshire, abolished on 1 April 2021
+    assert years["940"] == years["941"] == set(range(2022, 2027))
+    assert years["835"] == set(range(2010, 2020))  # the old Dorset
+    assert years["838"] == set(range(2020, 2027))  # the new one
+    assert years["815"] == set(range(2010, 2027))  # North Yorkshire changed its code, not its area
+
+
+def test_there_are_153_authorities_since_2023(panel: Panel) -> None:
+    assert [len(panel.authorities.in_year(year)) for year in (2019, 2020, 2022, 2024, 2026)] == [
+        152,
+        151,
+        152,
+        153,
+        153,
+    ]
+
+
+def test_a_successors_zero_in_its_first_year_is_not_a_return(panel: Panel) -> None:
+    assert pd.isna(panel.frame.at[("943", 2024), "balance_section251"])
+    assert pd.isna(panel.frame.at[("943", 2024), "balance"])
+
+
+def test_2022_23_has_only_councils_whose_two_returns_agree(panel: Panel) -> None:
+    balances = panel.frame["balance"].xs(2023, level="year").dropna()
+    assert len(balances) == 115
+    # Warwickshire: its reserve line hides the deficit, so the adjustment account alone is its balance.
+    assert balances["937"] < 0
+    assert balances["304"] == pytest.approx(-13.829e6, abs=1)  # Brent; schools forum minutes say £13.8m
+
+
+def test_mhclg_stands_in_where_section_251_has_no_return(panel: Panel) -> None:
+    row = panel.frame.loc[("825", 2024)]  # Buckinghamshire
+    assert pd.isna(row["balance_section251"])
+    assert row["balance"] == row["balance_mhclg"]
+    assert row["balance_source"] == "mhclg-revenue-outturn/dsg_lines.csv"
+
+
+def test_a_percentage_of_the_grant_is_told_apart_from_a_reported_balance(panel: Panel) -> None:
+    bases = panel.frame["balance_basis"].dropna().groupby(level="year").agg(set)
+    assert bases[2020] == bases[2021] == bases[2022] == {"derived_from_percentage"}
+    assert bases[2024] == {"reported"}
+
+
+@pytest.mark.parametrize(
+    ("word", "code"),
+    [
+        ("Kent", "886"),
+        ("kent county council", "886"),
+        ("E10000016", "886"),
+        ("886", "886"),
+        (886, "886"),
+        ("Kingston upon Hull", "810"),
+        ("Bristol", "801"),
+        ("Dorset", "838"),
+        ("E08000016", "370"),  # Barnsley's code until 2025
+        ("E08000038", "370"),
+        ("Hammersmith & Fulham", "205"),
+    ],
+)
+def test_a_council_is_found_by_name_number_or_any_code(panel: Panel, word: str | int, code: str) -> None:
+    assert panel.authorities.resolve(word) == code
+
+
+def test_a_name_used_twice_means_the_one_of_its_year(panel: Panel) -> None:
+    assert panel.authorities.resolve("Dorset", 2019) == "835"
+    assert panel.authorities.resolve("Dorset", 2020) == "838"
+
+
+def test_an_unknown_council_offers_the_closest(panel: Panel) -> None:
+    with pytest.raises(PanelError, match="no authority 'Westmoreland and Furness': did you mean 'Westmorland and"):
+        panel.authorities.resolve("Westmoreland and Furness")
+
+
+@pytest.mark.parametrize("label", ["2019-21", "201920", "19-20", "2019-2020", "2019–20", ""])
+def test_a_year_that_is_not_one_year_is_refused(label: str) -> None:
+    with pytest.raises(PanelError, match="is not"):
+        year_of(label)
+
+
+def test_a_negative_number_of_plans_breaks_the_schema(panel: Panel) -> None:
+    broken = panel.frame.copy()
+    broken.loc[("886", 2025), "plans"] = -1.0
+    with pytest.raises(PanelError, match=r"(?s)plans.*-1"):
+        check(broken)
+
+
+def test_a_value_without_its_source_breaks_the_schema(panel: Panel) -> None:
+    broken = panel.frame.copy()
+    broken.loc[("886", 2025), "plans_source"] = pd.NA
+    with pytest.raises(PanelError, match="each figure needs its basis and source"):
+        check(broken)
+
+
+def test_sums_agree_with_the_published_figures_wherever_they_are_complete(panel: Panel) -> None:
+    table = reconcile(panel)
+    assert set(table["state"]) == {"agrees", "incomplete"}
+    plans = table[table["figure"] == "plans"].set_index("year")["difference"]
+    assert (plans.drop(2023) == 0).all()
+    assert set(table.loc[table["figure"] == "high_needs_block", "year"]) == {2020, 2021, 2022, 2023}
+
+
+def test_a_build_writes_what_it_says_and_reads_back_the_same(panel: Panel, tmp_path) -> None:
+    record = write(panel, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "panel.parquet",
+        "national.parquet",
+        "forecasts.parquet",
+        "build.json",
+    }
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "panel.parquet"), panel.frame)
+    assert record["figures"]["plans"] == {
+        "unit": "plans",
+        "first_year": 2010,
+        "newest_year": 2026,
+        "newest_councils": 153,
+        "newest_sum": 718_838.0,
+    }
+
+
+def test_a_failed_build_leaves_the_last_one(panel: Panel, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(panel, tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    def full(self, path, **_):
+        path.write_bytes(b"half")
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(pd.DataFrame, "to_parquet", full)
+    with pytest.raises(OSError, match="no space left"):
+        write(panel, tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
