@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from deficits.errors import DeficitsError, ExitCode, ReportError
+from deficits.errors import DeficitsError, ExitCode, ReportError, ReportFailed
 from deficits.wording import financial_year, gbp, gbp_range, percent, year_end
 
 app = typer.Typer(
@@ -166,10 +166,12 @@ def report(
         values[key.strip()] = value.strip()
     folder = folder or reports_dir()
     try:
-        out.print(f"Written: {render(name, values, folder)}")
-    finally:
-        if folder.is_dir():
-            write_index(folder)
+        page = render(name, values, folder)
+    except ReportFailed:
+        write_index(folder)
+        raise
+    write_index(folder)
+    out.print(f"Written: {page}")
 
 
 def _told(row: Any) -> str:

@@ -1,6 +1,7 @@
 """Rules of the outlook."""
 
 import dataclasses
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -8,12 +9,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from scipy import stats
 
 import deficits as d
 from deficits.errors import OutlookError, PanelError
 from deficits.outlook import Outlook, national
+from deficits.outlook.fit import TAIL, UPPER_QUARTILE
 from deficits.outlook.outlook import QUANTILES, _crossing
+from deficits.outlook.simulate import T_SD
 from deficits.panel import Panel
+
+
+def test_the_scale_of_own_shocks_is_that_of_a_students_t() -> None:
+    assert stats.t(TAIL).ppf(0.75) == pytest.approx(UPPER_QUARTILE, rel=1e-12)
+    assert stats.t(TAIL).std() == pytest.approx(T_SD, rel=1e-12)
 
 
 def test_the_gross_deficit_of_march_2026_lies_where_published_forecasts_do(outlook: Outlook) -> None:
@@ -98,7 +107,7 @@ def test_no_figure_of_the_outlook_is_missing_or_infinite(outlook: Outlook) -> No
 
 def test_the_chance_of_reaching_an_amount_never_rises_with_the_amount(outlook: Outlook) -> None:
     chances = [outlook.reaches(amount).probability for amount in (4e9, 5e9, 6e9, 8e9)]
-    for lower, higher in zip(chances[:-1], chances[1:], strict=True):
+    for lower, higher in pairwise(chances):
         assert (lower >= higher).all()
 
 
@@ -140,7 +149,7 @@ def test_a_council_is_asked_for_by_name_and_a_misspelling_offers_the_closest(out
 
 
 def test_an_abolished_council_names_its_successors(outlook: Outlook) -> None:
-    with pytest.raises(OutlookError, match="Cumbria .* no longer exists; ask for Cumberland or Westmorland and"):
+    with pytest.raises(OutlookError, match=r"Cumbria .* no longer exists; ask for Cumberland or Westmorland and"):
         outlook.authority("Cumbria")
 
 
@@ -194,7 +203,7 @@ def test_an_unknown_or_impossible_driver_is_refused() -> None:
 
 
 def test_an_unknown_year_or_measure_offers_the_closest(outlook: Outlook) -> None:
-    with pytest.raises(OutlookError, match="year 2040 is not in the outlook.* did you mean 2031"):
+    with pytest.raises(OutlookError, match=r"year 2040 is not in the outlook.* did you mean 2031"):
         outlook.year(2040)
     with pytest.raises(OutlookError, match="did you mean 'gross'"):
         outlook.reaches(5e9, measure="groos")

@@ -118,7 +118,7 @@ def test_a_deficit_that_is_never_back_is_said_so(outlook: Outlook) -> None:
 def test_each_shipped_scheme_has_its_expected_result_beside_it(panel, name: str) -> None:
     result = d.Scheme.read(name).apply(d.project(panel, until=2028, draws=1000, seed=1))
     expected = pd.read_csv(schemes_dir() / f"{name}.expected.csv", index_col="measure")
-    pd.testing.assert_frame_equal(result.summary(), expected, rtol=1e-6)
+    pd.testing.assert_frame_equal(result.summary(), expected, rtol=1e-6, atol=1e-3)
 
 
 def test_a_scheme_says_what_it_assumes_and_where_it_was_published() -> None:
@@ -177,5 +177,5 @@ def test_a_payment_before_the_base_date_is_refused() -> None:
 
 
 def test_a_scheme_outside_the_outlook_is_refused(outlook: Outlook) -> None:
-    with pytest.raises(SchemeError, match="paid_in 2034 .* runs from 2024 to 2031: project further"):
+    with pytest.raises(SchemeError, match=r"paid_in 2034 .* runs from 2024 to 2031: project further"):
         d.Scheme.read("flat-share", paid_in=2034).apply(outlook)

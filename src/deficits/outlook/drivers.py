@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
+Growths = TypeVar("Growths", float, npt.NDArray[np.float64])
 Growth = Annotated[float, Field(ge=-0.2, le=0.5)]
 
 BLOCK_GROWTH = {
@@ -63,3 +66,11 @@ class Drivers(BaseModel):
         le=2e9,
         description="£ either way within which the anchor is true: it is published to the nearest £0.1bn",
     )
+
+    def growth_of_block(self, year: int) -> float:
+        """Growth of the high needs block in a year after the published ones (share)."""
+        return self.block_growth.get(year, self.later_block_growth)
+
+    def next_spend_growth(self, growth: Growths) -> Growths:
+        """Growth of net spend expected a year after one of `growth` (shares)."""
+        return self.long_run_spend_growth + self.growth_persistence * (growth - self.long_run_spend_growth)

@@ -122,10 +122,9 @@ def _gap(fit: Fit, drivers: Drivers, years: list[int], draws: int, seed: int) ->
         if year in fit.spend_growth.index:
             growth = np.full(draws, fit.spend_growth[year])
         else:
-            above = growth - drivers.long_run_spend_growth
-            growth = drivers.long_run_spend_growth + drivers.growth_persistence * above + shocks[t]
+            growth = drivers.next_spend_growth(growth) + shocks[t]
         spend = spend * (1 + growth)
-        block = block * (1 + drivers.block_growth.get(year, drivers.later_block_growth))
+        block = block * (1 + drivers.growth_of_block(year))
         moved[t] = (block - spend - reference) / fit.total_block
     return moved
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -139,7 +140,7 @@ def pay(scheme: Scheme, outlook: Outlook) -> WriteOff:
 
 def _ordered(values: np.ndarray) -> list[float]:
     """Quantiles of values that may be infinite (never), between two of which there is nothing to interpolate."""
-    method = "linear" if np.isfinite(values).all() else "inverted_cdf"
+    method: Literal["linear", "inverted_cdf"] = "linear" if np.isfinite(values).all() else "inverted_cdf"
     return [float(np.quantile(values, share, method=method)) for share in QUANTILES.values()]
 
 

@@ -126,7 +126,7 @@ def _fault(fault: Any, model: type[Scheme]) -> str:
     if fault["type"] == "missing":
         return f"{key}: missing; {model.model_fields[key].description or 'a scheme needs it'}"
     if key == "share" and isinstance(found, int | float) and 1 < found <= 100:
-        return f"share: found {found}, expected a share from 0 to 1; {found}% is {found / 100:g}"
+        return f"share: found {found:g}, expected a share from 0 to 1; {found:g}% is {found / 100:g}"
     if not key:
         return str(fault["msg"]).removeprefix("Value error, ")
     return f"{key}: found {found!r}; {fault['msg'][0].lower()}{fault['msg'][1:]}"

@@ -1,0 +1,105 @@
+"""Frames made by hand: no figure in them is anybody's result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from matplotlib.text import Text
+
+from deficits import charts
+from deficits.charts import Chart
+
+SPREADS = {"p10": -1.28, "p25": -0.67, "p50": 0.0, "p75": 0.67, "p90": 1.28}
+NAN = float("nan")
+
+
+def make_fan(middles: list[float], width: float, first: int = 2026) -> pd.DataFrame:
+    """Percentiles about the given medians; the fan opens by `width` a year."""
+    years = range(first, first + len(middles))
+    opening = width * np.arange(1, len(middles) + 1)
+    return pd.DataFrame({name: middles + times * opening for name, times in SPREADS.items()}, index=years)
+
+
+def make_observed(values: dict[int, float], column: str = "label") -> pd.DataFrame:
+    return pd.DataFrame({"year": list(values), "value": list(values.values()), column: "reported"})
+
+
+FORECASTS = pd.DataFrame(
+    [
+        ["Body with a long name that has to be put on two lines", 2026, NAN, 6.0e9, NAN, "2025-11-26"],
+        ["First body", 2026, 4.0e9, NAN, 4.9e9, "2024-10-24"],
+        ["Second & last body", 2026, NAN, NAN, 5.9e9, "2025-02"],
+        ["First body", 2028, NAN, 14.0e9, NAN, "2025-11-26"],
+        ["Says nothing", 2028, NAN, NAN, NAN, None],
+    ],
+    columns=["publisher", "year", "low", "central", "high", "published"],
+)
+ENGLAND = make_fan([5.7e9, 8e9, 11e9, 14e9, 17e9, 20e9], 0.4e9)
+SEEN = make_observed({2021: 1e9, 2022: 1.4e9, 2023: NAN, 2024: 2.9e9, 2025: 3.8e9})
+COUNCIL = make_fan([-20e6, -25e6, -32e6, -41e6], 2e6)
+GRANTS = pd.DataFrame(
+    {
+        "name": [f"Council {number}" for number in range(30)],
+        "grant_p10": np.linspace(0, 80e6, 30),
+        "grant_p50": np.linspace(0, 100e6, 30),
+        "grant_p90": np.linspace(0, 130e6, 30),
+    }
+)
+
+MAKERS: dict[str, Callable[[], Chart]] = {
+    "england": lambda: charts.england_fan(ENGLAND, SEEN, FORECASTS),
+    "forecasts": lambda: charts.forecasts_for_year(ENGLAND.loc[2026], FORECASTS, 2026),
+    "probability": lambda: charts.probability_by_year(
+        pd.Series({2025: 0.0, 2026: 0.93, 2027: 0.9997, 2028: 1.0, 2029: NAN}), 5e9, "gross"
+    ),
+    "writeoff": lambda: charts.writeoff_paths(ENGLAND, ENGLAND - 2e9, SEEN, "Half of each deficit"),
+    "regions": lambda: charts.grant_by_region(GRANTS.head(9).rename(columns={"name": "region"})),
+    "grants": lambda: charts.largest_grants(GRANTS),
+    "authority": lambda: charts.authority_fan(COUNCIL, make_observed({2024: -9e6, 2025: -14e6}, "basis"), "Kent"),
+    "authority_after": lambda: charts.authority_fan(
+        COUNCIL, make_observed({2025: -14e6}, "basis"), "Devon", COUNCIL + 15e6
+    ),
+    "plans": lambda: charts.plans_history(
+        pd.DataFrame({"year": [2020, 2021, 2023], "plans": [900.0, 1000.0, 1500.0]}), "Kent"
+    ),
+}
+
+NOTHING_SEEN = make_observed({}, "basis")
+EDGES: dict[str, Callable[[], Chart]] = {
+    "always_in_surplus": lambda: charts.authority_fan(
+        make_fan([4e6, 5e6, 6e6], 1e5), make_observed({2025: 3e6}, "basis"), "Rutland"
+    ),
+    "nothing_observed": lambda: charts.authority_fan(COUNCIL, NOTHING_SEEN, "Kent"),
+    "only_observed": lambda: charts.authority_fan(COUNCIL.iloc[:0], make_observed({2024: -3.0}, "basis"), "Kent"),
+    "all_equal": lambda: charts.authority_fan(make_fan([-12.0] * 3, 0), NOTHING_SEEN, "Kent"),
+    "all_zero": lambda: charts.authority_fan(make_fan([0.0] * 3, 0), NOTHING_SEEN, "Kent"),
+    "around_zero": lambda: charts.authority_fan(make_fan([0.0] * 3, 4e6), NOTHING_SEEN, "Kent"),
+    "years_missing": lambda: charts.authority_fan(
+        COUNCIL.drop(index=[2027]), make_observed({2020: -1e6, 2024: -9e6}, "basis"), "Kent"
+    ),
+    "one_year": lambda: charts.authority_fan(COUNCIL.iloc[-1:], NOTHING_SEEN, "Kent"),
+    "england_at_zero": lambda: charts.england_fan(make_fan([0.0] * 3, 0), SEEN.iloc[:0], FORECASTS.iloc[:0]),
+    "england_above": lambda: charts.england_fan(ENGLAND, make_observed({2025: 5.1e9}), FORECASTS),
+    "england_falls": lambda: charts.england_fan(
+        make_fan([9e9, 7e9, 4e9], 1e8), make_observed({2025: 9.5e9}), FORECASTS
+    ),
+    "scheme_changes_nothing": lambda: charts.writeoff_paths(ENGLAND, ENGLAND, SEEN.iloc[:0], "No grant"),
+    "no_other_forecast": lambda: charts.forecasts_for_year(ENGLAND.loc[2027], FORECASTS, 2027),
+    "no_grant_at_all": lambda: charts.largest_grants(GRANTS.head(1), top=5),
+    "one_count_of_plans": lambda: charts.plans_history(pd.DataFrame({"year": [2025], "plans": [0.0]}), "Kent"),
+}
+
+
+def overlapping(chart: Chart) -> list[tuple[str, str]]:
+    """Pairs of texts of which one stands on the other; fails where a text leaves the figure."""
+    chart.figure.draw_without_rendering()  # offsets in points are left as of the last file written
+    shown = [text for text in chart.figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
+    boxes = [(text.get_text(), Text.get_window_extent(text)) for text in shown]
+    page = chart.figure.bbox.padded(0.5)
+    for text, box in boxes:
+        assert page.contains(box.x0, box.y0), f"{text!r} is cut off at its left or below"
+        assert page.contains(box.x1, box.y1), f"{text!r} is cut off at its right or above"
+    return [(one, other) for (one, a), (other, b) in combinations(boxes, 2) if a.padded(-1).overlaps(b)]

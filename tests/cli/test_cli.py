@@ -1,0 +1,76 @@
+"""Rules of the command line: exit codes, closest names, and the same figures as the API."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import deficits as d
+
+
+def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "deficits.cli", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env={**os.environ, "COLUMNS": "200", "NO_COLOR": "1"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["outlook", "--authority", "Kant", "--draws", "200"], "did you mean 'Kent'?"),
+        (["outlook", "--until", "2050"], "until 2050 is not a year end from 2025 to 2035"),
+        (["outlook", "--untill", "2030"], "--until"),
+        (["writeoff", "high-needs-stabilty-grant"], "did you mean 'high-needs-stability-grant'?"),
+        (["writeoff", "flat-share", "--share", "90"], "90% is 0.9"),
+        (["report", "englnd"], "did you mean 'england'?"),
+        (["report", "england", "--set", "drawz=500"], "did you mean 'draws'?"),
+        (["report", "england", "--set", "draws"], "expected name=value"),
+        (["report", "authority", "--set", "authority=Kant", "--set", "draws=200"], "did you mean 'Kent'?"),
+        (["buidl"], "build"),
+    ],
+)
+def test_bad_input_is_named_with_the_closest_and_exit_2(arguments: list[str], words: str, tmp_path: Path) -> None:
+    done = run(*arguments, *(["--out", str(tmp_path)] if arguments[0] == "report" else []))
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.glob("*.html"))
+
+
+def test_the_command_line_and_the_api_agree_to_the_pound(tmp_path: Path) -> None:
+    done = run("outlook", "--until", "2027", "--draws", "300", "--seed", "7", "--csv", str(tmp_path / "out.csv"))
+    assert done.returncode == 0, done.stderr
+    england = d.project(d.load_panel(), until=2027, draws=300, seed=7).england().loc["gross"]
+    written = pd.read_csv(tmp_path / "out.csv", index_col="year")
+    pd.testing.assert_frame_equal(written.round(0), england.round(0), check_names=False)
+
+
+def test_a_build_says_what_is_in_it(tmp_path: Path) -> None:
+    done = run("build", "--out", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    for words in ("2,585 rows", "153 now", "718,838 beside 718,838: agrees", "balance ", "2023-24  152 councils"):
+        assert words in done.stdout
+    assert (tmp_path / "panel.parquet").is_file()
+
+
+def test_a_write_off_by_council_is_written_in_pounds(tmp_path: Path) -> None:
+    done = run("writeoff", "flat-share", "--share", "0.5", "--draws", "300", "--csv", str(tmp_path / "out.csv"))
+    assert done.returncode == 0, done.stderr
+    assert "50% of each council's deficit at 31 March 2026, paid in 2026-27" in done.stdout
+    table = pd.read_csv(tmp_path / "out.csv", dtype={"authority": str}).set_index("authority")
+    assert len(table) == 153
+    assert table.at["886", "grant_p50"] > 1e6
+
+
+def test_the_shipped_schemes_are_listed() -> None:
+    done = run("schemes")
+    assert done.returncode == 0
+    assert "high-needs-stability-grant" in done.stdout
+    assert "90% of each council's deficit at 31 March 2026" in done.stdout
