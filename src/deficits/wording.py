@@ -30,10 +30,24 @@ def gbp(value: float, places: int = 1) -> str:
 def gbp_range(low: float, high: float, places: int = 1) -> str:
     """A range in words, low first.
 
-    >>> gbp_range(5.1e9, 6.3e9)
-    '£5.1bn to £6.3bn'
+    Both ends are in the unit that the larger needs, so that they compare at a glance.
+
+    >>> gbp_range(5.1e9, 6.3e9), gbp_range(974e6, 1.21e9), gbp_range(-2e6, 400)
+    ('£5.1bn to £6.3bn', '£1.0bn to £1.2bn', '−£2.0m to £0.0m')
     """
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return f"{gbp(low, places)} to {gbp(high, places)}"
+    size = max(abs(low), abs(high))
+    for unit, pounds in (("bn", 1e9), ("m", 1e6)):
+        if round(size / 1e6, places) >= pounds / 1e6:
+            return f"{_in(low, pounds, unit, places)} to {_in(high, pounds, unit, places)}"
     return f"{gbp(low, places)} to {gbp(high, places)}"
+
+
+def _in(value: float, pounds: float, unit: str, places: int) -> str:
+    shown = f"{abs(value) / pounds:,.{places}f}"
+    sign = MINUS if value < 0 and shown.strip("0.,") else ""
+    return f"{sign}£{shown}{unit}"
 
 
 def percent(share: float, places: int = 0) -> str:

@@ -40,7 +40,7 @@ def test_without_an_anchor_the_draws_are_the_models_own(panel: Panel, outlook: O
     gross = national(free.balance, "gross").sel(year=2025)
     assert free.anchoring is None
     assert outlook.anchoring is not None
-    assert float(gross.mean()) == pytest.approx(outlook.anchoring.expected)
+    assert float(gross.mean()) == pytest.approx(outlook.anchoring.expected, rel=0.01)
     assert float(gross.std()) > 50e6
 
 

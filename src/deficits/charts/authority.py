@@ -169,8 +169,10 @@ def _finding(name: str, outlook: pd.DataFrame, after: pd.DataFrame, points: pd.D
     last = frames.last_shared_year(outlook, after, f"authority-fan-{slug(name)}")
     before, then, when = outlook["p50"].loc[last], after["p50"].loc[last], march(last)
     if gbp(before) == gbp(then):
-        return f"{name}: write-off leaves the central balance at {when} unchanged at {gbp(then)}"
-    return f"{name}: write-off moves the central balance at {when} from {gbp(before)} to {gbp(then)}"
+        return f"{name}: write-off leaves a central {balance(then)} at {when}, the same as without it"
+    if before < 0 and then < 0:
+        return f"{name}: write-off cuts the central deficit at {when} from {gbp(-before)} to {gbp(-then)}"
+    return f"{name}: write-off moves the central balance at {when} from a {balance(before)} to a {balance(then)}"
 
 
 def _observed_words(points: pd.DataFrame) -> list[str]:

@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 Growths = TypeVar("Growths", float, npt.NDArray[np.float64])
 Growth = Annotated[float, Field(ge=-0.2, le=0.5)]
 
+BASE_YEAR = 2024
+"""31 March 2024: the newest balances public by authority, from which the outlook starts."""
+
 BLOCK_GROWTH = {
     # DfE, written answer 199436 (22 September 2023): 2024-25 up £440m, 4.3%, on 2023-24.
     2025: 0.043,

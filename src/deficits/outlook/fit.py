@@ -11,11 +11,10 @@ import numpy as np
 import pandas as pd
 
 from deficits.errors import OutlookError
-from deficits.outlook.drivers import Drivers
+from deficits.outlook.anchor import Anchor
+from deficits.outlook.drivers import BASE_YEAR, Drivers
 from deficits.panel import Panel
 
-BASE_YEAR = 2024
-"""31 March 2024: the newest balances public by authority."""
 DRIFT_YEARS = 2
 """Own drift is measured over the two years to the base year; of 2023 only some councils' balances are public."""
 TAIL = 4
@@ -52,7 +51,7 @@ class Fit:
         return float(self.councils["block"].sum())
 
 
-def fit(panel: Panel, drivers: Drivers) -> Fit:
+def fit(panel: Panel, drivers: Drivers, anchor: Anchor | None) -> Fit:
     """Fit the outlook's inputs to the panel. OutlookError when too little is published to fit."""
     balances = panel.figure("balance")
     authorities = panel.authorities.in_year(BASE_YEAR)
@@ -82,7 +81,7 @@ def fit(panel: Panel, drivers: Drivers) -> Fit:
         own_drift_scale=own_drift,
         own_shock_scale=own_shock,
         growth_sd=_growth_sd(growth, drivers),
-        level_sd=_level_sd(panel, spend, national_block),
+        level_sd=_level_sd(balances, councils, spend, national_block, drivers, anchor),
     )
 
 
@@ -143,24 +142,40 @@ def _growth_sd(growth: pd.Series, drivers: Drivers) -> float:
     return float(np.sqrt((missed**2).mean()))
 
 
-def _level_sd(panel: Panel, spend: pd.Series, block: pd.Series) -> float:
+def _level_sd(
+    balances: pd.DataFrame,
+    councils: pd.DataFrame,
+    spend: pd.Series,
+    block: pd.Series,
+    drivers: Drivers,
+    anchor: Anchor | None,
+) -> float:
     """Size of the yearly shock to England's in-year position that block and spend do not explain.
 
-    The in-year positions of 2020-21 and 2021-22, and the yearly mean of 2022-23 and 2023-24, each less what
-    the change in block and spend since the one before it says.
+    From the in-year positions of 2020-21, of 2021-22, of the mean of 2022-23 and 2023-24 and, where an anchor
+    gives it, of the year after; each less what the change in block and spend since the one before it says.
+    Three steps are few: the size is known no better than to within a factor of two.
     """
-    balances = panel.figure("balance")
-    size = block[BASE_YEAR]
-    together = balances[[2020, 2021, 2022, 2024]].dropna().sum()
-    in_year = pd.Series(
-        {2021.0: together[2021] - together[2020], 2022.0: together[2022] - together[2021]}
-        | {2023.5: (together[2024] - together[2022]) / 2}
-    )
-    gap = (block - spend).dropna()
-    gaps = pd.Series({2021.0: gap[2021], 2022.0: gap[2022], 2023.5: (gap[2023] + gap[2024]) / 2})
-    missed = (in_year.diff() - gaps.diff()).dropna() / size
-    years = np.diff(in_year.index)
-    return float(np.sqrt((missed.to_numpy() ** 2 / years).mean()))
+    gap = (block - spend).dropna() / block[BASE_YEAR]
+    together = balances[[2020, 2021, 2022, BASE_YEAR]].dropna().sum() / block[BASE_YEAR]
+    in_year = {2021.0: together[2021] - together[2020], 2022.0: together[2022] - together[2021]}
+    in_year[2023.5] = (together[BASE_YEAR] - together[2022]) / DRIFT_YEARS
+    gaps = {2021.0: gap[2021], 2022.0: gap[2022], 2023.5: gap[[2023, BASE_YEAR]].mean()}
+    missed = np.diff(list(in_year.values())) - np.diff(list(gaps.values()))
+    years = np.diff(list(in_year))
+    if anchor is not None and anchor.year in spend.index:
+        grown = 1 + drivers.growth_of_block(anchor.year) - spend[anchor.year] / block[BASE_YEAR]
+        missed = np.append(missed, _shared_share(councils, anchor.gross) - (grown - gaps[2023.5]))
+        years = np.append(years, anchor.year - 2023.5)
+    return float(np.sqrt((missed**2 / years).mean()))
+
+
+def _shared_share(councils: pd.DataFrame, gross: float) -> float:
+    """Share of the block, the same for all councils, that on top of their drift gives that gross deficit (£)."""
+    shares = np.linspace(-1.0, 1.0, 2001)
+    start, block, drift = (councils[name].to_numpy()[:, None] for name in ("start", "block", "drift"))
+    deficits = np.maximum(-(start + block * (drift + shares)), 0.0).sum(axis=0)
+    return float(np.interp(gross, deficits[::-1], shares[::-1]))
 
 
 def _start(panel: Panel, authorities: pd.Index) -> tuple[pd.Series, pd.Series]:

@@ -10,9 +10,10 @@ import pandas as pd
 import xarray as xr
 
 from deficits.errors import OutlookError, closest
-from deficits.outlook.drivers import Drivers
-from deficits.outlook.fit import BASE_YEAR, Fit, fit
-from deficits.outlook.simulate import Anchor, Anchoring, simulate
+from deficits.outlook.anchor import Anchoring, find_anchor
+from deficits.outlook.drivers import BASE_YEAR, Drivers
+from deficits.outlook.fit import Fit, fit
+from deficits.outlook.simulate import simulate
 from deficits.panel import Panel
 from deficits.wording import gbp, year_end
 
@@ -160,8 +161,8 @@ def project(
     """
     drivers = drivers or Drivers()
     _check_run(until, draws, seed)
-    fitted = fit(panel, drivers)
-    anchor = _anchor(panel, drivers)
+    anchor = find_anchor(panel, drivers)
+    fitted = fit(panel, drivers, anchor)
     years = list(range(BASE_YEAR + 1, until + 1))
     balances, anchoring = simulate(fitted, drivers, years, draws, seed, anchor)
     councils = fitted.councils
@@ -208,22 +209,6 @@ def _crossing(deficit: np.ndarray, amount: float) -> np.ndarray:
     after = deficit[rows, first]
     part = np.divide(amount - before, after - before, out=np.ones_like(after), where=first > 0)
     return np.where(there.any(axis=1), np.where(first > 0, first - 1 + part, 0.0), np.nan)
-
-
-def _anchor(panel: Panel, drivers: Drivers) -> Anchor | None:
-    """The newest published gross deficit of the anchor year."""
-    if drivers.anchor_year is None:
-        return None
-    rows = panel.national.query("measure == 'gross_deficit' and unit == 'gbp' and price_basis == 'nominal'")
-    figures = rows.loc[rows["year"] == drivers.anchor_year, "value"]
-    if drivers.anchor_year != BASE_YEAR + 1 or figures.empty:
-        raise OutlookError(
-            f"anchor_year {drivers.anchor_year} cannot be used: it must be {BASE_YEAR + 1}, the first year end "
-            "after the newest balances by council, with a published national gross deficit; or None"
-        )
-    if figures.nunique() > 1:
-        raise OutlookError(f"anchor_year {drivers.anchor_year} has figures that disagree: {sorted(set(figures))}")
-    return Anchor(drivers.anchor_year, float(figures.iloc[0]), drivers.anchor_half_width)
 
 
 def _check_run(until: int, draws: int, seed: int) -> None:

@@ -10,15 +10,15 @@ measured in, and level(t) is a random walk shared by all councils. See docs/meth
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
 import numpy.typing as npt
 
 from deficits.errors import OutlookError
-from deficits.outlook.drivers import Drivers
-from deficits.outlook.fit import BASE_YEAR, DRIFT_YEARS, TAIL, Fit
+from deficits.outlook.anchor import Anchor, Anchoring
+from deficits.outlook.drivers import BASE_YEAR, Drivers
+from deficits.outlook.fit import DRIFT_YEARS, TAIL, Fit
 
 Array = npt.NDArray[np.float64]
 
@@ -34,32 +34,6 @@ class Shock(IntEnum):
     OWN_DRIFT = 2
     OWN_YEAR = 3
     ANCHOR = 4
-
-
-@dataclass(frozen=True)
-class Anchor:
-    """A published national gross deficit, £, true to within `half_width` either way (evenly)."""
-
-    year: int
-    gross: float
-    half_width: float
-
-
-@dataclass(frozen=True)
-class Anchoring:
-    """How the national figure fits the model: what the model alone says of it, £, and how far off that is.
-
-    `shift` is the figure less the model's mean, in the model's standard deviations.
-    """
-
-    anchor: Anchor
-    expected: float
-    sd: float
-
-    @property
-    def shift(self) -> float:
-        """Standard deviations by which the figure lies above the model."""
-        return (self.anchor.gross - self.expected) / self.sd
 
 
 def simulate(

@@ -1,0 +1,339 @@
+"""What each report may be asked for: one frozen model a report, for notebook, command line and docs."""
+
+from __future__ import annotations
+
+import ast
+import math
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from deficits.errors import PanelError, ReportError, closest
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+LITERALS = (type(None), bool, int, float, str, list, tuple, dict)
+"""What a parameters cell may hold. Anything else in a notebook's namespace is no parameter."""
+
+
+PARAMETERS = "application/vnd.deficits.parameters+json"
+"""Kind of output by which the page knows a listing of parameters."""
+
+
+def _number(value: object) -> object:
+    """Refuse what pydantic would turn into a number without a word: True is 1, 2031.0 is 2031."""
+    if isinstance(value, bool):
+        raise ValueError("a truth value is not a number")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("not a finite number")
+    return value
+
+
+def _optional_number(value: object) -> object:
+    """On a command line, nothing is written as an empty text or as none."""
+    if isinstance(value, str) and value.strip().casefold() in {"", "none"}:
+        return None
+    return _number(value)
+
+
+def _plain(text: str) -> str:
+    """A name, not a path: it becomes part of a file's name, and a path would tell of the machine."""
+    name = text.strip()
+    if not name or not name.isprintable() or re.search(r"[/\\]", name):
+        raise ValueError("not a plain name")
+    return name
+
+
+Name = Annotated[str, Field(max_length=80), AfterValidator(_plain)]
+
+
+class EnglandReport(BaseModel):
+    """Parameters of the report on England.
+
+    >>> EnglandReport(until=2028)
+    England report
+      until  2028
+      draws  4000
+      seed   1
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    until: Annotated[int, BeforeValidator(_number)] = Field(
+        default=2029, ge=2027, le=2035, description="last year of the outlook: 2029 ends on 31 March 2029"
+    )
+    draws: Annotated[int, BeforeValidator(_number)] = Field(
+        default=4000, ge=200, le=20_000, description="number of simulated futures"
+    )
+    seed: Annotated[int, BeforeValidator(_number)] = Field(
+        default=1, ge=0, description="start of the random numbers: the same seed gives the same report"
+    )
+
+    def __repr__(self) -> str:
+        values = self.model_dump()
+        width = max(map(len, values))
+        lines = [f"  {name:<{width}}  {'not set' if value is None else value}" for name, value in values.items()]
+        return "\n".join([f"{type(self).__name__.removesuffix('Report')} report", *lines])
+
+    __str__ = __repr__
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+        # The second kind keeps the listing in the notebook: a page has its parameters in the run record.
+        return {"text/plain": repr(self), PARAMETERS: self.model_dump()}
+
+
+class WriteoffReport(EnglandReport):
+    """Parameters of the report on a write-off scheme.
+
+    >>> WriteoffReport(share=0.5).share
+    0.5
+    """
+
+    scheme: Name = Field(default="high-needs-stability-grant", description="name of a write-off scheme")
+    share: Annotated[float | None, BeforeValidator(_optional_number)] = Field(
+        default=None, ge=0, le=1, allow_inf_nan=False, description="share written off, instead of the scheme's own"
+    )
+
+
+class AuthorityReport(EnglandReport):
+    """Parameters of the report on one authority.
+
+    >>> AuthorityReport(authority="0201").authority
+    '0201'
+    """
+
+    authority: Name = Field(default="Kent", description="an authority's name, DfE number or ONS code")
+    scheme: Name = Field(default="high-needs-stability-grant", description="name of a write-off scheme")
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report: its notebook, its parameters, its title, and what tells one page of it from another."""
+
+    name: str
+    notebook: str
+    model: type[EnglandReport]
+    title: str
+    named_by: tuple[str, ...] = ()
+    """Parameters that always stand in the page's name."""
+    named_when_changed: tuple[str, ...] = ()
+    """Parameters that stand in it when they are not the default: such a page never replaces the usual one."""
+
+    def subject(self, parameters: EnglandReport) -> str | None:
+        """Whom or what the page is about, when one notebook makes many pages: the authority's name."""
+        word = getattr(parameters, "authority", None)
+        return None if word is None else _authority_name(word)
+
+    def page_id(self, parameters: EnglandReport) -> str:
+        """Name of the page's files.
+
+        >>> REPORTS["writeoff"].page_id(WriteoffReport())
+        'writeoff-high-needs-stability-grant'
+        >>> REPORTS["writeoff"].page_id(WriteoffReport(share=0.5))
+        'writeoff-high-needs-stability-grant-share-0-5'
+        """
+        values = parameters.model_dump() | {"authority": self.subject(parameters)}
+        parts = [self.name, *(str(values[name]) for name in self.named_by)]
+        for name in self.named_when_changed:
+            if values[name] != self.model.model_fields[name].default:
+                parts += [name, str(values[name])]
+        return slug("-".join(parts))
+
+
+REPORTS: dict[str, Report] = {
+    report.name: report
+    for report in (
+        Report("england", "01_england.ipynb", EnglandReport, "SEND deficits in England"),
+        Report(
+            "writeoff",
+            "02_writeoff.ipynb",
+            WriteoffReport,
+            "Write-offs of SEND deficits",
+            named_by=("scheme",),
+            named_when_changed=("share",),
+        ),
+        Report(
+            "authority",
+            "03_authority.ipynb",
+            AuthorityReport,
+            "SEND deficits by council",
+            named_by=("authority",),
+            named_when_changed=("scheme",),
+        ),
+    )
+}
+
+
+def find_report(name: str) -> Report:
+    """The report of that name; ReportError offers the closest."""
+    try:
+        return REPORTS[name]
+    except KeyError:
+        raise ReportError(f"no report '{name}': {closest(name, REPORTS)}") from None
+
+
+def parse(name: str, values: Mapping[str, object]) -> EnglandReport:
+    """The parameters of report `name`, checked.
+
+    Texts, as a command line gives them, are read as what the parameter is; an authority's code stays a text.
+    Raises ReportError that lists every fault: the parameter, what was found, what was expected.
+
+    >>> parse("england", {"until": "2029"}).until
+    2029
+    >>> parse("england", {"drawz": 5})
+    Traceback (most recent call last):
+    deficits.errors.ReportError: report 'england', 1 fault:
+      drawz: not a parameter of this report; did you mean 'draws'?
+    """
+    report = find_report(name)
+    try:
+        parameters = report.model.model_validate(dict(values))
+    except ValidationError as error:
+        raise _refusal(report, [_fault(report, dict(detail)) for detail in error.errors()]) from None
+    try:
+        report.subject(parameters)
+    except PanelError as error:
+        raise _refusal(report, [f"authority: {error}"]) from None
+    return parameters
+
+
+def settings(name: str, namespace: Mapping[str, object]) -> EnglandReport:
+    """The parameters of report `name` from a notebook's variables: call it right after the parameters cell.
+
+    `namespace` is `globals()`. Every literal that the notebook holds by then must be a parameter, so that a name
+    misspelt on papermill's command line is refused. When the cell is run again in an open notebook, which holds
+    much else by then, only a name close to a parameter's is refused.
+
+    >>> settings("england", {"until": 2030, "seed": 7, "_": 4}).seed
+    7
+    """
+    report = find_report(name)
+    fields = report.model.model_fields
+    again = any(isinstance(value, report.model) for value in namespace.values())
+    mine = {
+        key: value
+        for key, value in namespace.items()
+        if key in fields or _looks_like_a_parameter(key, value, fields if again else None)
+    }
+    return parse(name, mine)
+
+
+IPYTHON = frozenset({"In", "Out"})
+"""IPython's own variables that are literals; its others begin with "_" or can be called."""
+
+
+def _looks_like_a_parameter(key: str, value: object, near: Mapping[str, object] | None) -> bool:
+    if key.startswith("_") or key in IPYTHON or not isinstance(value, LITERALS):
+        return False
+    return near is None or closest(key, near).startswith("did you mean")
+
+
+def parameters_cell(notebook: NotebookNode) -> dict[str, Any]:
+    """Names and values in the cell tagged `parameters`.
+
+    Raises ReportError when there is not exactly one such cell, or when it holds anything but `name = literal`:
+    papermill puts its values in a cell after it, so what is worked out there would keep the default.
+    """
+    cells = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
+    if len(cells) != 1:
+        raise ReportError(f"expected one cell tagged 'parameters', found {len(cells)}")
+    return dict(_literals(cells[0].source))
+
+
+def _literals(source: str) -> Iterator[tuple[str, Any]]:
+    for statement in ast.parse(source).body:
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                try:
+                    yield name, ast.literal_eval(value)
+                    continue
+                except ValueError:
+                    pass
+        found = ast.unparse(statement)
+        raise ReportError(f"parameters cell, line {statement.lineno}: found {found!r}, expected name = literal")
+
+
+def check_parameters_cell(report: Report, notebook: NotebookNode) -> None:
+    """ReportError unless the notebook's parameters cell holds the report's parameters, each with its default."""
+    cell = parameters_cell(notebook)
+    model = report.model.__name__
+    defaults = {name: field.default for name, field in report.model.model_fields.items()}
+    faults = [f"{name}: missing in the parameters cell" for name in defaults.keys() - cell.keys()]
+    faults += [f"{name}: in the parameters cell, but not in {model}" for name in cell.keys() - defaults.keys()]
+    faults += [
+        f"{name}: {cell[name]!r} in the parameters cell, but {defaults[name]!r} in {model}"
+        for name in cell.keys() & defaults.keys()
+        if cell[name] != defaults[name]
+    ]
+    if faults:
+        faults.sort()
+        raise _refusal(report, faults)
+
+
+def slug(text: str) -> str:
+    """Text as part of a file's name.
+
+    >>> slug("Kingston upon Hull, City of"), slug("St. Helens")
+    ('kingston-upon-hull-city-of', 'st-helens')
+    """
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return "-".join(re.findall(r"[a-z0-9]+", plain.casefold()))
+
+
+def _authority_name(word: str) -> str:
+    from deficits.panel import load_authorities
+
+    authorities = load_authorities()
+    return authorities.name(authorities.resolve(word))
+
+
+def _refusal(report: Report, faults: list[str]) -> ReportError:
+    counted = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+    return ReportError("\n  ".join([f"report '{report.name}', {counted}:", *faults]))
+
+
+def _fault(report: Report, detail: dict[str, Any]) -> str:
+    name = str(detail["loc"][0])
+    if detail["type"] == "extra_forbidden":
+        return f"{name}: not a parameter of this report; {closest(name, report.model.model_fields)}"
+    found = detail["input"]
+    hint = f", such as {str(found)!r}" if isinstance(found, int | float) and _is_text(report, name) else ""
+    return f"{name}: found {_short(found)}, expected {expected(report, name)}{hint}"
+
+
+def expected(report: Report, name: str) -> str:
+    """What a parameter takes, in words.
+
+    >>> expected(REPORTS["england"], "until"), expected(REPORTS["writeoff"], "share")
+    ('a whole number from 2027 to 2035', 'a number from 0 to 1, or none')
+    """
+    schema = report.model.model_json_schema()["properties"][name]
+    kinds = schema.get("anyOf", [schema])
+    first, optional = kinds[0], len(kinds) > 1
+    words: dict[str, Callable[[], str]] = {
+        "integer": lambda: f"a whole number{_bounds(first)}",
+        "number": lambda: f"a number{_bounds(first)}",
+        "string": lambda: f"a text of 1 to {first['maxLength']} characters without slashes",
+    }
+    return words[first["type"]]() + (", or none" if optional else "")
+
+
+def _bounds(schema: Mapping[str, Any]) -> str:
+    low, high = schema.get("minimum"), schema.get("maximum")
+    if high is None:
+        return f" of {low:g} or more"
+    return f" from {low:g} to {high:g}"
+
+
+def _is_text(report: Report, name: str) -> bool:
+    return report.model.model_fields[name].annotation is str
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,367 @@
+"""What each report says in words and tables: the package's figures, chosen and put in order for a page.
+
+Words that state a number are written here, so that a notebook holds no arithmetic and a page never disagrees
+with its own tables. Each function returns frames or plain texts; nothing here computes a new estimate.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from deficits.outlook import Drivers, Outlook, project
+from deficits.panel import FIGURES, Panel
+from deficits.sources import read_sources
+from deficits.wording import financial_year, gbp, gbp_range, percent, year_end
+from deficits.writeoff import WriteOff
+
+THRESHOLD = 5e9
+"""£: the figure that the deficit was heading for when MPs reported in September 2025."""
+OVERRIDE_ENDS = 2028
+"""The statutory override ends on 31 March 2028 (written statement of 20 June 2025)."""
+NEARLY_ALL = 145
+"""Councils with a balance from which a year's sum may stand for England, with its count beside it."""
+BALANCES = ("section251-outturn", "mhclg-revenue-outturn", "dsg-allocations")
+
+Points = tuple[list[str], dict[str, float | int | str]]
+
+
+def observed_gross(panel: Panel) -> pd.DataFrame:
+    """England's gross deficit as published: columns year, value (£), label.
+
+    Sums of councils' returns where nearly all have one, then the national figures that are newer.
+    """
+    balances = panel.figure("balance_section251")
+    counted = balances.notna().sum()
+    years = counted.index[counted >= NEARLY_ALL]
+    sums = (-balances[years]).clip(lower=0).sum()
+    returns = pd.DataFrame({"year": years, "value": sums.to_numpy(), "label": "Councils' returns"})
+    rows = panel.national[panel.national["measure"].eq("gross_deficit") & panel.national["year"].gt(years.max())]
+    newer = rows.drop_duplicates("year")[["year", "value"]].assign(label="National figure")
+    return pd.concat([returns, newer], ignore_index=True)
+
+
+def deficit_forecasts(panel: Panel, after: int) -> pd.DataFrame:
+    """Published forecasts of England's cumulative deficit for year ends after `after`, £.
+
+    Columns publisher, year, low, central, high, published. A publication that only repeats another's figure is
+    left out.
+    """
+    rows = panel.forecasts.query("measure == 'cumulative_deficit' and unit == 'gbp' and year > @after")
+    repeats = rows["note"].str.startswith("Repeats").fillna(False)
+    columns = ["publisher", "year", "low", "central", "high", "published"]
+    return rows.loc[~repeats, columns].reset_index(drop=True)
+
+
+def england_points(outlook: Outlook) -> Points:
+    """Main points and headline figures of the report on England."""
+    gross = outlook.england().loc["gross"]
+    reach = outlook.reaches(THRESHOLD)
+    first = next((year for year in outlook.years if reach.probability[year] >= 0.5), None)
+    near = outlook.years[2]
+    points = [
+        f"Councils' deficits for special educational needs are likely to have stood at "
+        f"{_range(gross.loc[near])} at {year_end(near)} (8 in 10 simulated futures), "
+        f"with {gbp(gross.at[near, 'p50'])} in the middle.",
+        _when(reach, first),
+    ]
+    if OVERRIDE_ENDS in outlook.years:
+        points.append(
+            f"Without a write-off, {_range(gross.loc[OVERRIDE_ENDS])} would stand at {year_end(OVERRIDE_ENDS)}, "
+            "when the statutory override ends."
+        )
+    points.append(
+        "These are estimates. The range shows what this model does not know; it leaves out changes of policy, and "
+        "how well it would have foretold past years has not been tested yet."
+    )
+    headline: dict[str, float | int | str] = {
+        f"gross_deficit_{year}_{name}": _pounds(gross.at[year, name])
+        for year in outlook.years[1:]
+        for name in ("p10", "p50", "p90")
+    }
+    headline[f"chance_of_5bn_{near}"] = round(float(reach.probability[near]), 4)
+    return points, headline
+
+
+def _when(reach: Any, first: int | None) -> str:
+    amount = gbp(reach.amount, 0)
+    if first is None:
+        return f"The deficit is more likely than not to stay below {amount} for the whole period."
+    dates = [f"{day:%B %Y}" for day in (reach.date["p10"], reach.date["p90"]) if not pd.isna(day)]
+    between = f"between {dates[0]} and {dates[-1]}" if dates[0] != dates[-1] else f"in {dates[0]}"
+    chance = percent(reach.probability[first])
+    return (
+        f"It is {chance} likely to have passed {amount} by {year_end(first)}, the first year end at which that is "
+        f"more likely than not. A straight line between year ends puts the day {between}; balances are only "
+        "measured on 31 March."
+    )
+
+
+def national_arithmetic(outlook: Outlook) -> pd.DataFrame:
+    """Spend, block and in-year position of England by year: what is published and what the outlook assumes.
+
+    Columns Year, Net high needs spend (£), Growth of spend (0 to 1), High needs block (£), Growth of block
+    (0 to 1), Status. Spend after the last published year is at the middle of its assumed path.
+    """
+    fit, drivers = outlook.fit, outlook.drivers
+    spend, block = float(fit.spend.iloc[-1]), float(fit.block.iloc[-1])
+    growth = float(fit.spend_growth.iloc[-1])
+    rows = []
+    for year in sorted(set(fit.spend.index[1:]) | set(outlook.years)):
+        published = year in fit.spend.index
+        if published:
+            spend, growth = float(fit.spend[year]), float(fit.spend_growth[year])
+        else:
+            growth = drivers.next_spend_growth(growth)
+            spend *= 1 + growth
+        if year in fit.block.index:
+            block = float(fit.block[year])
+            block_growth = block / float(fit.block[year - 1]) - 1 if year - 1 in fit.block.index else float("nan")
+        elif year > fit.block.index.max():
+            block_growth = drivers.growth_of_block(year)
+            block *= 1 + block_growth
+        else:
+            block_growth = float("nan")
+        rows.append(
+            {
+                "Year": year,
+                "Net high needs spend (£)": spend,
+                "Growth of spend (0 to 1)": growth,
+                "High needs block (£)": block if year >= fit.block.index.min() else float("nan"),
+                "Growth of block (0 to 1)": block_growth,
+                "Spend is": "published" if published else "assumed",
+                "Block is": _block_status(year, fit.block, drivers),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _block_status(year: int, block: pd.Series, drivers: Drivers) -> str:
+    if year < block.index.min():
+        return "not in the data"
+    if year in block.index:
+        return "published"
+    return "announced growth" if year in drivers.block_growth else "assumed"
+
+
+def sensitivities(outlook: Outlook) -> pd.DataFrame:
+    """England's gross deficit under other assumptions, on the same random numbers.
+
+    Columns Assumption, then for two year ends the middle of the range (£).
+    """
+    alternatives: dict[str, dict[str, Any]] = {
+        "As in this report": {},
+        "Spend growth dies away faster (0.5 of it left a year later)": {"growth_persistence": 0.5},
+        "Spend growth stays longer (0.9 of it left a year later)": {"growth_persistence": 0.9},
+        "Spend growth returns to 3% instead of 5%": {"long_run_spend_growth": 0.03},
+        "Block grows 5% a year after 2026-27 instead of 3%": {"later_block_growth": 0.05},
+        "Councils follow their own drift alone": {"own_drift_weight": 1.0},
+        "Not held to the national figure of March 2025": {"anchor_year": None},
+    }
+    ends = [year for year in (outlook.years[2], OVERRIDE_ENDS) if year in outlook.years]
+    draws = outlook.balance.sizes["draw"]
+    rows = []
+    for words, change in alternatives.items():
+        drivers = Drivers(**(outlook.drivers.model_dump() | change))
+        other = project(outlook.panel, drivers, until=max(ends), draws=draws, seed=outlook.seed)
+        gross = other.england().loc["gross"]
+        middles = {f"Middle at {year_end(year)} (£)": gross.at[year, "p50"] for year in ends}
+        rows.append({"Assumption": words} | middles)
+    return pd.DataFrame(rows)
+
+
+def writeoff_points(result: WriteOff) -> Points:
+    """Main points and headline figures of the report on one scheme."""
+    scheme, summary = result.scheme, result.summary()
+    base, last = scheme.base_year, min(OVERRIDE_ENDS, result.outlook.years[-1])
+    councils = summary.loc["councils_paid"]
+    points = [
+        f"{scheme.title} would pay {_range(summary.loc['grant'])} to "
+        f"{councils['p10']:.0f} to {councils['p90']:.0f} of {len(result.outlook.fit.councils)} councils: "
+        f"{scheme.terms()}.",
+        f"{_range(summary.loc[f'left_of_{base}'])} of the {year_end(base)} deficit would stay with councils.",
+        _back(summary, base),
+        f"At {year_end(last)} the deficit would be {_range(summary.loc[f'deficit_with_{last}'])} with the grant, "
+        f"and {_range(summary.loc[f'deficit_without_{last}'])} without it.",
+        "These are estimates on the outlook's simulated futures, the same ones with and without the grant.",
+    ]
+    headline: dict[str, float | int | str] = {"scheme": scheme.title, "share": scheme.share}
+    for measure in ("grant", f"left_of_{base}", f"deficit_with_{last}"):
+        headline |= {f"{measure}_{name}": _pounds(summary.at[measure, name]) for name in ("p10", "p50", "p90")}
+    return points, headline
+
+
+def _back(summary: pd.DataFrame, base: int) -> str:
+    years, never = summary.loc["years_bought"], float(summary.at["not_back", "p50"])
+    if years["p50"] == 0:
+        return "It buys no time: nothing is paid."
+    if years["p50"] == float("inf"):
+        return f"In {percent(never)} of simulated futures the deficit is not back at its {year_end(base)} level."
+    slow = "not within the period" if years["p90"] == float("inf") else f"{years['p90']:.1f} years"
+    return (
+        f"The deficit would be back at its {year_end(base)} level after about {years['p50']:.1f} years "
+        f"({years['p10']:.1f} years in the fast tenth of futures, {slow} in the slow tenth)."
+    )
+
+
+def grants(result: WriteOff) -> pd.DataFrame:
+    """Each council's grant and what it is left with, largest grant first, in readable columns (£)."""
+    base = result.scheme.base_year
+    frame = result.by_authority().sort_values("grant_p50", ascending=False)
+    return pd.DataFrame(
+        {
+            "Council": frame["name"],
+            "Region": frame["region"],
+            "Grant, low (£)": frame["grant_p10"],
+            "Grant, middle (£)": frame["grant_p50"],
+            "Grant, high (£)": frame["grant_p90"],
+            f"Left of {year_end(base)}, middle (£)": frame[f"left_of_{base}_p50"],
+            "Chance of a grant (0 to 1)": frame["paid"],
+        }
+    )
+
+
+GRANT_FORMATS = {
+    "Grant, low (£)": "gbp_m",
+    "Grant, middle (£)": "gbp_m",
+    "Grant, high (£)": "gbp_m",
+    "Chance of a grant (0 to 1)": "percent",
+}
+"""How the money and chances of `grants` are shown; what is left goes by its size."""
+
+
+def changes(**parameters: float | None) -> dict[str, float]:
+    """The parameters of a scheme that a report was asked to change: those that are set."""
+    return {name: value for name, value in parameters.items() if value is not None}
+
+
+def grants_by_region(result: WriteOff) -> pd.DataFrame:
+    """Each region's grant and what is left there, England last (£). Means add up; ranges do not."""
+    frame = result.by_region().reset_index()
+    return pd.DataFrame(
+        {
+            "Region": frame["region"],
+            "Grant, low (£)": frame["grant_p10"],
+            "Grant, middle (£)": frame["grant_p50"],
+            "Grant, high (£)": frame["grant_p90"],
+            "Grant, mean (£)": frame["grant_mean"],
+            "Left, mean (£)": frame["left_mean"],
+        }
+    )
+
+
+def authority_points(result: WriteOff, code: str) -> Points:
+    """Main points and headline figures of the report on one council."""
+    outlook = result.outlook
+    council = outlook.fit.councils.loc[code]
+    name = council["name"]
+    start_year, near, last = outlook.years[0], outlook.years[2], min(OVERRIDE_ENDS, outlook.years[-1])
+    path, row = outlook.authority(code), result.by_authority().loc[code]
+    start = float(council["start"])
+    estimated = council["start_basis"] == "estimated"
+    known = "an estimate: the council has not reported one" if estimated else "published"
+    points = [
+        f"{name}'s dedicated schools grant balance at {year_end(start_year)} was {_standing(start)} ({known}).",
+        f"At {year_end(near)} it is likely to have been {_standing_range(path.loc[near])} "
+        "(8 in 10 simulated futures).",
+        f"By {year_end(last)}, without a write-off, {_standing_range(path.loc[last])}.",
+        f"{result.scheme.title}: {_grant(row)}.",
+        "These are estimates from public figures, not the council's own forecast. A council's own spend and plans "
+        f"after {year_end(start_year)} do not move them yet.",
+    ]
+    headline: dict[str, float | int | str] = {"authority": name, f"balance_{start_year}": _pounds(start)}
+    headline |= {f"balance_{near}_{part}": _pounds(path.at[near, part]) for part in ("p10", "p50", "p90")}
+    headline |= {f"grant_{part}": _pounds(row[f"grant_{part}"]) for part in ("p10", "p50", "p90")}
+    return points, headline
+
+
+def _grant(row: pd.Series) -> str:
+    if row["grant_p90"] <= 0:
+        return "no grant is likely, since the council is likely to be in surplus"
+    if row["grant_p10"] <= 0:
+        return f"a grant of up to {gbp(row['grant_p90'])}, with a chance of {percent(row['paid'])} of any"
+    return f"a grant of {gbp_range(row['grant_p10'], row['grant_p90'])}"
+
+
+def observed_balances(panel: Panel, code: str) -> pd.DataFrame:
+    """One council's published balances: columns year, value (£, negative = deficit), basis."""
+    rows = panel.frame.loc[code, ["balance", "balance_basis"]].dropna().reset_index()
+    return rows.set_axis(["year", "value", "basis"], axis=1).assign(
+        basis=rows["balance_basis"].str.replace("_", " ")
+    )
+
+
+def plans(panel: Panel, code: str) -> pd.DataFrame:
+    """One council's EHC plans each January: columns year, plans."""
+    return panel.frame.loc[code, "plans"].dropna().reset_index()
+
+
+def council_facts(panel: Panel, code: str) -> pd.DataFrame:
+    """The newest value of each published figure of a council: columns Figure, Value, Year, Basis, From.
+
+    A figure that is not published for it is listed with what is missing.
+    """
+    rows = []
+    sources = read_sources()
+    for figure in FIGURES.values():
+        values = panel.frame.loc[code, [figure.name, f"{figure.name}_basis", f"{figure.name}_source"]].dropna()
+        described: dict[str, str | None] = {"Figure": _sentence(figure.meaning)}
+        if values.empty:
+            rows.append(described | {"Value": None, "Year": None, "Basis": "not published for this council"})
+            continue
+        value, basis, source = values.iloc[-1]
+        shown = gbp(value) if figure.unit == "£" else f"{value:,.0f} {figure.unit}"
+        rows.append(
+            described
+            | {
+                "Value": shown,
+                "Year": financial_year(int(values.index[-1])),
+                "Basis": basis.replace("_", " "),
+                "From": sources[source.split("/")[0]].publication,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def used_sources(*folders: str) -> list[dict[str, Any]]:
+    """What `reporting.sources` shows of some publications, by folder of `data/raw`."""
+    known = read_sources()
+    return [
+        {
+            "title": source.title,
+            "publisher": source.publisher,
+            "url": str(source.url),
+            "licence": source.licence,
+            "published": max((file.published for file in source.file if file.published), default=""),
+            "retrieved": source.retrieved.isoformat(),
+            "files": {file.name: file.sha256 for file in source.file},
+        }
+        for source in (known[folder] for folder in folders)
+    ]
+
+
+def _pounds(value: float) -> float:
+    """A headline value, to the pound: the same on every machine."""
+    return float(round(value))
+
+
+def _range(row: pd.Series) -> str:
+    return gbp_range(row["p10"], row["p90"])
+
+
+def _standing(balance: float) -> str:
+    return f"a deficit of {gbp(-balance)}" if balance < 0 else f"a surplus of {gbp(balance)}"
+
+
+def _standing_range(row: pd.Series) -> str:
+    low, high = row["p10"], row["p90"]
+    if high <= 0:
+        return f"a deficit of {gbp_range(-high, -low)}"
+    if low >= 0:
+        return f"a surplus of {gbp_range(low, high)}"
+    return f"between a deficit of {gbp(-low)} and a surplus of {gbp(high)}"
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,25 @@
+"""`make notebooks`: run each notebook with its own parameters and store it with its outputs."""
+
+import nbformat
+from nbclient import NotebookClient
+
+from deficits.places import notebooks_dir
+from deficits.reporting.kernel import KERNEL_NAME, ReportKernelManager
+from deficits.reporting.run import clean
+
+
+def executed(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """The notebook after a run, without what belongs to the run and not to the result."""
+    client = NotebookClient(
+        notebook, kernel_name=KERNEL_NAME, kernel_manager_class=ReportKernelManager, record_timing=False
+    )
+    return clean(client.execute())
+
+
+def main() -> None:
+    for path in sorted(notebooks_dir().glob("*.ipynb")):
+        nbformat.write(executed(nbformat.read(path, as_version=4)), path)
+
+
+if __name__ == "__main__":
+    main()

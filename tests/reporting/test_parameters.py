@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import math
+import types
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+from deficits.errors import ReportError
+from deficits.reporting import REPORTS, parse, settings
+from deficits.reporting.parameters import check_parameters_cell, parameters_cell, slug
+
+
+def test_every_report_has_working_defaults():
+    for name, report in REPORTS.items():
+        assert parse(name, {}) == report.model()
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "closest"),
+    [
+        ("england", {"drawz": 5}, "did you mean 'draws'"),
+        ("writeoff", {"shares": 0.5}, "did you mean 'share'"),
+        ("authority", {"Authority": "Kent"}, "did you mean 'authority'"),
+    ],
+)
+def test_an_unknown_parameter_is_refused_with_the_closest_name(name, given, closest):
+    with pytest.raises(ReportError, match=closest) as error:
+        parse(name, given)
+    assert f"report '{name}'" in str(error.value)
+    assert next(iter(given)) in str(error.value)
+
+
+def test_an_unknown_report_is_refused_with_the_closest_name():
+    with pytest.raises(ReportError, match="did you mean 'england'"):
+        parse("englnd", {})
+
+
+def test_all_faults_are_told_at_once():
+    with pytest.raises(ReportError) as error:
+        parse("england", {"until": 2050, "draws": "many", "sead": 1})
+    message = str(error.value)
+    assert "3 faults" in message
+    assert "until: found 2050, expected a whole number from 2027 to 2035" in message
+    assert "draws: found 'many', expected a whole number from 200 to 20000" in message
+    assert "sead: not a parameter of this report; did you mean 'seed'?" in message
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, True, "nan", "inf", "1e999", None, [1], 2030.5])
+def test_a_number_is_finite_and_no_truth_value(value):
+    with pytest.raises(ReportError, match="draws: found"):
+        parse("england", {"draws": value})
+
+
+@pytest.mark.parametrize("value", [math.nan, "nan", "inf", False, 1.01, -0.01])
+def test_a_share_lies_between_nothing_and_all(value):
+    with pytest.raises(ReportError, match=r"share: found .*expected a number from 0 to 1, or none"):
+        parse("writeoff", {"share": value})
+
+
+def test_texts_of_a_command_line_are_read_as_what_the_parameter_is():
+    read = parse("writeoff", {"until": "2029", "share": "0.75"})
+    assert (read.until, read.share) == (2029, 0.75)
+    assert parse("writeoff", {"share": ""}).share is None
+    assert parse("writeoff", {"share": "none"}).share is None
+
+
+@pytest.mark.parametrize("code", ["201", "E10000016"])
+def test_an_authority_code_stays_a_text(code):
+    assert parse("authority", {"authority": code}).authority == code
+
+
+def test_a_code_given_as_a_number_is_refused_with_the_text_to_give():
+    with pytest.raises(ReportError, match=r"authority: found 201, expected a text .* such as '201'"):
+        parse("authority", {"authority": 201})
+
+
+def test_an_unknown_authority_is_refused_before_anything_runs():
+    with pytest.raises(ReportError, match="did you mean 'Kent'"):
+        parse("authority", {"authority": "Knt"})
+
+
+@pytest.mark.parametrize("path", ["../secret", "/root/scheme.yaml", "C:\\schemes", "", " ", "a\nb"])
+def test_a_name_is_no_path(path):
+    with pytest.raises(ReportError, match="scheme: found"):
+        parse("writeoff", {"scheme": path})
+
+
+def test_a_page_is_named_for_what_it_is_about():
+    def page(name, **given):
+        return REPORTS[name].page_id(parse(name, given))
+
+    assert page("england", draws=500) == "england"
+    assert page("writeoff") == "writeoff-high-needs-stability-grant"
+    assert page("authority") == page("authority", authority="886") == "authority-kent"
+    assert page("authority", authority="Bristol") == "authority-bristol-city-of"
+
+
+def test_a_page_with_other_terms_never_replaces_the_usual_one():
+    assert REPORTS["writeoff"].page_id(parse("writeoff", {"share": 0.5})).endswith("-share-0-5")
+    assert REPORTS["authority"].page_id(parse("authority", {"scheme": "other"})) == "authority-kent-scheme-other"
+
+
+def test_a_slug_is_lower_case_words_and_hyphens():
+    assert slug("  Kingston upon Hull, City of ") == "kingston-upon-hull-city-of"
+    assert slug("Ynys Môn & Co.") == "ynys-mon-co"
+
+
+def test_a_notebook_gets_its_own_variables_as_settings():
+    namespace = {
+        **{"__name__": "__main__", "_i1": "x", "In": ["", "x"], "Out": {}, "quit": quit, "open": open},
+        **{"math": math, "Path": type, "namespace": types.SimpleNamespace()},
+        **{"until": 2028, "draws": 300, "seed": 0},
+    }
+    assert settings("england", namespace).model_dump() == {"until": 2028, "draws": 300, "seed": 0}
+
+
+def test_a_misspelt_papermill_parameter_is_refused():
+    with pytest.raises(ReportError, match="drawz: not a parameter of this report; did you mean 'draws'"):
+        settings("england", {"until": 2029, "draws": 4000, "seed": 1, "drawz": 5})
+
+
+def test_the_settings_cell_can_be_run_again_in_an_open_notebook():
+    namespace: dict[str, object] = {"until": 2029, "draws": 4000, "seed": 1}
+    namespace["chosen"] = settings("england", namespace)
+    namespace |= {"largest": 142e6, "years": [2026], "draws": 500}
+    assert settings("england", namespace).draws == 500
+    with pytest.raises(ReportError, match="drawz"):
+        settings("england", namespace | {"drawz": 5})
+
+
+def test_settings_are_printed_as_a_short_list():
+    assert str(parse("writeoff", {})).splitlines() == [
+        "Writeoff report",
+        "  until   2029",
+        "  draws   4000",
+        "  seed    1",
+        "  scheme  high-needs-stability-grant",
+        "  share   not set",
+    ]
+
+
+def notebook(source: str, tags: tuple[str, ...] = ("parameters",)) -> nbformat.NotebookNode:
+    return new_notebook(cells=[new_code_cell(source, metadata={"tags": list(tags)})])
+
+
+def test_a_parameters_cell_holds_literals_only():
+    assert parameters_cell(notebook("until = 2029\nnames = ['Kent']")) == {"until": 2029, "names": ["Kent"]}
+    with pytest.raises(ReportError, match=r"line 2: found .label = f"):
+        parameters_cell(notebook("until = 2029\nlabel = f'to {until}'"))
+    with pytest.raises(ReportError, match="found 0"):
+        parameters_cell(notebook("until = 2029", tags=()))
+
+
+def test_notebook_and_model_have_the_same_parameters():
+    report = REPORTS["england"]
+    check_parameters_cell(report, notebook("until = 2029\ndraws = 4000\nseed = 1"))
+    with pytest.raises(ReportError) as error:
+        check_parameters_cell(report, notebook("until = 2030\ndraws = 4000\nsede = 1"))
+    assert "seed: missing in the parameters cell" in str(error.value)
+    assert "sede: in the parameters cell, but not in EnglandReport" in str(error.value)
+    assert "until: 2030 in the parameters cell, but 2029 in EnglandReport" in str(error.value)

@@ -1,0 +1,101 @@
+"""Rules of what the reports say in words and tables."""
+
+import re
+
+import pandas as pd
+import pytest
+
+import deficits as d
+from deficits import charts
+from deficits.outlook import Outlook
+from deficits.panel import FIGURES, Panel
+from deficits.reporting import stories
+from deficits.writeoff import WriteOff
+
+
+@pytest.fixture(scope="module")
+def result(outlook: Outlook) -> WriteOff:
+    return d.Scheme.read("high-needs-stability-grant").apply(outlook)
+
+
+def test_observed_deficits_are_the_published_ones(panel: Panel) -> None:
+    seen = stories.observed_gross(panel).set_index("year")["value"] / 1e6
+    assert seen.round().to_dict() == {2020: 675, 2021: 1047, 2022: 1443, 2024: 2141, 2025: 3800}
+
+
+def test_a_forecast_that_repeats_anothers_is_not_counted_twice(panel: Panel) -> None:
+    forecasts = stories.deficit_forecasts(panel, after=2025)
+    of_2026 = forecasts[forecasts["year"] == 2026]
+    assert "PAC" not in set(of_2026["publisher"])  # it repeats the DfE's estimate
+    assert {"HM Government (MHCLG)", "NAO (DfE estimate)", "CCN"} <= set(of_2026["publisher"])
+    assert of_2026[["low", "central", "high"]].max(axis=1).between(4e9, 7e9).all()
+
+
+def test_the_legend_of_the_england_chart_lies_inside_it(panel: Panel, outlook: Outlook) -> None:
+    chart = charts.england_fan(
+        outlook.england().loc["gross"],
+        stories.observed_gross(panel),
+        stories.deficit_forecasts(panel, after=2025),
+    )
+    chart.figure.draw_without_rendering()
+    (axes,) = chart.figure.axes
+    assert axes.get_legend().get_window_extent().x1 <= chart.figure.bbox.x1
+
+
+def test_main_points_give_a_range_before_a_point_and_call_themselves_estimates(outlook: Outlook) -> None:
+    points, headline = stories.england_points(outlook)
+    assert re.search(r"£\d\.\dbn to £\d\.\dbn .*, with £\d\.\dbn in the middle", points[0])
+    assert "estimates" in points[-1]
+    gross = outlook.england().loc["gross"]
+    assert headline["gross_deficit_2026_p50"] == round(gross.at[2026, "p50"])
+
+
+def test_no_report_says_nan_or_infinity(outlook: Outlook, result: WriteOff, panel: Panel) -> None:
+    texts = [*stories.england_points(outlook)[0], *stories.writeoff_points(result)[0]]
+    for code in outlook.fit.councils.index:
+        texts += stories.authority_points(result, code)[0]
+    assert not [text for text in texts if re.search(r"\bnan\b|\binf\b|not available", text, re.IGNORECASE)]
+
+
+def test_a_scheme_that_pays_nothing_is_said_to_buy_no_time(outlook: Outlook) -> None:
+    nothing = d.Scheme.read("flat-share", share=0).apply(outlook)
+    assert "It buys no time: nothing is paid." in stories.writeoff_points(nothing)[0]
+
+
+def test_a_council_in_surplus_is_said_to_get_no_grant(outlook: Outlook, result: WriteOff) -> None:
+    grants = result.by_authority()
+    code = grants.index[grants["grant_p90"] == 0][0]
+    assert any("no grant is likely" in point for point in stories.authority_points(result, code)[0])
+
+
+def test_the_table_of_assumptions_says_which_rows_are_published(outlook: Outlook) -> None:
+    table = stories.national_arithmetic(outlook).set_index("Year")
+    assert table.at[2025, "Spend is"] == "published"
+    assert table.at[2026, "Spend is"] == "assumed"
+    assert table.at[2024, "Block is"] == "published"
+    assert table.at[2027, "Block is"] == "announced growth"
+    assert table.at[2027, "Growth of block (0 to 1)"] == 0
+    assert table.at[2028, "Block is"] == "assumed"
+
+
+def test_other_assumptions_start_from_the_reports_own(outlook: Outlook) -> None:
+    table = stories.sensitivities(outlook)
+    own = outlook.england().loc["gross", "p50"]
+    assert table.iloc[0, 1] == pytest.approx(own[2026])
+    assert table.iloc[0, 2] == pytest.approx(own[2028])
+    assert (table.iloc[1:, 2] != table.iloc[0, 2]).all()
+
+
+def test_a_figure_missing_for_a_council_is_listed_as_missing(panel: Panel) -> None:
+    facts = stories.council_facts(panel, "943").set_index("Figure")
+    assert len(facts) == len(FIGURES)
+    row = facts.loc[FIGURES["balance"].meaning[:1].upper() + FIGURES["balance"].meaning[1:]]
+    assert pd.isna(row["Value"])
+    assert row["Basis"] == "not published for this council"
+
+
+def test_every_source_of_a_page_has_its_link_licence_and_hashes() -> None:
+    for source in stories.used_sources(*stories.BALANCES, "national-figures"):
+        assert source["url"].startswith("https://")
+        assert source["licence"] in {"OGL-UK-3.0", "facts"}
+        assert all(len(digest) == 64 for digest in source["files"].values())

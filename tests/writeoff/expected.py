@@ -1,0 +1,18 @@
+"""The result that stands beside each shipped scheme: `python -m tests.writeoff.expected` writes them again."""
+
+import pandas as pd
+
+import deficits as d
+from deficits.places import schemes_dir
+from deficits.writeoff import scheme_names
+
+
+def result_of(name: str) -> pd.DataFrame:
+    """The scheme's summary on a small outlook, rounded: to the pound, and to a thousandth of a year."""
+    outlook = d.project(d.load_panel(), until=2028, draws=1000, seed=1)
+    return d.Scheme.read(name).apply(outlook).summary().round(3)
+
+
+if __name__ == "__main__":
+    for scheme in scheme_names():
+        result_of(scheme).to_csv(schemes_dir() / f"{scheme}.expected.csv")
