@@ -254,7 +254,7 @@ def _machine_folders() -> set[str]:
 
 def _folders_in(text: str) -> Iterator[str]:
     for folder in _machine_folders():
-        # As a whole path: "/tmp/x" is one, "https://example.org/tmp" and "/tmpfile" are not.
+        # As a whole path: a folder's name at the end of a web address, or at the start of a longer word, is none.
         if re.search(rf"(?<![\w.-]){re.escape(folder)}(?![\w-])", text):
             yield folder
 
