@@ -15,17 +15,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from deficits.outlook import Drivers, project
-    from deficits.panel import load_panel
+    from deficits.panel import load_panel, trace
     from deficits.writeoff import Scheme
 
 __version__ = "0.1.0"
-__all__ = ["Drivers", "Scheme", "load_panel", "project"]
+__all__ = ["Drivers", "Scheme", "load_panel", "project", "trace"]
 
 _ROOM = {
     "Drivers": "deficits.outlook",
     "Scheme": "deficits.writeoff",
     "load_panel": "deficits.panel",
     "project": "deficits.outlook",
+    "trace": "deficits.panel",
 }
 
 

@@ -44,6 +44,11 @@ def processed_dir() -> Path:
     return _written() / "data" / "processed"
 
 
+def own_dir() -> Path:
+    """An analyst's own figures, as `deficits own` has checked them."""
+    return _written() / "data" / "own"
+
+
 def reports_dir() -> Path:
     """Rendered pages."""
     return _written() / "reports"

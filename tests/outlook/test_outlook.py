@@ -36,7 +36,7 @@ def test_every_draw_is_held_to_the_national_figure(outlook: Outlook) -> None:
 
 
 def test_without_an_anchor_the_draws_are_the_models_own(panel: Panel, outlook: Outlook) -> None:
-    free = d.project(panel, d.Drivers(anchor_year=None), until=2026, draws=1000, seed=1)
+    free = d.project(panel, d.Drivers(anchor="none"), until=2026, draws=1000, seed=1)
     gross = national(free.balance, "gross").sel(year=2025)
     assert free.anchoring is None
     assert outlook.anchoring is not None
@@ -45,7 +45,7 @@ def test_without_an_anchor_the_draws_are_the_models_own(panel: Panel, outlook: O
 
 
 def test_holding_the_draws_to_what_the_model_expects_changes_little(panel: Panel) -> None:
-    free = d.project(panel, d.Drivers(anchor_year=None), until=2026, draws=1000, seed=1)
+    free = d.project(panel, d.Drivers(anchor="none"), until=2026, draws=1000, seed=1)
     expected = float(national(free.balance, "gross").sel(year=2025).median())
     national_rows = panel.national.copy()
     rows = national_rows["measure"].eq("gross_deficit") & national_rows["year"].eq(2025)
@@ -177,7 +177,7 @@ def test_disagreeing_national_figures_are_refused(panel: Panel) -> None:
     national_rows = panel.national.copy()
     rows = national_rows.index[national_rows["measure"].eq("gross_deficit") & national_rows["year"].eq(2025)]
     national_rows.loc[rows[0], "value"] = 4.1e9
-    with pytest.raises(OutlookError, match="anchor_year 2025 has figures that disagree"):
+    with pytest.raises(OutlookError, match="31 March 2025 has figures that disagree"):
         d.project(dataclasses.replace(panel, national=national_rows), until=2026, draws=500)
 
 

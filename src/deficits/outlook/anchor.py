@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from deficits.errors import OutlookError
 from deficits.outlook.drivers import BASE_YEAR, Drivers
 from deficits.panel import Panel
+from deficits.wording import year_end
 
 
 @dataclass(frozen=True)
@@ -36,20 +37,20 @@ class Anchoring:
 
 
 def find_anchor(panel: Panel, drivers: Drivers) -> Anchor | None:
-    """The published national gross deficit of the anchor year, or None when no anchor is wanted.
+    """The published national gross deficit of the year after the newest balances by council.
 
-    OutlookError when the year is not the one after the newest balances by council, or no figure or several that
-    disagree are published for it.
+    None when the drivers want none, or none was public when the panel's figures were. OutlookError when several
+    figures that disagree are published for it.
     """
-    if drivers.anchor_year is None:
+    if drivers.anchor == "none":
         return None
     rows = panel.national.query("measure == 'gross_deficit' and unit == 'gbp' and price_basis == 'nominal'")
-    figures = rows.loc[rows["year"] == drivers.anchor_year, "value"]
-    if drivers.anchor_year != BASE_YEAR + 1 or figures.empty:
-        raise OutlookError(
-            f"anchor_year {drivers.anchor_year} cannot be used: it must be {BASE_YEAR + 1}, the first year end "
-            "after the newest balances by council, with a published national gross deficit; or None"
-        )
+    figures = rows.loc[rows["year"] == BASE_YEAR + 1, "value"]
+    if figures.empty:
+        return None
     if figures.nunique() > 1:
-        raise OutlookError(f"anchor_year {drivers.anchor_year} has figures that disagree: {sorted(set(figures))}")
-    return Anchor(drivers.anchor_year, float(figures.iloc[0]), drivers.anchor_half_width)
+        raise OutlookError(
+            f"the national gross deficit of {year_end(BASE_YEAR + 1)} has figures that disagree: "
+            f"{sorted(set(figures))}; set anchor to 'none', or drop all but one from panel.national"
+        )
+    return Anchor(BASE_YEAR + 1, float(figures.iloc[0]), drivers.anchor_half_width)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -59,9 +59,10 @@ class Drivers(BaseModel):
         le=1,
         description="share of growth above the long run that is still there a year later (assumption)",
     )
-    anchor_year: int | None = Field(
-        default=2025,
-        description="year end whose published national gross deficit the draws are held to; None for no anchor",
+    anchor: Literal["newest", "none"] = Field(
+        default="newest",
+        description="the national gross deficit that draws are held to: the newest published one for a year end "
+        "after the balances by council, or none",
     )
     anchor_half_width: float = Field(
         default=50e6,

@@ -164,8 +164,11 @@ def project(
     anchor = find_anchor(panel, drivers)
     fitted = fit(panel, drivers, anchor)
     years = list(range(BASE_YEAR + 1, until + 1))
-    balances, anchoring = simulate(fitted, drivers, years, draws, seed, anchor)
+    known = _known(panel, fitted.councils.index, years)
+    if anchor is not None and _mostly_known(fitted.councils["block"], known.get(anchor.year)):
+        anchor = None
     councils = fitted.councils
+    balances, anchoring = simulate(fitted, drivers, years, draws, seed, anchor, known)
     dataset = xr.Dataset(
         {"balance": (("draw", "authority", "year"), balances)},
         coords={
@@ -176,7 +179,7 @@ def project(
         },
         attrs={"units": "£", "sign": "negative = deficit", "seed": seed},
     )
-    return Outlook(dataset, panel, drivers, fitted, seed, anchoring, _warnings(fitted, anchoring))
+    return Outlook(dataset, panel, drivers, fitted, seed, anchoring, _warnings(panel, fitted, anchoring))
 
 
 def national(balance: xr.DataArray, measure: Measure) -> xr.DataArray:
@@ -211,6 +214,23 @@ def _crossing(deficit: np.ndarray, amount: float) -> np.ndarray:
     return np.where(there.any(axis=1), np.where(first > 0, first - 1 + part, 0.0), np.nan)
 
 
+def _known(panel: Panel, councils: pd.Index, years: list[int]) -> dict[int, tuple[list[int], np.ndarray]]:
+    """Balances by council that are known after the base year: by year, places among the councils, and £."""
+    balances = panel.figure("balance").reindex(councils)
+    known = {}
+    for year in set(years) & set(balances.columns):
+        column = balances[year]
+        if column.notna().any():
+            known[year] = ([int(place) for place in np.flatnonzero(column.notna())], column.dropna().to_numpy())
+    return known
+
+
+def _mostly_known(block: pd.Series, known: tuple[list[int], np.ndarray] | None) -> bool:
+    """Whether councils with half of the block or more have a known balance: then a rounded national figure adds
+    nothing, and the few others would have to make up all that it differs by."""
+    return known is not None and block.iloc[known[0]].sum() >= block.sum() / 2
+
+
 def _check_run(until: int, draws: int, seed: int) -> None:
     faults = []
     if not BASE_YEAR + 1 <= until <= LAST_HORIZON:
@@ -223,9 +243,15 @@ def _check_run(until: int, draws: int, seed: int) -> None:
         raise OutlookError("; ".join(faults))
 
 
-def _warnings(fitted: Fit, anchoring: Anchoring | None) -> tuple[str, ...]:
+def _warnings(panel: Panel, fitted: Fit, anchoring: Anchoring | None) -> tuple[str, ...]:
     warnings = []
     councils = fitted.councils
+    if panel.own is not None:
+        used = panel.frame.loc[panel.frame["balance_own"].notna(), "name"].reset_index("year")
+        told = ", ".join(f"{name} at {year_end(year)}" for year, name in used.itertuples(index=False))
+        warnings.append(f"An analyst's own figures, from {panel.own}, go before published ones: {told}.")
+    if panel.as_of is not None:
+        warnings.append(f"Only what was published by {panel.as_of} is used.")
     estimated = councils.loc[councils["start_basis"] == "estimated", "name"]
     if len(estimated):
         warnings.append(

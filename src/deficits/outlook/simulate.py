@@ -37,11 +37,19 @@ class Shock(IntEnum):
 
 
 def simulate(
-    fit: Fit, drivers: Drivers, years: list[int], draws: int, seed: int, anchor: Anchor | None
+    fit: Fit,
+    drivers: Drivers,
+    years: list[int],
+    draws: int,
+    seed: int,
+    anchor: Anchor | None,
+    known: dict[int, tuple[list[int], Array]],
 ) -> tuple[Array, Anchoring | None]:
     """Balances in £, shape (draws, authorities, years + 1): the base year end, then each of `years`.
 
-    `years` run on from the base year without a gap; the anchor's year must be the first of them.
+    `years` run on from the base year without a gap; the anchor's year must be the first of them. `known` gives for
+    a year the places of councils whose balance at its end is known, and the balances (£): every draw passes
+    through them, and other councils make up what the national figure then lacks.
     """
     # In memory the draws lie innermost: sums over councils and quantiles over draws then read straight on.
     block = fit.councils["block"].to_numpy()[:, None]
@@ -56,7 +64,10 @@ def simulate(
     anchoring = None
     if anchor is not None:
         expected = start + block * (drift + gap[0])
-        anchoring = _condition(expected, block, missed, own[0], steps[0], fit, anchor, seed)
+        places, at = known.get(years[0], ([], np.empty(0)))
+        moving = block * ~np.isin(np.arange(len(codes)), places)[:, None]
+        expected[places] = at[:, None]
+        anchoring = _condition(expected, moving, missed, own[0], steps[0], fit, anchor, seed)
     shared = gap + steps.cumsum(axis=0)
 
     balances = np.empty((len(years) + 1, len(codes), draws))
@@ -64,6 +75,9 @@ def simulate(
     drift = drift + missed
     for t in range(len(years)):
         balances[t + 1] = balances[t] + block * (drift + own[t] + shared[t])
+        if years[t] in known:
+            places, at = known[years[t]]
+            balances[t + 1, places] = at[:, None]
     return balances.transpose(2, 1, 0), anchoring
 
 
@@ -143,5 +157,5 @@ def _condition(
         own -= own_var * counts * step
     raise OutlookError(
         f"the draws cannot be held to a gross deficit of {anchor.gross:,.0f} at 31 March {anchor.year}: "
-        "set anchor_year to None or give a larger anchor_half_width"
+        "set anchor to 'none' or give a larger anchor_half_width"
     )

@@ -1,20 +1,35 @@
-"""Published figures by authority and year in one panel, each with its basis and source."""
+"""Published figures by authority and year in one panel, each with its basis, source and date."""
 
 from deficits.panel.authorities import Authorities, load_authorities
-from deficits.panel.build import Panel, load_panel
-from deficits.panel.figures import FIGURES, Figure, year_of
-from deficits.panel.outputs import describe, write
+from deficits.panel.balances import RULES, Rule, disagreements
+from deficits.panel.build import Panel, keep_own, load_panel
+from deficits.panel.check import Checked, check_panel
+from deficits.panel.figures import FIGURES, Figure
+from deficits.panel.outputs import describe, panel_fields, write
+from deficits.panel.own import read_own
 from deficits.panel.reconcile import reconcile
+from deficits.panel.trace import Trace, trace
+from deficits.panel.years import year_of
 
 __all__ = [
     "FIGURES",
+    "RULES",
     "Authorities",
+    "Checked",
     "Figure",
     "Panel",
+    "Rule",
+    "Trace",
+    "check_panel",
     "describe",
+    "disagreements",
+    "keep_own",
     "load_authorities",
     "load_panel",
+    "panel_fields",
+    "read_own",
     "reconcile",
+    "trace",
     "write",
     "year_of",
 ]

@@ -1,107 +1,145 @@
-"""DSG balances by authority: each source beside the others, and one chosen.
+"""DSG balances by authority: each source beside the others, and one chosen by a declared rule.
 
 Negative is a deficit in everything that leaves this module.
 """
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
+import numpy as np
 import pandas as pd
 
-from deficits.panel.authorities import Authorities
-from deficits.panel.figures import KEY, year_of
-from deficits.sources import read_table
+from deficits.panel.editions import KEY, Reader
+from deficits.panel.figures import DISPUTED, REPORTED, Loaded, candidates
+from deficits.panel.years import year_of
 
-AGREES_WITHIN = 150_000.0
-"""£. Two publications' figures for one balance are taken as the same within this: MHCLG publishes in £ thousand,
-and councils restate small amounts between the two returns. An assumption of this project."""
+Rule = Literal["section251", "mhclg", "lowest", "newest"]
+RULES: tuple[Rule, ...] = get_args(Rule)
+
+TOLERANCE = 150_000.0
+"""£. Two publications' figures for one balance count as the same within this: MHCLG publishes in £ thousand, and
+councils restate small amounts between the two returns. An assumption of this project."""
+NEARLY_ALL = 0.9
+"""Share of the authorities of a year from which a source counts as having been collected for that year."""
+FROM_PERCENTAGE = "derived_from_percentage"
+NOT_REPORTED = "not_reported"
+SOURCES = ("balance_section251", "balance_mhclg")
 
 
-def section251(authorities: Authorities, dsg_total: pd.Series) -> pd.DataFrame:
-    """Balances from section 251 outturn: columns balance_section251 (£), basis, source.
+def section251(reader: Reader, dsg_total: pd.Series) -> list[Loaded]:
+    """Candidates for balance_section251.
 
-    For 2019-20 to 2021-22 the balance was published as a percentage of the DSG, to 0.01%, so it is derived
-    from `dsg_total` (£, by authority and year). A zero returned by a successor council for its first year
-    end is not a return.
+    For 2019-20 to 2021-22 the balance was published as a percentage of the DSG, to 0.01%, so it is derived from
+    `dsg_total` (£, indexed by authority and year) and rounded to the £ thousand. Line 1.9.3 itself is positive for
+    a deficit: its sign is turned.
     """
-    shares = read_table("section251-outturn", "balance_pct_of_dsg.csv", numeric=["balance_pct_of_dsg"])
-    years = shares["financial_year"].map(year_of)
-    keys = [(authorities.resolve(name, year), year) for name, year in zip(shares["la_name"], years, strict=True)]
-    index = pd.MultiIndex.from_tuples(keys, names=KEY)
-    derived = pd.DataFrame(
-        {
-            # To the nearest £ thousand: the percentage's last digit is worth more than that.
-            "balance_section251": (
-                shares["balance_pct_of_dsg"].to_numpy() / 100 * dsg_total.reindex(index).to_numpy()
-            ).round(-3),
-            "basis": "derived_from_percentage",
-            "source": shares.attrs["source"],
-        },
-        index=index,
+    column = "balance_pct_of_dsg"
+    shares, shares_touched = reader.read(
+        "section251-outturn", "balance_shares", [column], lambda table: table["financial_year"].map(year_of)
     )
-    table = read_table("section251-outturn", "balance_2023_24.csv", numeric=["balance_gbp"])
-    year = table["financial_year"].map(year_of)
-    first_year = table["dfe_number"].map(authorities.frame["first_year"]).astype(int)
-    unreturned = (table["balance_gbp"] == 0) & (year == first_year)
-    reported = pd.DataFrame(
-        {
-            "balance_section251": table["balance_gbp"].mask(unreturned).to_numpy(),
-            "basis": "reported",
-            "source": table.attrs["source"],
-        },
-        index=pd.MultiIndex.from_arrays([table["dfe_number"], year], names=KEY),
+    derived = (shares[column] / 100 * dsg_total.reindex(shares.index)).round(-3)
+    column = "carried_forward_gbp"
+    lines, lines_touched = reader.read(
+        "section251-outturn", "carried_forward", [column], lambda table: table["financial_year"].map(year_of)
     )
-    return pd.concat([derived, reported]).dropna(subset=["balance_section251"])
+    return [
+        Loaded(candidates(shares, {"balance_section251": derived}, FROM_PERCENTAGE), shares_touched),
+        Loaded(candidates(lines, {"balance_section251": -lines[column]}, REPORTED, column), lines_touched),
+    ]
 
 
-def mhclg(authorities: Authorities) -> pd.DataFrame:
-    """DSG lines from MHCLG revenue outturn: columns adjustment_account, reserve, balance_mhclg (£), source.
+def mhclg(reader: Reader) -> Loaded:
+    """Candidates for balance_mhclg: lines 912 and 913 of the revenue outturn, added.
 
-    The level at 1 April 2023 is the balance at the end of 2022-23; what a council that began on that day
-    took over then is no balance of its own and is left out.
+    The level at 1 April 2023 is the balance at the end of 2022-23; what a council that began on that day took over
+    then is no balance of its own and is left out.
     """
     lines = ["dsg_adjustment_account_gbp", "dsg_reserve_gbp"]
-    table = read_table("mhclg-revenue-outturn", "dsg_lines.csv", numeric=lines)
-    frame = pd.DataFrame(
-        {
-            "adjustment_account": table[lines[0]].to_numpy(),
-            "reserve": table[lines[1]].to_numpy(),
-            "balance_mhclg": table[lines].sum(axis=1, min_count=2).to_numpy(),
-            "source": table.attrs["source"],
-        },
-        index=pd.MultiIndex.from_arrays([table["dfe_number"], table["financial_year"].map(year_of)], names=KEY),
+    rows, touched = reader.read(
+        "mhclg-revenue-outturn", "dsg_lines", lines, lambda table: table["financial_year"].map(year_of)
     )
-    first_year = frame.index.get_level_values("authority").map(authorities.frame["first_year"])
-    existed = first_year <= frame.index.get_level_values("year")
-    return frame[existed].dropna(subset=["balance_mhclg"])
+    existed = np.array([reader.authorities.existed(code, year) for code, year in rows.index], dtype=bool)
+    rows = rows[existed]
+    balance = rows[lines].sum(axis=1, min_count=2)
+    return Loaded(candidates(rows, {"balance_mhclg": balance}, REPORTED, lines[1]), touched)
 
 
-def choose(returns: pd.DataFrame, outturn: pd.DataFrame) -> pd.DataFrame:
-    """One balance an authority and year: columns balance (£), basis, source.
+def choose(frame: pd.DataFrame, rule: Rule) -> pd.DataFrame:
+    """One balance an authority and year: columns value (£), basis, source, published.
 
-    Section 251 where it is returned. Its 2022-23 is not public by authority: there, MHCLG's level at
-    1 April 2023 stands in for the councils whose two closing figures a year later agree (or agree on the
-    adjustment account alone, where a provision in the reserve line hides the deficit). For a year end that
-    section 251 has for most councils, MHCLG's figure stands in for those that did not return it.
+    section251: section 251 where it is returned, else MHCLG. mhclg: the other way round. lowest: the lower
+    deficit of the two, as the High Needs Stability Grant's own rule takes. newest: the one first public later.
+    An analyst's own figure goes before any. MHCLG stands in only where section 251 was collected that year (so the
+    council did not return it) or not yet, or where the two agree on the council a year later.
+
+    The basis is `disputed` where the two differ by more than TOLERANCE, or MHCLG alone is there and may not stand
+    in (then without a value); `not_reported` where a source was collected that year and none has the council.
     """
-    compared = outturn.join(returns["balance_section251"], how="left")
-    both = compared["balance_section251"]
-    closing = compared.assign(
-        whole=(compared["balance_mhclg"] - both).abs() <= AGREES_WITHIN,
-        account=(compared["adjustment_account"] - both).abs() <= AGREES_WITHIN,
-    ).xs(2024, level="year")
+    both = frame[list(SOURCES)]
+    usable = both.assign(balance_mhclg=both["balance_mhclg"].where(_may_stand_in(both)))
+    order = _order(frame, usable, rule)
+    chosen = pd.DataFrame(
+        {
+            "value": float("nan"),
+            "basis": pd.Series(pd.NA, index=frame.index, dtype="str"),
+            "source": pd.Series(pd.NA, index=frame.index, dtype="str"),
+            "published": pd.Series(pd.NA, index=frame.index, dtype="str"),
+        }
+    )
+    for name in (*SOURCES, "balance_own"):
+        taken = order.eq(name)
+        chosen.loc[taken, "value"] = frame.loc[taken, name]
+        for part in ("basis", "source", "published"):
+            chosen.loc[taken, part] = frame.loc[taken, f"{name}_{part}"]
+    differ = (both["balance_section251"] - both["balance_mhclg"]).abs() > TOLERANCE
+    waiting = chosen["value"].isna() & both["balance_mhclg"].notna()
+    chosen.loc[(differ & order.isin(SOURCES)) | waiting, "basis"] = DISPUTED
+    collected = pd.concat([_collected(both[name]) for name in SOURCES], axis=1).any(axis=1)
+    chosen.loc[chosen["basis"].isna() & collected, "basis"] = NOT_REPORTED
+    return chosen
 
-    opening = outturn.xs(2023, level="year", drop_level=False)
-    authority = opening.index.get_level_values("authority")
-    whole = authority.isin(closing.index[closing["whole"]])
-    account = authority.isin(closing.index[closing["account"] & ~closing["whole"]])
-    standing_in = pd.concat(
-        [
-            opening.loc[whole, ["balance_mhclg", "source"]].set_axis(["balance", "source"], axis=1),
-            opening.loc[account, ["adjustment_account", "source"]].set_axis(["balance", "source"], axis=1),
-            outturn.loc[outturn.index.get_level_values("year") == 2024, ["balance_mhclg", "source"]]
-            .drop(index=returns.index, errors="ignore")
-            .set_axis(["balance", "source"], axis=1),
-        ]
-    ).assign(basis="reported")
-    chosen = returns.rename(columns={"balance_section251": "balance"})
-    return pd.concat([chosen, standing_in[["balance", "basis", "source"]]]).sort_index()
+
+def disagreements(frame: pd.DataFrame, tolerance: float = TOLERANCE) -> pd.DataFrame:
+    """Balances on which the sources differ by more than `tolerance` (£), the largest difference first.
+
+    Indexed by (authority, year): name, balance_section251, balance_mhclg, difference (the second less the first),
+    balance and its source.
+    """
+    first, second = (frame[name] for name in SOURCES)
+    listed = frame.loc[(second - first).abs() > tolerance, ["name", *SOURCES, "balance", "balance_source"]]
+    listed.insert(3, "difference", listed[SOURCES[1]] - listed[SOURCES[0]])
+    return listed.sort_values("difference", key=abs, ascending=False)
+
+
+def _order(frame: pd.DataFrame, usable: pd.DataFrame, rule: Rule) -> pd.Series:
+    """Name of the source that each cell is taken from; missing where there is none."""
+    first, second = SOURCES
+    has_first, has_second = usable[first].notna(), usable[second].notna()
+    prefers_second = {
+        "section251": pd.Series(False, index=frame.index),
+        "mhclg": pd.Series(True, index=frame.index),
+        # A balance is negative for a deficit, so the lower deficit is the higher balance.
+        "lowest": usable[second] > usable[first],
+        "newest": frame[f"{second}_published"].fillna("") > frame[f"{first}_published"].fillna(""),
+    }[rule]
+    order = pd.Series(pd.NA, index=frame.index, dtype="str")
+    order[has_first] = first
+    order[has_second & (~has_first | prefers_second)] = second
+    order[frame["balance_own"].notna()] = "balance_own"
+    return order
+
+
+def _may_stand_in(both: pd.DataFrame) -> pd.Series:
+    """Where MHCLG's figure may be used at all."""
+    agrees = (both["balance_section251"] - both["balance_mhclg"]).abs() <= TOLERANCE
+    a_year_later = agrees.rename(lambda year: year - 1, level=1)
+    collected = _collected(both["balance_section251"])
+    years = both.index.get_level_values("year")
+    later = pd.Series(years > years[collected].max(), index=both.index)
+    return collected | later | a_year_later.reindex(both.index, fill_value=False)
+
+
+def _collected(values: pd.Series) -> pd.Series:
+    """Whether a source covers nearly all authorities of the row's year."""
+    return values.notna().groupby(level=KEY[1]).transform("mean") >= NEARLY_ALL

@@ -2,129 +2,167 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from deficits.errors import PanelError
-from deficits.panel import balances
+from deficits.errors import PanelError, closest
+from deficits.panel import balances, own
 from deficits.panel.authorities import FIRST_YEAR, Authorities, load_authorities
-from deficits.panel.figures import FIGURES, KEY, LOADERS, allocations
+from deficits.panel.balances import RULES, Rule
+from deficits.panel.editions import KEY, Reader
+from deficits.panel.figures import FIGURES, LOADERS, Loaded, allocations
 from deficits.panel.national import load_forecasts, load_national
 from deficits.panel.schema import check
 
 LAST_YEAR = 2026
 """January 2026: the newest EHC plans by authority."""
+PARTS = ("", "_basis", "_source", "_published")
 
 
 @dataclass(frozen=True)
 class Panel:
     """The published figures by authority and year, with what is published for England.
 
-    `frame` is indexed by authority (DfE number, str) and year (int; 2025 is 2024-25), one row for each
-    authority that existed at that year end. Columns: gss, name, region, then for each figure of
-    `deficits.panel.FIGURES` its value (float; £, plans, pupils or people; balances negative for a deficit),
-    `<figure>_basis` (reported, derived_from_percentage, derived; missing with the value) and
-    `<figure>_source` (the raw table). `national` and `forecasts` are published figures for England.
+    `frame` is indexed by authority (DfE number, str) and year (int; 2025 is 2024-25), one row for each authority
+    that existed at that year end. Columns: gss, name, region, then for each figure of `deficits.panel.FIGURES` its
+    value (float; £, plans, pupils or people; balances negative for a deficit), `<figure>_basis`,
+    `<figure>_source` (`publication/file:line`) and `<figure>_published` (the ISO day by which it was public).
+    `national` and `forecasts` are published figures for England; `corrections` the cells that a declared
+    correction touched. `as_of`, `rule` and `own` say what the panel was made with.
     """
 
     frame: pd.DataFrame
     national: pd.DataFrame
     forecasts: pd.DataFrame
     authorities: Authorities
+    corrections: pd.DataFrame
+    as_of: str | None
+    rule: Rule
+    own: str | None
 
     def figure(self, name: str) -> pd.DataFrame:
         """One figure as authorities (rows) by years (columns), missing where not published."""
+        if name not in FIGURES:
+            raise PanelError(f"no figure '{name}': {closest(name, FIGURES)}")
         return self.frame[name].unstack("year")
 
     def __repr__(self) -> str:
         years = self.frame.index.get_level_values("year")
         authorities = self.frame.index.get_level_values("authority").nunique()
-        return (
-            f"Panel of {len(self.frame):,} rows: {authorities} authorities, "
-            f"{years.min()} to {years.max()}, {len(FIGURES)} figures"
+        made = [f"as of {self.as_of}"] * bool(self.as_of) + [f"with own figures of {self.own}"] * bool(self.own)
+        return ", ".join(
+            [
+                f"Panel of {len(self.frame):,} rows: {authorities} authorities",
+                f"{years.min()} to {years.max()}",
+                f"{len(FIGURES)} figures",
+                *made,
+            ]
         )
 
 
-@cache
-def load_panel() -> Panel:
-    """The panel, built from the raw tables (well under a second; the same object each time).
+def load_panel(as_of: str | None = None, *, rule: Rule = "section251", own: str | Path | None = None) -> Panel:
+    """The panel, built from the raw tables in about a second.
+
+    `as_of` (ISO date) leaves out what was published after that day; where only a later edition is held, its
+    figures stand in for the first ones, revisions included. `rule` chooses among sources of a balance: see
+    `deficits.panel.choose`. `own` is a CSV of an analyst's own balances, a path or the name of one kept by
+    `deficits own`: see `deficits.panel.read_own`.
 
     >>> panel = load_panel()
     >>> float(panel.frame.at[("886", 2024), "balance"])     # Kent, 31 March 2024, £
     -67167405.0
     >>> panel.frame.at[("886", 2024), "balance_basis"]
-    'reported'
+    'disputed'
 
-    Raises SourceError when a raw file is not the declared one, PanelError when a table holds an authority
-    that did not exist in its year.
+    Raises SourceError when a raw file is not the declared one, PanelError when a date or rule is none, a table
+    holds an authority that did not exist in its year, or a correction no longer fits.
     """
+    if as_of is not None and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", as_of):
+        raise PanelError(f"as_of '{as_of}' is not a date like '2025-09-17'")
+    if rule not in RULES:
+        raise PanelError(f"no rule '{rule}': {closest(rule, RULES)}")
+    if own is None:
+        return _published(as_of, rule)
+    return _build(as_of, rule, own)
+
+
+@cache
+def _published(as_of: str | None, rule: Rule) -> Panel:
+    return _build(as_of, rule, None)
+
+
+def _build(as_of: str | None, rule: Rule, own_file: str | Path | None) -> Panel:
     authorities = load_authorities()
-    index = _index(authorities)
-    columns: dict[str, pd.Series] = {}
+    loaded = list(_load(Reader(authorities, as_of)))
+    candidates = [part.candidates for part in loaded]
+    if own_file is not None:
+        path = own.find(own_file)
+        candidates.append(own.read_own(path, authorities, LAST_YEAR))
+    frame = _wide(pd.concat(candidates, ignore_index=True), authorities)
+    chosen = balances.choose(frame, rule)
+    for part, name in zip(PARTS, ("value", "basis", "source", "published"), strict=True):
+        frame[f"balance{part}"] = chosen[name]
+    return Panel(
+        frame=check(frame),
+        national=load_national(as_of),
+        forecasts=load_forecasts(as_of),
+        authorities=authorities,
+        corrections=pd.concat([part.corrections for part in loaded], ignore_index=True),
+        as_of=as_of,
+        rule=rule,
+        own=None if own_file is None else path.name,
+    )
 
-    blocks = allocations()
-    returns = balances.section251(authorities, blocks["dsg_total"])
-    outturn = balances.mhclg(authorities)
-    chosen = balances.choose(returns, outturn)
-    _place(columns, index, "balance", chosen["balance"], chosen["basis"], chosen["source"])
-    section251 = returns["balance_section251"]
-    _place(columns, index, "balance_section251", section251, returns["basis"], returns["source"])
-    _place(columns, index, "balance_mhclg", outturn["balance_mhclg"], "reported", outturn["source"])
-    _place_all(columns, index, blocks)
+
+def _load(reader: Reader) -> Iterator[Loaded]:
+    blocks = allocations(reader)
+    yield blocks
+    totals = blocks.candidates[blocks.candidates["figure"] == "dsg_total"].set_index(KEY)["value"]
+    yield from balances.section251(reader, totals)
+    yield balances.mhclg(reader)
     for loader in LOADERS:
-        for table in loader(authorities):
-            _place_all(columns, index, table)
-
-    labels = authorities.frame.loc[index.get_level_values("authority"), ["gss", "name", "region"]]
-    ordered = [f"{name}{suffix}" for name in FIGURES for suffix in ("", "_basis", "_source")]
-    frame = pd.concat([labels.set_axis(index), pd.DataFrame(columns, index=index)[ordered]], axis=1)
-    return Panel(check(frame), load_national(), load_forecasts(), authorities)
+        yield from loader(reader)
 
 
-def _index(authorities: Authorities) -> pd.MultiIndex:
+def _wide(candidates: pd.DataFrame, authorities: Authorities) -> pd.DataFrame:
+    """Every cell that an authority could have, filled from the newest edition that has it.
+
+    PanelError when a candidate's authority did not exist in its year, or one file has a cell twice.
+    """
     pairs = [(code, year) for year in range(FIRST_YEAR, LAST_YEAR + 1) for code in authorities.in_year(year)]
-    return pd.MultiIndex.from_tuples(pairs, names=KEY).sort_values()
+    index = pd.MultiIndex.from_tuples(pairs, names=KEY).sort_values()
+    strays = candidates[~pd.MultiIndex.from_frame(candidates[KEY]).isin(index)]
+    if len(strays):
+        raise PanelError("no such authority in that year: " + "; ".join(map(_place, strays.head().itertuples())))
+    file = candidates["source"].str.rsplit(":", n=1).str[0]
+    twice = candidates[candidates.assign(file=file).duplicated(["figure", *KEY, "file"], keep=False)]
+    if len(twice):
+        raise PanelError("more than one value for a cell: " + "; ".join(map(_place, twice.head().itertuples())))
+    newest = candidates.sort_values("edition", kind="stable").drop_duplicates(["figure", *KEY], keep="last")
+    labels = authorities.frame.loc[index.get_level_values("authority"), ["gss", "name", "region"]].set_axis(index)
+    columns = {}
+    for figure in FIGURES:
+        cells = newest[newest["figure"] == figure].set_index(KEY).reindex(index)
+        columns[figure] = cells["value"].astype(float)
+        for part in PARTS[1:]:
+            columns[f"{figure}{part}"] = cells[part.removeprefix("_")].astype("str")
+    return pd.concat([labels, pd.DataFrame(columns)], axis=1)
 
 
-def _place_all(columns: dict[str, pd.Series], index: pd.MultiIndex, table: pd.DataFrame) -> None:
-    for name in table.columns:
-        derived = name in {"plans_mainstream", "plans_state_special", "plans_independent"}
-        basis = "derived" if derived else "reported"
-        _place(columns, index, name, table[name], basis, table.attrs["source"])
+def _place(cell: tuple) -> str:
+    return f"{cell.figure} of {cell.authority} in {cell.year} ({cell.source})"  # type: ignore[attr-defined]
 
 
-def _place(
-    columns: dict[str, pd.Series],
-    index: pd.MultiIndex,
-    name: str,
-    values: pd.Series,
-    basis: pd.Series | str,
-    source: pd.Series | str,
-) -> None:
-    """Put a table's values in their cells; each must find one, and none may be taken."""
-    present = values.notna().to_numpy()
-    rows = index.get_indexer(values.index[present])
-    if (rows < 0).any():
-        strays = [f"{code} in {year}" for code, year in values.index[present][rows < 0][:5]]
-        raise PanelError(f"{name} of {_first(source)}: no such authority in that year: {', '.join(strays)}")
-    if len(np.unique(rows)) != len(rows):
-        twice = values.index[present][pd.Series(rows).duplicated()]
-        raise PanelError(f"{name} of {_first(source)}: more than one value for {list(twice[:5])}")
-    if name not in columns:
-        columns[name] = pd.Series(np.nan, index=index)
-        columns[f"{name}_basis"] = pd.Series(pd.NA, index=index, dtype="str")
-        columns[f"{name}_source"] = pd.Series(pd.NA, index=index, dtype="str")
-    taken = columns[name].iloc[rows].notna()
-    if taken.any():
-        raise PanelError(f"{name} of {_first(source)}: a value already stands at {list(index[rows][taken][:5])}")
-    columns[name].iloc[rows] = values[present].to_numpy(dtype=float)
-    for suffix, told in [("_basis", basis), ("_source", source)]:
-        words = told[present].to_numpy() if isinstance(told, pd.Series) else told
-        columns[name + suffix].iloc[rows] = words
+def keep_own(path: Path, panel: Panel) -> tuple[Path, pd.DataFrame]:
+    """Check a CSV of own balances and keep it in `data/own`: the copy, and its rows (name, year, value £, basis).
 
-
-def _first(source: pd.Series | str) -> str:
-    return source if isinstance(source, str) else str(source.iloc[0])
+    Raises PanelError with every fault of the file; then nothing is kept.
+    """
+    kept, rows = own.keep(path, panel.authorities, LAST_YEAR)
+    names = [panel.authorities.name(code) for code in rows["authority"]]
+    return kept, rows.assign(name=names)[["name", "year", "value", "basis"]]

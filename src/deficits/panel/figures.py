@@ -1,21 +1,22 @@
-"""The panel's figures: what each is, and how each comes from its published table.
+"""The panel's figures: what each is, and how each comes from its published tables.
 
-Each loader returns a frame indexed by (authority, year) with one float column a figure; `attrs["source"]` is
-the raw table it came from.
+Each loader gives candidates: a frame with one row a cell and columns figure, authority, year, value, basis, source
+(`publication/file:line`), published (ISO day) and edition. Where several editions have a cell, the newest wins.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
-from deficits.errors import PanelError
-from deficits.panel.authorities import FIRST_YEAR, Authorities
-from deficits.sources import read_table
+from deficits.panel.editions import Reader
+from deficits.panel.years import year_of
 
-KEY = ["authority", "year"]
+DISPUTED, REPORTED, DERIVED = "disputed", "reported", "derived"
+CANDIDATE = ["figure", "authority", "year", "value", "basis", "source", "published", "edition"]
 
 
 @dataclass(frozen=True)
@@ -34,16 +35,14 @@ FIGURES = {
         Figure("balance", "£", "cumulative DSG balance at 31 March, chosen among sources", signed=True),
         Figure("balance_section251", "£", "DSG balance from section 251 outturn, line 1.9.3", signed=True),
         Figure("balance_mhclg", "£", "DSG balance from MHCLG revenue outturn, lines 912 + 913", signed=True),
+        Figure("balance_own", "£", "DSG balance given by the analyst", signed=True),
         Figure("dsg_total", "£", "dedicated schools grant, all blocks, before recoupment and deductions"),
         Figure("schools_block", "£", "schools block of the DSG"),
         Figure("central_school_services_block", "£", "central school services block of the DSG"),
         Figure("high_needs_block", "£", "high needs block of the DSG, before recoupment and deductions"),
         Figure("early_years_block", "£", "early years block of the DSG"),
         Figure(
-            "high_needs_net_spend",
-            "£",
-            "net high needs spend, section 251 lines 1.2.x, no place funding",
-            True,
+            "high_needs_net_spend", "£", "net high needs spend, section 251 lines 1.2.x, no place funding", True
         ),
         Figure("state_special_spend", "£", "spend on state special and alternative provision placements"),
         Figure("independent_spend", "£", "spend on independent or non-maintained placements"),
@@ -55,144 +54,125 @@ FIGURES = {
         Figure("population_2_18", "people", "people aged 2 to 18 in the middle of the calendar year"),
         Figure("pupils", "pupils", "pupils in state primary and secondary schools, no special schools"),
         Figure(
-            "reserves_unallocated",
-            "£",
-            "unallocated general fund reserves at 31 March, line 916",
-            signed=True,
+            "reserves_unallocated", "£", "unallocated general fund reserves at 31 March, line 916", signed=True
         ),
         Figure("reserves_earmarked", "£", "other earmarked reserves at 31 March, line 915", signed=True),
     ]
 }
 
 
-def year_of(label: str) -> int:
-    """The financial year (named by the year it ends in) of a published label.
+@dataclass(frozen=True)
+class Loaded:
+    """Candidates for cells of the panel, and the corrections that were made on the way."""
 
-    >>> year_of("2019-20"), year_of("1999-00"), year_of("2014/15")
-    (2020, 2000, 2015)
+    candidates: pd.DataFrame
+    corrections: pd.DataFrame
+
+
+def candidates(rows: pd.DataFrame, values: Mapping[str, pd.Series], basis: str, column: str = "") -> pd.DataFrame:
+    """Candidates for several figures from the same rows; cells without a value are left out.
+
+    `rows` is a reader's frame. A row flagged on `column` counts as disputed.
     """
-    start, mark, end = label[:4], label[4:5], label[5:]
-    if not (start.isdigit() and mark in ("-", "/") and end.isdigit() and len(end) == 2):
-        raise PanelError(f"'{label}' is not a year like '2019-20'")
-    year = int(start) + 1
-    if year % 100 != int(end):
-        raise PanelError(f"'{label}' is not one year: {start} ends in {year % 100:02d}")
-    return year
+    flagged = [bool(column) and column in flags.split(",") for flags in rows["flagged"]]
+    bases = np.where(flagged, DISPUTED, basis)
+    frames = []
+    for figure, value in values.items():
+        frame = rows[["source", "published", "edition"]].assign(figure=figure, value=value.to_numpy(), basis=bases)
+        frames.append(frame.dropna(subset=["value"]).reset_index())
+    return pd.concat(frames, ignore_index=True)[CANDIDATE]
 
 
-def _keyed(table: pd.DataFrame, year: pd.Series) -> pd.DataFrame:
-    """The table indexed by (authority, year) through its DfE numbers."""
-    source = table.attrs["source"]
-    keyed = table.set_index(pd.MultiIndex.from_arrays([table["dfe_number"], year.astype("int64")], names=KEY))
-    keyed.attrs["source"] = source
-    return keyed
+def _year(column: str) -> Callable[[pd.DataFrame], pd.Series]:
+    return lambda table: table[column].map(year_of)
 
 
-def _between(keyed: pd.DataFrame, first: int, last: int) -> pd.DataFrame:
-    years = keyed.index.get_level_values("year")
-    kept = keyed[(years >= first) & (years <= last)]
-    kept.attrs = keyed.attrs
-    return kept
+def _calendar(column: str, later: int = 0) -> Callable[[pd.DataFrame], pd.Series]:
+    """The financial year of a January (or, `later` = 1, of the January after a calendar year)."""
+    return lambda table: table[column].astype(int) + later
 
 
-def _pick(keyed: pd.DataFrame, columns: dict[str, str]) -> pd.DataFrame:
-    picked = keyed[list(columns)].rename(columns=columns)
-    picked.attrs["source"] = keyed.attrs["source"]
-    return picked
-
-
-def allocations() -> pd.DataFrame:
+def allocations(reader: Reader) -> Loaded:
     """DSG by block, £, before recoupment."""
     blocks = ["schools_block", "central_school_services_block", "high_needs_block", "early_years_block"]
-    table = read_table("dsg-allocations", "allocations_by_block.csv", numeric=[*blocks, "total_dsg"])
-    return _pick(
-        _keyed(table, table["financial_year"].map(year_of)),
-        {block: block for block in blocks} | {"total_dsg": "dsg_total"},
-    )
+    rows, touched = reader.read("dsg-allocations", "allocations", [*blocks, "total_dsg"], _year("financial_year"))
+    values = {block: rows[block] for block in blocks} | {"dsg_total": rows["total_dsg"]}
+    return Loaded(candidates(rows, values, REPORTED), touched)
 
 
-def _net_spend(_: Authorities) -> Iterator[pd.DataFrame]:
-    table = read_table("section251-outturn", "net_spend.csv", numeric=["high_needs_net_spend_gbp"])
-    keyed = _keyed(table, table["financial_year"].map(year_of))
-    yield _pick(keyed, {"high_needs_net_spend_gbp": "high_needs_net_spend"})
+def _net_spend(reader: Reader) -> Iterator[Loaded]:
+    column = "high_needs_net_spend_gbp"
+    rows, touched = reader.read("section251-outturn", "net_spend", [column], _year("financial_year"))
+    yield Loaded(candidates(rows, {"high_needs_net_spend": rows[column]}, REPORTED, column), touched)
 
 
-def _specialist_spend(authorities: Authorities) -> Iterator[pd.DataFrame]:
-    table = read_table("specialist-placement-spend", "spend_2018_19_to_2021_22.csv", numeric=["total_spend"])
-    years = table["year"].map(year_of)
-    # The publication gives names only, and two authorities have been called Dorset.
-    table["dfe_number"] = [
-        authorities.resolve(name, year) for name, year in zip(table["la_name"], years, strict=True)
-    ]
-    # It lists a council in years when it did not exist, with a zero; such a row says nothing.
-    existed = [authorities.existed(code, year) for code, year in zip(table["dfe_number"], years, strict=True)]
-    table["total_spend"] = table["total_spend"].where(pd.Series(existed) | (table["total_spend"] != 0))
-    for category, figure in {
-        "State": "state_special_spend",
-        "Independent or non-maintained": "independent_spend",
-    }.items():
-        rows = table[table["category"] == category].copy()
-        rows.attrs["source"] = table.attrs["source"]
-        yield _pick(_keyed(rows, years[rows.index]), {"total_spend": figure})
+def _specialist_spend(reader: Reader) -> Iterator[Loaded]:
+    rows, touched = reader.read("specialist-placement-spend", "specialist_spend", ["total_spend"], _year("year"))
+    sectors = {"State": "state_special_spend", "Independent or non-maintained": "independent_spend"}
+    for sector, figure in sectors.items():
+        some = rows[rows["category"] == sector]
+        yield Loaded(candidates(some, {figure: some["total_spend"]}, REPORTED, "total_spend"), touched)
+        touched = touched.iloc[:0]
 
 
-def _plans(_: Authorities) -> Iterator[pd.DataFrame]:
-    by_age = read_table("ehc-plans", "plans_by_age_2010_2023.csv", numeric=["plans"])
-    # From 2019 the newer release has every authority with its placements, so the older one ends there.
-    older = _between(_keyed(by_age, by_age["january"].astype(int)), FIRST_YEAR, 2018)
-    total = older.groupby(level=KEY)[["plans"]].sum(min_count=1)
-    total.attrs = older.attrs
-    yield total
+def _plans(reader: Reader) -> Iterator[Loaded]:
+    by_age, touched = reader.read("ehc-plans", "plans_by_age", ["plans"], _calendar("january"))
+    # One row an age group: the council's total stands at the first of its rows.
+    grouped = by_age.groupby(level=["authority", "year"])
+    total = grouped[["source", "published", "edition", "flagged"]].first()
+    yield Loaded(candidates(total, {"plans": grouped["plans"].sum(min_count=1)}, DERIVED), touched)
 
     parts = {
         "plans_state_special": ["special_la_maintained", "special_academy_free"],
         "plans_independent": ["special_independent", "special_non_maintained", "mainstream_independent"],
     }
     needed = ["plans", "mainstream_total", *[column for columns in parts.values() for column in columns]]
-    table = read_table("ehc-plans", "plans_by_placement_2019_2025.csv", numeric=needed)
-    keyed = _keyed(table, table["january"].astype(int))
-    placed = _pick(keyed, {"plans": "plans"})
-    placed["plans_mainstream"] = keyed["mainstream_total"] - keyed["mainstream_independent"]
-    for figure, columns in parts.items():
-        placed[figure] = keyed[columns].sum(axis=1, min_count=len(columns))
-    yield placed
+    rows, touched = reader.read("ehc-plans", "plans_by_placement", needed, _calendar("january"))
+    yield Loaded(candidates(rows, {"plans": rows["plans"]}, REPORTED, "plans"), touched)
+    placed = {figure: rows[columns].sum(axis=1, min_count=len(columns)) for figure, columns in parts.items()}
+    placed["plans_mainstream"] = rows["mainstream_total"] - rows["mainstream_independent"]
+    yield Loaded(candidates(rows, placed, DERIVED), touched.iloc[:0])
 
-    newest = read_table("ehc-plans", "plans_january_2026.csv", numeric=["plans_january_2026"])
-    yield _pick(_keyed(newest, pd.Series(2026, index=newest.index)), {"plans_january_2026": "plans"})
-
-
-def _new_plans(_: Authorities) -> Iterator[pd.DataFrame]:
-    older = read_table("ehc-plans", "flows_2009_2022.csv", numeric=["new_ehc_plans"])
-    newer = read_table("ehc-plans", "flows_2019_2024.csv", numeric=["new_ehc_plans"])
-    # A calendar year is counted in the January that follows it. The 2025 release revised 2019 on.
-    for table, first, last in [(older, FIRST_YEAR, 2019), (newer, 2020, 2025)]:
-        keyed = _keyed(table, table["calendar_year"].astype(int) + 1)
-        yield _pick(_between(keyed, first, last), {"new_ehc_plans": "new_plans"})
+    column = "plans_january_2026"
+    newest, touched = reader.read("ehc-plans", column, [column], lambda table: pd.Series(2026, index=table.index))
+    yield Loaded(candidates(newest, {"plans": newest[column]}, REPORTED, column), touched)
 
 
-def _population(_: Authorities) -> Iterator[pd.DataFrame]:
-    table = read_table("ons-population", "population_mid2023_by_authority.csv", numeric=["pop_2_18"])
-    yield _pick(_keyed(table, table["mid_year"].astype(int) + 1), {"pop_2_18": "population_2_18"})
+def _new_plans(reader: Reader) -> Iterator[Loaded]:
+    # A calendar year is counted in the January that follows it.
+    for kind, columns in {
+        "flows_before_2023": ["new_ehc_plans"],
+        "flows": ["new_ehc_plans_as_published", "new_ehc_plans_2023_release"],
+    }.items():
+        rows, touched = reader.read("ehc-plans", kind, columns, _calendar("calendar_year", later=1))
+        yield Loaded(candidates(rows, {"new_plans": rows[columns[0]]}, REPORTED, columns[0]), touched)
 
 
-def _pupils(_: Authorities) -> Iterator[pd.DataFrame]:
-    table = read_table("school-pupils", "pupils_by_authority.csv", numeric=["total_pupils"])
-    # Counted in May, so the end of academic year 2022/23 falls in financial year 2023-24; the authorities
-    # in each year's list, those of the April reorganisations included, bear this out.
-    yield _pick(_keyed(table, table["academic_year"].map(year_of) + 1), {"total_pupils": "pupils"})
+def _population(reader: Reader) -> Iterator[Loaded]:
+    rows, touched = reader.read(
+        "ons-population", "population_by_authority", ["pop_2_18"], _calendar("mid_year", later=1)
+    )
+    yield Loaded(candidates(rows, {"population_2_18": rows["pop_2_18"]}, REPORTED, "pop_2_18"), touched)
 
 
-def _reserves(_: Authorities) -> Iterator[pd.DataFrame]:
-    columns = {
-        "close_unallocated_gbp": "reserves_unallocated",
-        "close_other_earmarked_gbp": "reserves_earmarked",
-    }
-    for name in ["usable_reserves_2015_16_to_2017_18.csv", "usable_reserves_2023_24.csv"]:
-        table = read_table("mhclg-revenue-outturn", name, numeric=columns)
-        yield _pick(_keyed(table, table["financial_year"].map(year_of)), columns)
+def _pupils(reader: Reader) -> Iterator[Loaded]:
+    # Counted in May, so the end of academic year 2022/23 falls in financial year 2023-24; the authorities in each
+    # year's list, those of the April reorganisations included, bear this out.
+    rows, touched = reader.read(
+        "school-pupils", "pupils", ["total_pupils"], lambda table: table["academic_year"].map(year_of) + 1
+    )
+    yield Loaded(candidates(rows, {"pupils": rows["total_pupils"]}, REPORTED, "total_pupils"), touched)
 
 
-LOADERS: tuple[Callable[[Authorities], Iterator[pd.DataFrame]], ...] = (
+def _reserves(reader: Reader) -> Iterator[Loaded]:
+    columns = {"close_unallocated_gbp": "reserves_unallocated", "close_other_earmarked_gbp": "reserves_earmarked"}
+    rows, touched = reader.read("mhclg-revenue-outturn", "usable_reserves", columns, _year("financial_year"))
+    for column, figure in columns.items():
+        yield Loaded(candidates(rows, {figure: rows[column]}, REPORTED, column), touched)
+        touched = touched.iloc[:0]
+
+
+LOADERS: tuple[Callable[[Reader], Iterator[Loaded]], ...] = (
     _net_spend,
     _specialist_spend,
     _plans,

@@ -8,7 +8,15 @@ import pandera.pandas as pa
 from deficits.errors import PanelError
 from deficits.panel.figures import FIGURES
 
-BASES = ("reported", "derived_from_percentage", "derived")
+BASES = (
+    "reported",
+    "derived_from_percentage",
+    "derived",
+    "disputed",
+    "not_reported",
+    "own_outturn",
+    "own_forecast",
+)
 REGIONS = (
     "East Midlands",
     "East of England",
@@ -20,6 +28,7 @@ REGIONS = (
     "West Midlands",
     "Yorkshire and The Humber",
 )
+DAY = pa.Check.str_matches(r"^\d{4}-\d{2}-\d{2}$")
 
 
 def _figure_columns() -> dict[str, pa.Column]:
@@ -29,7 +38,22 @@ def _figure_columns() -> dict[str, pa.Column]:
         columns[figure.name] = pa.Column(float, checks, nullable=True)
         columns[f"{figure.name}_basis"] = pa.Column(str, pa.Check.isin(BASES), nullable=True)
         columns[f"{figure.name}_source"] = pa.Column(str, nullable=True)
+        columns[f"{figure.name}_published"] = pa.Column(str, DAY, nullable=True)
     return columns
+
+
+def _each_with_its_provenance(frame: pd.DataFrame) -> bool:
+    """A value has a basis, source and date; only a balance may have a basis that says why there is no value."""
+    for name in FIGURES:
+        present = frame[name].notna()
+        parts = ["_source", "_published"] if name == "balance" else ["_basis", "_source", "_published"]
+        if any((frame[f"{name}{part}"].notna() != present).any() for part in parts):
+            return False
+    without = frame.loc[frame["balance"].isna(), "balance_basis"].dropna()
+    return bool(frame.loc[frame["balance"].notna(), "balance_basis"].notna().all()) and set(without) <= {
+        "disputed",
+        "not_reported",
+    }
 
 
 SCHEMA = pa.DataFrameSchema(
@@ -43,16 +67,7 @@ SCHEMA = pa.DataFrameSchema(
         [pa.Index(str, pa.Check.str_matches(r"^\d{3}$"), name="authority"), pa.Index(int, name="year")],
         unique=["authority", "year"],
     ),
-    checks=[
-        pa.Check(
-            lambda frame: all(
-                (frame[name].notna() == frame[f"{name}{suffix}"].notna()).all()
-                for name in FIGURES
-                for suffix in ("_basis", "_source")
-            ),
-            error="each figure needs its basis and source, and each basis and source its figure",
-        )
-    ],
+    checks=[pa.Check(_each_with_its_provenance, error="each figure needs its basis, source and date")],
     strict=True,
     ordered=True,
 )

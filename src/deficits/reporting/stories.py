@@ -157,7 +157,7 @@ def sensitivities(outlook: Outlook) -> pd.DataFrame:
         "Spend growth returns to 3% instead of 5%": {"long_run_spend_growth": 0.03},
         "Block grows 5% a year after 2026-27 instead of 3%": {"later_block_growth": 0.05},
         "Councils follow their own drift alone": {"own_drift_weight": 1.0},
-        "Not held to the national figure of March 2025": {"anchor_year": None},
+        "Not held to the national figure of March 2025": {"anchor": "none"},
     }
     ends = [year for year in (outlook.years[2], OVERRIDE_ENDS) if year in outlook.years]
     draws = outlook.balance.sizes["draw"]

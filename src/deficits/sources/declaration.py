@@ -29,10 +29,22 @@ class SourceFile(_Declared):
     """One table of a publication as it lies in `data/raw`."""
 
     name: Annotated[str, AfterValidator(_plain_name)]
+    table: str | None = Field(
+        default=None, description="kind of table: files of one kind are editions of it, the newest wins"
+    )
     title: str
     published: PublishedDate | None = Field(default=None, description="when its publisher published it")
+    first_published: dict[int, PublishedDate] = Field(
+        default_factory=dict,
+        description="by financial year (2024 is 2023-24), when its figures were first published, where this edition "
+        "is a later one; they may have been revised since",
+    )
     via: str | None = Field(default=None, description="who tabulated it, where it did not come straight")
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    original_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = Field(
+        default=None, description="of the publisher's own file, where it was parsed here"
+    )
+    original_url: HttpUrl | None = None
     rows: Annotated[int, Field(gt=0)]
     note: str | None = None
     columns: dict[str, str] = Field(description="each column's meaning, unit and sign, in file order")
@@ -50,6 +62,7 @@ class Source(_Declared):
     attribution: str
     retrieved: date
     note: str
+    next_expected: PublishedDate | None = Field(default=None, description="when a newer edition is due")
     file: tuple[SourceFile, ...]
 
     def find(self, name: str) -> SourceFile:

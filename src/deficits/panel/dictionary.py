@@ -1,0 +1,80 @@
+"""The data dictionary, generated: `python -m deficits.panel.dictionary` writes docs/data.md."""
+
+from __future__ import annotations
+
+from deficits.panel.balances import RULES
+from deficits.panel.build import PARTS
+from deficits.panel.corrections import read_corrections
+from deficits.panel.figures import FIGURES
+from deficits.panel.outputs import FIGURE_PARTS
+from deficits.panel.schema import BASES
+from deficits.places import checkout
+from deficits.sources import read_sources
+
+BASIS = {
+    "reported": "as its publication has it",
+    "derived_from_percentage": "published as a percentage of the DSG, times the DSG",
+    "derived": "a sum or difference of published figures",
+    "disputed": "two publications differ by more than £150,000, or a correction flags it",
+    "not_reported": "collected that year, and this council has none (balances only, without a value)",
+    "own_outturn": "an analyst's own closing balance",
+    "own_forecast": "an analyst's own forecast",
+}
+
+
+def dictionary() -> str:
+    """docs/data.md as it should be."""
+    lines = [
+        "# Data dictionary",
+        "",
+        "<!-- Generated: .venv/bin/python -m deficits.panel.dictionary -->",
+        "",
+        "`deficits build` writes `data/processed/panel.parquet` and `panel.csv`: one row an authority and year,",
+        "described by `datapackage.json`. `authority` is the DfE number, `year` the calendar year that a financial",
+        "year ends in (2025 is 2024-25), `gss` the current ONS code. A balance is negative for a deficit.",
+        "",
+        "| figure | unit | what it is |",
+        "| --- | --- | --- |",
+        *(f"| `{figure.name}` | {figure.unit} | {figure.meaning} |" for figure in FIGURES.values()),
+        "",
+        "Beside each figure stand:",
+        "",
+        *(f"- `<figure>{part}`: {FIGURE_PARTS[part][1]}" for part in PARTS if part),
+        "",
+        "| basis | meaning |",
+        "| --- | --- |",
+        *(f"| `{basis}` | {BASIS[basis]} |" for basis in BASES),
+        "",
+        f"The balance is chosen among sources by a rule: {', '.join(f'`{rule}`' for rule in RULES)}.",
+        "",
+        "## Publications",
+        "",
+        "| folder of data/raw | publication | publisher | tables |",
+        "| --- | --- | --- | --- |",
+    ]
+    for folder, source in read_sources().items():
+        tables = ", ".join(f"`{file.name}`" for file in source.file)
+        lines.append(f"| `{folder}` | [{source.title}]({source.url}) | {source.publisher} | {tables} |")
+    lines += [
+        "",
+        "## Corrections in force",
+        "",
+        "| table | column | action | reason |",
+        "| --- | --- | --- | --- |",
+    ]
+    for folder in read_sources():
+        for entry in read_corrections(folder):
+            lines.append(f"| `{folder}`, {entry.table} | `{entry.column}` | {entry.action} | {entry.reason} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Write docs/data.md in the checkout."""
+    root = checkout()
+    if root is None:
+        raise SystemExit("docs/data.md belongs to a checkout of the project; this is an installed package")
+    (root / "docs" / "data.md").write_text(dictionary(), encoding="utf-8", newline="\n")
+
+
+if __name__ == "__main__":
+    main()

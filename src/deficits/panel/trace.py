@@ -1,0 +1,115 @@
+"""The way of one cell of the panel, from a publisher's file to the figure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from deficits.errors import PanelError, closest
+from deficits.panel.balances import FROM_PERCENTAGE, SOURCES
+from deficits.panel.build import Panel
+from deficits.panel.figures import DERIVED, FIGURES
+from deficits.panel.years import year_of
+from deficits.sources import SourceFile, read_sources, read_table
+from deficits.wording import financial_year
+
+SIGN_TURNED = {("section251-outturn", "carried_forward")}
+"""Tables whose sign the panel turns: there, positive is a deficit."""
+
+
+@dataclass(frozen=True)
+class Trace:
+    """How a cell came about, a line a step; printed as text."""
+
+    title: str
+    steps: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return "\n".join([self.title, *(f"  {step}" for step in self.steps)])
+
+
+def trace(panel: Panel, authority: str | int, year: int | str, figure: str) -> Trace:
+    """The way of a cell: file and line, what it held, sign, unit, corrections, the rule that chose it, its rivals.
+
+    `year` is the panel's (2024) or a label ("2023-24").
+
+    >>> from deficits.panel import load_panel
+    >>> trace(load_panel(), "Kent", 2024, "balance").steps[0]
+    'value: −67,167,405 £ (disputed), public by 2024-12-31'
+
+    Raises PanelError for an unknown authority, year or figure, offering the closest.
+    """
+    ends_in = year if isinstance(year, int) else year_of(year)
+    if figure not in FIGURES:
+        raise PanelError(f"no figure '{figure}': {closest(figure, FIGURES)}")
+    code = panel.authorities.resolve(authority, ends_in)
+    if (code, ends_in) not in panel.frame.index:
+        known = panel.frame.xs(code, level="authority").index
+        name = panel.authorities.name(code)
+        raise PanelError(f"{name} has no year {ends_in}: the panel has it from {known.min()} to {known.max()}")
+    row = panel.frame.loc[(code, ends_in)]
+    title = f"{figure} of {row['name']} ({code}), {financial_year(ends_in)}: {FIGURES[figure].meaning}"
+    steps = [_value(row, figure)]
+    if pd.notna(row[f"{figure}_source"]):
+        steps += _file(panel, row[f"{figure}_source"], row[f"{figure}_basis"])
+    if figure == "balance":
+        steps += [f"rule: {panel.rule}" + (", an analyst's own figures first" if panel.own else "")]
+        steps += [f"rival {_value(row, name)}" for name in (*SOURCES, "balance_own") if _rival(row, name)]
+    return Trace(title, tuple(steps))
+
+
+def _value(row: pd.Series, figure: str) -> str:
+    value, basis = row[figure], row[f"{figure}_basis"]
+    name = "value" if figure == "balance" or not figure.startswith("balance_") else figure
+    if pd.isna(value):
+        return f"{name}: none ({'not collected for this year' if pd.isna(basis) else basis.replace('_', ' ')})"
+    shown = f"{value:,.0f}".replace("-", "−")
+    day = row[f"{figure}_published"]
+    public = "" if day.startswith("9999") else f", public by {day}"
+    return f"{name}: {shown} {FIGURES[figure].unit} ({basis.replace('_', ' ')}){public}"
+
+
+def _rival(row: pd.Series, name: str) -> bool:
+    return bool(pd.notna(row[name]) and row[f"{name}_source"] != row["balance_source"])
+
+
+def _file(panel: Panel, source: str, basis: str) -> list[str]:
+    place, _, line = source.rpartition(":")
+    folder, _, name = place.partition("/")
+    if folder == "own":
+        return [f"from {name}, line {line}: the analyst's own file"]
+    publication = read_sources()[folder]
+    declared = publication.find(name)
+    cells = read_table(folder, name).iloc[int(line) - 2].dropna()
+    steps = [
+        f"publication: {publication.title}, {publication.publisher}" + _edition(declared),
+        f"file: data/raw/{place}, line {line}, sha256 {declared.sha256[:12]}…",
+        "holds: " + ", ".join(f"{column} = {cell}" for column, cell in cells.items()),
+    ]
+    if declared.via:
+        steps.insert(1, f"tabulated by: {declared.via}")
+    if (folder, declared.table) in SIGN_TURNED:
+        steps.append("sign: turned, since the publisher's is positive for a deficit")
+    if basis == FROM_PERCENTAGE:
+        steps.append("unit: a percentage of the DSG, times the DSG of the year, to the nearest £1,000")
+    elif basis == DERIVED:
+        steps.append("derived: from several columns or rows of the table; this is the first")
+    for _, done in panel.corrections[panel.corrections["source"] == source].iterrows():
+        steps.append(f"correction: {_done(done)}: {done['reason']}")
+    return steps
+
+
+def _edition(declared: SourceFile) -> str:
+    return f", edition of {declared.published}" if declared.published else ""
+
+
+def _done(correction: pd.Series) -> str:
+    if correction["action"] == "flag":
+        return f"{correction['column']} flagged"
+    before, after = _shown(correction["before"]), _shown(correction["after"])
+    return f"{correction['action']} {correction['column']}, {before} became {after}"
+
+
+def _shown(value: float) -> str:
+    return "missing" if pd.isna(value) else f"{value:,.0f}"
