@@ -113,7 +113,7 @@ def test_a_notebook_gets_its_own_variables_as_settings():
         **{"math": math, "Path": type, "namespace": types.SimpleNamespace()},
         **{"until": 2028, "draws": 300, "seed": 0},
     }
-    assert settings("england", namespace).model_dump() == {"until": 2028, "draws": 300, "seed": 0}
+    assert settings("england", namespace).model_dump(exclude_none=True) == {"until": 2028, "draws": 300, "seed": 0}
 
 
 def test_a_misspelt_papermill_parameter_is_refused():
@@ -133,6 +133,8 @@ def test_the_settings_cell_can_be_run_again_in_an_open_notebook():
 def test_settings_are_printed_as_a_short_list():
     assert str(parse("writeoff", {})).splitlines() == [
         "Writeoff report",
+        "  as_of   not set",
+        "  own     not set",
         "  until   2029",
         "  draws   4000",
         "  seed    1",
@@ -155,7 +157,7 @@ def test_a_parameters_cell_holds_literals_only():
 
 def test_notebook_and_model_have_the_same_parameters():
     report = REPORTS["england"]
-    check_parameters_cell(report, notebook("until = 2029\ndraws = 4000\nseed = 1"))
+    check_parameters_cell(report, notebook("as_of = None\nown = None\nuntil = 2029\ndraws = 4000\nseed = 1"))
     with pytest.raises(ReportError) as error:
         check_parameters_cell(report, notebook("until = 2030\ndraws = 4000\nsede = 1"))
     assert "seed: missing in the parameters cell" in str(error.value)

@@ -12,7 +12,7 @@ from deficits.reporting import record, render
 from deficits.reporting.kernel import kernel_environment
 
 TITLE = "# A page"
-PARAMETERS = "until = 2029\ndraws = 4000\nseed = 1"
+PARAMETERS = "as_of = None\nown = None\nuntil = 2029\ndraws = 4000\nseed = 1"
 POINTS = "report.main_points(['One point.'], {'gross': 5.7e9})"
 
 

@@ -5,6 +5,7 @@ Nothing here touches pyplot or keeps a figure open, and matplotlib is loaded wit
 
 from deficits.charts.authority import authority_fan, plans_history
 from deficits.charts.chart import Chart
+from deficits.charts.coverage import coverage
 from deficits.charts.england import england_fan, probability_by_year, writeoff_paths
 from deficits.charts.forecasts import forecasts_for_year
 from deficits.charts.grants import grant_by_region, largest_grants
@@ -12,6 +13,7 @@ from deficits.charts.grants import grant_by_region, largest_grants
 __all__ = [
     "Chart",
     "authority_fan",
+    "coverage",
     "england_fan",
     "forecasts_for_year",
     "grant_by_region",

@@ -12,7 +12,7 @@ Growths = TypeVar("Growths", float, npt.NDArray[np.float64])
 Growth = Annotated[float, Field(ge=-0.2, le=0.5)]
 
 BASE_YEAR = 2024
-"""31 March 2024: the newest balances public by authority, from which the outlook starts."""
+"""31 March 2024: the newest balances held for nearly all authorities, from which the outlook starts."""
 
 BLOCK_GROWTH = {
     # DfE, written answer 199436 (22 September 2023): 2024-25 up £440m, 4.3%, on 2023-24.

@@ -16,7 +16,7 @@ from deficits.outlook.drivers import BASE_YEAR, Drivers
 from deficits.panel import Panel
 
 DRIFT_YEARS = 2
-"""Own drift is measured over the two years to the base year; of 2023 only some councils' balances are public."""
+"""Own drift is measured over the two years to the base year; of 2023 only some councils' balances are held."""
 TAIL = 4
 """Degrees of freedom of the councils' shocks (Student's t): their yearly changes 2020 to 2022 have an excess
 kurtosis of about 15, which a normal distribution cannot show. An assumption; the scale is fitted."""

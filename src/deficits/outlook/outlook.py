@@ -255,7 +255,7 @@ def _warnings(panel: Panel, fitted: Fit, anchoring: Anchoring | None) -> tuple[s
     estimated = councils.loc[councils["start_basis"] == "estimated", "name"]
     if len(estimated):
         warnings.append(
-            f"No balance at {year_end(BASE_YEAR)} is published for {', '.join(estimated)}: a share of the "
+            f"No balance at {year_end(BASE_YEAR)} is held for {', '.join(estimated)}: a share of the "
             "predecessor's last balance stands in."
         )
     without = councils.loc[councils["block"] == 0, "name"]

@@ -34,8 +34,12 @@ class Checked:
         return not self.editions["overdue"].any()
 
 
-def check_panel(panel: Panel, today: date) -> Checked:
-    """Compare the panel with the published national figures, and what is held with the publication calendar."""
+def check_panel(panel: Panel, today: date | None = None) -> Checked:
+    """Compare the panel with the published national figures, and what is held with the publication calendar.
+
+    `today` is the day of the check, by default this one.
+    """
+    today = today or date.today()
     rows = []
     for folder, source in read_sources().items():
         if source.next_expected is None:

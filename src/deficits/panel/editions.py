@@ -45,14 +45,19 @@ class Reader:
     authorities: Authorities
     as_of: str | None = None
 
+    def holds(self, publication: str, kind: str) -> bool:
+        """Whether any edition of a kind of table is held."""
+        return any(file.table == kind for file in read_sources()[publication].file)
+
     def read(
         self, publication: str, kind: str, numeric: Iterable[str], year: Callable[[pd.DataFrame], pd.Series]
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Every edition of a kind of table, corrected, and the cells that were corrected.
 
-        The first frame is indexed by (authority, year) and has the files' columns, those of `numeric` as float,
-        and source (`publication/file:line`), published (ISO day by which the figure was public) and edition (that
-        of the file). `year` gives each row's financial year. Rows that were not public on `as_of` are left out.
+        The first frame is indexed by (authority, year) and has the files' columns, those of `numeric` as float
+        (missing throughout an edition that has no such column), and source (`publication/file:line`), published
+        (ISO day by which the figure was public) and edition (that of the file). `year` gives each row's financial
+        year. Rows that were not public on `as_of` are left out.
 
         Raises SourceError or PanelError when a file, name, year or correction is wrong.
         """
@@ -63,6 +68,9 @@ class Reader:
             raise PanelError(f"data/raw/{publication} declares no table '{kind}': {closest(kind, kinds)}")
         numeric = list(numeric)
         whole = pd.concat([self._edition(source, file, numeric, year) for file in files], ignore_index=True)
+        lacking = [column for column in numeric if whole[column].isna().all()]
+        if lacking:
+            raise PanelError(f"no edition of {publication}, {kind} has a figure in column {', '.join(lacking)}")
         wanted = [
             entry for entry in read_corrections(publication) if entry.table == kind and entry.column in numeric
         ]
@@ -78,7 +86,9 @@ class Reader:
     def _edition(
         self, source: Source, file: SourceFile, numeric: list[str], year: Callable[[pd.DataFrame], pd.Series]
     ) -> pd.DataFrame:
-        table = read_table(source.folder, file.name, numeric=numeric)
+        there = [column for column in numeric if column in file.columns]
+        table = read_table(source.folder, file.name, numeric=there)
+        table = table.assign(**{column: float("nan") for column in numeric if column not in there})
         # Line 1 of a file is its header.
         table = table.assign(file=file.name, line=table.index + 2, ends_in=year(table).astype("int64"))
         first = {number: last_day(day) for number, day in file.first_published.items()}

@@ -133,26 +133,34 @@ def _plans(reader: Reader) -> Iterator[Loaded]:
     placed["plans_mainstream"] = rows["mainstream_total"] - rows["mainstream_independent"]
     yield Loaded(candidates(rows, placed, DERIVED), touched.iloc[:0])
 
-    column = "plans_january_2026"
-    newest, touched = reader.read("ehc-plans", column, [column], lambda table: pd.Series(2026, index=table.index))
-    yield Loaded(candidates(newest, {"plans": newest[column]}, REPORTED, column), touched)
+    total, touched = reader.read("ehc-plans", "plans_total", ["plans"], _calendar("january"))
+    yield Loaded(candidates(total, {"plans": total["plans"]}, REPORTED, "plans"), touched)
 
 
 def _new_plans(reader: Reader) -> Iterator[Loaded]:
     # A calendar year is counted in the January that follows it.
-    for kind, columns in {
-        "flows_before_2023": ["new_ehc_plans"],
-        "flows": ["new_ehc_plans_as_published", "new_ehc_plans_2023_release"],
-    }.items():
-        rows, touched = reader.read("ehc-plans", kind, columns, _calendar("calendar_year", later=1))
-        yield Loaded(candidates(rows, {"new_plans": rows[columns[0]]}, REPORTED, columns[0]), touched)
+    before, touched = reader.read(
+        "ehc-plans", "flows_before_2023", ["new_ehc_plans"], _calendar("calendar_year", 1)
+    )
+    yield Loaded(candidates(before, {"new_plans": before["new_ehc_plans"]}, REPORTED, "new_ehc_plans"), touched)
+
+    published = "new_ehc_plans_as_published"
+    columns = [published, "new_ehc_plans", "new_ehc_plans_2023_release"]
+    rows, touched = reader.read("ehc-plans", "flows", columns, _calendar("calendar_year", 1))
+    # Only an edition with a known error keeps what was published apart.
+    plans = rows[published].fillna(rows["new_ehc_plans"])
+    yield Loaded(candidates(rows, {"new_plans": plans}, REPORTED, published), touched)
 
 
 def _population(reader: Reader) -> Iterator[Loaded]:
-    rows, touched = reader.read(
-        "ons-population", "population_by_authority", ["pop_2_18"], _calendar("mid_year", later=1)
-    )
-    yield Loaded(candidates(rows, {"population_2_18": rows["pop_2_18"]}, REPORTED, "pop_2_18"), touched)
+    column = "pop_2_18"
+    rows, touched = reader.read("ons-population", "population_by_authority", [column], _calendar("mid_year", 1))
+    yield Loaded(candidates(rows, {"population_2_18": rows[column]}, REPORTED, column), touched)
+    if reader.holds("ons-population", "population"):
+        by_age, touched = reader.read("ons-population", "population", ["age", "people"], _calendar("year", 1))
+        some = by_age[by_age["age"].between(2, 18)].groupby(level=["authority", "year"])
+        first = some[["source", "published", "edition", "flagged"]].first()
+        yield Loaded(candidates(first, {"population_2_18": some["people"].sum(min_count=17)}, DERIVED), touched)
 
 
 def _pupils(reader: Reader) -> Iterator[Loaded]:

@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -52,26 +53,25 @@ def _plain(text: str) -> str:
 Name = Annotated[str, Field(max_length=80), AfterValidator(_plain)]
 
 
-class EnglandReport(BaseModel):
-    """Parameters of the report on England.
+def _optional_text(value: object) -> object:
+    """On a command line, nothing is written as an empty text or as none."""
+    return None if isinstance(value, str) and value.strip().casefold() in {"", "none"} else value
 
-    >>> EnglandReport(until=2028)
-    England report
-      until  2028
-      draws  4000
-      seed   1
-    """
+
+def _date(text: str) -> str:
+    return date.fromisoformat(text).isoformat()
+
+
+class PanelReport(BaseModel):
+    """Parameters that every report has: which figures it knows."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    until: Annotated[int, BeforeValidator(_number)] = Field(
-        default=2029, ge=2027, le=2035, description="last year of the outlook: 2029 ends on 31 March 2029"
+    as_of: Annotated[Annotated[str, AfterValidator(_date)] | None, BeforeValidator(_optional_text)] = Field(
+        default=None, description="leave out what was published after this day, like 2025-09-17"
     )
-    draws: Annotated[int, BeforeValidator(_number)] = Field(
-        default=4000, ge=200, le=20_000, description="number of simulated futures"
-    )
-    seed: Annotated[int, BeforeValidator(_number)] = Field(
-        default=1, ge=0, description="start of the random numbers: the same seed gives the same report"
+    own: Annotated[Name | None, BeforeValidator(_optional_text)] = Field(
+        default=None, description="name of a file of your own balances that `deficits own` has kept"
     )
 
     def __repr__(self) -> str:
@@ -85,6 +85,34 @@ class EnglandReport(BaseModel):
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
         # The second kind keeps the listing in the notebook: a page has its parameters in the run record.
         return {"text/plain": repr(self), PARAMETERS: self.model_dump()}
+
+
+class QualityReport(PanelReport):
+    """Parameters of the report on data quality.
+
+    >>> QualityReport(as_of="2025-09-17")
+    Quality report
+      as_of  2025-09-17
+      own    not set
+    """
+
+
+class EnglandReport(PanelReport):
+    """Parameters of the report on England.
+
+    >>> EnglandReport(until=2028).until
+    2028
+    """
+
+    until: Annotated[int, BeforeValidator(_number)] = Field(
+        default=2029, ge=2027, le=2035, description="last year of the outlook: 2029 ends on 31 March 2029"
+    )
+    draws: Annotated[int, BeforeValidator(_number)] = Field(
+        default=4000, ge=200, le=20_000, description="number of simulated futures"
+    )
+    seed: Annotated[int, BeforeValidator(_number)] = Field(
+        default=1, ge=0, description="start of the random numbers: the same seed gives the same report"
+    )
 
 
 class WriteoffReport(EnglandReport):
@@ -117,19 +145,19 @@ class Report:
 
     name: str
     notebook: str
-    model: type[EnglandReport]
+    model: type[PanelReport]
     title: str
     named_by: tuple[str, ...] = ()
     """Parameters that always stand in the page's name."""
-    named_when_changed: tuple[str, ...] = ()
+    named_when_changed: tuple[str, ...] = ("as_of", "own")
     """Parameters that stand in it when they are not the default: such a page never replaces the usual one."""
 
-    def subject(self, parameters: EnglandReport) -> str | None:
+    def subject(self, parameters: PanelReport) -> str | None:
         """Whom or what the page is about, when one notebook makes many pages: the authority's name."""
         word = getattr(parameters, "authority", None)
         return None if word is None else _authority_name(word)
 
-    def page_id(self, parameters: EnglandReport) -> str:
+    def page_id(self, parameters: PanelReport) -> str:
         """Name of the page's files.
 
         >>> REPORTS["writeoff"].page_id(WriteoffReport())
@@ -148,6 +176,7 @@ class Report:
 REPORTS: dict[str, Report] = {
     report.name: report
     for report in (
+        Report("quality", "00_data_quality.ipynb", QualityReport, "The published figures"),
         Report("england", "01_england.ipynb", EnglandReport, "SEND deficits in England"),
         Report(
             "writeoff",
@@ -155,7 +184,7 @@ REPORTS: dict[str, Report] = {
             WriteoffReport,
             "Write-offs of SEND deficits",
             named_by=("scheme",),
-            named_when_changed=("share",),
+            named_when_changed=("share", "as_of", "own"),
         ),
         Report(
             "authority",
@@ -163,7 +192,7 @@ REPORTS: dict[str, Report] = {
             AuthorityReport,
             "SEND deficits by council",
             named_by=("authority",),
-            named_when_changed=("scheme",),
+            named_when_changed=("scheme", "as_of", "own"),
         ),
     )
 }
@@ -177,7 +206,7 @@ def find_report(name: str) -> Report:
         raise ReportError(f"no report '{name}': {closest(name, REPORTS)}") from None
 
 
-def parse(name: str, values: Mapping[str, object]) -> EnglandReport:
+def parse(name: str, values: Mapping[str, object]) -> PanelReport:
     """The parameters of report `name`, checked.
 
     Texts, as a command line gives them, are read as what the parameter is; an authority's code stays a text.
@@ -202,7 +231,7 @@ def parse(name: str, values: Mapping[str, object]) -> EnglandReport:
     return parameters
 
 
-def settings(name: str, namespace: Mapping[str, object]) -> EnglandReport:
+def settings(name: str, namespace: Mapping[str, object]) -> PanelReport:
     """The parameters of report `name` from a notebook's variables: call it right after the parameters cell.
 
     `namespace` is `globals()`. Every literal that the notebook holds by then must be a parameter, so that a name
