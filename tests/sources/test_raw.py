@@ -22,7 +22,7 @@ def test_every_raw_file_is_the_declared_one(name: str) -> None:
 
 
 def test_every_file_in_raw_is_declared() -> None:
-    lying = {f"{path.parent.name}/{path.name}" for path in raw_dir().glob("*/*") if path.name != "source.toml"}
+    lying = {f"{path.parent.name}/{path.name}" for path in raw_dir().glob("*/*") if path.suffix != ".toml"}
     assert lying == set(EVERY_FILE)
 
 

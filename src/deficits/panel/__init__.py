@@ -8,6 +8,7 @@ from deficits.panel.figures import FIGURES, Figure
 from deficits.panel.outputs import describe, panel_fields, write
 from deficits.panel.own import read_own
 from deficits.panel.reconcile import reconcile
+from deficits.panel.splits import Split, divide, read_splits, shares
 from deficits.panel.trace import Trace, trace
 from deficits.panel.years import year_of
 
@@ -19,16 +20,20 @@ __all__ = [
     "Figure",
     "Panel",
     "Rule",
+    "Split",
     "Trace",
     "check_panel",
     "describe",
     "disagreements",
+    "divide",
     "keep_own",
     "load_authorities",
     "load_panel",
     "panel_fields",
     "read_own",
+    "read_splits",
     "reconcile",
+    "shares",
     "trace",
     "write",
     "year_of",

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from deficits.outlook import Drivers, Outlook, project
-from deficits.panel import FIGURES, Checked, Panel, disagreements
+from deficits.panel import FIGURES, Checked, Panel, disagreements, divide, read_splits, shares
 from deficits.sources import read_sources
 from deficits.wording import financial_year, gbp, gbp_range, percent, year_end
 from deficits.writeoff import WriteOff
@@ -295,6 +295,27 @@ def _grant(row: pd.Series) -> str:
     if row["grant_p10"] <= 0:
         return f"a grant of up to {gbp(row['grant_p90'])}, with a chance of {percent(row['paid'])} of any"
     return f"a grant of {gbp_range(row['grant_p10'], row['grant_p90'])}"
+
+
+def authority_notes(outlook: Outlook, code: str) -> list[str]:
+    """What a reader of one council's page must know: the outlook's warnings, and an announced division."""
+    notes = list(outlook.warnings)
+    split = read_splits().get(code)
+    if split is not None:
+        name = outlook.panel.authorities.name(code)
+        year = split.on.year if split.on.month > 3 else split.on.year - 1
+        balance = outlook.authority(code).at[year, "p50"]
+        parts = shares(split)
+        told = " and ".join(
+            f"{successor} {_standing(float(amount))} ({percent(parts[successor])})"
+            for successor, amount in divide(balance, parts).items()
+        )
+        day = f"{split.on.day} {split.on:%B %Y}"
+        notes.append(
+            f"{name} is to be divided on {day}. By people aged 2 to 18, an assumption, its balance of "
+            f"{year_end(year)} would leave {told}, at the middle of the range and without a write-off."
+        )
+    return notes
 
 
 def observed_balances(panel: Panel, code: str) -> pd.DataFrame:

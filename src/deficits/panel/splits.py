@@ -1,0 +1,75 @@
+"""Announced divisions of an authority, and the share of its balance that each successor would take."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from datetime import date
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, HttpUrl
+
+from deficits.errors import PanelError, closest
+from deficits.places import raw_dir
+from deficits.sources import read_table
+
+
+class Split(BaseModel):
+    """One authority (DfE number) that is divided on a day; each successor with its districts (ONS codes)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    authority: str
+    on: date
+    decided: date
+    reference: HttpUrl
+    note: str
+    successors: dict[str, tuple[str, ...]]
+
+
+@cache
+def read_splits() -> dict[str, Split]:
+    """The announced divisions, by DfE number."""
+    text = (raw_dir() / "authorities" / "splits.toml").read_text(encoding="utf-8")
+    splits = [Split.model_validate(entry) for entry in tomllib.loads(text).get("split", [])]
+    return {split.authority: split for split in splits}
+
+
+def shares(split: Split, weights: Mapping[str, float] | None = None) -> pd.Series:
+    """Each successor's share (0 to 1, they add up to 1), by people aged 2 to 18 or by `weights` of your own.
+
+    >>> round(float(shares(read_splits()["936"]).sum()), 12)
+    1.0
+    >>> shares(read_splits()["936"], {"East Surrey": 1, "West Surrey": 3}).to_dict()
+    {'East Surrey': 0.25, 'West Surrey': 0.75}
+
+    Raises PanelError for a successor that is unknown or left out, or weights that are not amounts.
+    """
+    if weights is None:
+        people = read_table("ons-population", "population_mid2023_by_district.csv", numeric=["pop_2_18"])
+        by_district = people.set_index("district_code")["pop_2_18"]
+        weights = {name: float(by_district.loc[list(codes)].sum()) for name, codes in split.successors.items()}
+    known = split.successors
+    faults = [f"no successor '{name}': {closest(name, known)}" for name in weights if name not in known]
+    faults += [f"no weight for {name}" for name in split.successors if name not in weights]
+    faults += [
+        f"weight {weight} of {name} is not 0 or more" for name, weight in weights.items() if not weight >= 0
+    ]
+    if faults or not sum(weights.values()) > 0:
+        raise PanelError("; ".join(faults or ["the weights add up to nothing"]))
+    given = pd.Series({name: float(weights[name]) for name in split.successors})
+    return given / given.sum()
+
+
+def divide(amounts: npt.ArrayLike, parts: pd.Series) -> dict[str, npt.NDArray[np.float64]]:
+    """Amounts of any shape, divided by the shares of `parts`; the last successor takes what is left.
+
+    So the successors' amounts add up to the whole, whatever the rounding of the shares.
+    """
+    whole = np.asarray(amounts, dtype=float)
+    *others, last = parts.index
+    divided = {name: whole * parts[name] for name in others}
+    return divided | {last: whole - sum(divided.values())}

@@ -1,0 +1,59 @@
+"""Rules of announced divisions."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import deficits as d
+from deficits.errors import PanelError
+from deficits.outlook import Outlook
+from deficits.panel import divide, read_splits, shares
+from deficits.reporting import stories
+
+SURREY = read_splits()["936"]
+
+
+def test_every_district_of_surrey_goes_to_one_successor() -> None:
+    districts = [code for codes in SURREY.successors.values() for code in codes]
+    assert len(districts) == len(set(districts)) == 11
+    assert set(districts) == {f"E070002{number:02d}" for number in range(7, 18)}
+
+
+@given(
+    amounts=st.lists(st.floats(-1e10, 1e10), min_size=1, max_size=5),
+    east=st.floats(0, 100),
+    west=st.floats(0.001, 100),
+)
+def test_a_division_conserves_every_pound(amounts: list[float], east: float, west: float) -> None:
+    parts = shares(SURREY, {"East Surrey": east, "West Surrey": west})
+    divided = divide(amounts, parts)
+    assert np.allclose(sum(divided.values()), amounts, rtol=0, atol=1e-5)
+    assert set(divided) == {"East Surrey", "West Surrey"}
+
+
+def test_the_split_is_by_people_aged_2_to_18_unless_asked_otherwise() -> None:
+    # ONS mid-2023: 114,000 or so in the east and 125,000 or so in the west.
+    assert shares(SURREY)["East Surrey"] == pytest.approx(0.47, abs=0.03)
+    assert shares(SURREY, {"East Surrey": 1, "West Surrey": 1}).tolist() == [0.5, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("weights", "words"),
+    [
+        ({"East Surey": 1, "West Surrey": 1}, "did you mean 'East Surrey'"),
+        ({"East Surrey": 1}, "no weight for West Surrey"),
+        ({"East Surrey": -1, "West Surrey": 1}, "weight -1 of East Surrey"),
+        ({"East Surrey": 0, "West Surrey": 0}, "add up to nothing"),
+    ],
+)
+def test_weights_that_do_not_fit_are_refused(weights: dict[str, float], words: str) -> None:
+    with pytest.raises(PanelError, match=words):
+        shares(SURREY, weights)
+
+
+def test_the_page_of_a_council_to_be_divided_says_so(outlook: Outlook) -> None:
+    notes = stories.authority_notes(outlook, "936")
+    assert any("Surrey is to be divided on 1 April 2027" in note and "West Surrey" in note for note in notes)
+    assert not any("divided" in note for note in stories.authority_notes(outlook, "886"))
+    assert d.load_panel().authorities.existed("936", 2026)
