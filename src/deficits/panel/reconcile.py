@@ -20,7 +20,7 @@ class Comparison:
 
 
 COMPARISONS = (
-    Comparison("plans", "ehc_plans_january", 0.0001, "the national row counts one plan more in January 2023"),
+    Comparison("plans", "ehc_plans_january", 0.0001, "one plan apart in January 2023"),
     Comparison("high_needs_block", "high_needs_allocation", 0.002, "published to the nearest £1m, later updates"),
     Comparison("balance", "gross_deficit", 0.07, "published to the nearest £0.1bn, in 2022-23 prices"),
     Comparison("balance_mhclg", "gross_deficit", 0.07, "published to the nearest £0.1bn, another return"),

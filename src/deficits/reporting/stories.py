@@ -478,7 +478,7 @@ RECONCILIATION_FORMATS = {
 
 def disagreement_table(panel: Panel) -> pd.DataFrame:
     """Balances on which two publications differ, largest difference first (£, negative = deficit)."""
-    listed = disagreements(panel.frame).reset_index("year")
+    listed = disagreements(panel.frame).reset_index()
     return pd.DataFrame(
         {
             "Council": listed["name"],
@@ -496,7 +496,7 @@ def reconciliation_table(checked: Checked) -> pd.DataFrame:
     sums = checked.sums.sort_values(["figure", "year"], ascending=[True, False])
     return pd.DataFrame(
         {
-            "Figure": sums["figure"],
+            "Figure": sums["figure"].str.replace("_", " "),
             "Year": sums["year"],
             "Councils": sums["councils"],
             "Sum of councils (£ or plans)": sums["sum"],
