@@ -6,6 +6,7 @@ started in. In a checkout everything is under the project's root.
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from pathlib import Path
 
@@ -30,8 +31,11 @@ def _written() -> Path:
 
 
 def raw_dir() -> Path:
-    """Published figures, one folder a publication."""
-    return _given() / "data" / "raw"
+    """Published figures, one folder a publication: the project's, or those that DEFICITS_RAW names.
+
+    A wheel's own folder is not for writing; `deficits fetch --raw FOLDER` makes a copy that can be used so.
+    """
+    return Path(os.environ.get("DEFICITS_RAW") or _given() / "data" / "raw")
 
 
 def notebooks_dir() -> Path:

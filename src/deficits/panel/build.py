@@ -122,7 +122,7 @@ def _build(as_of: str | None, rule: Rule, own_file: str | Path | None) -> Panel:
 def _load(reader: Reader) -> Iterator[Loaded]:
     blocks = allocations(reader)
     yield blocks
-    totals = blocks.candidates[blocks.candidates["figure"] == "dsg_total"].set_index(KEY)["value"]
+    totals = _newest(blocks.candidates[blocks.candidates["figure"] == "dsg_total"]).set_index(KEY)["value"]
     yield from balances.section251(reader, totals)
     yield balances.mhclg(reader)
     for loader in LOADERS:
@@ -143,7 +143,7 @@ def _wide(candidates: pd.DataFrame, authorities: Authorities) -> pd.DataFrame:
     twice = candidates[candidates.assign(file=file).duplicated(["figure", *KEY, "file"], keep=False)]
     if len(twice):
         raise PanelError("more than one value for a cell: " + "; ".join(map(_place, twice.head().itertuples())))
-    newest = candidates.sort_values("edition", kind="stable").drop_duplicates(["figure", *KEY], keep="last")
+    newest = _newest(candidates)
     labels = authorities.frame.loc[index.get_level_values("authority"), ["gss", "name", "region"]].set_axis(index)
     columns = {}
     for figure in FIGURES:
@@ -152,6 +152,11 @@ def _wide(candidates: pd.DataFrame, authorities: Authorities) -> pd.DataFrame:
         for part in PARTS[1:]:
             columns[f"{figure}{part}"] = cells[part.removeprefix("_")].astype("str")
     return pd.concat([labels, pd.DataFrame(columns)], axis=1)
+
+
+def _newest(candidates: pd.DataFrame) -> pd.DataFrame:
+    """One candidate a cell: of the newest edition, and of several on one day the one declared last."""
+    return candidates.sort_values("edition", kind="stable").drop_duplicates(["figure", *KEY], keep="last")
 
 
 def _place(cell: tuple) -> str:
