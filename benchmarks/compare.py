@@ -10,6 +10,8 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
+from benchmarks.multiyear import parse_needed_columns, read_needed_columns, read_whole_file, tabulate_whole_file
+
 DRAWS = 4000
 UNTIL = 2031
 
@@ -81,6 +83,8 @@ COMPARISONS: dict[str, tuple[Callable[[], float], Callable[[], float]]] = {
         simulate_council_by_council,
     ),
     "apply a scheme to it, beside pandas merge and group-by": (apply_vectorised, apply_with_group_by),
+    "read MHCLG's multi-year outturn, beside pandas on the whole file": (read_needed_columns, read_whole_file),
+    "parse and check it, beside pandas and a pivot": (parse_needed_columns, tabulate_whole_file),
 }
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 from rich.console import Console
@@ -31,18 +31,56 @@ Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
 AuthorityOption = Annotated[str | None, typer.Option(help="One council, by name, DfE number or ONS code.")]
 
 
+AsOf = Annotated[str | None, typer.Option(help="Leave out what was published after this day, like 2025-09-17.")]
+OwnFigures = Annotated[
+    str | None, typer.Option("--own", help="Your own balances: a CSV, or one `deficits own` kept.")
+]
+RuleOption = Annotated[str, typer.Option(help="Choice among sources: section251, mhclg, lowest or newest.")]
+
+
 @app.command()
-def build(folder: Annotated[Path | None, typer.Option("--out", help="Folder to write to.")] = None) -> None:
+def fetch(
+    publication: Annotated[str | None, typer.Argument(help="A folder of data/raw or a short name.")] = None,
+    version: Annotated[
+        str | None, typer.Option(help="Another edition than the newest; with --file the day it was published.")
+    ] = None,
+    file: Annotated[Path | None, typer.Option(help="The publisher's file, downloaded by hand.")] = None,
+    raw: Annotated[Path | None, typer.Option(help="Folder of figures to add to, instead of data/raw.")] = None,
+    listed: Annotated[bool, typer.Option("--list", help="What can be fetched, and how.")] = False,
+) -> None:
+    """Add a publication's newest figures to the raw tables; without a name, list what can be fetched."""
+    from deficits.sources.fetch import fetch as add
+    from deficits.sources.fetch import listing
+    from deficits.sources.http import progress_on
+
+    if publication is None or listed:
+        for held in listing(raw):
+            out.print(f"{held.publication:26}newest {held.newest or 'undated':12}{held.how}", markup=False)
+        return
+    with progress_on(err) as progress:
+        fetched = add(publication, version=version, file=file, raw=raw, progress=progress)
+    for line in fetched.lines():
+        out.print(line, markup=False)
+
+
+@app.command()
+def build(
+    folder: Annotated[Path | None, typer.Option("--out", help="Folder to write to.")] = None,
+    as_of: AsOf = None,
+    rule: RuleOption = "section251",
+    own_figures: OwnFigures = None,
+) -> None:
     """Build the authority-by-year panel from the raw tables and say what is in it."""
     from deficits.panel import load_panel, write
     from deficits.places import processed_dir
 
-    panel = load_panel()
+    panel = load_panel(as_of, rule=cast(Any, rule), own=own_figures)
     folder = folder or processed_dir()
     record = write(panel, folder)
     out.print(
         f"Panel: {record['rows']:,} rows, {record['first_year']} to {record['last_year']}, "
-        f"{record['authorities']} authorities ({record['authorities_now']} now)"
+        f"{record['authorities']} authorities ({record['authorities_now']} now), "
+        f"{record['corrected_cells']} cells corrected"
     )
     out.print("\nNewest of each figure")
     for name, figure in record["figures"].items():
@@ -51,19 +89,83 @@ def build(folder: Annotated[Path | None, typer.Option("--out", help="Folder to w
             f"  {name:31}{financial_year(figure['newest_year'])}  {figure['newest_councils']:3} councils  "
             f"sum {total}" + ("" if figure["unit"] == "£" else f" {figure['unit']}")
         )
-    out.print("\nSums of councils beside the published figure for England (newest two years)")
-    rows = record["reconciliation"]
+    _say_sums(record["reconciliation"], newest=2)
+    _say_changes(record["changes"])
+    out.print(f"\nWritten to {folder}")
+    if any(row["state"] == "differs" for row in record["reconciliation"]):
+        raise typer.Exit(ExitCode.DATA_FAILS_CHECK)
+
+
+@app.command()
+def check(
+    fresh: Annotated[bool, typer.Option("--fresh", help="Fail too when a newer edition is overdue.")] = False,
+) -> None:
+    """Check sums of councils against published figures, and editions against the publication calendar."""
+    from deficits.panel import check_panel, load_panel
+
+    checked = check_panel(load_panel())
+    _say_sums(checked.sums.to_dict("records"))
+    out.print("\nEditions held, and when a newer one is due")
+    for row in checked.editions.to_dict("records"):
+        late = "  OVERDUE: `deficits fetch` it" if row["overdue"] else ""
+        out.print(f"  {row['publication']:31}{row['newest']:12}next {row['next_expected']}{late}")
+    if not checked.sums_agree or (fresh and not checked.fresh):
+        raise typer.Exit(ExitCode.DATA_FAILS_CHECK)
+
+
+@app.command()
+def trace(
+    authority: Annotated[str, typer.Argument(help="A council, by name, DfE number or ONS code.")],
+    year: Annotated[str, typer.Argument(help="A financial year like 2023-24.")],
+    figure: Annotated[
+        str, typer.Argument(help="A figure of the panel, for example balance or plans.")
+    ] = "balance",
+    own_figures: OwnFigures = None,
+) -> None:
+    """Show where one figure comes from: file, line, sign, unit, correction, rule, rivals."""
+    from deficits.panel import load_panel
+    from deficits.panel import trace as way
+
+    out.print(repr(way(load_panel(own=own_figures), authority, year, figure)), markup=False)
+
+
+@app.command()
+def own(
+    file: Annotated[
+        Path, typer.Argument(help="A CSV with columns authority, year, balance; status and note optional.")
+    ],
+) -> None:
+    """Check a CSV of your own balances and keep it, for `--own` and for reports."""
+    from deficits.panel import keep_own, load_panel
+
+    kept, rows = keep_own(file, load_panel())
+    for row in rows.to_dict("records"):
+        out.print(f"  {row['name']:31}{financial_year(row['year'])}  {gbp(row['value'])}  {row['basis']}")
+    out.print(f"Kept as {kept.name}: use it with --own {kept.name}")
+
+
+def _say_sums(rows: list[dict[str, Any]], newest: int | None = None) -> None:
+    out.print("\nSums of councils beside the published figure for England")
     for name in dict.fromkeys(row["figure"] for row in rows):
-        for row in sorted((row for row in rows if row["figure"] == name), key=lambda row: -row["year"])[:2]:
-            money = name not in ("plans",)
-            show = gbp if money else "{:,.0f}".format
+        show = "{:,.0f}".format if name == "plans" else gbp
+        for row in sorted((row for row in rows if row["figure"] == name), key=lambda row: -row["year"])[:newest]:
             out.print(
                 f"  {name:31}{financial_year(row['year'])}  {show(row['sum'])} beside {show(row['published'])}: "
                 f"{row['state']} ({100 * row['difference']:+.2f}%, {row['councils']} councils; {row['reason']})"
             )
-    out.print(f"\nWritten to {folder}")
-    if any(row["state"] == "differs" for row in rows):
-        raise typer.Exit(ExitCode.DATA_FAILS_CHECK)
+
+
+def _say_changes(changes: dict[str, Any] | None) -> None:
+    if changes is None:
+        out.print("\nNo earlier build to compare with")
+        return
+    out.print("\nDifferences from the build before" + ("" if changes else ": none"))
+    for name, change in changes.items():
+        told = f"{change['added']} added, {change['removed']} removed, {change['changed']} changed"
+        if change["largest"]:
+            code, year, before, after = change["largest"]
+            told += f"; largest {code} in {financial_year(year)}: {before:,.0f} to {after:,.0f}"
+        out.print(f"  {name:31}{told}")
 
 
 @app.command()
@@ -72,13 +174,15 @@ def outlook(
     draws: Draws = 4000,
     seed: Seed = 1,
     authority: AuthorityOption = None,
+    as_of: AsOf = None,
+    own_figures: OwnFigures = None,
     reaches: Annotated[float, typer.Option(help="When does England's gross deficit reach this, in £bn?")] = 5.0,
     csv: Annotated[Path | None, typer.Option(help="Write the quantiles, in £, to this file.")] = None,
 ) -> None:
     """Project deficits: England, or one council's balance (negative = deficit)."""
     import deficits as d
 
-    projected = d.project(d.load_panel(), until=until, draws=draws, seed=seed)
+    projected = d.project(d.load_panel(as_of, own=own_figures), until=until, draws=draws, seed=seed)
     if authority is None:
         frame = projected.england().loc["gross"]
         out.print("Gross deficit of England's councils (8 in 10 draws lie in the range)")

@@ -36,7 +36,7 @@ class SourceFile(_Declared):
     published: PublishedDate | None = Field(default=None, description="when its publisher published it")
     first_published: dict[int, PublishedDate] = Field(
         default_factory=dict,
-        description="by financial year (2024 is 2023-24), when its figures were first published, where this edition "
+        description="by financial year (2024 is 2023-24), when its figures first appeared, where this edition "
         "is a later one; they may have been revised since",
     )
     via: str | None = Field(default=None, description="who tabulated it, where it did not come straight")

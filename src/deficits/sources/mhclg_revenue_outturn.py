@@ -1,0 +1,434 @@
+"""MHCLG revenue outturn: the DSG lines and the usable reserves that councils report, by authority.
+
+Two of the ministry's files are read:
+
+- the **revenue summary (RS) workbook** of one year (xlsx, ods; 2015-16 on), one row an authority, with opening and
+  closing levels of lines 911 to 916;
+- the **multi-year data set** (CSV), one row an authority and year, one column an item of a form.
+
+Levels are printed in £ thousand and given in pounds, with the publisher's signs: the DSG adjustment account (line
+912) is negative for a deficit, reserves are positive for money held. Line 912 exists from 2022-23. Before that
+many councils put deficits in line 913, so no DSG lines are taken from older years.
+
+Not seen here, and so assumed of the multi-year file: its item columns are the ids that the 2023-24 workbook prints
+in its hidden rows (`RS-resdsgadj-end-cy`), with any case, `-` or `_`, with or without the form's name around them;
+its `year_ending` is 202403 for 2023-24; its `status` is submitted, not submitted or total; money is £ thousand.
+The first seven columns (`year_ending`, `ONS_code`, `LA_LGF_code`, `LA_name`, `status`, `LA_class`, `LA_subclass`)
+are as its users quote them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from deficits.errors import SourceError
+from deficits.sources.cells import columns_by_meaning, heading, number
+from deficits.sources.codes import dfe_number_of, is_upper_tier, known_code, plain_code
+from deficits.sources.delimited import figures, keyed_gaps, refuse_twice
+from deficits.sources.reading import csv_columns, csv_headings, financial_year, refuse, sums_to, year_before
+from deficits.sources.table import Table
+from deficits.sources.workbook import Rows, Workbook
+
+FIRST_DSG_YEAR = "2022-23"
+"""The first return with a DSG adjustment account (line 912); its opening level is that of March 2022."""
+
+THOUSAND = 1000.0
+
+RESERVES = {
+    "schools": "schools reserves",
+    "public_health": "public health financial reserves",
+    "other_earmarked": "other earmarked financial reserves",
+    "unallocated": "unallocated financial reserves",
+}
+"""Usable reserves that every revenue summary has: our name, and MHCLG's words before `level at 1 April`."""
+
+DSG = {
+    "dsg_adjustment_account": "dedicated schools grant adjustment account",
+    "dsg_reserve": "dedicated schools grant reserves",
+}
+"""The DSG lines, there from 2022-23."""
+
+ADJUSTED = "other_earmarked_adjusted"
+"""Other earmarked reserves after netting off COVID-19 business rates relief: from 2021-22, for some years."""
+
+LINES = {
+    "schools": "911",
+    "dsg_adjustment_account": "912",
+    "dsg_reserve": "913",
+    "public_health": "914",
+    "other_earmarked": "915",
+    ADJUSTED: "915b",
+    "unallocated": "916",
+}
+"""The form's line of each item; a workbook that prints another line over the words is refused."""
+
+ITEM_IDS = {
+    "schools": "ressch",
+    "dsg_adjustment_account": "resdsgadj",
+    "dsg_reserve": "resdsg",
+    "public_health": "resph",
+    "other_earmarked": "resoth",
+    ADJUSTED: "resoth_adj",
+    "unallocated": "resunall",
+}
+"""MHCLG's id of each item, as in the hidden rows of the workbook and in the multi-year file's column names."""
+
+USABLE = ("schools", "public_health", "other_earmarked", ADJUSTED, "unallocated")
+"""Items of the usable reserves, in the order of our table."""
+
+ONLY_EDUCATION = ("schools", "dsg_adjustment_account", "dsg_reserve")
+"""Items that only education authorities hold, so that their sum is England's."""
+
+_DATES = {"open": "1 april", "close": "31 march"}
+_OTHER_FORM = re.compile(r"(RO\d|RSX|RG|TSR)[_-]", re.IGNORECASE)
+_ECODE = re.compile(r"E\d{4}")
+_WORKBOOK_COLUMNS: dict[str, tuple[str, ...]] = {
+    "ecode": ("e-code", "ecode", "la_lgf_code", "lgf code"),
+    "la_code_published": ("ons code", "ons_code"),
+    "la_name": ("local authority", "la_name", "authority"),
+    "class": ("class", "la_class"),
+}
+_WORKBOOK_EXTRAS: dict[str, tuple[str, ...]] = {
+    "detailed_class": ("detailed class", "la_subclass"),
+    "certified": ("certification",),
+    "notes": ("notes",),
+}
+_MULTI_YEAR_COLUMNS: dict[str, tuple[str, ...]] = {
+    "year_ending": ("year_ending",),
+    "la_code_published": ("ons_code",),
+    "ecode": ("la_lgf_code",),
+    "la_name": ("la_name",),
+    "status": ("status",),
+    "class": ("la_class",),
+}
+_KEY = ["financial_year", "dfe_number"]
+_WORDS = ("financial_year", "la_code_published", "dfe_number", "la_name", "class", "ecode", "certified", "notes")
+
+
+def parse(path: Path) -> tuple[Table, ...]:
+    """The tables of a revenue summary workbook (xlsx, ods) or of the multi-year CSV.
+
+    `usable_reserves`: one row an authority and return, opening and closing levels in £.
+    `dsg_lines`, from 2022-23: one row an authority and year end, `dsg_adjustment_account_gbp` (line 912, negative
+    = deficit) and `dsg_reserve_gbp` (line 913) in £. An opening level is the level at the end of the year before;
+    where the multi-year file has that year's own closing level too, the closing level stands.
+
+    `la_code_published`, `ecode`, `la_name`, `class`, `certified` and `notes` are as printed; `dfe_number` comes
+    from the codes. Districts, police, fire and other bodies, class rows and England are in `dropped`.
+
+    SourceError for another file, a missing column or sheet, a cell that is no number and no symbol, an authority
+    twice or unknown, and sums that do not reach the file's own totals where every authority has returned.
+    """
+    returns = _multi_year(path) if path.suffix.lower() == ".csv" else _workbook(path)
+    reserves = _usable_reserves(returns)
+    return (reserves, _dsg_lines(returns)) if returns.has_dsg else (reserves,)
+
+
+@dataclass(frozen=True)
+class _Returns:
+    """Councils' returns: one row a council and year with levels in £, and the cells without a number."""
+
+    levels: pd.DataFrame
+    missing: pd.DataFrame
+    dropped: tuple[str, ...]
+
+    @property
+    def has_dsg(self) -> bool:
+        return "close_dsg_reserve" in self.levels
+
+
+def _sides(items: Iterable[str]) -> list[str]:
+    return [f"{side}_{item}" for side in _DATES for item in items]
+
+
+# --- the revenue summary workbook of one year
+
+
+def _workbook(path: Path) -> _Returns:
+    book = Workbook(path)
+    sheet, top = _data_sheet(book)
+    rows = book.rows(sheet)
+    where = f"{path.name}, sheet '{sheet}'"
+    year = _year_of(rows[: top + 1], where)
+    scale = _scale_of(rows[:top], where)
+    places = _places(rows[top], year, where)
+    _refuse_other_lines(rows[:top], places, where)
+
+    text = pd.DataFrame(
+        {name: [row[place] for row in rows[top + 1 :]] for name, place in places.items()},
+        index=range(top + 2, len(rows) + 1),
+    )
+    for name in [name for name in text if not str(name).startswith(("open_", "close_"))]:
+        text[name] = text[name].map(plain_code)
+    if "detailed_class" in text:
+        text["class"] = text.pop("detailed_class")
+    councils, others = _councils(text, where)
+    councils.insert(0, "financial_year", year)
+    refuse_twice(councils, _KEY, where)
+    money = [name for name in places if name.startswith(("open_", "close_"))]
+    levels, gaps = figures(councils, money, where, dict.fromkeys(money, scale))
+    missing = keyed_gaps(gaps, levels, _KEY)
+    _check_totals(levels, others, money, scale, where)
+    return _Returns(levels, missing, tuple(others["la_name"][others["la_name"] != ""]))
+
+
+def _data_sheet(book: Workbook) -> tuple[str, int]:
+    """The sheet with one row an authority, and where its row of headings is."""
+    for sheet in book.sheets:
+        for place, row in enumerate(book.rows(sheet)):
+            headings = {heading(cell) for cell in row}
+            if all(headings.intersection(_WORKBOOK_COLUMNS[name]) for name in ("la_code_published", "la_name")):
+                return sheet, place
+    raise SourceError(
+        f"{book.name}: no sheet has the headings 'ONS Code' and 'Local authority' "
+        f"(sheets: {', '.join(book.sheets)}). Expected MHCLG's revenue summary (RS) by authority"
+    )
+
+
+def _year_of(head: Rows, where: str) -> str:
+    """The year in the title, which must be the one of the dates over the reserves."""
+    words = " ".join(str(cell) for row in head for cell in row)
+    if "outturn" not in words.lower():
+        raise SourceError(f"{where}: expected revenue outturn in the title, found '{words.strip()[:80]}'")
+    year = financial_year(words, where)
+    dates = set(re.findall(r"1 April (20\d\d)", words))
+    if dates and dates != {year[:4]}:
+        raise SourceError(
+            f"{where}: the title says {year}, but reserves are at 1 April {', '.join(sorted(dates))}"
+        )
+    return year
+
+
+def _scale_of(head: Rows, where: str) -> float:
+    words = " ".join(str(cell) for row in head for cell in row)
+    if "£ thousand" in heading(words):
+        return THOUSAND
+    raise SourceError(f"{where}: expected '£ thousand' above the headings, found no unit there")
+
+
+def _reserve_words(cell: object) -> str:
+    """A heading without what changes from year to year: notes, the year of a date, the group before a dash.
+
+    >>> _reserve_words("Reserves at 1 April 2024 - Estimated schools' reserves level at 1 April [Note 4]")
+    'schools reserves level at 1 april'
+    >>> _reserve_words("Estimated other earmarked financial reserves level at 31 March (unadjusted)")
+    'other earmarked financial reserves level at 31 march'
+    """
+    words = re.sub(r"\[[^\]]*\]|\(unadjusted\)|(?<=april) 20\d\d|(?<=march) 20\d\d", "", heading(cell))
+    words = re.sub(r"^reserves\b.*? - ", "", words).replace("'", "").replace("’", "")
+    return re.sub(r"\s+", " ", words).strip().removeprefix("estimated ")
+
+
+def _places(headings: list[object], year: str, where: str) -> dict[str, int]:
+    plain = [_reserve_words(cell) for cell in headings]
+    wanted = dict(_WORKBOOK_COLUMNS)
+    wanted |= {name: words for name, words in _WORKBOOK_EXTRAS.items() if set(words) & set(plain)}
+    needed = RESERVES | (DSG if year >= FIRST_DSG_YEAR else {})
+    for side, date in _DATES.items():
+        wanted |= {f"{side}_{item}": (f"{words} level at {date}",) for item, words in needed.items()}
+        adjusted = f"{RESERVES['other_earmarked']} level at {date} (adjusted)"
+        wanted |= {f"{side}_{ADJUSTED}": (adjusted,)} if adjusted in plain else {}
+    return columns_by_meaning(plain, wanted, where)
+
+
+def _refuse_other_lines(head: Rows, places: dict[str, int], where: str) -> None:
+    """Words and line number must say the same, where a line number stands over the words."""
+    faults = []
+    for name, place in places.items():
+        item = name.partition("_")[2]
+        if not name.startswith(("open_", "close_")):
+            continue
+        printed = [plain_code(row[place]) for row in head]
+        lines = [line for line in printed if re.fullmatch(r"9\d\d[a-z]?", line)]
+        if lines and LINES[item] not in lines:
+            faults.append(f"column {place + 1} ({name}): expected line {LINES[item]}, found {', '.join(lines)}")
+    if faults:
+        raise SourceError(f"{where}: {'; '.join(faults)}")
+
+
+def _councils(text: pd.DataFrame, where: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows of education authorities, with their DfE numbers, and all other rows."""
+    upper = text["la_code_published"].map(is_upper_tier)
+    councils, others = text[upper].copy(), text[~upper]
+    faults: list[str | None] = [
+        f"{where}, line {row.Index}: '{row.ecode}' ({row.la_name}) is an education authority, but its ONS code is "
+        f"'{row.la_code_published}'"
+        for row in others[others["ecode"].map(known_code)].itertuples()
+    ]
+    codes = ["ecode", "la_code_published", "la_name"]
+    numbers: dict[tuple[str, str, str], str] = {}
+    for row in councils[codes].drop_duplicates().itertuples():
+        place = (row.ecode, row.la_code_published, row.la_name)
+        try:
+            numbers[place] = dfe_number_of(*place[:2], name=place[2])
+        except SourceError as error:
+            faults.append(f"{where}, line {row.Index}: {error}")
+    refuse(faults)
+    if councils.empty:
+        raise SourceError(f"{where}: expected rows of education authorities, found none")
+    found = [numbers[place] for place in zip(*(councils[code].tolist() for code in codes), strict=True)]
+    councils.insert(1, "dfe_number", found)
+    return councils, others
+
+
+def _check_totals(levels: pd.DataFrame, others: pd.DataFrame, money: list[str], scale: float, where: str) -> None:
+    """Holds the councils to the workbook's own totals.
+
+    A class's row (London boroughs, ...) is the sum of its councils, and England's row is the sum of all for the
+    items that only education authorities hold. Where a council has not returned, MHCLG grosses the total up, so
+    it is not compared; nor is anything with `[n]` or `…` in the total. The England row must be there: it stands
+    below the authorities, so a sheet without it was cut short.
+    """
+    england = others[others["la_name"].str.upper() == "ENGLAND"]
+    if len(england) != 1:
+        raise SourceError(f"{where}: expected one row 'ENGLAND', found {len(england)}; the sheet may be cut short")
+    classes = others[others["class"].isin(levels["class"]) & ~others["ecode"].str.fullmatch(_ECODE)]
+    compared = [
+        (name, levels.loc[levels["class"] == row["class"], name], row)
+        for _, row in classes.iterrows()
+        for name in money
+    ] + [(name, levels[name], england.iloc[0]) for name in money if name.partition("_")[2] in ONLY_EDUCATION]
+    faults: list[str | None] = []
+    for name, parts, row in compared:
+        total = number(row[name])
+        printed = None if total is None else total * scale
+        faults.append(sums_to(parts, printed, scale / 2, f"{where}, {row['la_name']}, {name}"))
+    refuse(faults)
+
+
+# --- the multi-year CSV
+
+
+def read_cells(path: Path) -> pd.DataFrame:
+    """The multi-year CSV's columns that `parse` needs, as text under our names; the index is the line in the file.
+
+    Columns: `year_ending`, `la_code_published`, `ecode`, `la_name`, `status`, `class`, and `open_...`, `close_...`
+    for each item of `LINES`. The other 2,500 columns are not kept. SourceError names what is missing.
+    """
+    headings = csv_headings(path)
+    # The other forms' items are nine columns in ten, and never the ones meant by a heading that is misspelt.
+    ours = [place for place, text in enumerate(headings) if not _OTHER_FORM.match(text)]
+    plain = [_item(headings[place]) for place in ours]
+    wanted = _MULTI_YEAR_COLUMNS | {
+        f"{side}_{item}": (f"{ITEM_IDS[item]}_{end}",)
+        for side, end in (("open", "start"), ("close", "end"))
+        for item in LINES
+        if item != ADJUSTED or f"{ITEM_IDS[item]}_{end}" in plain
+    }
+    places = {name: ours[place] for name, place in columns_by_meaning(plain, wanted, path.name).items()}
+    return csv_columns(path, places, len(headings))
+
+
+def _multi_year(path: Path) -> _Returns:
+    text = read_cells(path)
+    money = [name for name in text if name.startswith(("open_", "close_"))]
+    text["status"] = text["status"].str.strip().str.lower()
+    strange = text[~text["status"].isin(["submitted", "not submitted", "total"])]
+    if len(strange):
+        raise SourceError(
+            f"{path.name}, column 'status': expected submitted, not submitted or total, found "
+            f"'{strange['status'].iloc[0]}' on line {strange.index[0]}"
+        )
+    text.insert(0, "financial_year", _years(text.pop("year_ending"), path.name))
+    councils, others = _councils(text, path.name)
+    refuse_twice(councils, _KEY, path.name)
+    levels, gaps = figures(councils, money, path.name, dict.fromkeys(money, THOUSAND))
+    absent = levels["status"] == "not submitted"
+    # A number in a row that was not submitted is the ministry's estimate, not the council's figure.
+    levels.loc[absent, money] = float("nan")
+    missing = pd.concat([keyed_gaps(gaps, levels[~absent], _KEY), _not_returned(councils[absent], money)])
+    _check_england(levels, others, path.name)
+    labels = others["la_name"] + " " + others["financial_year"]
+    return _Returns(levels, missing.reset_index(drop=True), tuple(labels))
+
+
+def _item(text: str) -> str:
+    """A column's name without case, form and punctuation.
+
+    >>> _item("RS_resdsgadj-end-cy"), _item("RS_resoth_adj_start_cy_net_exp"), _item("LA_name")
+    ('resdsgadj_end', 'resoth_adj_start', 'la_name')
+    """
+    name = re.sub(r"\W", "_", heading(text)).removeprefix("rs_").removesuffix("_rs")
+    name = re.sub(r"_(net|tot)(_\w+)?$", "", name) if name.startswith("res") else name
+    return name.removesuffix("_cy").replace("_strt", "_start") if name.startswith("res") else name
+
+
+def _years(endings: pd.Series, where: str) -> pd.Series:
+    """`2023-24` from 202403; SourceError for anything that is no March."""
+    years = endings.str.extract(r"^\s*(20\d\d)-?03\s*$")[0]
+    if years.isna().any():
+        line = years.index[years.isna()][0]
+        raise SourceError(
+            f"{where}, column 'year_ending': expected a March such as 202403, "
+            f"found '{endings[line]}' on line {line}"
+        )
+    ends = years.astype(int)
+    return (ends - 1).astype(str) + "-" + (ends % 100).map("{:02d}".format)
+
+
+def _not_returned(councils: pd.DataFrame, money: list[str]) -> pd.DataFrame:
+    cells = councils.melt(id_vars=_KEY, value_vars=money, var_name="column", value_name="symbol")
+    return cells.assign(symbol=cells["symbol"].astype(str), reason="not returned")
+
+
+def _check_england(levels: pd.DataFrame, others: pd.DataFrame, where: str) -> None:
+    """Holds each year's councils to its row `England`, for the items that only education authorities hold.
+
+    Only years in which every council has returned: else the ministry grosses England up.
+    """
+    england = others[(others["status"] == "total") & (others["la_name"].str.strip().str.lower() == "england")]
+    faults: list[str | None] = []
+    for _, row in england.iterrows():
+        year = levels[levels["financial_year"] == row["financial_year"]]
+        for name in _sides(ONLY_EDUCATION):
+            total = number(row[name])
+            printed = None if total is None else total * THOUSAND
+            faults.append(
+                sums_to(year[name], printed, THOUSAND / 2, f"{where}, England {row['financial_year']}, {name}")
+            )
+    refuse(faults)
+
+
+# --- the tables
+
+
+def _usable_reserves(returns: _Returns) -> Table:
+    levels = returns.levels
+    money = [name for name in _sides(USABLE) if name in levels]
+    words = [name for name in _WORDS if name in levels]
+    names = {name: f"{name}_gbp" for name in money}
+    frame = levels[words + money].rename(columns=names).reset_index(drop=True)
+    return Table("usable_reserves", frame, tuple(_KEY), _gaps(returns.missing, names), returns.dropped)
+
+
+def _gaps(missing: pd.DataFrame, names: dict[str, str]) -> pd.DataFrame:
+    kept = missing[missing["column"].isin(names)]
+    return kept.assign(column=kept["column"].map(names)).reset_index(drop=True)
+
+
+def _dsg_lines(returns: _Returns) -> Table:
+    """One row a council and year end: the closing level, or the next return's opening level if there is none."""
+    frames, gaps = [], []
+    for side in ("close", "open"):
+        names = {f"{side}_{item}": f"{item}_gbp" for item in DSG}
+        levels = returns.levels[returns.levels["financial_year"] >= FIRST_DSG_YEAR].rename(columns=names)
+        missing = returns.missing[returns.missing["financial_year"] >= FIRST_DSG_YEAR]
+        missing = _gaps(missing, names)
+        if side == "open":
+            levels = levels.assign(financial_year=levels["financial_year"].map(year_before))
+            missing = missing.assign(financial_year=missing["financial_year"].map(year_before))
+        frames.append(levels.assign(side=side, certified=levels.get("certified", pd.NA)))
+        gaps.append(missing.assign(side=side))
+    money = [f"{item}_gbp" for item in DSG]
+    both = pd.concat(frames)
+    # The closing level stands unless the council did not return it.
+    both["empty"] = both[money].isna().all(axis=1)
+    chosen = both.sort_values([*_KEY, "empty"], kind="stable").drop_duplicates(_KEY)
+    missing = pd.concat(gaps).merge(chosen[[*_KEY, "side"]], on=[*_KEY, "side"]).drop(columns="side")
+    columns = ["financial_year", "la_code_published", "dfe_number", "la_name", *money, "certified"]
+    return Table("dsg_lines", chosen[columns].reset_index(drop=True), tuple(_KEY), missing, returns.dropped)

@@ -1,0 +1,114 @@
+"""What the money parsers share: a few columns of a big CSV, financial years, sums held to printed totals."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv as arrow_csv
+
+from deficits.errors import SourceError
+
+_YEAR = re.compile(r"(?<!\d)(20\d\d)\s*(?:[-/\u2013]|to|)\s*(?:20)?(\d\d)(?!\d)")
+
+
+def financial_year(text: object, where: str) -> str:
+    """The first financial year that a title or a period names, as `2023-24`.
+
+    SourceError where there is none whose halves follow one another.
+
+    >>> [financial_year(text, "a.csv") for text in (202324, "2023/24", "2023 to 2024", "Outturn (RO) 2023-24")]
+    ['2023-24', '2023-24', '2023-24', '2023-24']
+    """
+    for match in _YEAR.finditer(str(text)):
+        if (int(match[1]) + 1) % 100 == int(match[2]):
+            return f"{match[1]}-{match[2]}"
+    shown = re.sub(r"\s+", " ", str(text)).strip()[:80]
+    raise SourceError(f"{where}: expected a financial year such as 2023-24, found '{shown}'")
+
+
+def year_before(year: str) -> str:
+    """The financial year before.
+
+    >>> year_before("2000-01")
+    '1999-00'
+    """
+    start = int(year[:4]) - 1
+    return f"{start}-{(start + 1) % 100:02d}"
+
+
+def csv_headings(path: Path) -> list[str]:
+    """The headings in the first line of a CSV, in UTF-8 with or without its mark, or in Windows' CP1252."""
+    with _readable(path), path.open("rb") as content:
+        line = content.readline()
+        try:
+            text = line.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            text = line.decode("cp1252")
+        return next(csv.reader([text]), [])
+
+
+def csv_columns(path: Path, places: dict[str, int], width: int) -> pd.DataFrame:
+    """The columns at `places` of a CSV of `width` columns, as text under our names; the index is the line.
+
+    Only these columns are kept in memory. SourceError when a row is longer or shorter than the headings, as the
+    last row of a file that was cut short is, or when there is none.
+    """
+    wanted = [str(place) for place in places.values()]
+    chosen = arrow_csv.ConvertOptions(include_columns=wanted, column_types=dict.fromkeys(wanted, pa.string()))
+
+    def read(encoding: str) -> pa.Table:
+        options = arrow_csv.ReadOptions(
+            use_threads=False,  # a message then names the row, and threads gain little in a file of this size
+            column_names=[str(place) for place in range(width)],
+            skip_rows=1,
+            encoding=encoding,
+        )
+        return arrow_csv.read_csv(path, read_options=options, convert_options=chosen)
+
+    with _readable(path):
+        try:
+            table = read("utf8")
+        except pa.ArrowInvalid:
+            table = read("cp1252")  # another fault than the encoding is found, and told, again
+    if not table.num_rows:
+        raise SourceError(f"{path.name} has headings and no rows; download it again")
+    frame = table.rename_columns(list(places)).to_pandas()
+    frame.index = pd.RangeIndex(2, len(frame) + 2)
+    return frame
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, UnicodeError, csv.Error, pa.ArrowException) as error:
+        shown = re.sub(r"\s+", " ", str(error)).replace(str(path), path.name)[:160]
+        raise SourceError(f"{path.name} cannot be read as a CSV: {shown}. Download it again") from None
+
+
+def sums_to(parts: pd.Series, total: float | None, rounding: float, where: str) -> str | None:
+    """What is wrong when the parts do not add up to a printed total, or None; both in £.
+
+    Each part, and the total, may be rounded by up to `rounding`. Parts that are incomplete cannot be compared,
+    because the publisher fills such totals up; nor can a total without a number.
+    """
+    if total is None or parts.isna().any() or abs(parts.sum() - total) <= rounding * (len(parts) + 1):
+        return None
+    return (
+        f"{where}: rows of authorities ({len(parts)}) sum to £{parts.sum():,.0f}, but the file's own total is "
+        f"£{total:,.0f}; rows are missing or changed"
+    )
+
+
+def refuse(faults: list[str | None]) -> None:
+    """One SourceError with every fault of a file, if there is any."""
+    told = [fault for fault in faults if fault]
+    if told:
+        more = f"\nand {len(told) - 10} more" if len(told) > 10 else ""
+        raise SourceError("\n".join(told[:10]) + more)
