@@ -33,6 +33,7 @@ from deficits.sources.delimited import figures, keyed_gaps, refuse_twice
 from deficits.sources.reading import csv_columns, csv_headings, financial_year, refuse, sums_to, year_before
 from deficits.sources.table import Table
 from deficits.sources.workbook import Rows, Workbook
+from deficits.wording import financial_year as words
 
 FIRST_DSG_YEAR = "2022-23"
 """The first return with a DSG adjustment account (line 912); its opening level is that of March 2022."""
@@ -253,7 +254,9 @@ def _refuse_other_lines(head: Rows, places: dict[str, int], where: str) -> None:
 
 def _councils(text: pd.DataFrame, where: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The rows of education authorities, with their DfE numbers, and all other rows."""
-    upper = text["la_code_published"].map(is_upper_tier)
+    upper = text["la_code_published"].map(
+        {code: is_upper_tier(code) for code in text["la_code_published"].unique()}
+    )
     councils, others = text[upper].copy(), text[~upper]
     faults: list[str | None] = [
         f"{where}, line {row.Index}: '{row.ecode}' ({row.la_name}) is an education authority, but its ONS code is "
@@ -360,15 +363,16 @@ def _item(text: str) -> str:
 
 def _years(endings: pd.Series, where: str) -> pd.Series:
     """`2023-24` from 202403; SourceError for anything that is no March."""
-    years = endings.str.extract(r"^\s*(20\d\d)-?03\s*$")[0]
-    if years.isna().any():
-        line = years.index[years.isna()][0]
-        raise SourceError(
-            f"{where}, column 'year_ending': expected a March such as 202403, "
-            f"found '{endings[line]}' on line {line}"
-        )
-    ends = years.astype(int)
-    return (ends - 1).astype(str) + "-" + (ends % 100).map("{:02d}".format)
+    years = {}
+    for ending in endings.unique():
+        march = re.fullmatch(r"\s*(20\d\d)-?03\s*", ending)
+        if march is None:
+            line = endings.index[endings == ending][0]
+            raise SourceError(
+                f"{where}, column 'year_ending': expected a March such as 202403, found '{ending}' on line {line}"
+            )
+        years[ending] = words(int(march[1]))
+    return endings.map(years)
 
 
 def _not_returned(councils: pd.DataFrame, money: list[str]) -> pd.DataFrame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -62,9 +62,9 @@ def csv_columns(path: Path, places: dict[str, int], width: int) -> pd.DataFrame:
     wanted = [str(place) for place in places.values()]
     chosen = arrow_csv.ConvertOptions(include_columns=wanted, column_types=dict.fromkeys(wanted, pa.string()))
 
-    def read(encoding: str) -> pa.Table:
+    def read(encoding: str, threads: bool) -> pa.Table:
         options = arrow_csv.ReadOptions(
-            use_threads=False,  # a message then names the row, and threads gain little in a file of this size
+            use_threads=threads,
             column_names=[str(place) for place in range(width)],
             skip_rows=1,
             encoding=encoding,
@@ -73,14 +73,22 @@ def csv_columns(path: Path, places: dict[str, int], width: int) -> pd.DataFrame:
 
     with _readable(path):
         try:
-            table = read("utf8")
+            table = read("utf8", threads=True)
         except pa.ArrowInvalid:
-            table = read("cp1252")  # another fault than the encoding is found, and told, again
+            table = _again(read)
     if not table.num_rows:
         raise SourceError(f"{path.name} has headings and no rows; download it again")
     frame = table.rename_columns(list(places)).to_pandas()
     frame.index = pd.RangeIndex(2, len(frame) + 2)
     return frame
+
+
+def _again(read: Callable[[str, bool], pa.Table]) -> pa.Table:
+    """After a fault: without threads, so that its message names the row, and in the other encoding."""
+    try:
+        return read("utf8", False)
+    except pa.ArrowInvalid:
+        return read("cp1252", False)  # another fault than the encoding is found, and told, again
 
 
 @contextmanager
