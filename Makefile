@@ -24,6 +24,7 @@ $(VENV)/dev: requirements-dev.lock $(VENV)/run
 
 reports: $(VENV)/run ## build the panel and render the pages into reports/
 	$(BIN)/deficits build
+	$(BIN)/deficits report quality
 	$(BIN)/deficits report england
 	$(BIN)/deficits report writeoff
 	$(BIN)/deficits report authority --set authority=Kent

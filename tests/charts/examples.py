@@ -49,7 +49,22 @@ GRANTS = pd.DataFrame(
     }
 )
 
+COVERED = pd.DataFrame(
+    [
+        [
+            f"Council {number}",
+            f"Region {number // 10}",
+            year,
+            ["reported", "derived", "disputed"][(number + year) % 3],
+        ]
+        for number in range(30)
+        for year in (2022, 2023, 2024)
+    ],
+    columns=["name", "region", "year", "state"],
+)
+
 MAKERS: dict[str, Callable[[], Chart]] = {
+    "coverage": lambda: charts.coverage(COVERED, "DSG balance"),
     "england": lambda: charts.england_fan(ENGLAND, SEEN, FORECASTS),
     "forecasts": lambda: charts.forecasts_for_year(ENGLAND.loc[2026], FORECASTS, 2026),
     "probability": lambda: charts.probability_by_year(

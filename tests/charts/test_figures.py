@@ -11,6 +11,7 @@ from deficits import charts
 from deficits.charts import Chart
 from tests.charts.examples import (
     COUNCIL,
+    COVERED,
     ENGLAND,
     FORECASTS,
     GRANTS,
@@ -154,3 +155,13 @@ def test_labels_keep_clear_at_any_scale(scale: float, sign: int) -> None:
         chart = charts.authority_fan(fan, make_observed({2025: sign * 2 * scale}, "basis"), "Kent", fan + scale)
         assert overlapping(chart) == []
         assert overlapping(charts.england_fan(fan.abs(), SEEN, FORECASTS, threshold=scale)) == []
+
+
+def test_a_coverage_picture_counts_councils_by_state_and_refuses_an_unknown_one():
+    chart = charts.coverage(COVERED, "DSG balance")
+    assert chart.data.filter(like="(councils)").sum(axis=1).tolist() == [30, 30, 30]
+    assert "2023-24: 10 reported, 10 derived, 10 disputed" in chart.alt
+    with pytest.raises(ValueError, match=r"unknown states \['guessed'\]"):
+        charts.coverage(COVERED.assign(state="guessed"), "DSG balance")
+    with pytest.raises(ValueError, match="no row"):
+        charts.coverage(COVERED.head(0), "DSG balance")
