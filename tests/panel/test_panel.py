@@ -114,6 +114,9 @@ def test_the_basis_of_a_balance_tells_derived_disputed_and_not_reported_apart(pa
         (886, "886"),
         ("Kingston upon Hull", "810"),
         ("Bristol", "801"),
+        ("BCP", "839"),
+        ("BRISTOL CITY COUNCIL", "801"),
+        ("London Borough of Brent", "304"),
         ("Dorset", "838"),
         ("E08000016", "370"),  # Barnsley's code until 2025
         ("E08000038", "370"),

@@ -8,7 +8,7 @@ from functools import cached_property
 import pandas as pd
 
 from deficits.errors import PanelError, closest
-from deficits.sources import read_table
+from deficits.sources import folded, read_table
 
 FIRST_YEAR = 2010
 """January 2010: the first EHC plans (then statements) by authority."""
@@ -37,7 +37,7 @@ class Authorities:
         Raises PanelError that offers the closest name.
         """
         text = str(word).strip()
-        candidates = self._known.get(text.upper()) or self._known.get(_folded(text))
+        candidates = self._known.get(text.upper()) or self._known.get(folded(text))
         if not candidates:
             raise PanelError(f"no authority '{text}': {closest(text, self.frame['name'])}")
         alive = [code for code in candidates if self.existed(code, year)]
@@ -64,7 +64,7 @@ class Authorities:
         """DfE numbers by every word that means them."""
         known: dict[str, list[str]] = {}
         for code, row in self.frame[["name", "gss_all"]].iterrows():
-            for word in [str(code), _folded(row["name"]), *row["gss_all"].split(";")]:
+            for word in [str(code), folded(row["name"]), *row["gss_all"].split(";")]:
                 known.setdefault(word, []).append(str(code))
         return known
 
@@ -94,16 +94,3 @@ def load_authorities() -> Authorities:
         }
     )
     return Authorities(frame.set_index(pd.Index(raw["dfe_number"], name="authority")).sort_index())
-
-
-def _folded(name: str) -> str:
-    """A name without what its spellings differ in.
-
-    >>> _folded("Kingston upon Hull, City of") == _folded("Kingston Upon Hull City of")
-    True
-    >>> _folded("Telford & Wrekin Council") == _folded("Telford and Wrekin")
-    True
-    """
-    text = name.casefold().replace("&", " and ").replace("-", " ")
-    words = "".join(mark for mark in text if mark.isalnum() or mark.isspace()).split()
-    return " ".join(word for word in words if word not in {"council", "borough", "county", "city", "of", "the"})

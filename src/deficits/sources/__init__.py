@@ -2,6 +2,7 @@
 
 from deficits.sources.cells import number
 from deficits.sources.declaration import Source, SourceFile, read_source
+from deficits.sources.names import folded
 from deficits.sources.tables import data_hashes, read_sources, read_table
 
-__all__ = ["Source", "SourceFile", "data_hashes", "number", "read_source", "read_sources", "read_table"]
+__all__ = ["Source", "SourceFile", "data_hashes", "folded", "number", "read_source", "read_sources", "read_table"]
