@@ -8,9 +8,15 @@ import pytest
 import deficits as d
 from deficits import charts
 from deficits.outlook import Outlook
+from deficits.outlook.backtest import Backtest
 from deficits.panel import FIGURES, Panel
 from deficits.reporting import stories
 from deficits.writeoff import WriteOff
+
+
+@pytest.fixture(scope="module")
+def record(panel: Panel) -> Backtest:
+    return stories.past_record(panel)
 
 
 @pytest.fixture(scope="module")
@@ -42,16 +48,18 @@ def test_the_legend_of_the_england_chart_lies_inside_it(panel: Panel, outlook: O
     assert axes.get_legend().get_window_extent().x1 <= chart.figure.bbox.x1
 
 
-def test_main_points_give_a_range_before_a_point_and_call_themselves_estimates(outlook: Outlook) -> None:
-    points, headline = stories.england_points(outlook)
+def test_main_points_give_a_range_before_a_point_and_call_themselves_estimates(
+    outlook: Outlook, record: Backtest
+) -> None:
+    points, headline = stories.england_points(outlook, record)
     assert re.search(r"£\d\.\dbn to £\d\.\dbn .*, with £\d\.\dbn in the middle", points[0])
     assert "estimates" in points[-1]
     gross = outlook.england().loc["gross"]
     assert headline["gross_deficit_2026_p50"] == round(gross.at[2026, "p50"])
 
 
-def test_no_report_says_nan_or_infinity(outlook: Outlook, result: WriteOff, panel: Panel) -> None:
-    texts = [*stories.england_points(outlook)[0], *stories.writeoff_points(result)[0]]
+def test_no_report_says_nan_or_infinity(outlook: Outlook, result: WriteOff, record: Backtest) -> None:
+    texts = [*stories.england_points(outlook, record)[0], *stories.writeoff_points(result)[0]]
     for code in outlook.fit.councils.index:
         texts += stories.authority_points(result, code)[0]
     assert not [text for text in texts if re.search(r"\bnan\b|\binf\b|not available", text, re.IGNORECASE)]

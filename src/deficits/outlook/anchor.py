@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from deficits.errors import OutlookError
-from deficits.outlook.drivers import BASE_YEAR, Drivers
+from deficits.outlook.drivers import Drivers
 from deficits.panel import Panel
 from deficits.wording import year_end
 
@@ -36,8 +36,8 @@ class Anchoring:
         return (self.anchor.gross - self.expected) / self.sd
 
 
-def find_anchor(panel: Panel, drivers: Drivers) -> Anchor | None:
-    """The published national gross deficit of the year after the newest balances by council.
+def find_anchor(panel: Panel, drivers: Drivers, year: int) -> Anchor | None:
+    """The published national gross deficit of a year end, the one after the newest balances by council.
 
     None when the drivers want none, or none was public when the panel's figures were. OutlookError when several
     figures that disagree are published for it.
@@ -45,12 +45,14 @@ def find_anchor(panel: Panel, drivers: Drivers) -> Anchor | None:
     if drivers.anchor == "none":
         return None
     rows = panel.national.query("measure == 'gross_deficit' and unit == 'gbp' and price_basis == 'nominal'")
-    figures = rows.loc[rows["year"] == BASE_YEAR + 1, "value"]
+    # Sector estimates run far above the returns for the same date; the notes of the table call them estimates.
+    estimates = rows["note"].str.contains("estimate", case=False).fillna(False)
+    figures = rows.loc[(rows["year"] == year) & ~estimates.astype(bool), "value"]
     if figures.empty:
         return None
     if figures.nunique() > 1:
         raise OutlookError(
-            f"the national gross deficit of {year_end(BASE_YEAR + 1)} has figures that disagree: "
+            f"the national gross deficit of {year_end(year)} has figures that disagree: "
             f"{sorted(set(figures))}; set anchor to 'none', or drop all but one from panel.national"
         )
-    return Anchor(BASE_YEAR + 1, float(figures.iloc[0]), drivers.anchor_half_width)
+    return Anchor(year, float(figures.iloc[0]), drivers.anchor_half_width)

@@ -11,17 +11,18 @@ from pydantic import BaseModel, ConfigDict, Field
 Growths = TypeVar("Growths", float, npt.NDArray[np.float64])
 Growth = Annotated[float, Field(ge=-0.2, le=0.5)]
 
-BASE_YEAR = 2024
-"""31 March 2024: the newest balances held for nearly all authorities, from which the outlook starts."""
-
-BLOCK_GROWTH = {
-    # DfE, written answer 199436 (22 September 2023): 2024-25 up £440m, 4.3%, on 2023-24.
-    2025: 0.043,
-    # DfE, written answer 46281 (29 April 2025): 2025-26 "over £12bn", "an increase of £1bn": 1 / (12 - 1).
-    2026: 0.091,
-    # DfE, DSG 2026-27 (17 December 2025): formula suspended, allocations held at their 2025-26 level.
-    2027: 0.0,
+ANNOUNCED = {
+    # DfE ministers' totals, "over £9.1bn" for 2022-23 (5 January 2022) and £9.7bn for 2023-24 (6 December 2022).
+    2024: (0.066, "2022-12-06"),
+    # DfE, written answer 199436: 2024-25 up £440m, 4.3%, on 2023-24.
+    2025: (0.043, "2023-09-22"),
+    # DfE, written answer 46281: 2025-26 "over £12bn", "an increase of £1bn": 1 / (12 - 1).
+    2026: (0.091, "2025-04-29"),
+    # DfE, DSG 2026-27: formula suspended, allocations held at their 2025-26 level.
+    2027: (0.0, "2025-12-17"),
 }
+"""Growth of the high needs block by year as announced for England, and the day of the announcement. Used where no
+allocation by council is held."""
 
 
 class Drivers(BaseModel):
@@ -35,15 +36,8 @@ class Drivers(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    own_drift_weight: float = Field(
-        default=0.5,
-        ge=0,
-        le=1,
-        description="weight on a council's own in-year position of 2022-23 and 2023-24; the rest is on "
-        "England's, by size. One half had the smallest error from March 2022 to March 2024",
-    )
     block_growth: dict[int, Growth] = Field(
-        default_factory=lambda: dict(BLOCK_GROWTH),
+        default_factory=lambda: {year: growth for year, (growth, _) in ANNOUNCED.items()},
         description="growth of the high needs block by year, as announced for the total of England",
     )
     later_block_growth: Growth = Field(
@@ -54,10 +48,12 @@ class Drivers(BaseModel):
         description="growth that net high needs spend returns to: 2% prices and 3% plans (assumption)",
     )
     growth_persistence: float = Field(
-        default=0.7,
+        default=0.9,
         ge=0,
         le=1,
-        description="share of growth above the long run that is still there a year later (assumption)",
+        description="share of growth above the long run that is still there a year later (assumption: the middle "
+        "of the 0.8 to 0.98 that damped-trend forecasts keep to; it gives 15.6% in 2025-26, where IFS says 13% in "
+        "real terms)",
     )
     anchor: Literal["newest", "none"] = Field(
         default="newest",
@@ -70,6 +66,25 @@ class Drivers(BaseModel):
         le=2e9,
         description="£ either way within which the anchor is true: it is published to the nearest £0.1bn",
     )
+
+    def known_on(self, as_of: str | None) -> Drivers:
+        """These drivers without what was announced after a day (ISO date; None knows everything).
+
+        >>> sorted(Drivers().known_on("2025-09-17").block_growth)
+        [2024, 2025, 2026]
+        """
+        if as_of is None:
+            return self
+        later = {
+            year
+            for year, (growth, day) in ANNOUNCED.items()
+            if day > as_of and self.block_growth.get(year) == growth
+        }
+        return self.model_copy(
+            update={
+                "block_growth": {year: growth for year, growth in self.block_growth.items() if year not in later}
+            }
+        )
 
     def growth_of_block(self, year: int) -> float:
         """Growth of the high needs block in a year after the published ones (share)."""

@@ -11,8 +11,8 @@ import xarray as xr
 
 from deficits.errors import OutlookError, closest
 from deficits.outlook.anchor import Anchoring, find_anchor
-from deficits.outlook.drivers import BASE_YEAR, Drivers
-from deficits.outlook.fit import Fit, fit
+from deficits.outlook.drivers import Drivers
+from deficits.outlook.fit import Fit, base_year, fit
 from deficits.outlook.simulate import simulate
 from deficits.panel import Panel
 from deficits.wording import gbp, year_end
@@ -136,7 +136,7 @@ class Outlook:
     def __repr__(self) -> str:
         draws, authorities, _ = self.balance.shape
         gross = self.england().loc["gross"]
-        middle = min(self.years[-1], BASE_YEAR + 2)
+        middle = self.years[min(2, len(self.years) - 1)]
         return (
             f"Outlook of {draws:,} draws, {authorities} councils, {self.years[0]} to {self.years[-1]}: "
             f"gross deficit {gbp(gross.at[middle, 'p10'])} to {gbp(gross.at[middle, 'p90'])} "
@@ -159,21 +159,22 @@ def project(
 
     Raises OutlookError for a horizon, number of draws or anchor that cannot be used.
     """
-    drivers = drivers or Drivers()
-    _check_run(until, draws, seed)
-    anchor = find_anchor(panel, drivers)
+    drivers = (drivers or Drivers()).known_on(panel.as_of)
+    base = base_year(panel)
+    _check_run(base, until, draws, seed)
+    anchor = find_anchor(panel, drivers, base + 1)
     fitted = fit(panel, drivers, anchor)
-    years = list(range(BASE_YEAR + 1, until + 1))
-    known = _known(panel, fitted.councils.index, years)
-    if anchor is not None and _mostly_known(fitted.councils["block"], known.get(anchor.year)):
-        anchor = None
     councils = fitted.councils
+    years = list(range(base + 1, until + 1))
+    known = _known(panel, councils.index, years)
+    if anchor is not None and _mostly_known(councils["block"], known.get(anchor.year)):
+        anchor = None
     balances, anchoring = simulate(fitted, drivers, years, draws, seed, anchor, known)
     dataset = xr.Dataset(
         {"balance": (("draw", "authority", "year"), balances)},
         coords={
             "authority": councils.index.to_numpy(dtype=object),
-            "year": [BASE_YEAR, *years],
+            "year": [base, *years],
             "name": ("authority", councils["name"].to_numpy(dtype=object)),
             "region": ("authority", councils["region"].to_numpy(dtype=object)),
         },
@@ -231,10 +232,10 @@ def _mostly_known(block: pd.Series, known: tuple[list[int], np.ndarray] | None) 
     return known is not None and block.iloc[known[0]].sum() >= block.sum() / 2
 
 
-def _check_run(until: int, draws: int, seed: int) -> None:
+def _check_run(base: int, until: int, draws: int, seed: int) -> None:
     faults = []
-    if not BASE_YEAR + 1 <= until <= LAST_HORIZON:
-        faults.append(f"until {until} is not a year end from {BASE_YEAR + 1} to {LAST_HORIZON}")
+    if not base + 1 <= until <= LAST_HORIZON:
+        faults.append(f"until {until} is not a year end from {base + 1} to {LAST_HORIZON}")
     if not 100 <= draws <= 100_000:
         faults.append(f"draws {draws} is not from 100 to 100,000")
     if seed < 0:
@@ -255,7 +256,7 @@ def _warnings(panel: Panel, fitted: Fit, anchoring: Anchoring | None) -> tuple[s
     estimated = councils.loc[councils["start_basis"] == "estimated", "name"]
     if len(estimated):
         warnings.append(
-            f"No balance at {year_end(BASE_YEAR)} is held for {', '.join(estimated)}: a share of the "
+            f"No balance at {year_end(fitted.base_year)} is held for {', '.join(estimated)}: a share of the "
             "predecessor's last balance stands in."
         )
     without = councils.loc[councils["block"] == 0, "name"]

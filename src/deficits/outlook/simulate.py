@@ -2,10 +2,11 @@
 
 A council's in-year position in year t, as a share of its high needs block in the base year, is
 
-    drift + drift error + gap(t) + level(t) + own shock(t)
+    England's position + gap(t) + level(t) + z(t)
 
-where gap(t) is how far England's block less spend has moved from its mean over the years the drift was
-measured in, and level(t) is a random walk shared by all councils. See docs/method.md.
+gap(t) is how far England's block less spend has moved from its mean over the reference years, level(t) a random
+walk shared by all councils, and z(t) the council's position relative to England's, which follows its own spend and
+dies away: see `Movement` and docs/method.md.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ import numpy.typing as npt
 
 from deficits.errors import OutlookError
 from deficits.outlook.anchor import Anchor, Anchoring
-from deficits.outlook.drivers import BASE_YEAR, Drivers
-from deficits.outlook.fit import DRIFT_YEARS, TAIL, Fit
+from deficits.outlook.drivers import Drivers
+from deficits.outlook.fit import TAIL, Fit
 
 Array = npt.NDArray[np.float64]
 
@@ -31,8 +32,8 @@ class Shock(IntEnum):
 
     SPEND_GROWTH = 0
     LEVEL = 1
-    OWN_DRIFT = 2
-    OWN_YEAR = 3
+    OWN_SPEND = 2
+    OWN_POSITION = 3
     ANCHOR = 4
 
 
@@ -55,30 +56,52 @@ def simulate(
     block = fit.councils["block"].to_numpy()[:, None]
     start = fit.councils["start"].to_numpy()[:, None]
     codes = [int(code) for code in fit.councils.index]
-    missed = fit.own_drift_scale * _own(codes, Shock.OWN_DRIFT, 1, draws, seed)[0]
-    own = fit.own_shock_scale * _own(codes, Shock.OWN_YEAR, len(years), draws, seed)
+    own = fit.movement.scale * _own(codes, Shock.OWN_POSITION, len(years), draws, seed)
     steps = fit.level_sd * _stream(seed, Shock.LEVEL).standard_normal((len(years), draws))
-    drift = fit.councils["drift"].to_numpy()[:, None]
     gap = _gap(fit, drivers, years, draws, seed)
+    pushed = _pushed(fit, years, codes, draws, seed)
+    relative = np.repeat(fit.councils["relative"].to_numpy()[:, None], draws, axis=1)
 
     anchoring = None
     if anchor is not None:
-        expected = start + block * (drift + gap[0])
+        expected = start + block * (fit.position + gap[0] + fit.movement.persistence * relative + pushed[0])
         places, at = known.get(years[0], ([], np.empty(0)))
         moving = block * ~np.isin(np.arange(len(codes)), places)[:, None]
         expected[places] = at[:, None]
-        anchoring = _condition(expected, moving, missed, own[0], steps[0], fit, anchor, seed)
-    shared = gap + steps.cumsum(axis=0)
+        anchoring = _condition(expected, moving, own[0], steps[0], fit, anchor, seed)
+    shared = fit.position + gap + steps.cumsum(axis=0)
 
     balances = np.empty((len(years) + 1, len(codes), draws))
     balances[0] = start
-    drift = drift + missed
     for t in range(len(years)):
-        balances[t + 1] = balances[t] + block * (drift + own[t] + shared[t])
+        relative = fit.movement.persistence * relative + pushed[t] + own[t]
+        balances[t + 1] = balances[t] + block * (shared[t] + relative)
         if years[t] in known:
             places, at = known[years[t]]
             balances[t + 1, places] = at[:, None]
+            # A known balance says what the council's position of the year was.
+            moved = (balances[t + 1, places] - balances[t, places]) / np.maximum(block[places], 1.0)
+            relative[places] = moved - shared[t]
     return balances.transpose(2, 1, 0), anchoring
+
+
+def _pushed(fit: Fit, years: list[int], codes: list[int], draws: int, seed: int) -> Array:
+    """What a council's own spend does to its relative position, shape (years, authorities, draws).
+
+    Where spend by council is published it is used; after that its relative growth dies away, with shocks.
+    """
+    movement = fit.movement
+    shocks = movement.spend_scale * _own(codes, Shock.OWN_SPEND, len(years), draws, seed)
+    before = np.repeat(fit.councils["spend_growth"].to_numpy()[:, None], draws, axis=1)
+    pushed = np.empty_like(shocks)
+    for t, year in enumerate(years):
+        growth = movement.spend_persistence * before + shocks[t]
+        if year in fit.known_growth:
+            published = fit.known_growth[year].to_numpy()[:, None]
+            growth = np.where(np.isnan(published), growth, published)
+        pushed[t] = movement.spend * growth + movement.spend_before * before
+        before = growth
+    return pushed
 
 
 def _stream(seed: int, *key: int) -> np.random.Generator:
@@ -96,31 +119,28 @@ def _own(codes: list[int], kind: Shock, years: int, draws: int, seed: int) -> Ar
 def _gap(fit: Fit, drivers: Drivers, years: list[int], draws: int, seed: int) -> Array:
     """How far block less spend has moved, as a share of the base year's block, shape (years, draws).
 
-    Published spend is used as far as it runs; after that its growth returns to the long run with shocks.
-    The block grows as announced, then by the stated rule.
+    Published spend and block are used as far as they run; after that growth of spend returns to the long run with
+    shocks, and the block grows as announced, then by the stated rule.
     """
     shocks = fit.growth_sd * _stream(seed, Shock.SPEND_GROWTH).standard_normal((len(years), draws))
-    spend = np.full(draws, fit.spend[BASE_YEAR])
-    growth = np.full(draws, fit.spend_growth[BASE_YEAR])
-    block = fit.total_block
-    measured = range(BASE_YEAR - DRIFT_YEARS + 1, BASE_YEAR + 1)
-    reference = np.mean([fit.block[year] - fit.spend[year] for year in measured])
+    spend = np.full(draws, fit.spend[fit.base_year])
+    growth = np.full(draws, fit.growth[fit.base_year])
+    block = float(fit.block[fit.base_year])
     moved = np.empty((len(years), draws))
     for t, year in enumerate(years):
-        if year in fit.spend_growth.index:
-            growth = np.full(draws, fit.spend_growth[year])
+        if year in fit.growth.index:
+            growth = np.full(draws, fit.growth[year])
         else:
             growth = drivers.next_spend_growth(growth) + shocks[t]
         spend = spend * (1 + growth)
-        block = block * (1 + drivers.growth_of_block(year))
-        moved[t] = (block - spend - reference) / fit.total_block
+        block = float(fit.block[year]) if year in fit.block.index else block * (1 + drivers.growth_of_block(year))
+        moved[t] = (block - spend - fit.reference) / fit.total_block
     return moved
 
 
 def _condition(
     expected: Array,
     block: Array,
-    missed: Array,
     own: Array,
     level: Array,
     fit: Fit,
@@ -135,11 +155,10 @@ def _condition(
     """
     draws = level.size
     target = anchor.gross + anchor.half_width * _stream(seed, Shock.ANCHOR).uniform(-1.0, 1.0, draws)
-    drift_var, own_var = (fit.own_drift_scale * T_SD) ** 2, (fit.own_shock_scale * T_SD) ** 2
-    level_var = fit.level_sd**2
+    own_var, level_var = (fit.movement.scale * T_SD) ** 2, fit.level_sd**2
     anchoring = None
     for _ in range(50):
-        after = expected + block * (missed + own + level)
+        after = expected + block * (own + level)
         gross = np.maximum(-after, 0.0).sum(axis=0)
         if anchoring is None:
             anchoring = Anchoring(
@@ -151,9 +170,8 @@ def _condition(
         # £ of gross deficit for each unit (share of the block) that a shock falls.
         counts = np.where(after < 0, block, 0.0)
         total = counts.sum(axis=0)
-        step = lacking / (level_var * total**2 + (drift_var + own_var) * (counts**2).sum(axis=0))
+        step = lacking / (level_var * total**2 + own_var * (counts**2).sum(axis=0))
         level -= level_var * total * step
-        missed -= drift_var * counts * step
         own -= own_var * counts * step
     raise OutlookError(
         f"the draws cannot be held to a gross deficit of {anchor.gross:,.0f} at 31 March {anchor.year}: "

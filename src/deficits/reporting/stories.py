@@ -6,13 +6,25 @@ with its own tables. Each function returns frames or plain texts; nothing here c
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import pandas as pd
 
 from deficits.outlook import Drivers, Outlook, project
-from deficits.panel import FIGURES, Checked, Panel, disagreements, divide, read_splits, shares
-from deficits.sources import read_sources
+from deficits.outlook.backtest import ORIGIN, TARGET, Backtest, backtest
+from deficits.panel import (
+    FIGURES,
+    Checked,
+    Panel,
+    disagreements,
+    divide,
+    load_panel,
+    read_splits,
+    shares,
+    year_of,
+)
+from deficits.sources import read_sources, read_table
 from deficits.wording import financial_year, gbp, gbp_range, percent, year_end
 from deficits.writeoff import WriteOff
 
@@ -67,7 +79,7 @@ def deficit_forecasts(panel: Panel, after: int) -> pd.DataFrame:
     return rows.loc[~repeats, columns].reset_index(drop=True)
 
 
-def england_points(outlook: Outlook) -> Points:
+def england_points(outlook: Outlook, record: Backtest) -> Points:
     """Main points and headline figures of the report on England."""
     gross = outlook.england().loc["gross"]
     reach = outlook.reaches(THRESHOLD)
@@ -84,17 +96,92 @@ def england_points(outlook: Outlook) -> Points:
             f"Without a write-off, {_range(gross.loc[OVERRIDE_ENDS])} would stand at {year_end(OVERRIDE_ENDS)}, "
             "when the statutory override ends."
         )
-    points.append(
-        "These are estimates. The range shows what this model does not know; it leaves out changes of policy, and "
-        "how well it would have foretold past years has not been tested yet."
-    )
+    points += [
+        _record_point(record),
+        "These are estimates. The range shows what this model does not know; it leaves out changes of policy.",
+    ]
     headline: dict[str, float | int | str] = {
         f"gross_deficit_{year}_{name}": _pounds(gross.at[year, name])
         for year in outlook.years[1:]
         for name in ("p10", "p50", "p90")
     }
     headline[f"chance_of_5bn_{near}"] = round(float(reach.probability[near]), 4)
+    headline["backtest_within_80"] = round(float(record.scores.at["This outlook", "within_80"]), 4)
     return points, headline
+
+
+def past_record(panel: Panel) -> Backtest:
+    """How good the outlook would have been: made on the day of the one backtest that the figures allow."""
+    return backtest(panel, load_panel(ORIGIN), TARGET)
+
+
+def _record_point(record: Backtest) -> str:
+    england, scores = record.england, record.scores.loc["This outlook"]
+    inside = "inside" if england["p10"] <= england["actual"] <= england["p90"] else "outside"
+    return (
+        f"Made with what was public on {_day(record.as_of)}, it would have put the deficit at "
+        f"{year_end(record.target)} at {_range(england)}; it was {gbp(england['actual'])}, {inside} that range. "
+        f"{percent(scores['within_80'])} of councils were inside theirs (80% should be)."
+    )
+
+
+def _day(iso: str) -> str:
+    day = date.fromisoformat(iso)
+    return f"{day.day} {day:%B %Y}"
+
+
+RECORD_FORMATS = {
+    "Mean error (£)": "gbp_m",
+    "CRPS (£)": "gbp_m",
+    "Inside the 50% range (0 to 1)": "percent",
+    "Inside the 80% range (0 to 1)": "percent",
+}
+
+
+def record_table(record: Backtest) -> pd.DataFrame:
+    """The outlook's record beside rules that need no model, by council; less error and less CRPS is better."""
+    scores = record.scores.reset_index()
+    return pd.DataFrame(
+        {
+            "Method": scores["method"],
+            "Mean error (£)": scores["error"],
+            "CRPS (£)": scores["crps"],
+            "Inside the 50% range (0 to 1)": scores["within_50"],
+            "Inside the 80% range (0 to 1)": scores["within_80"],
+        }
+    )
+
+
+def statement_table(outlook: Outlook) -> pd.DataFrame:
+    """What councils say of their own balances after the last published ones, beside the outlook (£)."""
+    rows = []
+    stated = read_table("council-statements", "statements.csv", numeric=["value_gbp"])
+    for row in stated[stated["measure"] == "dsg_balance"].itertuples():
+        year = year_of(row.financial_year)
+        if year <= outlook.years[0] or year > outlook.years[-1]:
+            continue
+        path = outlook.authority(row.dfe_number).loc[year]
+        inside = path["p10"] <= row.value_gbp <= path["p90"]
+        rows.append(
+            {
+                "Council": row.la_name,
+                "Year": year,
+                "Stated (£)": row.value_gbp,
+                "What it is": row.status,
+                "Outlook, low (£)": path["p10"],
+                "Outlook, high (£)": path["p90"],
+                "Inside the 80% range": "yes" if inside else "no",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+STATEMENT_FORMATS = {
+    "Year": "year",
+    "Stated (£)": "gbp_m",
+    "Outlook, low (£)": "gbp_m",
+    "Outlook, high (£)": "gbp_m",
+}
 
 
 def _when(reach: Any, first: int | None) -> str:
@@ -119,12 +206,12 @@ def national_arithmetic(outlook: Outlook) -> pd.DataFrame:
     """
     fit, drivers = outlook.fit, outlook.drivers
     spend, block = float(fit.spend.iloc[-1]), float(fit.block.iloc[-1])
-    growth = float(fit.spend_growth.iloc[-1])
+    growth = float(fit.growth.iloc[-1])
     rows = []
     for year in sorted(set(fit.spend.index[1:]) | set(outlook.years)):
         published = year in fit.spend.index
         if published:
-            spend, growth = float(fit.spend[year]), float(fit.spend_growth[year])
+            spend, growth = float(fit.spend[year]), float(fit.growth[year])
         else:
             growth = drivers.next_spend_growth(growth)
             spend *= 1 + growth
@@ -165,11 +252,10 @@ def sensitivities(outlook: Outlook) -> pd.DataFrame:
     """
     alternatives: dict[str, dict[str, Any]] = {
         "As in this report": {},
-        "Spend growth dies away faster (0.5 of it left a year later)": {"growth_persistence": 0.5},
-        "Spend growth stays longer (0.9 of it left a year later)": {"growth_persistence": 0.9},
+        "Spend growth dies away faster (0.7 of it left a year later)": {"growth_persistence": 0.7},
+        "Spend growth stays longer (0.98 of it left a year later)": {"growth_persistence": 0.98},
         "Spend growth returns to 3% instead of 5%": {"long_run_spend_growth": 0.03},
         "Block grows 5% a year after 2026-27 instead of 3%": {"later_block_growth": 0.05},
-        "Councils follow their own drift alone": {"own_drift_weight": 1.0},
         "Not held to the national figure of March 2025": {"anchor": "none"},
     }
     ends = [year for year in (outlook.years[2], OVERRIDE_ENDS) if year in outlook.years]
@@ -280,8 +366,8 @@ def authority_points(result: WriteOff, code: str) -> Points:
         "(8 in 10 simulated futures).",
         f"By {year_end(last)}, without a write-off, {_standing_range(path.loc[last])}.",
         f"{result.scheme.title}: {_grant(row)}.",
-        "These are estimates from public figures, not the council's own forecast. A council's own spend and plans "
-        f"after {year_end(start_year)} do not move them yet.",
+        "These are estimates from public figures, not the council's own forecast. They follow the council's "
+        "published spend, and nothing else of it, after the last published balance.",
     ]
     headline: dict[str, float | int | str] = {"authority": name, f"balance_{start_year}": _pounds(start)}
     headline |= {f"balance_{near}_{part}": _pounds(path.at[near, part]) for part in ("p10", "p50", "p90")}
