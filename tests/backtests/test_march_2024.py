@@ -3,6 +3,7 @@
 `march_2024.csv` is the ground truth: section 251 balances of the councils scored, £, negative = deficit.
 """
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ import pytest
 import deficits as d
 from deficits.errors import OutlookError
 from deficits.outlook.backtest import ORIGIN, TARGET, Backtest, backtest
+from deficits.outlook.fit import fit, relative_growth
+from deficits.outlook.simulate import simulate
 from deficits.panel import Panel
 
 
@@ -47,6 +50,28 @@ def test_the_naive_rules_err_as_worked_out_by_hand(record: Backtest, panel: Pane
     assert errors["Own drift"] == 8.56
     last = panel.figure("balance_section251").loc[record.councils.index, 2022]
     assert errors["Last value"] == round((record.councils["actual"] - last).abs().mean() / 1e6, 2)
+
+
+def test_knowing_the_councils_spend_makes_the_outlook_err_less(record: Backtest, panel: Panel) -> None:
+    then = d.load_panel(ORIGIN)
+    drivers = d.Drivers().known_on(ORIGIN)
+    fitted = fit(then, drivers, None)
+    spend = panel.figure("high_needs_net_spend").reindex(fitted.councils.index)
+    growth = relative_growth(spend, fitted.councils["block"])[[2023, 2024]]
+    known = dataclasses.replace(fitted, known_growth=growth)
+    balances, _ = simulate(known, drivers, [2023, 2024], 1000, 1, None, {})
+    middle = pd.Series(np.median(balances[:, :, 2], axis=0), index=fitted.councils.index)
+    error = (middle[record.councils.index] - record.councils["actual"]).abs().mean()
+    assert error < 0.8 * record.scores.at["This outlook", "error"]
+
+
+def test_a_bail_out_never_counts_as_improvement(panel: Panel) -> None:
+    kent = panel.frame.at[("886", 2023), "bail_out"]
+    assert kent == 56.8e6  # the first payment of Kent's agreement of £142m
+    without = dataclasses.replace(panel, frame=panel.frame.assign(bail_out=np.nan))
+    positions = [fit(source, d.Drivers(), None) for source in (panel, without)]
+    assert positions[0].position < positions[1].position
+    assert positions[0].councils["start"].equals(positions[1].councils["start"])  # the money is in the balance
 
 
 def test_an_80_percent_range_holds_about_80_percent_of_councils(record: Backtest) -> None:

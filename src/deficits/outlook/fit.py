@@ -94,9 +94,10 @@ def fit(panel: Panel, drivers: Drivers, anchor: Anchor | None) -> Fit:
     authorities = panel.authorities.in_year(base)
     block = panel.figure("high_needs_block")[base].reindex(authorities).fillna(0.0)
     balances = panel.figure("balance").reindex(authorities)
-    relative, position = _relative(balances, block, base)
+    underlying = balances - panel.figure("bail_out").reindex(authorities).fillna(0.0).cumsum(axis=1)
+    relative, position = _relative(underlying, block, base)
     spend_by_council = panel.figure("high_needs_net_spend").reindex(authorities)
-    growth_by_council = _relative_growth(spend_by_council, block)
+    growth_by_council = relative_growth(spend_by_council, block)
     movement = _movement(relative, growth_by_council, block, base)
     start, basis = _start(panel, authorities, base)
     councils = panel.authorities.frame.loc[authorities, ["name", "region"]].assign(
@@ -118,7 +119,7 @@ def fit(panel: Panel, drivers: Drivers, anchor: Anchor | None) -> Fit:
         block=national_block,
         growth=growth,
         growth_sd=_growth_sd(growth[growth.index <= base], drivers),
-        level_sd=_level_sd(balances, councils, position, spend, national_block, drivers, base, anchor),
+        level_sd=_level_sd(underlying, councils, position, spend, national_block, drivers, base, anchor),
     )
 
 
@@ -139,6 +140,8 @@ def base_year(panel: Panel) -> int:
 def _relative(balances: pd.DataFrame, block: pd.Series, base: int) -> tuple[pd.DataFrame, float]:
     """In-year positions less England's, by council and year, and England's over the reference years (shares).
 
+    The balances are without the bail-outs received so far, as far as they are public: a grant is no improvement.
+
     A year of which a council has no balance before or after is missing; of the base year, the mean of the
     reference years stands in.
     """
@@ -157,7 +160,7 @@ def _weighted(shares: pd.Series, block: pd.Series) -> float:
     return float((shares * block)[known].sum() / block[known].sum()) if known.any() else float("nan")
 
 
-def _relative_growth(spend: pd.DataFrame, block: pd.Series) -> pd.DataFrame:
+def relative_growth(spend: pd.DataFrame, block: pd.Series) -> pd.DataFrame:
     """Yearly growth of net spend as a share of the block, less England's, by council and year."""
     published = spend.dropna(axis=1, how="all")
     shares = published.diff(axis=1).iloc[:, 1:].div(block.where(block > 0), axis=0)

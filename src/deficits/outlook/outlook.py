@@ -268,6 +268,6 @@ def _warnings(panel: Panel, fitted: Fit, anchoring: Anchoring | None) -> tuple[s
         warnings.append(
             f"The model alone expects {gbp(anchoring.expected)} at {year_end(anchor.year)}; the published "
             f"{gbp(anchor.gross)} that the draws are held to lies {abs(anchoring.shift):.1f} standard deviations "
-            f"{side}. One likely reason: bail-out grants inside the balances are not taken out before fitting."
+            f"{side}. One likely reason: few bail-out grants are public by year, so most stay inside the balances."
         )
     return tuple(warnings)

@@ -19,6 +19,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from deficits.errors import PanelError
 from deficits.places import raw_dir
 
+NO_CORRECTIONS = pd.DataFrame(columns=["source", "column", "action", "before", "after", "reason"])
+"""What `correct` gives where nothing was corrected."""
+
 
 class Expect(BaseModel):
     """What each matched cell must hold: a number, a range, or nothing (`blank = true`)."""
@@ -164,5 +167,4 @@ def correct(
                 }
             )
         )
-    columns = ["source", "column", "action", "before", "after", "reason"]
-    return corrected, pd.concat(touched, ignore_index=True) if touched else pd.DataFrame(columns=columns)
+    return corrected, pd.concat(touched, ignore_index=True) if touched else NO_CORRECTIONS

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from deficits.panel.corrections import NO_CORRECTIONS
 from deficits.panel.editions import Reader
 from deficits.panel.years import year_of
+from deficits.sources import read_table
 
 DISPUTED, REPORTED, DERIVED = "disputed", "reported", "derived"
 CANDIDATE = ["figure", "authority", "year", "value", "basis", "source", "published", "edition"]
@@ -36,6 +38,7 @@ FIGURES = {
         Figure("balance_section251", "£", "DSG balance from section 251 outturn, line 1.9.3", signed=True),
         Figure("balance_mhclg", "£", "DSG balance from MHCLG revenue outturn, lines 912 + 913", signed=True),
         Figure("balance_own", "£", "DSG balance given by the analyst", signed=True),
+        Figure("bail_out", "£", "safety valve grant received in the year, as far as public: few payments are"),
         Figure("dsg_total", "£", "dedicated schools grant, all blocks, before recoupment and deductions"),
         Figure("schools_block", "£", "schools block of the DSG"),
         Figure("central_school_services_block", "£", "central school services block of the DSG"),
@@ -180,6 +183,25 @@ def _reserves(reader: Reader) -> Iterator[Loaded]:
         touched = touched.iloc[:0]
 
 
+def _bail_outs(reader: Reader) -> Iterator[Loaded]:
+    """Safety valve payments by year; a payment is taken as public by the end of its year."""
+    table = read_table("safety-valve", "agreements.csv")
+    cells = []
+    for line, row in enumerate(table.itertuples(), start=2):
+        payments = row.payments_by_year_gbp.split(";") if isinstance(row.payments_by_year_gbp, str) else []
+        for payment in payments:
+            label, _, amount = payment.partition(":")
+            year = year_of(label)
+            day = f"{year}-03-31"
+            code = reader.authorities.resolve(row.la_name, year)
+            place = f"safety-valve/agreements.csv:{line}"
+            cells.append(["bail_out", code, year, float(amount), REPORTED, place, day, day])
+    found = pd.DataFrame(cells, columns=CANDIDATE)
+    if reader.as_of is not None:
+        found = found[found["published"] <= reader.as_of]
+    yield Loaded(found, NO_CORRECTIONS)
+
+
 LOADERS: tuple[Callable[[Reader], Iterator[Loaded]], ...] = (
     _net_spend,
     _specialist_spend,
@@ -188,4 +210,5 @@ LOADERS: tuple[Callable[[Reader], Iterator[Loaded]], ...] = (
     _population,
     _pupils,
     _reserves,
+    _bail_outs,
 )
