@@ -119,10 +119,15 @@ def _record_point(record: Backtest) -> str:
     england, scores = record.england, record.scores.loc["This outlook"]
     inside = "inside" if england["p10"] <= england["actual"] <= england["p90"] else "outside"
     return (
-        f"Made with what was public on {record.as_of}, it would have put the deficit at "
+        f"Made with what was public on {_day(record.as_of)}, it would have put the deficit at "
         f"{year_end(record.target)} at {_range(england)}; it was {gbp(england['actual'])}, {inside} that range. "
         f"{percent(scores['within_80'])} of councils were inside theirs (80% should be)."
     )
+
+
+def _day(iso: str) -> str:
+    day = date.fromisoformat(iso)
+    return f"{day.day} {day:%B %Y}"
 
 
 RECORD_FORMATS = {
