@@ -261,7 +261,9 @@ def _councils(text: pd.DataFrame, where: str) -> tuple[pd.DataFrame, pd.DataFram
     faults: list[str | None] = [
         f"{where}, line {row.Index}: '{row.ecode}' ({row.la_name}) is an education authority, but its ONS code is "
         f"'{row.la_code_published}'"
-        for row in others[others["ecode"].map(known_code)].itertuples()
+        for row in others[
+            others["ecode"].isin([code for code in others["ecode"].unique() if known_code(code)])
+        ].itertuples()
     ]
     codes = ["ecode", "la_code_published", "la_name"]
     numbers: dict[tuple[str, str, str], str] = {}
@@ -386,15 +388,19 @@ def _check_england(levels: pd.DataFrame, others: pd.DataFrame, where: str) -> No
     Only years in which every council has returned: else the ministry grosses England up.
     """
     england = others[(others["status"] == "total") & (others["la_name"].str.strip().str.lower() == "england")]
+    names = _sides(ONLY_EDUCATION)
+    years = levels.groupby("financial_year")[names]
+    sums, complete = years.sum(), years.count().eq(years.size(), axis=0)
     faults: list[str | None] = []
-    for _, row in england.iterrows():
-        year = levels[levels["financial_year"] == row["financial_year"]]
-        for name in _sides(ONLY_EDUCATION):
-            total = number(row[name])
-            printed = None if total is None else total * THOUSAND
-            faults.append(
-                sums_to(year[name], printed, THOUSAND / 2, f"{where}, England {row['financial_year']}, {name}")
-            )
+    for row in england[["financial_year", *names]].itertuples(index=False):
+        year = row.financial_year
+        for name in names:
+            total = number(getattr(row, name))
+            if total is None or year not in sums.index or not complete.at[year, name]:
+                continue
+            if abs(sums.at[year, name] - total * THOUSAND) > THOUSAND / 2:
+                parts = levels.loc[levels["financial_year"] == year, name]
+                faults.append(sums_to(parts, total * THOUSAND, THOUSAND / 2, f"{where}, England {year}, {name}"))
     refuse(faults)
 
 
