@@ -4,8 +4,9 @@ import doctest
 import re
 
 import deficits as d
+from deficits.outlook.backtest import ORIGIN, TARGET, backtest
 from deficits.places import checkout
-from deficits.wording import gbp_range
+from deficits.wording import gbp, gbp_range, percent
 
 ROOT = checkout()
 assert ROOT is not None
@@ -23,6 +24,16 @@ def test_todays_answer_is_the_outlooks() -> None:
     grant = d.Scheme.read("high-needs-stability-grant").apply(outlook).summary().loc["grant"]
     assert f"**{gbp_range(gross['p10'], gross['p90'])} at 31 March 2026**" in text
     assert f"would pay {gbp_range(grant['p10'], grant['p90'])}" in text
+
+
+def test_the_record_told_is_the_backtests() -> None:
+    told = " ".join(README.read_text(encoding="utf-8").replace("> ", "").split())
+    record = backtest(d.load_panel(), d.load_panel(ORIGIN), TARGET)
+    england, scores = record.england, record.scores.loc["This outlook"]
+    assert f"March 2024 at {gbp_range(england['p10'], england['p90'])}; it was {gbp(england['actual'])}." in told
+    method = (ROOT / "docs" / "method.md").read_text(encoding="utf-8")
+    row = [gbp(scores["error"]), gbp(scores["crps"]), percent(scores["within_50"]), percent(scores["within_80"])]
+    assert f"| this outlook | {' | '.join(row)} |" in method
 
 
 def test_every_link_leads_somewhere() -> None:
