@@ -14,9 +14,10 @@ from scipy import stats
 import deficits as d
 from deficits.errors import OutlookError, PanelError
 from deficits.outlook import Outlook, national
-from deficits.outlook.fit import TAIL, UPPER_DECILE
+from deficits.outlook.fit import UPPER_DECILE
 from deficits.outlook.outlook import QUANTILES, _crossing
 from deficits.outlook.simulate import T_SD
+from deficits.outlook.streams import TAIL
 from deficits.panel import Panel
 
 

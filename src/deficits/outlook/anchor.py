@@ -23,12 +23,15 @@ class Anchor:
 class Anchoring:
     """How the national figure fits the model: what the model alone says of it, £, and how far off that is.
 
-    `shift` is the figure less the model's mean, in the model's standard deviations.
+    `expected`, `sd`: mean and standard deviation over draws; `low` to `high`: the 80% range. `shift` is the figure
+    less the mean, in standard deviations.
     """
 
     anchor: Anchor
     expected: float
     sd: float
+    low: float
+    high: float
 
     @property
     def shift(self) -> float:

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import statsmodels.api as sm
 from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
 from deficits.errors import OutlookError
-from deficits.outlook.anchor import Anchor
 from deficits.outlook.drivers import Drivers
+from deficits.outlook.growth import History, history
 from deficits.panel import Panel
 
 REFERENCE_YEARS = 2
@@ -27,29 +28,42 @@ NEARLY_ALL = 0.9
 """Share of the councils of a year that must have a balance for it to be a base year."""
 FEWEST = 30
 """Councils below which nothing can be fitted."""
-TAIL = 4
-"""Degrees of freedom of the councils' shocks (Student's t): what the regression leaves has an excess kurtosis far
-above a normal distribution's. An assumption; the scale is fitted."""
-
 UPPER_DECILE = 1.5332062740589
 """Upper decile of Student's t with TAIL degrees of freedom and scale 1 (a test holds it to scipy's)."""
 
 
+FITTED_WITH = ("growth_persistence", "long_run_rate_growth", "long_run_prices")
+"""Drivers that the fit depends on: the sizes of shocks are those of what the fading rule missed."""
+
+
 @dataclass(frozen=True)
 class Movement:
-    """How a council's relative in-year position z moves with its relative growth of net spend h (both shares).
+    """How a council's relative in-year position z moves with its relative growth of net spend h and of block f.
 
-    z(t) = persistence z(t-1) + spend h(t) + spend_before h(t-1) + shock; h(t) = spend_persistence h(t-1) + shock.
-    The scales are those of Student-t shocks. `councils` is how many council-years the first line was fitted to.
+    z(t) = persistence z(t-1) + spend h(t) + spend_before h(t-1) + block f(t) + shock; h(t) = spend_persistence
+    h(t-1) + shock. All are shares of the block. f is 0 where no block by council is published.
+    The scales are those of Student-t shocks, as multiples of the half range of h across councils in the year: in a
+    year in which councils' spend grows at very different rates they also stray further. `unrest` (const, spend,
+    position) says by how much more those stray that move much. `councils` is how many council-years the first line
+    was fitted to.
     """
 
     persistence: float
     spend: float
     spend_before: float
+    block: float
+    unrest: pd.Series
     scale: float
     spend_persistence: float
     spend_scale: float
     councils: int
+
+    def volatility(self, growth: pd.Series, position: pd.Series, spread: float) -> npt.NDArray[np.float64]:
+        """Scale of each council's own shock of a year (share of the block), from its h then and its z before."""
+        moving = _moving(growth / spread, position / spread)
+        unrest: pd.Series = self.unrest["const"] + moving @ self.unrest[moving.columns]
+        scale: npt.NDArray[np.float64] = (self.scale * spread * unrest).to_numpy()
+        return scale
 
 
 @dataclass(frozen=True)
@@ -58,23 +72,27 @@ class Fit:
 
     `base_year`: the newest year end with balances of nearly all councils. `councils`: name, region, start (£,
     balance at the base year end, negative = deficit), start_basis (reported, ..., or estimated), block (£, of the
-    base year; 0 where none is published), relative (z in the base year) and spend_growth (h in the base year).
-    `known_growth`: h by later year, where spend by council is published, missing where a council's is not.
-    `position`: England's in-year position as a share of the block (negative = overspend), the mean of the
-    REFERENCE_YEARS. `spend`, `block`: England's net high needs spend and high needs block by year (£);
-    `growth`: yearly growth of the spend (share). `growth_sd`, `level_sd`: standard deviations, in shares a year.
+    base year; 0 where none is published), relative (z in the base year), spend_growth (h in the base year) and
+    spend (£, newest published net spend). `known_growth`: h by later year, where spend by council is published,
+    missing where a council's is not; `known_funding`: f likewise. `position`: England's in-year position as a
+    share of the block (negative = overspend), the mean of the REFERENCE_YEARS. `history`: England's spend and its
+    parts; `block`: England's high needs block by year (£). `spread`: half range of h across councils, by year,
+    which own shocks are scaled by. `level_sd`: standard deviation of the shared shock, share of the block a year,
+    from `level_misses` observations. `bail_outs`: safety valve grant by year, published or scheduled, £.
     """
 
     base_year: int
     councils: pd.DataFrame
     known_growth: pd.DataFrame
+    known_funding: pd.DataFrame
     movement: Movement
     position: float
-    spend: pd.Series
+    history: History
     block: pd.Series
-    growth: pd.Series
-    growth_sd: float
+    spread: pd.Series
     level_sd: float
+    level_misses: int
+    bail_outs: pd.DataFrame
 
     @property
     def total_block(self) -> float:
@@ -83,22 +101,31 @@ class Fit:
 
     @property
     def reference(self) -> float:
-        """£, England's block less its net spend, the mean of the REFERENCE_YEARS."""
+        """£, England's block less its spend, the mean of the REFERENCE_YEARS."""
         years = range(self.base_year - REFERENCE_YEARS + 1, self.base_year + 1)
-        return float(np.mean([self.block[year] - self.spend[year] for year in years]))
+        return float(np.mean([self.block[year] - self.history.spend[year] for year in years]))
+
+    def spread_in(self, year: int) -> float:
+        """How wide own shocks are in a year; after the published years as in the newest."""
+        return float(self.spread.get(year, self.spread.iloc[-1]))
 
 
-def fit(panel: Panel, drivers: Drivers, anchor: Anchor | None) -> Fit:
+def fit(panel: Panel, drivers: Drivers, until: int) -> Fit:
     """Fit the outlook's inputs to the panel. OutlookError when too little is published to fit."""
     base = base_year(panel)
     authorities = panel.authorities.in_year(base)
     block = panel.figure("high_needs_block")[base].reindex(authorities).fillna(0.0)
     balances = panel.figure("balance").reindex(authorities)
-    underlying = balances - panel.figure("bail_out").reindex(authorities).fillna(0.0).cumsum(axis=1)
+    receipts = bail_outs(panel, authorities)
+    underlying = balances - receipts.reindex(columns=balances.columns).fillna(0.0).cumsum(axis=1)
     relative, position = _relative(underlying, block, base)
     spend_by_council = panel.figure("high_needs_net_spend").reindex(authorities)
     growth_by_council = relative_growth(spend_by_council, block)
-    movement = _movement(relative, growth_by_council, block, base)
+    known = history(panel, drivers, until)
+    spread = _half_range(growth_by_council)
+    block_by_council = panel.figure("high_needs_block").reindex(authorities)
+    funded_by_council = relative_growth(block_by_council, block)
+    movement = _movement(relative, growth_by_council, funded_by_council, base, spread)
     start, basis = _start(panel, authorities, base)
     councils = panel.authorities.frame.loc[authorities, ["name", "region"]].assign(
         start=start,
@@ -106,21 +133,30 @@ def fit(panel: Panel, drivers: Drivers, anchor: Anchor | None) -> Fit:
         block=block,
         relative=relative[base].fillna(0.0),
         spend_growth=growth_by_council.get(base, pd.Series(0.0, index=authorities)).fillna(0.0),
+        spend=spend_by_council.ffill(axis=1).iloc[:, -1].fillna(0.0),
     )
-    spend, growth = _national_spend(panel.figure("high_needs_net_spend"))
     national_block = panel.figure("high_needs_block").sum(min_count=100).dropna()
+    missed = _level_missed(underlying, known.spend, national_block, base)
     return Fit(
         base_year=base,
         councils=councils,
         known_growth=growth_by_council[[year for year in growth_by_council if year > base]],
+        known_funding=funded_by_council[[year for year in funded_by_council if year > base]],
         movement=movement,
         position=position,
-        spend=spend,
+        history=known,
         block=national_block,
-        growth=growth,
-        growth_sd=_growth_sd(growth[growth.index <= base], drivers),
-        level_sd=_level_sd(underlying, councils, position, spend, national_block, drivers, base, anchor),
+        spread=spread,
+        level_sd=float(np.sqrt((missed**2).mean())),
+        level_misses=len(missed),
+        bail_outs=receipts,
     )
+
+
+def bail_outs(panel: Panel, authorities: pd.Index) -> pd.DataFrame:
+    """Safety valve grant by council and year, £ (>= 0): as published, else as its agreement schedules it."""
+    by_year = panel.agreements.pivot_table(index="authority", columns="year", values="value", aggfunc="sum")
+    return by_year.reindex(authorities).fillna(0.0)
 
 
 def base_year(panel: Panel) -> int:
@@ -160,31 +196,43 @@ def _weighted(shares: pd.Series, block: pd.Series) -> float:
     return float((shares * block)[known].sum() / block[known].sum()) if known.any() else float("nan")
 
 
-def relative_growth(spend: pd.DataFrame, block: pd.Series) -> pd.DataFrame:
-    """Yearly growth of net spend as a share of the block, less England's, by council and year."""
-    published = spend.dropna(axis=1, how="all")
+def relative_growth(money: pd.DataFrame, block: pd.Series) -> pd.DataFrame:
+    """Yearly growth of net spend, or of the block, as a share of the block, less England's, by council."""
+    published = money.dropna(axis=1, how="all")
     shares = published.diff(axis=1).iloc[:, 1:].div(block.where(block > 0), axis=0)
     return shares.apply(lambda year: year - _weighted(year, block))
 
 
-def _movement(relative: pd.DataFrame, growth: pd.DataFrame, block: pd.Series, base: int) -> Movement:
+def _movement(
+    relative: pd.DataFrame, growth: pd.DataFrame, funded: pd.DataFrame, base: int, spread: pd.Series
+) -> Movement:
     """Fit how councils move, by Huber's robust regression over every council and year up to the base year.
 
     A few bail-outs and restatements are far from what any rule says; a robust regression gives them little weight.
     """
     rows = []
     for year in range(int(relative.columns.min()) + 2, base + 1):
-        if year in growth and year - 1 in growth:
-            parts = {"z": relative[year], "persistence": relative[year - 1]}
-            rows.append(pd.DataFrame(parts | {"spend": growth[year], "spend_before": growth[year - 1]}))
+        if year in growth and year - 1 in growth and year in funded:
+            parts = {"z": relative[year], "persistence": relative[year - 1], "block": funded[year]}
+            parts |= {"spend": growth[year], "spend_before": growth[year - 1]}
+            rows.append((pd.DataFrame(parts) / spread[year]).assign(year=year))
     sample = pd.concat(rows).dropna() if rows else pd.DataFrame()
     if len(sample) < FEWEST:
         raise OutlookError(
             f"only {len(sample)} councils have balances and spend of two years: {FEWEST} are needed"
         )
-    first = _robust(sample["z"], sample[["persistence", "spend", "spend_before"]])
+    first = _robust(sample["z"], sample[["persistence", "spend", "spend_before", "block"]])
+    # Where only some balances of a year are held, they are those of councils whose two returns agree, the tidier
+    # ones: how far councils stray is taken from years of nearly all.
+    size = sample.groupby("year")["z"].transform("size")
+    whole = size >= NEARLY_ALL * size.max()
+    missed = pd.Series(first.resid)[whole]
+    # Councils that move much are missed by more.
+    moving = _moving(sample["spend"], sample["persistence"])[whole]
+    third = _robust(missed.abs(), moving)
+    unrest = third.params.clip(lower=0.0)
     pairs = [
-        pd.DataFrame({"now": growth[year], "before": growth[year - 1]})
+        pd.DataFrame({"now": growth[year], "before": growth[year - 1]}) / spread[year]
         for year in growth
         if year <= base and year - 1 in growth
     ]
@@ -194,11 +242,18 @@ def _movement(relative: pd.DataFrame, growth: pd.DataFrame, block: pd.Series, ba
         persistence=float(np.clip(first.params["persistence"], 0.0, 0.95)),
         spend=float(first.params["spend"]),
         spend_before=float(first.params["spend_before"]),
-        scale=_t_scale(pd.Series(first.resid)),
+        block=float(first.params["block"]),
+        unrest=unrest,
+        scale=_t_scale(missed / (unrest["const"] + moving @ unrest[moving.columns])),
         spend_persistence=float(np.clip(second.params["before"], 0.0, 0.95)),
         spend_scale=_t_scale(pd.Series(second.resid)),
         councils=len(sample),
     )
+
+
+def _moving(growth: pd.Series, position: pd.Series) -> pd.DataFrame:
+    """How much councils move, whichever way; both as multiples of the half range across councils."""
+    return pd.DataFrame({"spend": growth.abs(), "position": position.abs()})
 
 
 def _robust(outcome: pd.Series, causes: pd.DataFrame) -> sm.RLM:
@@ -211,56 +266,25 @@ def _robust(outcome: pd.Series, causes: pd.DataFrame) -> sm.RLM:
             raise OutlookError(f"how councils move could not be fitted to the figures held: {error}") from None
 
 
+def _half_range(shares: pd.DataFrame) -> pd.Series:
+    """Half of the 80% range across councils, by year."""
+    return (shares.quantile(0.9) - shares.quantile(0.1)) / 2
+
+
 def _t_scale(values: pd.Series) -> float:
     """Scale of the Student-t whose 80% range is that of the values: the range that the outlook publishes."""
     low, high = values.dropna().quantile([0.1, 0.9])
     return float((high - low) / 2 / UPPER_DECILE)
 
 
-def _national_spend(by_authority: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
-    """England's net high needs spend by year (£) and its growth.
-
-    Growth is of the councils that are in both years, since a few are missing from some; the level is the newest
-    year's sum carried back by that growth.
-    """
-    totals = by_authority.dropna(axis=1, how="all")
-    pairs = zip(totals.columns[:-1], totals.columns[1:], strict=True)
-    growth = pd.Series(
-        {
-            year: totals.loc[both, year].sum() / totals.loc[both, before].sum() - 1
-            for before, year in pairs
-            if len(both := totals.index[totals[[before, year]].notna().all(axis=1)])
-        }
-    )
-    back = (1 + growth[::-1]).cumprod()
-    newest = totals[growth.index[-1]].sum()
-    spend = pd.Series({year - 1: newest / back[year] for year in growth.index} | {growth.index[-1]: newest})
-    return spend.sort_index(), growth
-
-
-def _growth_sd(growth: pd.Series, drivers: Drivers) -> float:
-    """Root mean square of what the damped rule missed of each year's spend growth."""
-    values = growth.to_numpy()
-    missed = values[1:] - drivers.next_spend_growth(values[:-1])
-    return float(np.sqrt((missed**2).mean()))
-
-
-def _level_sd(
-    balances: pd.DataFrame,
-    councils: pd.DataFrame,
-    position: float,
-    spend: pd.Series,
-    block: pd.Series,
-    drivers: Drivers,
-    base: int,
-    anchor: Anchor | None,
-) -> float:
-    """Size of the yearly shock to England's in-year position that block and spend do not explain.
+def _level_missed(
+    balances: pd.DataFrame, spend: pd.Series, block: pd.Series, base: int
+) -> npt.NDArray[np.float64]:
+    """What block and spend did not explain of each step of England's in-year position (share of the block).
 
     From the in-year positions of each year that has balances of nearly all councils at both ends (of the mean of
-    the last two where only they have) and, where an anchor gives it, of the year after; each less what the change
-    in block and spend since the one before it says. They are few: the size is known no better than to within a
-    factor of two.
+    the last two where only they have); each less what the change in block and spend since the one before it says.
+    They are few: the size is known no better than to within a factor of two.
     """
     gap = (block - spend).dropna() / block[base]
     complete = balances.loc[:, balances.notna().mean() >= NEARLY_ALL - 0.05]
@@ -273,21 +297,7 @@ def _level_sd(
             middles.append(float(np.mean(between)))
             in_year.append((together[year] - together[before]) / (year - before))
             gaps.append(gap[list(between)].mean())
-    missed, years = np.diff(in_year) - np.diff(gaps), np.diff(middles)
-    if anchor is not None and anchor.year in spend.index:
-        grown = 1 + drivers.growth_of_block(anchor.year) - spend[anchor.year] / block[base]
-        needed = _shared_share(councils, position, anchor.gross)
-        missed = np.append(missed, needed - (grown - gaps[-1]))
-        years = np.append(years, anchor.year - middles[-1])
-    return float(np.sqrt((missed**2 / years).mean()))
-
-
-def _shared_share(councils: pd.DataFrame, position: float, gross: float) -> float:
-    """Share of the block, the same for all councils, that on top of their position gives a gross deficit (£)."""
-    shares = np.linspace(-1.0, 1.0, 2001)
-    start, block, relative = (councils[name].to_numpy()[:, None] for name in ("start", "block", "relative"))
-    deficits = np.maximum(-(start + block * (position + relative + shares)), 0.0).sum(axis=0)
-    return float(np.interp(gross, deficits[::-1], shares[::-1]))
+    return (np.diff(in_year) - np.diff(gaps)) / np.sqrt(np.diff(middles))
 
 
 def _start(panel: Panel, authorities: pd.Index, base: int) -> tuple[pd.Series, pd.Series]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -11,8 +12,13 @@ import xarray as xr
 
 from deficits.errors import OutlookError, closest
 from deficits.outlook.anchor import Anchoring, find_anchor
+from deficits.outlook.councils import Parts, own_changes, own_drivers, parts, plans_by_council
 from deficits.outlook.drivers import Drivers
-from deficits.outlook.fit import Fit, base_year, fit
+from deficits.outlook.fit import FITTED_WITH, Fit, base_year, fit
+from deficits.outlook.growth import Paths
+from deficits.outlook.lever import Lever
+from deficits.outlook.measures import Per, check_per, dsg, price_factor, pupils
+from deficits.outlook.questions import Step, breaks_even, decomposed
 from deficits.outlook.simulate import simulate
 from deficits.panel import Panel
 from deficits.wording import gbp, year_end
@@ -21,6 +27,8 @@ Measure = Literal["gross", "net", "in_year"]
 MEASURES: tuple[Measure, ...] = get_args(Measure)
 QUANTILES = {"p10": 0.1, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p90": 0.9}
 LAST_HORIZON = 2035
+LAST_COUNTED = 2032
+"""Children of mid-2023 are 9 or older then; the ages with most plans are still of children who were counted."""
 SURPRISING = 2.0
 """Standard deviations between the model and a national figure above which a person should look."""
 
@@ -46,18 +54,40 @@ class Reach:
 class Outlook:
     """Draws of balances at each 31 March.
 
-    `dataset` has one variable, `balance` (£, negative = deficit), with dims (draw, authority, year) and
-    coordinates name and region along authority. The first year is the last published one, the same in every
-    draw; later ones are simulated. `warnings` are for a person to act on.
+    `dataset` has `balance` (£, negative = deficit), with dims (draw, authority, year) and coordinates name and
+    region along authority, and `bail_out` (£, authority and year): safety valve grant inside those balances. The
+    first year is the last published one, the same in every draw; later ones are simulated. `paths`: England's
+    plans, spend and block behind them. `warnings` are for a person to act on.
     """
 
     dataset: xr.Dataset
     panel: Panel
     drivers: Drivers
+    levers: tuple[Lever, ...]
     fit: Fit
+    paths: Paths
+    parts: Parts
+    changed: np.ndarray | None
     seed: int
     anchoring: Anchoring | None
+    holdings: tuple[Anchoring, ...]
     warnings: tuple[str, ...]
+
+    def again(self, drivers: Drivers | None = None, levers: Sequence[Lever] | None = None) -> Outlook:
+        """The same draws with other drivers or levers: what differs is what was changed. Quicker than `project`.
+
+        >>> import deficits as d
+        >>> outlook = d.project(d.load_panel(), until=2028, draws=500)
+        >>> slower = outlook.again(d.Drivers(plan_growth=0.03))
+        >>> bool(slower.england().at[("gross", 2028), "p50"] < outlook.england().at[("gross", 2028), "p50"])
+        True
+        """
+        drivers = self.drivers if drivers is None else drivers.known_on(self.panel.as_of)
+        until, draws = self.years[-1], self.balance.sizes["draw"]
+        same = all(getattr(drivers, name) == getattr(self.drivers, name) for name in FITTED_WITH)
+        fitted = self.fit if same else fit(self.panel, drivers, until)
+        chosen = self.levers if levers is None else tuple(levers)
+        return _projected(self.panel, drivers, chosen, fitted, until, draws, self.seed)
 
     @property
     def years(self) -> list[int]:
@@ -69,23 +99,129 @@ class Outlook:
         """£, dims (draw, authority, year), negative = deficit."""
         return self.dataset["balance"]
 
-    def england(self) -> pd.DataFrame:
+    def england(self, per: Per | None = None, real: int | None = None) -> pd.DataFrame:
         """Quantiles for England, £: indexed by (measure, year), columns p10 to p90.
 
         gross: the deficits of the councils in deficit (>= 0). net: minus the sum of all balances.
-        in_year: the sum of in-year positions (negative = overspend); none for the published year.
-        """
-        return pd.concat(
-            {measure: quantiles(national(self.balance, measure)) for measure in MEASURES}, names=["measure"]
-        )
+        in_year: the sum of in-year positions without bail-outs (negative = overspend), from the second year on.
 
-    def authority(self, authority: str | int) -> pd.DataFrame:
+        `per`: £ a "pupil" (person aged 2 to 18) or "plan", or a share of the "dsg" of that year. `real`: in prices
+        of that financial year.
+        """
+        return self._national(None, per, real)
+
+    def region(self, region: str, per: Per | None = None, real: int | None = None) -> pd.DataFrame:
+        """The same for the councils of one region. OutlookError offers the closest name of an unknown one."""
+        return self._national(self.in_region(region), per, real)
+
+    def authority(self, authority: str | int, per: Per | None = None, real: int | None = None) -> pd.DataFrame:
         """Quantiles of one council's balance, £ (negative = deficit): indexed by year, columns p10 to p90.
 
         The council by DfE number, ONS code or name. PanelError offers the closest name; OutlookError when it
-        no longer exists.
+        no longer exists. `per` and `real` as for `england`.
         """
-        return quantiles(self.balance.sel(authority=self.code(authority)))
+        code = self.code(authority)
+        return quantiles(self._divided(self.balance.sel(authority=code), [code], per, real))
+
+    def in_region(self, region: str) -> list[str]:
+        """DfE numbers of a region's councils."""
+        councils = self.fit.councils
+        if region not in set(councils["region"]):
+            raise OutlookError(f"no region '{region}': {closest(region, sorted(set(councils['region'])))}")
+        return list(councils.index[councils["region"] == region])
+
+    def plans(self) -> xr.DataArray:
+        """EHC plans in January, dims (draw, authority, year); councils add up to England."""
+        values = plans_by_council(
+            self.fit, self.parts, self.paths, own_drivers(self.panel, self.drivers), self.seed
+        )
+        return self.balance.copy(data=values).rename("plans")
+
+    def _national(self, councils: list[str] | None, per: Per | None, real: int | None) -> pd.DataFrame:
+        balance = self.balance if councils is None else self.balance.sel(authority=councils)
+        bail_out = self.dataset["bail_out"].sel(authority=balance["authority"]).sum("authority")
+        codes = list(balance["authority"].values)
+        frames = {}
+        for measure in MEASURES:
+            money = national(balance, measure)
+            if measure == "in_year":
+                money = money - bail_out.sel(year=money["year"])
+            frames[measure] = quantiles(self._divided(money, codes, per, real))
+        return pd.concat(frames, names=["measure"])
+
+    def _divided(self, money: xr.DataArray, codes: list[str], per: Per | None, real: int | None) -> xr.DataArray:
+        """Money of some councils together (dims draw and year), in the prices and per what is asked for."""
+        check_per(per)
+        years = [int(year) for year in money["year"].values]
+        if real is not None:
+            factor = price_factor(self.panel, self.drivers, years, real)
+            money = money * xr.DataArray(factor, dims="year", coords={"year": years})
+        if per is None:
+            return money
+        if per == "plan":
+            return money / self.plans().sel(authority=codes, year=years).sum("authority")
+        index = pd.Index(codes)
+        if per == "pupil":
+            number = pupils(self.panel, index, years).sum()
+        else:
+            number = dsg(self.panel, self.drivers, index, years).sum(min_count=1)
+        return money / xr.DataArray(number.to_numpy(), dims="year", coords={"year": years})
+
+    def decompose(self, start: int, end: int, authority: str | int | None = None) -> pd.DataFrame:
+        """Why the net deficit grows between two year ends: £ by cause, positive raises it.
+
+        Columns mean, p10, p50, p90; the rows are those of `CAUSES`, and `total`. The means add up exactly, and do
+        not depend on the order of the causes; quantiles do not add up. For England, or one council.
+
+        >>> import deficits as d
+        >>> causes = d.project(d.load_panel(), until=2028, draws=500).decompose(2026, 2028)["mean"]
+        >>> bool(abs(causes.drop("total").sum() - causes["total"]) < 1)
+        True
+        """
+        self.year(start), self.year(end)
+        if not self.years[0] < start < end:
+            raise OutlookError(
+                f"decompose from {start} to {end}: expected a start after {self.years[0]} and a later end"
+            )
+        return decomposed(self._step(authority), start, end)
+
+    def breakeven(self, authority: str | int | None = None, year: int | None = None) -> pd.DataFrame:
+        """What would stop the deficit from growing in one year, for England or one council: p10, p50, p90.
+
+        Rows: saving (£ in the year), plan_growth and funding_growth (shares, each alone), and what is expected of
+        either. Grants do not count. The year is the last one unless another is given.
+        """
+        year = self.year(self.years[-1] if year is None else year)
+        if year == self.years[0]:
+            raise OutlookError(f"breakeven in {year}: that year is published; give a later one")
+        return breaks_even(self._step(authority), year)
+
+    def _step(self, authority: str | int | None) -> Step:
+        """England or a council as the questions need it."""
+        paths, share = self.paths, self.parts.share
+        years, draws = paths.spend.shape
+        codes = list(self.fit.councils.index) if authority is None else [self.code(authority)]
+        places = [self.fit.councils.index.get_loc(code) for code in codes]
+        added = self.dataset["bail_out"].sel(authority=codes).sum("authority").values[:, None]
+        changed = np.zeros((years, draws))
+        if self.changed is not None:
+            changed[1:] = np.broadcast_to(self.changed, (years - 1, len(share), draws))[:, places].sum(axis=1)
+        spend = paths.spend * float(share.loc[codes, "spend"].sum())
+        factors = {
+            "people": paths.people,
+            "plan_rate": paths.rate,
+            "placement_mix": paths.mix,
+            "unit_cost": paths.unit_cost,
+        }
+        return Step(
+            years=paths.years,
+            balance=self.balance.sel(authority=codes).sum("authority").transpose("year", "draw").values,
+            spend=spend,
+            block=paths.block * float(share.loc[codes, "block"].sum()),
+            added=np.broadcast_to(added, (years, draws)),
+            changed=changed,
+            factors=factors,
+        )
 
     def code(self, authority: str | int) -> str:
         """DfE number of a council of the outlook."""
@@ -145,12 +281,18 @@ class Outlook:
 
 
 def project(
-    panel: Panel, drivers: Drivers | None = None, *, until: int = 2031, draws: int = 4000, seed: int = 1
+    panel: Panel,
+    drivers: Drivers | None = None,
+    *,
+    levers: Sequence[Lever] = (),
+    until: int = 2031,
+    draws: int = 4000,
+    seed: int = 1,
 ) -> Outlook:
     """Project every council's balance to 31 March of `until`.
 
-    A Monte Carlo over shared and own shocks, held to the national gross deficit published for
-    `drivers.anchor_year`. Same seed, same result, to the pound, on any route.
+    A Monte Carlo over shared and own shocks, held to the newest national gross deficit. Same seed, same result, to
+    the pound, on any route. `levers` change each draw from what it would be without them.
 
     >>> import deficits as d
     >>> outlook = d.project(d.load_panel(), until=2028, draws=500, seed=1)
@@ -160,18 +302,35 @@ def project(
     Raises OutlookError for a horizon, number of draws or anchor that cannot be used.
     """
     drivers = (drivers or Drivers()).known_on(panel.as_of)
-    base = base_year(panel)
-    _check_run(base, until, draws, seed)
-    anchor = find_anchor(panel, drivers, base + 1)
-    fitted = fit(panel, drivers, anchor)
-    councils = fitted.councils
+    _check_run(base_year(panel), until, draws, seed)
+    return _projected(panel, drivers, tuple(levers), fit(panel, drivers, until), until, draws, seed)
+
+
+def _projected(
+    panel: Panel, drivers: Drivers, levers: tuple[Lever, ...], fitted: Fit, until: int, draws: int, seed: int
+) -> Outlook:
+    base, councils = fitted.base_year, fitted.councils
     years = list(range(base + 1, until + 1))
+    anchor = find_anchor(panel, drivers, base + 1)
     known = _known(panel, councils.index, years)
     if anchor is not None and _mostly_known(councils["block"], known.get(anchor.year)):
         anchor = None
-    balances, anchoring = simulate(fitted, drivers, years, draws, seed, anchor, known)
+    share = parts(panel, fitted, [base, *years])
+    own = own_drivers(panel, drivers)
+
+    def change(paths: Paths) -> np.ndarray | None:
+        changes = [own_changes(fitted, share, paths, own, seed)]
+        changes += [lever.effect(share, paths).position for lever in levers]
+        found = [each for each in changes if each is not None]
+        return sum(found[1:], found[0]) if found else None
+
+    run = simulate(fitted, drivers, years, draws, seed, anchor, known, change)
+    bail_outs = np.vstack([fitted.bail_outs.get(base, pd.Series(0.0, councils.index)).to_numpy(), run.receipts])
     dataset = xr.Dataset(
-        {"balance": (("draw", "authority", "year"), balances)},
+        {
+            "balance": (("draw", "authority", "year"), run.balances),
+            "bail_out": (("authority", "year"), bail_outs.T),
+        },
         coords={
             "authority": councils.index.to_numpy(dtype=object),
             "year": [base, *years],
@@ -180,7 +339,20 @@ def project(
         },
         attrs={"units": "£", "sign": "negative = deficit", "seed": seed},
     )
-    return Outlook(dataset, panel, drivers, fitted, seed, anchoring, _warnings(panel, fitted, anchoring))
+    return Outlook(
+        dataset=dataset,
+        panel=panel,
+        drivers=drivers,
+        levers=levers,
+        fit=fitted,
+        paths=run.paths,
+        parts=share,
+        changed=run.changed,
+        seed=seed,
+        anchoring=run.anchoring,
+        holdings=run.holdings,
+        warnings=_warnings(panel, fitted, run.anchoring, run.holdings, until),
+    )
 
 
 def national(balance: xr.DataArray, measure: Measure) -> xr.DataArray:
@@ -244,7 +416,9 @@ def _check_run(base: int, until: int, draws: int, seed: int) -> None:
         raise OutlookError("; ".join(faults))
 
 
-def _warnings(panel: Panel, fitted: Fit, anchoring: Anchoring | None) -> tuple[str, ...]:
+def _warnings(
+    panel: Panel, fitted: Fit, anchoring: Anchoring | None, holdings: tuple[Anchoring, ...], until: int
+) -> tuple[str, ...]:
     warnings = []
     councils = fitted.councils
     if panel.own is not None:
@@ -262,6 +436,13 @@ def _warnings(panel: Panel, fitted: Fit, anchoring: Anchoring | None) -> tuple[s
     without = councils.loc[councils["block"] == 0, "name"]
     if len(without):
         warnings.append(f"No high needs block is published for {', '.join(without)}: the balance stays as it is.")
+    if fitted.history.people is None:
+        warnings.append("No population by age was public: plans per person and people are not told apart.")
+    elif until > LAST_COUNTED:
+        warnings.append(
+            f"After {LAST_COUNTED} most children of school age are not born yet in the population counted: births "
+            "are taken to stay as in the newest year."
+        )
     if anchoring and abs(anchoring.shift) > SURPRISING:
         anchor = anchoring.anchor
         side = "above" if anchoring.shift > 0 else "below"
@@ -270,4 +451,11 @@ def _warnings(panel: Panel, fitted: Fit, anchoring: Anchoring | None) -> tuple[s
             f"{gbp(anchor.gross)} that the draws are held to lies {abs(anchoring.shift):.1f} standard deviations "
             f"{side}. One likely reason: few bail-out grants are public by year, so most stay inside the balances."
         )
+    for holding in holdings:
+        told = f"the forecast of {gbp(holding.anchor.gross)} at {year_end(holding.anchor.year)}"
+        warnings.append(f"Draws are drawn to {told}; the model alone expects {gbp(holding.expected)}.")
+        if abs(holding.shift) > SURPRISING:
+            warnings.append(
+                f"{told[0].upper()}{told[1:]} contradicts it: {abs(holding.shift):.1f} standard deviations."
+            )
     return tuple(warnings)

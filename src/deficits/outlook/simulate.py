@@ -11,30 +11,43 @@ dies away: see `Movement` and docs/method.md.
 
 from __future__ import annotations
 
-from enum import IntEnum
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from deficits.errors import OutlookError
 from deficits.outlook.anchor import Anchor, Anchoring
-from deficits.outlook.drivers import Drivers
-from deficits.outlook.fit import TAIL, Fit
+from deficits.outlook.drivers import PROGRAMME_ENDED, Drivers
+from deficits.outlook.fit import REFERENCE_YEARS, Fit
+from deficits.outlook.growth import Paths, growth_shocks, paths, uncertain_size
+from deficits.outlook.streams import TAIL, Shock, own_shocks, stream
 
 Array = npt.NDArray[np.float64]
+
+Change = Callable[[Paths], Array | None]
+
+FIRST_STEP = float(np.sqrt((REFERENCE_YEARS + 1) / 2))
+"""The first step of the level runs from the middle of the reference years to the first projected year."""
 
 T_SD = np.sqrt(TAIL / (TAIL - 2))
 """Standard deviation of a Student's t of scale 1."""
 
 
-class Shock(IntEnum):
-    """One random stream a kind of shock (and council), so that adding a year or a council moves no other."""
+@dataclass(frozen=True)
+class Simulation:
+    """Balances in £, shape (draws, authorities, years + 1), the base year end first; England's paths behind them;
+    how the national figure fitted, if there was one; the bail-outs inside the balances, £, shape (years,
+    authorities); what own drivers and levers changed, £, shape (years, authorities, draws) or None; and how each
+    forecast that they were drawn to fitted."""
 
-    SPEND_GROWTH = 0
-    LEVEL = 1
-    OWN_SPEND = 2
-    OWN_POSITION = 3
-    ANCHOR = 4
+    balances: Array
+    paths: Paths
+    anchoring: Anchoring | None
+    receipts: Array
+    changed: Array | None
+    holdings: tuple[Anchoring, ...]
 
 
 def simulate(
@@ -45,97 +58,167 @@ def simulate(
     seed: int,
     anchor: Anchor | None,
     known: dict[int, tuple[list[int], Array]],
-) -> tuple[Array, Anchoring | None]:
-    """Balances in £, shape (draws, authorities, years + 1): the base year end, then each of `years`.
+    change: Change,
+) -> Simulation:
+    """Draws of balances. `years` run on from the base year without a gap; the anchor's year must be the first.
 
-    `years` run on from the base year without a gap; the anchor's year must be the first of them. `known` gives for
-    a year the places of councils whose balance at its end is known, and the balances (£): every draw passes
-    through them, and other councils make up what the national figure then lacks.
+    `known` gives for a year the places of councils whose balance at its end is known, and the balances (£): every
+    draw passes through them, and other councils make up what the national figure then lacks. `change`, from the
+    paths, is what councils' own drivers and levers add to each year's position (£, shape (years, authorities,
+    draws) or broadcasting to it); it touches no published year.
     """
+    shocks = _shared_shocks(fit, len(years), draws, seed)
+    run = _run(fit, drivers, years, shocks, seed, anchor, known, change)
+    if not drivers.held_to:
+        return run
+    nudged, holdings = _nudged(shocks, run.balances, years, drivers, seed)
+    run = _run(fit, drivers, years, nudged, seed, anchor, known, change)
+    return replace(run, holdings=holdings)
+
+
+@dataclass(frozen=True)
+class Shared:
+    """Shocks that councils share, shape (years, draws): to growth of plan rate and unit cost, and to the level."""
+
+    rate: Array
+    cost: Array
+    level: Array
+
+
+def _shared_shocks(fit: Fit, years: int, draws: int, seed: int) -> Shared:
+    rate, cost = growth_shocks(fit.history, years, draws, seed)
+    steps = _level_size(fit, draws, seed) * stream(seed, Shock.LEVEL, 0).standard_normal((years, draws))
+    steps[0] *= FIRST_STEP
+    return Shared(rate, cost, steps)
+
+
+def _level_size(fit: Fit, draws: int, seed: int) -> Array:
+    return fit.level_sd * uncertain_size(fit.level_misses, draws, seed, Shock.LEVEL)
+
+
+def _run(
+    fit: Fit,
+    drivers: Drivers,
+    years: list[int],
+    shared: Shared,
+    seed: int,
+    anchor: Anchor | None,
+    known: dict[int, tuple[list[int], Array]],
+    change: Change,
+) -> Simulation:
     # In memory the draws lie innermost: sums over councils and quantiles over draws then read straight on.
-    block = fit.councils["block"].to_numpy()[:, None]
-    start = fit.councils["start"].to_numpy()[:, None]
-    codes = [int(code) for code in fit.councils.index]
-    own = fit.movement.scale * _own(codes, Shock.OWN_POSITION, len(years), draws, seed)
-    steps = fit.level_sd * _stream(seed, Shock.LEVEL).standard_normal((len(years), draws))
-    gap = _gap(fit, drivers, years, draws, seed)
+    councils = fit.councils
+    draws = shared.level.shape[1]
+    block = councils["block"].to_numpy()[:, None]
+    start = councils["start"].to_numpy()[:, None]
+    codes = tuple(int(code) for code in councils.index)
+    scale = np.stack([_volatility(fit, year) for year in years])[:, :, None]
+    own = scale * own_shocks(codes, Shock.OWN_POSITION, len(years), draws, seed)
+    england = paths(fit.history, fit.block, fit.base_year, drivers, years, shared.rate, shared.cost, seed)
+    gap = (england.block - england.spend - fit.reference)[1:] / fit.total_block
     pushed = _pushed(fit, years, codes, draws, seed)
-    relative = np.repeat(fit.councils["relative"].to_numpy()[:, None], draws, axis=1)
+    relative = np.repeat(councils["relative"].to_numpy()[:, None], draws, axis=1)
+    receipts = _receipts(fit, drivers, years)
+    added = receipts[:, :, None]
+    steps = shared.level.copy()
 
     anchoring = None
     if anchor is not None:
-        expected = start + block * (fit.position + gap[0] + fit.movement.persistence * relative + pushed[0])
+        position = fit.position + gap[0] + fit.movement.persistence * relative + pushed[0]
+        expected = start + block * position + added[0]
         places, at = known.get(years[0], ([], np.empty(0)))
         moving = block * ~np.isin(np.arange(len(codes)), places)[:, None]
         expected[places] = at[:, None]
-        anchoring = _condition(expected, moving, own[0], steps[0], fit, anchor, seed)
-    shared = fit.position + gap + steps.cumsum(axis=0)
+        level_sd = FIRST_STEP * _level_size(fit, draws, seed)
+        anchoring = _condition(expected, moving, own[0], steps[0], scale[0], level_sd, anchor, seed)
+    position = fit.position + gap + steps.cumsum(axis=0)
+    changed = change(england)
+    if changed is not None:
+        added = added + changed
 
     balances = np.empty((len(years) + 1, len(codes), draws))
     balances[0] = start
-    for t in range(len(years)):
+    for t, year in enumerate(years):
         relative = fit.movement.persistence * relative + pushed[t] + own[t]
-        balances[t + 1] = balances[t] + block * (shared[t] + relative)
-        if years[t] in known:
-            places, at = known[years[t]]
+        balances[t + 1] = balances[t] + block * (position[t] + relative) + added[t]
+        if year in known:
+            places, at = known[year]
             balances[t + 1, places] = at[:, None]
             # A known balance says what the council's position of the year was.
-            moved = (balances[t + 1, places] - balances[t, places]) / np.maximum(block[places], 1.0)
-            relative[places] = moved - shared[t]
-    return balances.transpose(2, 1, 0), anchoring
+            step = balances[t + 1, places] - balances[t, places] - added[t][places]
+            relative[places] = step / np.maximum(block[places], 1.0) - position[t]
+    return Simulation(balances.transpose(2, 1, 0), england, anchoring, receipts, changed, ())
 
 
-def _pushed(fit: Fit, years: list[int], codes: list[int], draws: int, seed: int) -> Array:
-    """What a council's own spend does to its relative position, shape (years, authorities, draws).
+def _nudged(
+    shared: Shared, balances: Array, years: list[int], drivers: Drivers, seed: int
+) -> tuple[Shared, tuple[Anchoring, ...]]:
+    """The shared shocks, moved towards forecasts of the gross deficit, and how these fit the model.
+
+    The ensemble form of a Gaussian update: each shock moves by its covariance with the deficit over draws, and a
+    forecast counts the more the smaller its error is beside the spread of the draws.
+    """
+    for held in drivers.held_to:
+        if held.year not in years:
+            raise OutlookError(f"held_to {held.year} is not a projected year: {years[0]} to {years[-1]}")
+    gross = np.stack(
+        [np.maximum(-balances[:, :, years.index(held.year) + 1], 0.0).sum(axis=1) for held in drivers.held_to]
+    )
+    told = np.array([held.gross for held in drivers.held_to])[:, None]
+    errors = np.array([held.sd for held in drivers.held_to])[:, None]
+    shocks = np.concatenate([shared.rate, shared.cost, shared.level])
+    draws = gross.shape[1]
+    away, moving = gross - gross.mean(axis=1, keepdims=True), shocks - shocks.mean(axis=1, keepdims=True)
+    spread = np.atleast_2d(away @ away.T / (draws - 1)) + np.diag(errors[:, 0] ** 2)
+    wanted = told + errors * stream(seed, Shock.HELD).standard_normal(gross.shape)
+    shocks = shocks + (moving @ away.T / (draws - 1)) @ np.linalg.solve(spread, wanted - gross)
+    holdings = tuple(
+        Anchoring(
+            Anchor(held.year, held.gross, held.sd),
+            expected=float(each.mean()),
+            sd=float(np.hypot(each.std(), held.sd)),
+            low=float(np.quantile(each, 0.1)),
+            high=float(np.quantile(each, 0.9)),
+        )
+        for held, each in zip(drivers.held_to, gross, strict=True)
+    )
+    return Shared(*np.split(shocks, 3)), holdings
+
+
+def _receipts(fit: Fit, drivers: Drivers, years: list[int]) -> Array:
+    """Safety valve grant of projected years as the driver says, £, shape (years, authorities)."""
+    last = {"until_2026": PROGRAMME_ENDED[0], "as_agreed": years[-1], "none": fit.base_year}[drivers.bail_outs]
+    paid = fit.bail_outs.reindex(columns=years).fillna(0.0)
+    # What is published as paid is paid, whatever the driver says of instalments to come.
+    return np.where(np.array(years)[:, None] <= last, paid.to_numpy().T, 0.0)
+
+
+def _volatility(fit: Fit, year: int) -> Array:
+    """Scale of each council's own shock of a year: from its spend growth, or that of the newest published year."""
+    published = [column for column in fit.known_growth if column <= year]
+    growth = fit.known_growth[published[-1]].fillna(0.0) if published else fit.councils["spend_growth"]
+    return fit.movement.volatility(growth, fit.councils["relative"], fit.spread_in(year))
+
+
+def _pushed(fit: Fit, years: list[int], codes: tuple[int, ...], draws: int, seed: int) -> Array:
+    """What a council's own spend and funding do to its relative position, shape (years, authorities, draws).
 
     Where spend by council is published it is used; after that its relative growth dies away, with shocks.
     """
     movement = fit.movement
-    shocks = movement.spend_scale * _own(codes, Shock.OWN_SPEND, len(years), draws, seed)
+    shocks = own_shocks(codes, Shock.OWN_SPEND, len(years), draws, seed)
     before = np.repeat(fit.councils["spend_growth"].to_numpy()[:, None], draws, axis=1)
     pushed = np.empty_like(shocks)
     for t, year in enumerate(years):
-        growth = movement.spend_persistence * before + shocks[t]
+        growth = movement.spend_persistence * before + movement.spend_scale * fit.spread_in(year) * shocks[t]
         if year in fit.known_growth:
             published = fit.known_growth[year].to_numpy()[:, None]
             growth = np.where(np.isnan(published), growth, published)
         pushed[t] = movement.spend * growth + movement.spend_before * before
+        if year in fit.known_funding:
+            pushed[t] += movement.block * fit.known_funding[year].fillna(0.0).to_numpy()[:, None]
         before = growth
     return pushed
-
-
-def _stream(seed: int, *key: int) -> np.random.Generator:
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
-
-
-def _own(codes: list[int], kind: Shock, years: int, draws: int, seed: int) -> Array:
-    """Student-t shocks of scale 1, shape (years, authorities, draws)."""
-    shocks = np.empty((years, len(codes), draws))
-    for row, code in enumerate(codes):
-        shocks[:, row] = _stream(seed, kind, code).standard_t(TAIL, (years, draws))
-    return shocks
-
-
-def _gap(fit: Fit, drivers: Drivers, years: list[int], draws: int, seed: int) -> Array:
-    """How far block less spend has moved, as a share of the base year's block, shape (years, draws).
-
-    Published spend and block are used as far as they run; after that growth of spend returns to the long run with
-    shocks, and the block grows as announced, then by the stated rule.
-    """
-    shocks = fit.growth_sd * _stream(seed, Shock.SPEND_GROWTH).standard_normal((len(years), draws))
-    spend = np.full(draws, fit.spend[fit.base_year])
-    growth = np.full(draws, fit.growth[fit.base_year])
-    block = float(fit.block[fit.base_year])
-    moved = np.empty((len(years), draws))
-    for t, year in enumerate(years):
-        if year in fit.growth.index:
-            growth = np.full(draws, fit.growth[year])
-        else:
-            growth = drivers.next_spend_growth(growth) + shocks[t]
-        spend = spend * (1 + growth)
-        block = float(fit.block[year]) if year in fit.block.index else block * (1 + drivers.growth_of_block(year))
-        moved[t] = (block - spend - fit.reference) / fit.total_block
-    return moved
 
 
 def _condition(
@@ -143,7 +226,8 @@ def _condition(
     block: Array,
     own: Array,
     level: Array,
-    fit: Fit,
+    own_scale: Array,
+    level_sd: Array,
     anchor: Anchor,
     seed: int,
 ) -> Anchoring:
@@ -154,15 +238,19 @@ def _condition(
     is not quite linear, since surpluses do not count, so the step is repeated until the total is met.
     """
     draws = level.size
-    target = anchor.gross + anchor.half_width * _stream(seed, Shock.ANCHOR).uniform(-1.0, 1.0, draws)
-    own_var, level_var = (fit.movement.scale * T_SD) ** 2, fit.level_sd**2
+    target = anchor.gross + anchor.half_width * stream(seed, Shock.ANCHOR).uniform(-1.0, 1.0, draws)
+    own_var, level_var = (own_scale * T_SD) ** 2, level_sd**2
     anchoring = None
     for _ in range(50):
         after = expected + block * (own + level)
         gross = np.maximum(-after, 0.0).sum(axis=0)
         if anchoring is None:
             anchoring = Anchoring(
-                anchor, float(gross.mean()), float(np.hypot(gross.std(), anchor.half_width / 3**0.5))
+                anchor,
+                expected=float(gross.mean()),
+                sd=float(np.hypot(gross.std(), anchor.half_width / 3**0.5)),
+                low=float(np.quantile(gross, 0.1)),
+                high=float(np.quantile(gross, 0.9)),
             )
         lacking = target - gross
         if np.all(np.abs(lacking) < 1.0):
@@ -170,7 +258,7 @@ def _condition(
         # £ of gross deficit for each unit (share of the block) that a shock falls.
         counts = np.where(after < 0, block, 0.0)
         total = counts.sum(axis=0)
-        step = lacking / (level_var * total**2 + own_var * (counts**2).sum(axis=0))
+        step = lacking / (level_var * total**2 + (own_var * counts**2).sum(axis=0))
         level -= level_var * total * step
         own -= own_var * counts * step
     raise OutlookError(

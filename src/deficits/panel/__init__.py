@@ -1,5 +1,6 @@
 """Published figures by authority and year in one panel, each with its basis, source and date."""
 
+from deficits.panel.ages import PEOPLE_YEAR, PLANS_YEAR
 from deficits.panel.authorities import Authorities, load_authorities
 from deficits.panel.balances import RULES, Rule, disagreements
 from deficits.panel.build import Panel, keep_own, load_panel
@@ -14,6 +15,8 @@ from deficits.panel.years import year_of
 
 __all__ = [
     "FIGURES",
+    "PEOPLE_YEAR",
+    "PLANS_YEAR",
     "RULES",
     "Authorities",
     "Checked",

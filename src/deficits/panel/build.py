@@ -12,11 +12,14 @@ import pandas as pd
 
 from deficits.errors import PanelError, closest
 from deficits.panel import balances, own
+from deficits.panel.ages import load_ages
+from deficits.panel.agreements import load_agreements
 from deficits.panel.authorities import FIRST_YEAR, Authorities, load_authorities
 from deficits.panel.balances import RULES, Rule
 from deficits.panel.editions import KEY, Reader
 from deficits.panel.figures import FIGURES, LOADERS, Loaded, allocations
 from deficits.panel.national import load_forecasts, load_national
+from deficits.panel.prices import load_prices
 from deficits.panel.schema import check
 
 LAST_YEAR = 2026
@@ -32,13 +35,18 @@ class Panel:
     that existed at that year end. Columns: gss, name, region, then for each figure of `deficits.panel.FIGURES` its
     value (float; £, plans, pupils or people; balances negative for a deficit), `<figure>_basis`,
     `<figure>_source` (`publication/file:line`) and `<figure>_published` (the ISO day by which it was public).
-    `national` and `forecasts` are published figures for England; `corrections` the cells that a declared
+    `national` and `forecasts` are published figures for England; `agreements` the safety valve payments by council
+    and year, published and scheduled (see `load_agreements`); `ages` people and plans by authority and age (see
+    `load_ages`); `prices` growth of the GDP deflator by year (share); `corrections` the cells that a declared
     correction touched. `as_of`, `rule` and `own` say what the panel was made with.
     """
 
     frame: pd.DataFrame
     national: pd.DataFrame
     forecasts: pd.DataFrame
+    agreements: pd.DataFrame
+    ages: pd.DataFrame
+    prices: pd.Series
     authorities: Authorities
     corrections: pd.DataFrame
     as_of: str | None
@@ -111,6 +119,9 @@ def _build(as_of: str | None, rule: Rule, own_file: str | Path | None) -> Panel:
         frame=check(frame),
         national=load_national(as_of),
         forecasts=load_forecasts(as_of),
+        agreements=load_agreements(authorities, as_of, frame),
+        ages=load_ages(authorities, as_of),
+        prices=load_prices(as_of),
         authorities=authorities,
         corrections=pd.concat([part.corrections for part in loaded], ignore_index=True),
         as_of=as_of,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from deficits.outlook import Drivers, Outlook, project
@@ -155,13 +156,14 @@ def record_table(record: Backtest) -> pd.DataFrame:
 def statement_table(outlook: Outlook) -> pd.DataFrame:
     """What councils say of their own balances after the last published ones, beside the outlook (£)."""
     rows = []
-    stated = read_table("council-statements", "statements.csv", numeric=["value_gbp"])
+    stated = read_table("council-statements", "statements.csv", numeric=["value_gbp", "rounding_gbp"])
     for row in stated[stated["measure"] == "dsg_balance"].itertuples():
         year = year_of(row.financial_year)
         if year <= outlook.years[0] or year > outlook.years[-1]:
             continue
         path = outlook.authority(row.dfe_number).loc[year]
-        inside = path["p10"] <= row.value_gbp <= path["p90"]
+        half = row.rounding_gbp / 2
+        inside = path["p10"] - half <= row.value_gbp <= path["p90"] + half
         rows.append(
             {
                 "Council": row.la_name,
@@ -201,45 +203,39 @@ def _when(reach: Any, first: int | None) -> str:
 def national_arithmetic(outlook: Outlook) -> pd.DataFrame:
     """Spend, block and in-year position of England by year: what is published and what the outlook assumes.
 
-    Columns Year, Net high needs spend (£), Growth of spend (0 to 1), High needs block (£), Growth of block
-    (0 to 1), Status. Spend after the last published year is at the middle of its assumed path.
+    Columns Year, EHC plans, High needs spend (£, with place funding), High needs block (£), the growth of each
+    (0 to 1), and whether each is published or assumed. What is not published is at the middle of its path.
     """
-    fit, drivers = outlook.fit, outlook.drivers
-    spend, block = float(fit.spend.iloc[-1]), float(fit.block.iloc[-1])
-    growth = float(fit.growth.iloc[-1])
-    rows = []
-    for year in sorted(set(fit.spend.index[1:]) | set(outlook.years)):
-        published = year in fit.spend.index
-        if published:
-            spend, growth = float(fit.spend[year]), float(fit.growth[year])
-        else:
-            growth = drivers.next_spend_growth(growth)
-            spend *= 1 + growth
-        if year in fit.block.index:
-            block = float(fit.block[year])
-            block_growth = block / float(fit.block[year - 1]) - 1 if year - 1 in fit.block.index else float("nan")
-        elif year > fit.block.index.max():
-            block_growth = drivers.growth_of_block(year)
-            block *= 1 + block_growth
-        else:
-            block_growth = float("nan")
-        rows.append(
-            {
-                "Year": year,
-                "Net high needs spend (£)": spend,
-                "Growth of spend (0 to 1)": growth,
-                "High needs block (£)": block if year >= fit.block.index.min() else float("nan"),
-                "Growth of block (0 to 1)": block_growth,
-                "Spend is": "published" if published else "assumed",
-                "Block is": _block_status(year, fit.block, drivers),
-            }
-        )
-    return pd.DataFrame(rows)
+    history, paths, drivers = outlook.fit.history, outlook.paths, outlook.drivers
+    published_block = outlook.fit.block
+    first = max(int(history.spend.index[0]), int(published_block.index[0]))
+    published = pd.DataFrame({"plans": history.plans, "spend": history.spend, "block": published_block})
+    middle = pd.DataFrame(
+        {name: np.median(getattr(paths, name), axis=1) for name in ("plans", "spend", "block")}, index=paths.years
+    )
+    amounts = published.combine_first(middle).loc[first : paths.years[-1]]
+    growth = amounts.pct_change()
+    return pd.DataFrame(
+        {
+            "Year": amounts.index,
+            "EHC plans": amounts["plans"].round(),
+            "Growth of plans (0 to 1)": growth["plans"],
+            "High needs spend (£)": amounts["spend"],
+            "Growth of spend (0 to 1)": growth["spend"],
+            "High needs block (£)": amounts["block"],
+            "Growth of block (0 to 1)": growth["block"],
+            "Plans are": _status(amounts.index, history.plans.index),
+            "Spend is": _status(amounts.index, history.spend.index),
+            "Block is": [_block_status(year, published_block, drivers) for year in amounts.index],
+        }
+    )
+
+
+def _status(years: pd.Index, published: pd.Index) -> list[str]:
+    return ["published" if year in published else "assumed" for year in years]
 
 
 def _block_status(year: int, block: pd.Series, drivers: Drivers) -> str:
-    if year < block.index.min():
-        return "not in the data"
     if year in block.index:
         return "published"
     return "announced growth" if year in drivers.block_growth else "assumed"
@@ -252,9 +248,10 @@ def sensitivities(outlook: Outlook) -> pd.DataFrame:
     """
     alternatives: dict[str, dict[str, Any]] = {
         "As in this report": {},
-        "Spend growth dies away faster (0.7 of it left a year later)": {"growth_persistence": 0.7},
-        "Spend growth stays longer (0.98 of it left a year later)": {"growth_persistence": 0.98},
-        "Spend growth returns to 3% instead of 5%": {"long_run_spend_growth": 0.03},
+        "Growth fades faster (0.7 of it left a year later)": {"growth_persistence": 0.7},
+        "Growth stays longer (0.98 of it left a year later)": {"growth_persistence": 0.98},
+        "Plans per person stop growing in the long run, instead of 3% a year": {"long_run_rate_growth": 0.0},
+        "Spend a plan grows 2% a year from 2025-26": {"unit_cost_growth": 0.02},
         "Block grows 5% a year after 2026-27 instead of 3%": {"later_block_growth": 0.05},
         "Not held to the national figure of March 2025": {"anchor": "none"},
     }

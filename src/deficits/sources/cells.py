@@ -43,7 +43,7 @@ Analysis Function's bracketed shorthand, MHCLG's `…` for a return not made, sp
 
 _SPACES = re.compile(r"[\s\u00a0\u2009\u202f\ufeff]+")
 _DASHES = str.maketrans({"\u2013": "-", "\u2014": "-", "\u2212": "-", "\u2010": "-", "\u2011": "-", "\x96": "-"})
-_PLAIN = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
+PLAIN = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
 _NUMBER = re.compile(
     r"""
     (?P<open>\()?                       # (1,234) is minus 1,234
@@ -132,7 +132,7 @@ def _plain(column: pd.Series) -> npt.NDArray[np.bool_]:
     """Which cells of a column of texts are plain digits: nearly every cell of a big file, read all at once."""
     if not isinstance(column.dtype, pd.StringDtype):
         return np.zeros(len(column), dtype=bool)
-    return np.asarray(column.str.fullmatch(_PLAIN.pattern), dtype=bool)
+    return np.asarray(column.str.fullmatch(PLAIN.pattern), dtype=bool)
 
 
 def heading(text: object) -> str:

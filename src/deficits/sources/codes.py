@@ -72,10 +72,10 @@ def dfe_number_of(*codes: str, name: str = "") -> str:
     ('202', '815', '929')
     """
     found = {_dfe_numbers()[code] for code in codes if code in _dfe_numbers()}
+    if len(found) == 1:
+        return found.pop()
     shown = " and ".join(f"'{code}'" for code in codes) + (f" ({name})" if name else "")
-    if len(found) > 1:
+    if found:
         raise SourceError(f"the codes {shown} belong to different authorities, {' and '.join(sorted(found))}")
-    if not found:
-        hint = closest(name, _names()) if name else closest(codes[0], _dfe_numbers())
-        raise SourceError(f"no education authority is known by {shown}: {hint}")
-    return found.pop()
+    hint = closest(name, _names()) if name else closest(codes[0], _dfe_numbers())
+    raise SourceError(f"no education authority is known by {shown}: {hint}")

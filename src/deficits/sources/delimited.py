@@ -8,11 +8,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from deficits.errors import SourceError
-from deficits.sources.cells import columns_by_meaning, heading, numbers
+from deficits.sources.cells import PLAIN, columns_by_meaning, heading, numbers
 from deficits.sources.workbook import Rows
+
+_Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -98,26 +101,44 @@ def figures(
     every column that are neither a number nor a known symbol.
     """
     names = list(columns)
-    # All columns at once: a big file has nearly nothing but plain digits, and one pass over them is quick.
+    # All columns at once: one pass over them is quicker than one for each.
     cells = pd.concat([rows[name] for name in names], ignore_index=True)
     try:
-        values, reasons = numbers(cells, where)
+        values, empty, reasons = _numbers(cells, where)
     except SourceError:
         raise _column_faults(rows, names, where) from None
-    counted = rows.copy()
-    table = values.to_numpy().reshape(len(names), len(rows))
-    for place, name in enumerate(names):
-        counted[name] = table[place] * (scale or {}).get(name, 1.0)
-    empty = np.flatnonzero(reasons.notna())
+    scales = np.array([(scale or {}).get(name, 1.0) for name in names])
+    table = pd.DataFrame(values.reshape(len(names), len(rows)).T * scales, rows.index, names)
+    counted = pd.concat([rows.drop(columns=names), table], axis=1)[list(rows)]
     gaps = pd.DataFrame(
         {
             "line": rows.index.to_numpy()[empty % len(rows)],
             "column": np.array(names, dtype=object)[empty // len(rows)],
             "symbol": cells.iloc[empty].to_numpy(),
-            "reason": reasons.iloc[empty].to_numpy(),
+            "reason": reasons,
         }
     )
     return counted, gaps
+
+
+def _numbers(cells: pd.Series, where: str) -> tuple[_Floats, npt.NDArray[np.intp], npt.NDArray[np.object_]]:
+    """What `numbers` says of the cells: the values, the places without one, and the reason for each of those.
+
+    A big file's cells are nearly all plain digits, converted at once, and a few other texts, each looked at once.
+    """
+    values = np.full(len(cells), np.nan)
+    others = np.arange(len(cells))
+    distinct, which = cells, others
+    if isinstance(cells.dtype, pd.StringDtype):
+        plain = cells.str.fullmatch(PLAIN.pattern).to_numpy(dtype=bool)
+        values[plain] = cells[plain].astype("float64[pyarrow]").to_numpy()
+        others = np.flatnonzero(~plain)
+        which, texts = pd.factorize(cells.iloc[others], use_na_sentinel=False)
+        distinct = texts.to_series()
+    found, reasons = numbers(distinct, where)
+    values[others] = found.to_numpy()[which]
+    empty = np.isnan(values[others])
+    return values, others[empty], reasons.to_numpy(dtype=object)[which[empty]]
 
 
 def _column_faults(rows: pd.DataFrame, columns: list[str], where: str) -> SourceError:
@@ -133,14 +154,16 @@ def _column_faults(rows: pd.DataFrame, columns: list[str], where: str) -> Source
 
 def keyed_gaps(gaps: pd.DataFrame, frame: pd.DataFrame, key: list[str]) -> pd.DataFrame:
     """The gaps of a frame's lines, under its key instead of the line in the file."""
-    named = gaps[gaps["line"].isin(frame.index)].join(frame[key], on="line")
-    return named[[*key, "column", "symbol", "reason"]].reset_index(drop=True)
+    ours = gaps[gaps["line"].isin(frame.index)]
+    named = frame[key].loc[ours["line"]].reset_index(drop=True)
+    return named.assign(**{name: ours[name].to_numpy() for name in ("column", "symbol", "reason")})
 
 
 def refuse_twice(frame: pd.DataFrame, key: list[str], where: str) -> None:
     """SourceError when two rows have one key, with their lines in the file."""
-    twice = frame[frame.duplicated(key, keep=False)]
-    if not twice.empty:
+    repeated = frame.duplicated(key, keep=False)
+    if repeated.any():
+        twice = frame[repeated]
         shown = [
             f"{' '.join(str(part) for part in values)} (lines {', '.join(str(line) for line in group.index)})"
             for values, group in twice.groupby(key, sort=False)
