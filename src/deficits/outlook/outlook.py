@@ -320,7 +320,7 @@ def _projected(
 
     def change(paths: Paths) -> np.ndarray | None:
         changes = [own_changes(fitted, share, paths, own, seed)]
-        changes += [lever.effect(share, paths).position for lever in levers]
+        changes += [lever.effect(fitted, share, paths).position for lever in levers]
         found = [each for each in changes if each is not None]
         return sum(found[1:], found[0]) if found else None
 
