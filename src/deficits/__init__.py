@@ -14,15 +14,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from deficits.outlook import Drivers, project
+    from deficits.outlook import Drivers, Lever, project
     from deficits.panel import load_panel, trace
+    from deficits.scenario import Scenario
     from deficits.writeoff import Scheme
 
 __version__ = "0.1.0"
-__all__ = ["Drivers", "Scheme", "load_panel", "project", "trace"]
+__all__ = ["Drivers", "Lever", "Scenario", "Scheme", "load_panel", "project", "trace"]
 
 _ROOM = {
     "Drivers": "deficits.outlook",
+    "Lever": "deficits.outlook",
+    "Scenario": "deficits.scenario",
     "Scheme": "deficits.writeoff",
     "load_panel": "deficits.panel",
     "project": "deficits.outlook",

@@ -61,3 +61,8 @@ def reports_dir() -> Path:
 def schemes_dir() -> Path:
     """The write-off schemes that come with the package."""
     return PACKAGE / "writeoff" / "schemes"
+
+
+def levers_dir() -> Path:
+    """The levers that come with the package."""
+    return PACKAGE / "outlook" / "levers"

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 import deficits as d
 from deficits.errors import OutlookError, PanelError
-from deficits.outlook import Outlook, national
+from deficits.outlook import Lever, Outlook, national
 from deficits.outlook.drivers import Held, Spread, setting_in
 from deficits.outlook.growth import PLACEMENTS
 from deficits.outlook.streams import Shock, own_shocks
@@ -119,6 +119,20 @@ def test_plans_of_councils_add_up_to_englands(small: Outlook) -> None:
 def test_an_unknown_council_in_the_drivers_offers_the_closest(panel: Panel) -> None:
     with pytest.raises(PanelError, match="Kent"):
         d.project(panel, d.Drivers(councils={"Kentt": {"plan_growth": 0.02}}), until=2027, draws=200)
+
+
+def test_a_council_that_is_gone_or_given_twice_is_refused(small: Outlook) -> None:
+    with pytest.raises(OutlookError, match=r"drivers of Cumbria: .*no longer exists; ask for Cumberland or West"):
+        small.again(d.Drivers(councils={"Cumbria": {"plan_growth": 0.02}}))
+    with pytest.raises(OutlookError, match=r"Kent \(886\) are given twice"):
+        small.again(d.Drivers(councils={"Kent": {"plan_growth": 0.02}, "886": {"plan_growth": 0.03}}))
+
+
+def test_a_lever_cannot_change_a_published_year(small: Outlook) -> None:
+    with pytest.raises(
+        OutlookError, match="starts in 2025, for which a national figure is published: give start=2026"
+    ):
+        small.again(levers=[Lever.read("funding-growth", start=2025)])
 
 
 @pytest.mark.parametrize(

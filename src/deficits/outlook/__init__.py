@@ -4,20 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from deficits.outlook.drivers import Drivers
+from deficits.outlook.drivers import CouncilDrivers, Drivers, Held, Spread
+from deficits.outlook.lever import Effect, Lever, lever_names
 from deficits.outlook.outlook import MEASURES, Measure, Outlook, Reach, national, project, quantiles
+from deficits.outlook.questions import CAUSES
 
 if TYPE_CHECKING:
     from deficits.outlook.backtest import Backtest, backtest
 
 __all__ = [
+    "CAUSES",
     "MEASURES",
     "Backtest",
+    "CouncilDrivers",
     "Drivers",
+    "Effect",
+    "Held",
+    "Lever",
     "Measure",
     "Outlook",
     "Reach",
+    "Spread",
     "backtest",
+    "lever_names",
     "national",
     "project",
     "quantiles",

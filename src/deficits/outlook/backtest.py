@@ -9,13 +9,19 @@ import pandas as pd
 from scoringrules import crps_ensemble, crps_normal, weighted_interval_score
 
 from deficits.errors import OutlookError
+from deficits.outlook.anchor import find_anchor
 from deficits.outlook.drivers import Drivers
 from deficits.outlook.outlook import Outlook, national, project
-from deficits.panel import Panel
+from deficits.panel import Panel, load_panel
+from deficits.wording import gbp
 
 ORIGIN, TARGET = "2023-02-28", 2024
-"""The one backtest that the figures held allow: balances of March 2020 to 2022 were public on this day (section
-251 outturn 2021-22), and March 2024 is the newest that can be scored."""
+"""The first day whose outlook can be scored by council: balances of March 2020 to 2022 were public on it (section
+251 outturn 2021-22), and March 2024 is the newest that is held."""
+
+DAYS = (ORIGIN, "2024-02-28", "2024-09-30", "2025-02-28")
+"""Days on which new figures had been published, all before the national figure of March 2025: from each an
+outlook for England can be scored."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,40 @@ def backtest(now: Panel, then: Panel, target: int, drivers: Drivers | None = Non
         scores=pd.DataFrame.from_dict(rows, orient="index").rename_axis("method"),
         england=_england(outlook, scored, actual, target),
     )
+
+
+def vintages(now: Panel, days: tuple[str, ...] = DAYS, draws: int = 2000) -> pd.DataFrame:
+    """England's gross deficit as the outlook would have had it on past days, beside what happened, £.
+
+    One row a day and later year end with a figure: as_of, year, p10 to p90, actual, and forecasts: what others had
+    published by that day for that year end (publisher and £bn, in words; empty where none had).
+    """
+    actual = _outturns(now)
+    rows = []
+    for day in days:
+        then = load_panel(day)
+        outlook = project(then, until=max(actual), draws=draws, seed=1)
+        gross = outlook.england().loc["gross"]
+        rows += [
+            {"as_of": day, "year": year, **gross.loc[year], "actual": amount, "forecasts": _told(then, year)}
+            for year, amount in actual.items()
+            if year in outlook.years[1:]
+        ]
+    return pd.DataFrame(rows)
+
+
+def _outturns(now: Panel) -> dict[int, float]:
+    """England's gross deficit at the year ends that can be scored: councils' returns, then the national figure."""
+    returns = float((-now.figure("balance")[TARGET]).clip(lower=0).sum())
+    newest = find_anchor(now, Drivers(), TARGET + 1)
+    return {TARGET: returns} | ({newest.year: newest.gross} if newest else {})
+
+
+def _told(then: Panel, year: int) -> str:
+    """Each publisher's newest forecast of a cumulative deficit that was public."""
+    rows = then.forecasts.query("measure == 'cumulative_deficit' and unit == 'gbp' and year == @year")
+    newest = rows.sort_values("published").drop_duplicates("publisher", keep="last")
+    return "; ".join(f"{row.publisher} {gbp(row.central)}" for row in newest.itertuples() if row.central > 0)
 
 
 def _score_ranges(actual: pd.Series, quantiles: pd.DataFrame, crps: np.ndarray) -> dict[str, float]:

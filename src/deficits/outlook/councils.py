@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from deficits.errors import OutlookError
 from deficits.outlook.drivers import CouncilDrivers, Drivers
 from deficits.outlook.fit import Fit
 from deficits.outlook.growth import LEAST, MOST, PLACE, Paths, chosen
@@ -60,9 +61,27 @@ def parts(panel: Panel, fit: Fit, years: list[int]) -> Parts:
     return Parts(share, ageing)
 
 
-def own_drivers(panel: Panel, drivers: Drivers) -> dict[str, CouncilDrivers]:
-    """Councils' own drivers by DfE number. PanelError offers the closest name of an unknown council."""
-    return {panel.authorities.resolve(name): own for name, own in drivers.councils.items()}
+def own_drivers(panel: Panel, drivers: Drivers, councils: pd.Index) -> dict[str, CouncilDrivers]:
+    """Councils' own drivers by DfE number.
+
+    PanelError offers the closest name of an unknown council; OutlookError for one that no longer exists or is
+    given twice.
+    """
+    found: dict[str, CouncilDrivers] = {}
+    for name, own in drivers.councils.items():
+        code = panel.authorities.resolve(name)
+        if code not in councils:
+            raise OutlookError(f"drivers of {name}: {gone(panel, code, councils)}")
+        if code in found:
+            raise OutlookError(f"drivers of {panel.authorities.name(code)} ({code}) are given twice")
+        found[code] = own
+    return found
+
+
+def gone(panel: Panel, code: str, councils: pd.Index) -> str:
+    """Of a council that is not in the outlook: that it no longer exists, and which took its place."""
+    heirs = [panel.authorities.name(heir) for heir in councils if code in panel.authorities.predecessors(heir)]
+    return f"{panel.authorities.name(code)} ({code}) no longer exists; ask for {' or '.join(heirs)}"
 
 
 def own_changes(fit: Fit, parts: Parts, paths: Paths, own: dict[str, CouncilDrivers], seed: int) -> Array | None:

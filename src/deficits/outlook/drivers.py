@@ -15,6 +15,9 @@ ANNOUNCED = {
     2026: (0.091, "2025-04-29"),
     # DfE, DSG 2026-27: formula suspended, allocations held at their 2025-26 level.
     2027: (0.0, "2025-12-17"),
+    # Schools white paper: "a record increase in high needs funding of £3.5 billion in 2028-29", read as 3.5 on 12
+    # (https://www.surfradiofal.co.uk/?p=11113).
+    2029: (0.29, "2026-02-23"),
 }
 """Growth of the high needs block by year as announced for England, and the day of the announcement. Used where no
 allocation by council is held."""
@@ -109,7 +112,7 @@ class Drivers(_Declared):
         description="growth of the high needs block by year, as announced for the total of England",
     )
     later_block_growth: Growth = Field(
-        default=0.03, description="growth of the block after the last announced year (assumption)"
+        default=0.03, description="growth of the block in years for which none is announced (assumption)"
     )
     dsg_growth: Growth = Field(
         default=0.04, description="growth of the whole DSG after the published years, for % of DSG (assumption)"

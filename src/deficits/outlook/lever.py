@@ -45,8 +45,8 @@ Year = Annotated[int, Field(ge=2020, le=2040, json_schema_extra={"unit": "year"}
 
 @dataclass(frozen=True)
 class Effect:
-    """What a lever adds to in-year positions (£, positive = less deficit), and what it costs elsewhere by payer (£,
-    positive = a cost to that payer).
+    """What a lever adds to in-year positions (£, positive = less deficit), and what others pay (£, positive = a
+    cost), by payer.
 
     Arrays of shape (years, authorities, draws), or broadcasting to it; the first year is the first projected one.
     """
@@ -80,9 +80,6 @@ class _Head(BaseModel):
     start: Year = Field(description="first financial year it may change, named by the year in which it ends")
     lag: int = Field(ge=0, le=10, description="years from the start before it begins to work")
     ramp: int = Field(ge=1, le=10, description="years that it takes to reach full size; 1 is full size at once")
-
-
-BODY_OF_ALL = ("start", "lag", "ramp")
 
 
 class Lever(_Head):

@@ -12,7 +12,7 @@ import xarray as xr
 
 from deficits.errors import OutlookError, closest
 from deficits.outlook.anchor import Anchoring, find_anchor
-from deficits.outlook.councils import Parts, own_changes, own_drivers, parts, plans_by_council
+from deficits.outlook.councils import Parts, gone, own_changes, own_drivers, parts, plans_by_council
 from deficits.outlook.drivers import Drivers
 from deficits.outlook.fit import FITTED_WITH, Fit, base_year, fit
 from deficits.outlook.growth import Paths
@@ -133,7 +133,11 @@ class Outlook:
     def plans(self) -> xr.DataArray:
         """EHC plans in January, dims (draw, authority, year); councils add up to England."""
         values = plans_by_council(
-            self.fit, self.parts, self.paths, own_drivers(self.panel, self.drivers), self.seed
+            self.fit,
+            self.parts,
+            self.paths,
+            own_drivers(self.panel, self.drivers, self.fit.councils.index),
+            self.seed,
         )
         return self.balance.copy(data=values).rename("plans")
 
@@ -227,13 +231,7 @@ class Outlook:
         """DfE number of a council of the outlook."""
         code = self.panel.authorities.resolve(authority)
         if code not in self.dataset["authority"].values:
-            name = self.panel.authorities.name(code)
-            heirs = [
-                self.panel.authorities.name(other)
-                for other in self.fit.councils.index
-                if code in self.panel.authorities.predecessors(other)
-            ]
-            raise OutlookError(f"{name} ({code}) no longer exists; ask for {' or '.join(heirs)}")
+            raise OutlookError(gone(self.panel, code, self.fit.councils.index))
         return code
 
     def year(self, year: int) -> int:
@@ -315,8 +313,14 @@ def _projected(
     known = _known(panel, councils.index, years)
     if anchor is not None and _mostly_known(councils["block"], known.get(anchor.year)):
         anchor = None
+    for lever in levers:
+        if anchor is not None and base < lever.start <= anchor.year:
+            raise OutlookError(
+                f"lever '{lever.title}' starts in {lever.start}, for which a national figure is published: give "
+                f"start={anchor.year + 1} or later"
+            )
     share = parts(panel, fitted, [base, *years])
-    own = own_drivers(panel, drivers)
+    own = own_drivers(panel, drivers, councils.index)
 
     def change(paths: Paths) -> np.ndarray | None:
         changes = [own_changes(fitted, share, paths, own, seed)]

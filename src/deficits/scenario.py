@@ -1,0 +1,360 @@
+"""Scenarios: drivers, levers and schemes under one name, kept in a file that a person can read and change."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, InstanceOf, ValidationError, model_validator
+
+from deficits.errors import DeficitsError, OutlookError, PanelError, closest
+from deficits.outlook import Drivers, Outlook, project
+from deficits.outlook.drivers import CouncilDrivers
+from deficits.outlook.fit import base_year
+from deficits.outlook.growth import LEAST, MOST
+from deficits.outlook.lever import Lever, lever_from, lever_names
+from deficits.panel import Panel
+from deficits.writeoff import Scheme, WriteOff, scheme_names
+
+VERSION: Literal[1] = 1
+"""Version of the file's form; it goes up when an older file would be read wrongly."""
+BODY_KEYS = ("version", "title", "drivers", "levers", "schemes")
+WORDS = 2
+"""Words in a scenario's name before its fingerprint."""
+
+LEAST_TITLE = 3
+"""Letters of a lever's or scheme's title."""
+
+_HEAD = frozenset({"proposer", "published", "status", "reference", "summary", "evidence", "assumed", "kind"})
+"""What a lever or scheme says of itself: who differs here is another one, and not a shipped one with changes."""
+
+
+def _on_one_line(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("a title is printable and on one line")
+    return text
+
+
+class Scenario(BaseModel):
+    """What is assumed, what is changed and what is written off.
+
+    `drivers` are the outlook's assumptions; `levers` change each draw from what it would be without them;
+    `schemes` are worked out on the outlook, each on its own. A file holds only what differs from the defaults.
+
+    >>> scenario = Scenario(drivers=Drivers(plan_growth=0.05), levers=(Lever.read("funding-growth"),))
+    >>> scenario.name
+    'plan-growth-and-funding-growth-48e3f4'
+    >>> print(scenario.text(), end="")
+    version: 1
+    drivers:
+      plan_growth: 0.05
+    levers:
+    - name: funding-growth
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: Literal[1] = VERSION
+    title: Annotated[str, AfterValidator(_on_one_line)] | None = Field(default=None, min_length=1, max_length=200)
+    drivers: Drivers = Field(default_factory=Drivers)
+    levers: tuple[InstanceOf[Lever], ...] = ()
+    schemes: tuple[InstanceOf[Scheme], ...] = ()
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        both: tuple[tuple[str, tuple[Lever | Scheme, ...]], ...] = (
+            ("lever", self.levers),
+            ("scheme", self.schemes),
+        )
+        for kind, things in both:
+            for place, thing in enumerate(things):
+                if thing in things[:place]:
+                    raise ValueError(f"{kind} '{thing.title}' is there twice: it would count double")
+        return self
+
+    @property
+    def name(self) -> str:
+        """A short name that says what is in it; its last six characters change with anything but the title."""
+        parts = [*self._drivers(), *map(_slug, self.levers), *map(_slug, self.schemes)]
+        words = [part.replace("_", "-") for part in parts]
+        said = "-and-".join(words[:WORDS]) or "baseline"
+        if len(words) > WORDS:
+            said += f"-and-{len(words) - WORDS}-more"
+        # A shipped lever or scheme counts by its name: better evidence in its file renames nobody's scenario.
+        content = {key: value for key, value in self.contents().items() if key not in ("version", "title")}
+        return f"{said}-{sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:6]}"
+
+    def project(self, panel: Panel, *, until: int = 2031, draws: int = 4000, seed: int = 1) -> Outlook:
+        """The outlook under this scenario; the same seed as the baseline's gives the same draws, changed by it.
+
+        Raises OutlookError for a council that the outlook does not have, and as `deficits.project` does.
+        """
+        _check_councils(self.drivers, panel)
+        return project(panel, self.drivers, levers=self.levers, until=until, draws=draws, seed=seed)
+
+    def write_offs(self, outlook: Outlook) -> tuple[WriteOff, ...]:
+        """What each of the scenario's schemes does on the outlook's draws, in their order."""
+        return tuple(scheme.apply(outlook) for scheme in self.schemes)
+
+    def contents(self) -> dict[str, Any]:
+        """What differs from the defaults, as it is written: plain values, the version first."""
+        said: dict[str, Any] = {"version": self.version, "title": self.title, "drivers": self._drivers()}
+        said["levers"] = [_declared(lever, lever_names, _shipped_lever, Lever.read) for lever in self.levers]
+        said["schemes"] = [
+            _declared(scheme, scheme_names, _shipped_scheme, Scheme.read) for scheme in self.schemes
+        ]
+        return {key: value for key, value in said.items() if value}
+
+    def text(self) -> str:
+        """The scenario's file."""
+        return yaml.safe_dump(self.contents(), sort_keys=False, allow_unicode=True, width=110)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the scenario's file; an older one stays whole until the new one is.
+
+        Raises OutlookError when the file cannot be written.
+        """
+        target = Path(path)
+        beside = target.with_name(f".{target.name}.{os.getpid()}.part")
+        try:
+            beside.write_text(self.text(), encoding="utf-8")
+            beside.replace(target)
+        except OSError as error:
+            raise OutlookError(f"scenario {target} could not be written: {error.strerror or error}") from None
+        finally:
+            beside.unlink(missing_ok=True)
+        return target
+
+    @classmethod
+    def read(cls, path: str | Path) -> Scenario:
+        """A scenario from its file, equal to the one that was saved.
+
+        Raises OutlookError with every fault of the file: where it is, what was found and what was expected.
+        """
+        declared = _loaded(Path(path))
+        where = Path(path).name
+        if declared.get("version") != VERSION:
+            raise OutlookError(_of_another_version(declared, where))
+        faults = [
+            f"{key}: found {declared[key]!r}, a key no scenario has; {closest(str(key), BODY_KEYS)}"
+            for key in declared
+            if key not in BODY_KEYS
+        ]
+        drivers = _drivers_from(declared.get("drivers"), faults)
+        levers = _read_all("levers", declared.get("levers"), lever_names, Lever.read, lever_from, faults)
+        schemes = _read_all("schemes", declared.get("schemes"), scheme_names, Scheme.read, _scheme_from, faults)
+        scenario = None
+        try:
+            given = {"title": declared["title"]} if "title" in declared else {}
+            scenario = cls(drivers=drivers, levers=levers, schemes=schemes, **given)
+        except ValidationError as error:
+            for fault in error.errors():
+                key = ".".join(str(part) for part in fault["loc"])
+                found = f"{key}: found {fault['input']!r}; " if key else ""
+                faults.append(found + fault["msg"].removeprefix("Value error, "))
+        if scenario is None or faults:
+            told = "\n".join(f"  {fault}" for fault in faults)
+            raise OutlookError(f"scenario {where} is not usable:\n{told}")
+        return scenario
+
+    def _drivers(self) -> dict[str, Any]:
+        """The drivers that differ from their defaults, as plain values."""
+        councils = {
+            name: _changed(council, CouncilDrivers()) or {} for name, council in self.drivers.councils.items()
+        }
+        changed = _changed(self.drivers, Drivers())
+        return changed | {"councils": councils} if councils else changed
+
+
+def _changed(given: BaseModel, default: BaseModel) -> dict[str, Any]:
+    plain = given.model_dump()
+    return {name: plain[name] for name in plain if getattr(given, name) != getattr(default, name)}
+
+
+def _slug(thing: Lever | Scheme) -> str:
+    """A lever's or scheme's word in a scenario's name: that of the shipped one it is, else of what it is."""
+    if isinstance(thing, Lever):
+        return str(_declared(thing, lever_names, _shipped_lever, Lever.read).get("name", thing.kind))
+    return str(_declared(thing, scheme_names, _shipped_scheme, Scheme.read).get("name", "own-scheme"))
+
+
+@cache
+def _shipped_lever(name: str) -> Lever:
+    return Lever.read(name)
+
+
+@cache
+def _shipped_scheme(name: str) -> Scheme:
+    return Scheme.read(name)
+
+
+def _declared(
+    thing: Lever | Scheme,
+    names: Callable[[], list[str]],
+    shipped: Callable[[str], Any],
+    read: Callable[..., Any],
+) -> dict[str, Any]:
+    """A lever or scheme as it is written: the shipped one's name with what differs, or else the whole of it."""
+    whole: dict[str, Any] = thing.model_dump(mode="json")
+    for name in names():
+        other = shipped(name)
+        plain = other.model_dump(mode="json")
+        changes = {key: value for key, value in whole.items() if key != "title" and plain.get(key) != value}
+        if type(other) is not type(thing) or _HEAD & changes.keys():
+            continue
+        try:
+            again = read(name, **changes)
+        except DeficitsError:
+            continue
+        if again == thing:
+            return {"name": name, **changes}
+        # A title follows from the changes, unless somebody has given one or told the changes otherwise.
+        if _titled(again, thing.title) == thing:
+            return {"name": name, "title": thing.title, **changes}
+    return whole
+
+
+def _titled(thing: Any, title: str) -> Any:
+    return thing.model_copy(update={"title": title})
+
+
+def _loaded(path: Path) -> dict[str, Any]:
+    try:
+        declared = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise OutlookError(f"scenario {path} cannot be read: {error.strerror or error}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise OutlookError(f"scenario {path.name} is not valid YAML: {error}") from None
+    if not isinstance(declared, dict):
+        raise OutlookError(
+            f"scenario {path.name} holds {type(declared).__name__}, expected keys: {', '.join(BODY_KEYS)}"
+        )
+    return declared
+
+
+def _of_another_version(declared: dict[str, Any], where: str) -> str:
+    if "version" not in declared:
+        return f"scenario {where}: version is missing, expected {VERSION}; is this a scenario's file?"
+    found = declared["version"]
+    newer = isinstance(found, int) and found > VERSION
+    what = "install the deficits that wrote it" if newer else "make the scenario again and save it"
+    return f"scenario {where}: found version {found!r}, expected {VERSION}; {what}"
+
+
+def _drivers_from(given: Any, faults: list[str]) -> Drivers:
+    """Drivers as declared; the defaults where they are at fault, and the faults in the list."""
+    if given is None:
+        return Drivers()
+    if not isinstance(given, dict):
+        faults.append(f"drivers: found {given!r}, expected drivers and their values, like 'plan_growth: 0.05'")
+        return Drivers()
+    try:
+        return Drivers.model_validate(given)
+    except ValidationError as error:
+        # A driver may be a growth, a spread or either by year: pydantic tells of each, a person wants one line.
+        seen: dict[tuple[int | str, ...], list[Any]] = {}
+        for fault in error.errors():
+            loc = fault["loc"]
+            growth = next((depth for depth, part in enumerate(loc, 1) if str(part).endswith("_growth")), len(loc))
+            seen.setdefault(loc[:growth], []).append(fault)
+        faults += [_driver_fault(place, told, given) for place, told in seen.items()]
+        return Drivers()
+
+
+def _driver_fault(place: tuple[int | str, ...], told: list[Any], given: dict[str, Any]) -> str:
+    """What is wrong with one driver, from all that pydantic says of it."""
+    key, first = ".".join(str(part) for part in ("drivers", *place)), told[0]
+    if first["type"] == "extra_forbidden" and first["loc"] == place:
+        fields = CouncilDrivers.model_fields if place[0] == "councils" else Drivers.model_fields
+        return f"{key}: found {first['input']!r}, a driver there is none of; {closest(str(place[-1]), fields)}"
+    found: Any = given
+    for part in place:
+        found = found[part] if isinstance(found, dict) and part in found else first["input"]
+    if len(told) > 1 and str(place[-1]).endswith("_growth"):
+        expected = f"expected growth a year from {LEAST:g} to {MOST:g}, a spread (mean, sd), or either by year"
+        return f"{key}: found {found!r}, {expected}"
+    said = dict.fromkeys(f"{fault['msg'][0].lower()}{fault['msg'][1:]}" for fault in told)
+    return f"{key}: found {found!r}; {' or '.join(said)}"
+
+
+def _scheme_from(declared: dict[str, Any], where: str) -> Scheme:
+    try:
+        return Scheme.model_validate(declared)
+    except ValidationError as error:
+        told = "\n".join(
+            f"  {'.'.join(str(part) for part in fault['loc'])}: "
+            + ("missing" if fault["type"] == "missing" else f"found {fault['input']!r}; {fault['msg']}")
+            for fault in error.errors()
+        )
+        raise OutlookError(f"scheme {where} is not usable:\n{told}") from None
+
+
+def _read_all(
+    key: str,
+    given: Any,
+    names: Callable[[], list[str]],
+    read: Callable[..., Any],
+    whole: Callable[[dict[str, Any], str], Any],
+    faults: list[str],
+) -> tuple[Any, ...]:
+    """Levers or schemes of a file; what is wrong with them goes into the list of faults."""
+    if given is None:
+        return ()
+    if not isinstance(given, list):
+        faults.append(f"{key}: found {given!r}, expected a list of '- name: {names()[0]}'")
+        return ()
+    things = []
+    for place, entry in enumerate(given):
+        if not isinstance(entry, dict):
+            faults.append(f"{key}[{place}]: found {entry!r}, expected '- name: {names()[0]}'")
+            continue
+        try:
+            if "name" in entry:
+                # By name only: a path would make the file mean something else on another machine.
+                name = str(entry["name"])
+                if name not in names():
+                    raise OutlookError(f"found name {name!r}, expected a shipped one; {closest(name, names())}")
+                changes = {str(word): value for word, value in entry.items() if word not in ("name", "title")}
+                title = entry.get("title")
+                if title is not None and (not isinstance(title, str) or len(title) < LEAST_TITLE):
+                    raise OutlookError(f"title: found {title!r}, expected {LEAST_TITLE} letters or more")
+                thing = read(name, **changes)
+                things.append(thing if title is None else _titled(thing, title))
+            else:
+                things.append(whole(entry, f"{place + 1} of the file"))
+        except DeficitsError as error:
+            faults.append(f"{key}[{place}]: {str(error).replace(chr(10), chr(10) + '  ')}")
+    return tuple(things)
+
+
+def _check_councils(drivers: Drivers, panel: Panel) -> None:
+    """OutlookError where a council has drivers of its own but is not one of the outlook's."""
+    year = base_year(panel)
+    councils, authorities = panel.authorities.in_year(year), panel.authorities
+    faults: list[str] = []
+    seen: dict[str, str] = {}
+    for given in drivers.councils:
+        try:
+            code = authorities.resolve(given)
+        except PanelError as error:
+            faults.append(str(error))
+            continue
+        if code in seen:
+            faults.append(f"'{given}' and '{seen[code]}' are the same council: give its drivers once")
+        seen[code] = given
+        if code in councils:
+            continue
+        heirs = [authorities.name(other) for other in councils if code in authorities.predecessors(other)]
+        before = [authorities.name(other) for other in authorities.predecessors(code) if other in councils]
+        others = f"give {' or '.join(heirs or before)}" if heirs or before else "leave it out"
+        gone = "no longer existed" if heirs else "did not exist"
+        faults.append(f"{authorities.name(code)} ({code}) {gone} at 31 March {year}; {others}")
+    if faults:
+        told = "\n".join(f"  {fault}" for fault in faults)
+        raise OutlookError(f"drivers.councils does not fit the outlook's councils:\n{told}")
