@@ -63,6 +63,32 @@ COVERED = pd.DataFrame(
     columns=["name", "region", "year", "state"],
 )
 
+CAUSES = pd.DataFrame(
+    {"mean": [6e9, -2e8, 5e9, 0.0, 1e7, 10.81e9], "p10": [5e9, -3e8, 4e9, 0.0, -5e8, 8e9]},
+    index=["carried_on", "people", "plan_rate", "levers", "not_explained", "total"],
+).assign(p50=lambda frame: frame["mean"], p90=lambda frame: 2 * frame["mean"] - frame["p10"])
+LEVERS = pd.DataFrame(
+    [
+        ["Costs more at first and saves later", "policy lever", 1e9, 1.4e9, 1.7e9],
+        ["Moves places nearer to children's homes", "policy lever", -4e9, -3e9, -2.5e9],
+        ["Moves money only", "policy lever", 0.0, 0.0, 0.0],
+        ["Plans grow less", "assumption", -9e9, -8e9, -7e9],
+    ],
+    columns=["lever", "kind", "change_p10", "change_p50", "change_p90"],
+)
+
+
+def make_record(places: list[float], width: float = 10e6) -> pd.DataFrame:
+    """Councils that ended so many half-widths from the middle of their 80% range."""
+    middle = np.linspace(-40e6, 20e6, len(places))
+    councils = {name: middle + times / 1.28 * width for name, times in SPREADS.items()}
+    names = [f"Council {number}" for number in range(len(places))]
+    actual = middle + np.array(places) * width
+    return pd.DataFrame({"name": names, "block": 50e6, "start": middle, "actual": actual, **councils})
+
+
+RECORD = make_record([0.1, -0.9, 2.5, 0.4, -1.8, 1.2, *np.linspace(-1.1, 1.1, 140)])
+
 MAKERS: dict[str, Callable[[], Chart]] = {
     "coverage": lambda: charts.coverage(COVERED, "DSG balance"),
     "england": lambda: charts.england_fan(ENGLAND, SEEN, FORECASTS),
@@ -80,6 +106,10 @@ MAKERS: dict[str, Callable[[], Chart]] = {
     "plans": lambda: charts.plans_history(
         pd.DataFrame({"year": [2020, 2021, 2023], "plans": [900.0, 1000.0, 1500.0]}), "Kent"
     ),
+    "causes": lambda: charts.causes_of_growth(CAUSES, 2026, 2028),
+    "levers": lambda: charts.levers_compared(LEVERS, 2031),
+    "record": lambda: charts.record_by_council(RECORD, 2024),
+    "calibration": lambda: charts.calibration(RECORD, 2024),
 }
 
 NOTHING_SEEN = make_observed({}, "basis")
@@ -104,6 +134,19 @@ EDGES: dict[str, Callable[[], Chart]] = {
     "scheme_changes_nothing": lambda: charts.writeoff_paths(ENGLAND, ENGLAND, SEEN.iloc[:0], "No grant"),
     "no_other_forecast": lambda: charts.forecasts_for_year(ENGLAND.loc[2027], FORECASTS, 2027),
     "no_grant_at_all": lambda: charts.largest_grants(GRANTS.head(1), top=5),
+    "deficit_of_a_council_falls": lambda: charts.causes_of_growth(
+        -CAUSES.rename(columns={"p10": "p90", "p90": "p10"}) / 1e3, 2026, 2031, "Bristol, City of"
+    ),
+    "one_cause_of_a_few_pounds": lambda: charts.causes_of_growth(
+        CAUSES.loc[["plan_rate", "total"]] / 1e9, 2026, 2027, "Kent"
+    ),
+    "only_a_lever_that_changes_nothing": lambda: charts.levers_compared(LEVERS.iloc[[2]], 2031),
+    "only_an_assumption": lambda: charts.levers_compared(LEVERS.tail(1), 2031),
+    "all_inside": lambda: charts.record_by_council(make_record([0.0, 0.5, -0.5]), 2024),
+    "all_outside": lambda: charts.record_by_council(make_record([3.0, -2.0] * 20), 2024),
+    "one_council": lambda: charts.record_by_council(make_record([9.0]), 2024),
+    "ranges_without_width": lambda: charts.record_by_council(make_record([0.0, 0.0], width=0.0), 2024),
+    "all_in_one_part": lambda: charts.calibration(make_record([0.0] * 300 + [4.0]), 2024),
     "one_count_of_plans": lambda: charts.plans_history(pd.DataFrame({"year": [2025], "plans": [0.0]}), "Kent"),
 }
 

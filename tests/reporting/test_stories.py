@@ -7,8 +7,8 @@ import pytest
 
 import deficits as d
 from deficits import charts
-from deficits.outlook import Outlook
-from deficits.outlook.backtest import Backtest
+from deficits.outlook import Outlook, lever_names
+from deficits.outlook.backtest import Backtest, vintages
 from deficits.panel import FIGURES, Panel
 from deficits.reporting import stories
 from deficits.writeoff import WriteOff
@@ -78,12 +78,40 @@ def test_a_council_in_surplus_is_said_to_get_no_grant(outlook: Outlook, result: 
 
 def test_the_table_of_assumptions_says_which_rows_are_published(outlook: Outlook) -> None:
     table = stories.national_arithmetic(outlook).set_index("Year")
-    assert table.at[2025, "Spend is"] == "published"
-    assert table.at[2026, "Spend is"] == "assumed"
-    assert table.at[2024, "Block is"] == "published"
-    assert table.at[2027, "Block is"] == "announced growth"
+    assert table.at[2024, "Not published"] == "–"
+    assert table.at[2025, "Not published"] == "block (growth announced)"
+    assert table.at[2026, "Not published"] == "spend, block (growth announced)"
     assert table.at[2027, "Growth of block (0 to 1)"] == 0
-    assert table.at[2028, "Block is"] == "assumed"
+    assert table.at[2028, "Not published"] == "plans, spend, block"
+
+
+def test_levers_are_compared_with_who_pays_instead(panel: Panel) -> None:
+    small = d.project(panel, until=2031, draws=200)
+    compared = stories.levers_compared(small, 2031)
+    assert len(compared) == len(lever_names())
+    threshold = compared.set_index("lever").filter(like="threshold", axis=0).iloc[0]
+    assert threshold["change_p50"] < 0
+    assert threshold["elsewhere"].startswith("mainstream schools £")
+    assert (compared["change_p10"] <= compared["change_p90"]).all()
+
+
+def test_the_obrs_forecast_is_explained_only_once_it_was_public(panel: Panel) -> None:
+    now = d.project(panel, until=2028, draws=200)
+    then = d.project(d.load_panel("2025-09-17"), until=2028, draws=200)
+    assert "The OBR forecast £14bn for 31 March 2028" in stories.beside_the_obr(now)[0]
+    assert stories.beside_the_obr(then) == []
+
+
+def test_past_outlooks_stand_beside_what_happened(panel: Panel) -> None:
+    past = vintages(panel, ("2023-02-28", "2025-02-28"), draws=300)
+    assert list(zip(past["as_of"], past["year"], strict=True)) == [
+        ("2023-02-28", 2024),
+        ("2023-02-28", 2025),
+        ("2025-02-28", 2025),
+    ]
+    assert set(past.loc[past["year"] == 2025, "actual"]) == {3.8e9}
+    assert past["actual"].between(past["p10"], past["p90"]).all()
+    assert "IFS £3.3bn" in past["forecasts"].iloc[-1]
 
 
 def test_other_assumptions_start_from_the_reports_own(outlook: Outlook) -> None:

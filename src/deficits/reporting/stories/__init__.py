@@ -9,6 +9,7 @@ from deficits.reporting.stories.authority import (
 )
 from deficits.reporting.stories.common import BALANCES, EVERY_FOLDER, OVERRIDE_ENDS, Points, used_sources
 from deficits.reporting.stories.england import (
+    LEVERS_UNTIL,
     NEARLY_ALL,
     OBR_2028,
     THRESHOLD,
@@ -54,6 +55,7 @@ __all__ = [
     "DISAGREEMENT_FORMATS",
     "EVERY_FOLDER",
     "GRANT_FORMATS",
+    "LEVERS_UNTIL",
     "MISSED_FORMATS",
     "NEARLY_ALL",
     "OBR_2028",

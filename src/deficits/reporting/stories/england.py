@@ -97,7 +97,7 @@ def national_arithmetic(outlook: Outlook) -> pd.DataFrame:
     """Spend, block and in-year position of England by year: what is published and what the outlook assumes.
 
     Columns Year, EHC plans, High needs spend (£, with place funding), High needs block (£), the growth of each
-    (0 to 1), and whether each is published or assumed. What is not published is at the middle of its path.
+    (0 to 1), and which of them are not published but at the middle of their paths.
     """
     history, paths, drivers = outlook.fit.history, outlook.paths, outlook.drivers
     published_block = outlook.fit.block
@@ -117,27 +117,27 @@ def national_arithmetic(outlook: Outlook) -> pd.DataFrame:
             "Growth of spend (0 to 1)": growth["spend"],
             "High needs block (£)": amounts["block"],
             "Growth of block (0 to 1)": growth["block"],
-            "Plans are": _status(amounts.index, history.plans.index),
-            "Spend is": _status(amounts.index, history.spend.index),
-            "Block is": [_block_status(year, published_block, drivers) for year in amounts.index],
+            "Not published": [_assumed(year, published, drivers) for year in amounts.index],
         }
     )
 
 
-def _status(years: pd.Index, published: pd.Index) -> list[str]:
-    return ["published" if year in published else "assumed" for year in years]
-
-
-def _block_status(year: int, block: pd.Series, drivers: Drivers) -> str:
-    if year in block.index:
-        return "published"
-    return "announced growth" if year in drivers.block_growth else "assumed"
+def _assumed(year: int, published: pd.DataFrame, drivers: Drivers) -> str:
+    """What of a year's row is not published, in words."""
+    known = published.reindex([year]).iloc[0].notna()
+    words = {"plans": "plans", "spend": "spend", "block": "block"}
+    if year in drivers.block_growth:
+        words["block"] = "block (growth announced)"
+    return ", ".join(word for name, word in words.items() if not known[name]) or "–"
 
 
 DFE_PLAN_GROWTH = (718_838 / 638_745 / (7.7 / 5.3)) ** (-1 / 4) - 1
-"""Yearly growth of EHC plans from January 2026 to 2030 that gives DfE's estimate of February 2026: from 5.3% of pupils
-in 2024-25 to 7.7% in 2029-30, with pupils as they are (https://www.neilobrien.co.uk/p/the-send-white-paper-asking-mps-to).
-"""
+"""Yearly growth of EHC plans from January 2026 to 2030 that gives DfE's estimate of February 2026: from 5.3% of
+pupils in 2024-25 to 7.7% in 2029-30, with pupils as they are
+(https://www.neilobrien.co.uk/p/the-send-white-paper-asking-mps-to)."""
+
+LEVERS_UNTIL = 2031
+"""Levers are compared at 31 March of this year: some take years to work."""
 
 OBR_2028 = Held(year=2028, gross=14e9, sd=1e9)
 """The OBR's forecast of 26 November 2025 for March 2028. It gives no error; £1bn is an assumption."""
@@ -196,8 +196,16 @@ def beside_the_obr(outlook: Outlook) -> list[str]:
         f"The OBR forecast £14bn for {year_end(year)}; the middle of this outlook, {gbp(middle)}, lies {side} "
         f"that. Here spend grows by {percent(ours)} a year {years}; draws that end near £14bn have it grow by "
         f"{percent(obr)}. The OBR wrote before the count of January {newest}, in which plans grew by {counted}, "
-        "and does not publish the growth it assumes."
+        "and does not publish the growth it assumes. The IFS (December 2025) reckons that spend grows 13% above "
+        f"prices in 2025-26; here it grows by {percent(_real_growth(outlook, 2026))} above them."
     ]
+
+
+def _real_growth(outlook: Outlook, year: int) -> float:
+    """Growth of spend above prices in a year, at the middle of its path (share)."""
+    paths, place = outlook.paths, outlook.paths.years.index(year)
+    grown = float(np.median(paths.spend[place] / paths.spend[place - 1]))
+    return grown / (1 + outlook.fit.history.price_growth(year, outlook.drivers)) - 1
 
 
 def causes_table(causes: pd.DataFrame) -> pd.DataFrame:

@@ -115,7 +115,7 @@ def vintage_table(past: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "Made on": [day_in_words(day) for day in past["as_of"]],
-            "For": [year_end(year) for year in past["year"]],
+            "For March": past["year"].astype(str),
             "Low (£)": past["p10"],
             "Middle (£)": past["p50"],
             "High (£)": past["p90"],
@@ -141,23 +141,23 @@ def missed_table(record: Backtest, agreements: pd.DataFrame, most: int = 15) -> 
     return pd.DataFrame(
         {
             "Council": listed["name"],
-            "Balance at the origin (£)": listed["start"],
+            "March 2022 (£)": listed["start"],
             "Outlook, low (£)": listed["p10"],
-            "Outlook, high (£)": listed["p90"],
+            "High (£)": listed["p90"],
             "What happened (£)": listed["actual"],
-            "Half ranges from the middle": away[listed.index].round(1),
-            "Safety valve grant by then (£)": paid.reindex(listed.index),
+            "Half ranges away": away[listed.index].round(1),
+            "Grant by then (£)": paid.reindex(listed.index),
         }
-    )
+    ).reset_index(drop=True)
 
 
 MISSED_FORMATS = dict.fromkeys(
     [
-        "Balance at the origin (£)",
+        "March 2022 (£)",
         "Outlook, low (£)",
-        "Outlook, high (£)",
+        "High (£)",
         "What happened (£)",
-        "Safety valve grant by then (£)",
+        "Grant by then (£)",
     ],
     "gbp_m",
 )
