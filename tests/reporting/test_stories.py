@@ -135,3 +135,29 @@ def test_every_source_of_a_page_has_its_link_licence_and_hashes() -> None:
         assert source["url"].startswith("https://")
         assert source["licence"] in {"OGL-UK-3.0", "facts"}
         assert all(len(digest) == 64 for digest in source["files"].values())
+
+
+def test_every_council_has_an_answer_to_each_question(panel: Panel) -> None:
+    small = d.project(panel, until=2029, draws=200)
+    grant = d.Scheme.read("high-needs-stability-grant").apply(small)
+    for code in small.fit.councils.index:
+        told = stories.questions(grant, code)
+        assert len(told) == 8
+        text = " ".join(told["Answer"])
+        assert text and "nan" not in text and "inf" not in text, (code, text)
+        ways = stories.breaking_even(small, 2028, code)
+        assert len(ways) == (3 if stories.moves(small, code) else 0)
+        assert "nan" not in " ".join(ways["Needed"]), code
+
+
+def test_a_council_stands_beside_its_own_kind_nearest_in_size(outlook: Outlook) -> None:
+    table = stories.beside_others(outlook, "886")
+    assert list(table["Place"].iloc[[0, -2, -1]]) == ["Kent", "South East", "England"]
+    kinds = outlook.panel.authorities.frame.loc[stories.near(outlook, "886"), "gss"].str[:3]
+    assert set(kinds) == {"E10"}
+    assert len(table) == 8
+
+
+def test_placements_make_up_all_plans(panel: Panel) -> None:
+    placed = stories.placements(panel, "886")
+    assert placed.iloc[:, 1:].sum().to_numpy() == pytest.approx([1.0, 1.0, 1.0])

@@ -128,11 +128,16 @@ def _spared(fit: Fit, share: pd.Series, paths: Paths, council: CouncilDrivers, s
     return spared
 
 
+def plan_shares(parts: Parts) -> Array:
+    """Councils' shares of England's plans, shape (authorities, years), each year adding up to 1."""
+    weight = parts.share["plans"].to_numpy()[:, None] * parts.ageing
+    shares: Array = weight / weight.sum(axis=0)
+    return shares
+
+
 def plans_by_council(fit: Fit, parts: Parts, paths: Paths, own: dict[str, CouncilDrivers], seed: int) -> Array:
     """EHC plans, shape (draws, authorities, years + 1); without own drivers they add up to England's."""
-    weight = parts.share["plans"].to_numpy()[:, None] * parts.ageing
-    weight = weight / weight.sum(axis=0)
-    plans: Array = paths.plans.T[:, None, :] * weight[None]
+    plans: Array = paths.plans.T[:, None, :] * plan_shares(parts)[None]
     newest = int(fit.history.plans.index[-1])
     for code, council in own.items():
         place = fit.councils.index.get_loc(code)

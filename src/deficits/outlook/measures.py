@@ -55,8 +55,9 @@ def pupils(panel: Panel, authorities: pd.Index, years: list[int]) -> pd.DataFram
 
 def dsg(panel: Panel, drivers: Drivers, authorities: pd.Index, years: list[int]) -> pd.DataFrame:
     """Dedicated schools grant by authority and year, £: published, then growing as `drivers.dsg_growth` says."""
-    published = panel.figure("dsg_total").reindex(authorities)
-    newest = int(published.dropna(axis=1, how="all").columns[-1])
+    whole = panel.figure("dsg_total")
+    newest = int(whole.dropna(axis=1, how="all").columns[-1])
+    published = whole.reindex(authorities)
     last = published.ffill(axis=1)[newest]
     return pd.DataFrame(
         {

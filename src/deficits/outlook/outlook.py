@@ -12,7 +12,7 @@ import xarray as xr
 
 from deficits.errors import OutlookError, closest
 from deficits.outlook.anchor import Anchoring, find_anchor
-from deficits.outlook.councils import Parts, gone, own_changes, own_drivers, parts, plans_by_council
+from deficits.outlook.councils import Parts, gone, own_changes, own_drivers, parts, plan_shares, plans_by_council
 from deficits.outlook.drivers import Drivers
 from deficits.outlook.fit import FITTED_WITH, Fit, base_year, fit
 from deficits.outlook.growth import Paths
@@ -140,6 +140,12 @@ class Outlook:
             self.seed,
         )
         return self.balance.copy(data=values).rename("plans")
+
+    def middle_plans(self, year: int) -> pd.Series:
+        """EHC plans by authority in the January of a year, where England's are at the middle of their path."""
+        place = self.years.index(self.year(year))
+        shares = pd.Series(plan_shares(self.parts)[:, place], index=self.fit.councils.index, name="plans")
+        return shares * float(np.median(self.paths.plans[place]))
 
     def _national(self, councils: list[str] | None, per: Per | None, real: int | None) -> pd.DataFrame:
         balance = self.balance if councils is None else self.balance.sel(authority=councils)

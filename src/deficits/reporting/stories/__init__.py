@@ -1,11 +1,19 @@
 """The words, tables and frames of the reports: notebooks hold no arithmetic, they call these."""
 
 from deficits.reporting.stories.authority import (
+    BESIDE_FORMATS,
     authority_notes,
     authority_points,
+    beside_others,
+    breaking_even,
     council_facts,
+    moves,
+    near,
     observed_balances,
+    placements,
     plans,
+    questions,
+    reserves,
 )
 from deficits.reporting.stories.common import BALANCES, EVERY_FOLDER, OVERRIDE_ENDS, Points, used_sources
 from deficits.reporting.stories.england import (
@@ -52,6 +60,7 @@ from deficits.reporting.stories.record import (
 
 __all__ = [
     "BALANCES",
+    "BESIDE_FORMATS",
     "DISAGREEMENT_FORMATS",
     "EVERY_FOLDER",
     "GRANT_FORMATS",
@@ -70,7 +79,9 @@ __all__ = [
     "authority_notes",
     "authority_points",
     "backtest_points",
+    "beside_others",
     "beside_the_obr",
+    "breaking_even",
     "causes_table",
     "changes",
     "correction_table",
@@ -86,14 +97,19 @@ __all__ = [
     "levers_compared",
     "missed_table",
     "missing_table",
+    "moves",
     "national_arithmetic",
+    "near",
     "observed_balances",
     "observed_gross",
     "past_record",
+    "placements",
     "plans",
     "quality_points",
+    "questions",
     "reconciliation_table",
     "record_table",
+    "reserves",
     "sensitivities",
     "span",
     "statement_table",

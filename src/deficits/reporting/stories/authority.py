@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pandas as pd
+import xarray as xr
 
 from deficits.outlook import Outlook
+from deficits.outlook.measures import dsg, pupils
 from deficits.panel import FIGURES, Panel, divide, read_splits, shares
 from deficits.reporting.stories.common import OVERRIDE_ENDS, Points, pounds, sentence, standing, standing_range
 from deficits.sources import read_sources
@@ -104,3 +106,195 @@ def council_facts(panel: Panel, code: str) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+NEIGHBOURS = 5
+"""Councils that one is set beside: those of its type whose high needs block is nearest to its own. A rule of size;
+published statistical neighbours are not among the figures held."""
+
+TYPES = {"E06": "unitary authorities", "E08": "metropolitan boroughs", "E09": "London boroughs", "E10": "counties"}
+"""What the first letters of an ONS code say of a council."""
+
+
+def near(outlook: Outlook, code: str) -> list[str]:
+    """DfE numbers of the councils that one is set beside, nearest first."""
+    frame = outlook.panel.authorities.frame
+    block = outlook.fit.councils["block"]
+    kind = frame["gss"].str[:3]
+    others = block[(kind.reindex(block.index) == kind[code]) & (block > 0)].drop(code, errors="ignore")
+    return list((others - block[code]).abs().nsmallest(NEIGHBOURS).index)
+
+
+def beside_others(outlook: Outlook, code: str) -> pd.DataFrame:
+    """The council beside those nearest in size, its region and England, at the second projected year end.
+
+    Columns Place, Net deficit (£), Per person aged 2 to 18 (£), Per EHC plan (£), Share of DSG (0 to 1): middles
+    of the ranges, negative where the place is in surplus.
+    """
+    year = outlook.years[2]
+    frame = outlook.fit.councils
+    region = str(frame.at[code, "region"])
+    places = {str(frame.at[other, "name"]): [other] for other in [code, *near(outlook, code)]}
+    places |= {region: outlook.in_region(region), "England": list(frame.index)}
+    every = pd.Index(frame.index)
+    divisors = {
+        "Per person aged 2 to 18 (£)": pupils(outlook.panel, every, [year])[year],
+        "Per EHC plan (£)": outlook.middle_plans(year),
+        "Share of DSG (0 to 1)": dsg(outlook.panel, outlook.drivers, every, [year])[year],
+    }
+    balance = outlook.balance.sel(year=year)
+    rows = []
+    for place, codes in places.items():
+        deficit = -float(balance.sel(authority=codes).sum("authority").median("draw"))
+        sizes = {name: float(divisor[codes].sum(min_count=1)) for name, divisor in divisors.items()}
+        rows.append(
+            {"Place": place, "Net deficit (£)": deficit} | {n: deficit / size for n, size in sizes.items()}
+        )
+    return pd.DataFrame(rows)
+
+
+BESIDE_FORMATS = {
+    "Per person aged 2 to 18 (£)": "gbp",
+    "Per EHC plan (£)": "gbp",
+    "Share of DSG (0 to 1)": "percent",
+}
+
+
+def placements(panel: Panel, code: str) -> pd.DataFrame:
+    """Where children with plans are taught, in the newest count by placement.
+
+    Shares (0 to 1) of the plans of the council, of its region and of England.
+    """
+    figures = {
+        "Mainstream schools": "plans_mainstream",
+        "State special schools": "plans_state_special",
+        "Independent schools": "plans_independent",
+    }
+    tables = {words: panel.figure(figure) for words, figure in figures.items()}
+    year = int(tables["Mainstream schools"].dropna(axis=1, how="all").columns[-1])
+    plans = panel.figure("plans")[year]
+    region = panel.authorities.frame["region"]
+    places = {
+        panel.authorities.name(code): [code],
+        str(region[code]): [other for other in plans.dropna().index if region[other] == region[code]],
+        "England": list(plans.dropna().index),
+    }
+    rows = {}
+    for place, codes in places.items():
+        counted = {words: table.loc[codes, year].sum(min_count=1) for words, table in tables.items()}
+        row = {words: number / plans[codes].sum() for words, number in counted.items()}
+        rows[place] = row | {"Elsewhere, in colleges or waiting": 1 - sum(row.values())}
+    table = pd.DataFrame(rows).rename_axis("Placement").reset_index()
+    return table.rename(columns={place: f"{place} (0 to 1)" for place in places})
+
+
+def reserves(panel: Panel, code: str) -> tuple[float, int] | None:
+    """The council's usable reserves, unallocated and earmarked, £, and their year; None where not published."""
+    both = panel.figure("reserves_unallocated").loc[code] + panel.figure("reserves_earmarked").loc[code]
+    known = both.dropna()
+    return None if known.empty else (float(known.iloc[-1]), int(known.index[-1]))
+
+
+def questions(result: WriteOff, code: str) -> pd.DataFrame:
+    """What requests under the Freedom of Information Act ask every council, answered: columns Question, Answer."""
+    outlook = result.outlook
+    panel, years = outlook.panel, outlook.years
+    soon = years[2]
+    path, helped = outlook.authority(code), result.authority(code)
+    balances = panel.frame.loc[code, "balance"].dropna()
+    past = [f"{year_end(int(year))}: {standing(float(value))}" for year, value in balances.iloc[-2:].items()]
+    coming = [f"{year_end(year)}: {standing_range(path.loc[year])}" for year in (soon, soon + 1)]
+    draws = outlook.balance.sel(authority=code)
+    last = years[-1]
+    clears = float((draws.sel(year=last) >= 0).mean())
+    held = reserves(panel, code)
+    rows = {
+        "What was the balance at the last two year ends published?": "; ".join(past) or "none is published",
+        f"What will it be at {year_end(soon)} and {year_end(soon + 1)}?": "; ".join(coming),
+        f"How large is the overspend of {financial_year(soon)}, as a share of the DSG?": _overspend(
+            outlook, code, soon
+        ),
+        "When will the deficit clear?": f"in {percent(clears)} of futures by {year_end(last)}, without help",
+        f"What does carrying it cost in {financial_year(soon + 1)}?": _carrying(result, code, soon + 1),
+        "Do reserves cover it?": _covered(draws, held, years),
+        f"What would {result.scheme.title} pay?": sentence(_grant(result.by_authority().loc[code])),
+        f"What would stand at {year_end(last)} with it?": sentence(standing_range(helped.loc[last])),
+    }
+    return pd.DataFrame({"Question": list(rows), "Answer": list(rows.values())})
+
+
+def _overspend(outlook: Outlook, code: str, year: int) -> str:
+    """The in-year position of a year without grants, at the middle, as a share of the DSG."""
+    ends = outlook.balance.sel(authority=code, year=[year - 1, year]).diff("year").median("draw")
+    position = float(ends.item()) - float(outlook.dataset["bail_out"].sel(authority=code, year=year))
+    grant = float(dsg(outlook.panel, outlook.drivers, pd.Index([code]), [year]).iloc[0, 0])
+    if not grant > 0:
+        return "the council's DSG is not among the figures held"
+    return f"about {percent(-position / grant)}" if position < 0 else "none: a surplus in the year is likely"
+
+
+def _carrying(result: WriteOff, code: str, year: int) -> str:
+    """Interest on the average deficit of a year, without and with the scheme."""
+    rate = result.outlook.drivers.financing_rate
+    told = []
+    for balance in (result.outlook.balance, result.balance):
+        ends = (-balance.sel(authority=code, year=[year - 1, year])).clip(min=0.0).mean("year")
+        told.append(gbp(round(rate * float(ends.median("draw")), -4)))
+    if told == [gbp(0), gbp(0)]:
+        return "nothing: the council is likely to be in surplus"
+    return f"about {told[0]} in interest at {rate:.2%}, paid from the general fund; {told[1]} with the scheme"
+
+
+def _covered(draws: xr.DataArray, held: tuple[float, int] | None, years: list[int]) -> str:
+    if held is None:
+        return "the council's reserves are not among the figures held"
+    amount, year = held
+    above = {end: float((-draws.sel(year=end) > amount).mean()) for end in years[1:]}
+    first = next((end for end, share in above.items() if share >= 0.5), None)
+    told = f"usable reserves were {gbp(amount)} at {year_end(year)}; "
+    if first is None:
+        last = years[-1]
+        return (
+            f"{told}the deficit is above that by {year_end(last)} in {percent(above[last])} of simulated futures"
+        )
+    return f"{told}the deficit is more likely than not to be above that from {year_end(first)}, without help"
+
+
+def moves(outlook: Outlook, code: str) -> bool:
+    """Whether a council's balance moves in the outlook: that of one without a high needs block stays as it is."""
+    return bool(outlook.fit.councils.at[code, "block"] > 0)
+
+
+def breaking_even(outlook: Outlook, year: int, code: str) -> pd.DataFrame:
+    """What would stop a council's deficit growing in a year, in words: columns Way, Needed, Expected.
+
+    Empty for a council without a published high needs block: nothing moves its balance here.
+    """
+    if not moves(outlook, code):
+        return pd.DataFrame(columns=["Way", "Needed", "Expected"])
+    ways = outlook.breakeven(code, year)
+    saving = ways.loc["saving"]
+    if saving["p50"] <= 0:
+        needed = f"none at the middle of the range; {gbp(saving['p90'])} at its upper end"
+    else:
+        needed = gbp_range(max(saving["p10"], 0.0), saving["p90"])
+    return pd.DataFrame(
+        [
+            {"Way": "A saving in the year", "Needed": needed, "Expected": "none"},
+            *[
+                {
+                    "Way": words,
+                    "Needed": _growth(ways.loc[way]),
+                    "Expected": percent(ways.at[f"expected_{way}", "p50"]),
+                }
+                for way, words in (
+                    ("plan_growth", "Growth of EHC plans in that year alone"),
+                    ("funding_growth", "Growth of the high needs block in that year alone"),
+                )
+            ],
+        ]
+    )
+
+
+def _growth(row: pd.Series) -> str:
+    return f"{percent(row['p10'])} to {percent(row['p90'])}"
