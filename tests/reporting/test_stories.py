@@ -145,9 +145,8 @@ def test_every_council_has_an_answer_to_each_question(panel: Panel) -> None:
         assert len(told) == 8
         text = " ".join(told["Answer"])
         assert text and "nan" not in text and "inf" not in text, (code, text)
-        ways = stories.breaking_even(small, 2028, code)
-        assert len(ways) == (3 if stories.moves(small, code) else 0)
-        assert "nan" not in " ".join(ways["Needed"]), code
+        if stories.moves(small, code):
+            assert "nan" not in " ".join(stories.breaking_even(small, 2028, code)["Needed"]), code
 
 
 def test_a_council_stands_beside_its_own_kind_nearest_in_size(outlook: Outlook) -> None:

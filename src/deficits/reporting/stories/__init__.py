@@ -2,6 +2,7 @@
 
 from deficits.reporting.stories.authority import (
     BESIDE_FORMATS,
+    STAYS,
     authority_notes,
     authority_points,
     beside_others,
@@ -73,6 +74,7 @@ __all__ = [
     "RECORD_FORMATS",
     "STATEMENT_FORMATS",
     "STATE_OF_BASIS",
+    "STAYS",
     "THRESHOLD",
     "VINTAGE_FORMATS",
     "Points",

@@ -154,6 +154,7 @@ def beside_others(outlook: Outlook, code: str) -> pd.DataFrame:
 
 
 BESIDE_FORMATS = {
+    "Net deficit (£)": "gbp_m",
     "Per person aged 2 to 18 (£)": "gbp",
     "Per EHC plan (£)": "gbp",
     "Share of DSG (0 to 1)": "percent",
@@ -217,10 +218,10 @@ def questions(result: WriteOff, code: str) -> pd.DataFrame:
         "When will the deficit clear?": f"in {percent(clears)} of futures by {year_end(last)}, without help",
         f"What does carrying it cost in {financial_year(soon + 1)}?": _carrying(result, code, soon + 1),
         "Do reserves cover it?": _covered(draws, held, years),
-        f"What would {result.scheme.title} pay?": sentence(_grant(result.by_authority().loc[code])),
-        f"What would stand at {year_end(last)} with it?": sentence(standing_range(helped.loc[last])),
+        f"What would {result.scheme.title} pay?": _grant(result.by_authority().loc[code]),
+        f"What would stand at {year_end(last)} with it?": standing_range(helped.loc[last]),
     }
-    return pd.DataFrame({"Question": list(rows), "Answer": list(rows.values())})
+    return pd.DataFrame({"Question": list(rows), "Answer": [sentence(answer) for answer in rows.values()]})
 
 
 def _overspend(outlook: Outlook, code: str, year: int) -> str:
@@ -260,18 +261,16 @@ def _covered(draws: xr.DataArray, held: tuple[float, int] | None, years: list[in
     return f"{told}the deficit is more likely than not to be above that from {year_end(first)}, without help"
 
 
+STAYS = "No high needs block is published for this council, so its balance stays as it is in this outlook."
+
+
 def moves(outlook: Outlook, code: str) -> bool:
     """Whether a council's balance moves in the outlook: that of one without a high needs block stays as it is."""
     return bool(outlook.fit.councils.at[code, "block"] > 0)
 
 
 def breaking_even(outlook: Outlook, year: int, code: str) -> pd.DataFrame:
-    """What would stop a council's deficit growing in a year, in words: columns Way, Needed, Expected.
-
-    Empty for a council without a published high needs block: nothing moves its balance here.
-    """
-    if not moves(outlook, code):
-        return pd.DataFrame(columns=["Way", "Needed", "Expected"])
+    """What would stop a council's deficit growing in a year, in words: columns Way, Needed, Expected."""
     ways = outlook.breakeven(code, year)
     saving = ways.loc["saving"]
     if saving["p50"] <= 0:
