@@ -17,16 +17,17 @@ if TYPE_CHECKING:
     from deficits.outlook import Drivers, Lever, project
     from deficits.panel import load_panel, trace
     from deficits.scenario import Scenario
-    from deficits.writeoff import Scheme
+    from deficits.writeoff import Scheme, frontier
 
 __version__ = "0.1.0"
-__all__ = ["Drivers", "Lever", "Scenario", "Scheme", "load_panel", "project", "trace"]
+__all__ = ["Drivers", "Lever", "Scenario", "Scheme", "frontier", "load_panel", "project", "trace"]
 
 _ROOM = {
     "Drivers": "deficits.outlook",
     "Lever": "deficits.outlook",
     "Scenario": "deficits.scenario",
     "Scheme": "deficits.writeoff",
+    "frontier": "deficits.writeoff",
     "load_panel": "deficits.panel",
     "project": "deficits.outlook",
     "trace": "deficits.panel",

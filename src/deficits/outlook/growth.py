@@ -307,7 +307,8 @@ def _mixed(shares: Array, independent: float | None) -> Array:
     if independent is not None:
         shares = np.vstack([np.full((1, shares.shape[1]), independent), shares[1:]])
         shares[1:] *= (1 - independent) / shares[1:].sum(axis=0)
-    return shares / shares.sum(axis=0)
+    whole: Array = shares / shares.sum(axis=0)
+    return whole
 
 
 def _shocks(kind: Shock, sd: float, misses: int, years: int, draws: int, seed: int) -> Array:

@@ -1,6 +1,10 @@
-"""Partial write-offs: schemes as declared, and what each does on the draws of an outlook."""
+"""Partial write-offs: schemes as declared, what each does on the draws of an outlook, and many side by side."""
 
-from deficits.writeoff.result import WriteOff
-from deficits.writeoff.scheme import Scheme, scheme_names
+from deficits.writeoff.cost import STPR
+from deficits.writeoff.effects import WriteOff, apply
+from deficits.writeoff.frontier import Frontier, frontier
+from deficits.writeoff.ground import Ground
+from deficits.writeoff.reading import scheme_names
+from deficits.writeoff.scheme import Scheme
 
-__all__ = ["Scheme", "WriteOff", "scheme_names"]
+__all__ = ["STPR", "Frontier", "Ground", "Scheme", "WriteOff", "apply", "frontier", "scheme_names"]

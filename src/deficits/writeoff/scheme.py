@@ -1,35 +1,87 @@
-"""A write-off scheme: declared in a YAML file, checked, and applied to an outlook."""
+"""A write-off scheme: declared in a YAML file, checked, composed, varied, and applied to an outlook."""
 
 from __future__ import annotations
 
+import itertools
+import json
+from collections.abc import Iterable, Mapping
 from datetime import date
-from difflib import get_close_matches
+from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    HttpUrl,
+    ValidationError,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
-from deficits.errors import SchemeError, closest
-from deficits.places import schemes_dir
-from deficits.wording import percent, year_end
+from deficits.errors import SchemeError
+from deficits.wording import financial_year, gbp, percent, year_end
+from deficits.writeoff.parts import (
+    AnyCondition,
+    AnyShare,
+    Approval,
+    Budget,
+    ByCondition,
+    Caps,
+    Clawback,
+    Cover,
+    Ineligible,
+    IsCouncil,
+    Part,
+    Payer,
+    Repayment,
+    Scale,
+    Share,
+    YearEnd,
+)
+from deficits.writeoff.reading import faults, read_yaml, scheme_path
 
 if TYPE_CHECKING:
     from deficits.outlook import Outlook
-    from deficits.writeoff.result import WriteOff
+    from deficits.writeoff.effects import WriteOff
+
+_STUB: dict[str, Any] = {
+    "title": "a scheme",
+    "proposer": "somebody",
+    "published": date(2026, 2, 9),
+    "status": "counterfactual",
+    "reference": "https://www.gov.uk/",
+    "summary": "stands in where a file's own head is wrong",
+    "assumed": ("nothing",),
+    "share": 0.0,
+    "base_year": 2026,
+    "paid_in": 2027,
+}
+"""Stands in for faulty parameters while the others are held against each other."""
+_NAMES = {"type": "array", "items": {"type": "string"}, "description": "schemes paid on top, by name or file"}
+_TOGETHER = {"base_year", "paid_in", "instalments", "approval", "cover", "clawback"}
+"""Parameters that are compared as dates: where one is wrong, none of them is compared."""
 
 
 class Scheme(BaseModel):
     """A design for writing off part of councils' deficits.
 
-    Each council in deficit at 31 March of `base_year` is paid `share` of that deficit in the financial year
-    `paid_in`; a council in surplus is paid nothing. Years are named by the calendar year they end in.
+    Each council in deficit at 31 March of `base_year` is paid from the financial year `paid_in` on; a council in
+    surplus is paid nothing. The amount is worked out in this order: what is **ineligible** comes off the
+    deficit; of the rest a **share** is paid; no more than the **cap**; and all councils together no more than
+    the **budget**. Approval comes after: what a refused council would have been paid goes to nobody. Years are
+    named by the calendar year they end in; shares are 0 to 1; money is £.
 
     >>> scheme = Scheme.read("high-needs-stability-grant")
     >>> scheme.share, scheme.base_year, scheme.paid_in
     (0.9, 2026, 2027)
     >>> Scheme.read("flat-share", share=0.75).title
     'Flat share of the deficit (share 75%)'
+    >>> [one.share for one in Scheme.read("flat-share").vary(share=[0.5, 0.75, 1])]
+    [0.5, 0.75, 1.0]
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,92 +93,303 @@ class Scheme(BaseModel):
     reference: HttpUrl = Field(description="where the design, or what it is built on, was published")
     summary: str = Field(min_length=20)
     assumed: tuple[str, ...] = Field(min_length=1, description="what is assumed beyond what is published")
-    share: float = Field(ge=0, le=1, description="share of the deficit that is paid: 0.9 is 90%")
-    base_year: int = Field(ge=2020, le=2040, description="the deficit is that of 31 March of this year")
-    paid_in: int = Field(ge=2020, le=2040, description="financial year of payment")
+
+    base_year: YearEnd = Field(description="the deficit is that of 31 March of this year")
+    source: Literal["outlook", "lowest"] = Field(
+        default="outlook",
+        description="which figure of the deficit counts: the outlook's, or the lowest of the sources, by the £ by "
+        "which they differed at the newest year end that both give",
+    )
+    ineligible: Ineligible = Ineligible()
+    eligibility: tuple[AnyCondition, ...] = Field(default=(), description="all must be met; none: every deficit")
+    share: AnyShare = Field(description="share of the deficit that is paid: 0.9 is 90%")
+    cap: Caps = Field(default_factory=dict, description="limits of one council's grant; the lowest applies")
+    budget: Budget | None = None
+    paid_in: YearEnd = Field(description="financial year of payment")
+    part_of_year: Share = Field(
+        default=0.5, description="part of the year that is gone when a grant is paid: 0 is 1 April, 0.5 autumn"
+    )
+    instalments: tuple[Share, ...] = Field(
+        default=(1.0,), min_length=1, description="share paid in paid_in and in each year after; they add up to 1"
+    )
+    approval: Approval = Approval()
+    match_funding: float = Field(
+        default=0.0, ge=0, le=10, description="£ the council pays from its general fund for each £ of grant"
+    )
+    cover: Cover | None = None
+    safety_valve: Literal["as_projected", "stop", "continue"] = Field(
+        default="as_projected",
+        description="agreed instalments after the base date: as in the outlook; stop; or continue, and are left "
+        "out of the deficit that the scheme pays for",
+    )
+    repayment: Repayment | None = None
+    payer: Literal["treasury", "schools_budget"] = Field(
+        default="treasury",
+        description="new money, or taken from every council's DSG of the year in proportion",
+    )
+    interest_borne_by: Payer = Field(
+        default="general_fund", description="where interest on deficits after the base date is charged"
+    )
+    clawback: Clawback | None = None
+    override_ends: YearEnd = Field(default=2028, description="last year end that the statutory override covers")
+    plus: Annotated[tuple[Scheme, ...], WithJsonSchema(_NAMES)] = Field(
+        default=(), description="schemes that are paid on top, by name or file; never more than the deficit"
+    )
+
+    @field_validator("plus", mode="before")
+    @classmethod
+    def _named(cls, given: Any, info: ValidationInfo) -> Any:
+        chain: tuple[Path, ...] = (info.context or {}).get("chain", ())
+        beside = chain[-1] if chain else None
+        if not isinstance(given, list | tuple):
+            return given
+        return tuple(cls._from(scheme_path(one, beside), chain) if isinstance(one, str) else one for one in given)
 
     @model_validator(mode="after")
-    def _paid_after_the_base_date(self) -> Self:
-        if self.paid_in <= self.base_year:
-            raise ValueError(
-                f"paid_in {self.paid_in} is not after base_year {self.base_year}: "
-                "a deficit is paid off after it has been measured"
-            )
+    def _agrees(self) -> Self:
+        told = list(_contradictions(self))
+        if told:
+            raise ValueError("\n".join(told))
         return self
 
     @classmethod
-    def read(cls, name: str | Path, **changes: float) -> Scheme:
+    def read(cls, name: str | Path, **changes: Any) -> Scheme:
         """A scheme that comes with the package, by name, or any YAML file; `changes` override its parameters.
 
+        Parameters inside a part have a dot: `Scheme.read("equal-per-pupil", **{"budget.pounds": 4e9})`.
         Raises SchemeError with every fault of the file, or the closest name of an unknown scheme or parameter.
         """
-        path = _path(name)
+        path = scheme_path(name)
+        scheme = cls._from(path, (), changes)
+        return scheme._titled(_differing(read_yaml(path)[0], changes))
+
+    @classmethod
+    def _from(cls, path: Path, chain: tuple[Path, ...], changes: Mapping[str, Any] | None = None) -> Scheme:
+        whole = (*chain, path.resolve())
+        if path.resolve() in chain:
+            names = " -> ".join(link.stem for link in whole)
+            raise SchemeError(f"scheme {path.name} is paid on top of itself: {names}; take it out of 'plus'")
+        declared, lines = read_yaml(path)
+        return cls._validated(_overridden(declared, changes or {}), f"scheme {path.name}", lines, whole)
+
+    @classmethod
+    def _validated(
+        cls, declared: dict[str, Any], what: str, lines: Mapping[Any, int], chain: tuple[Path, ...] = ()
+    ) -> Scheme:
+        def check(values: dict[str, Any]) -> Scheme:
+            return cls.model_validate(values, context={"chain": chain})
+
+        def again(wrong: set[str]) -> Scheme:
+            left_out = wrong | (_TOGETHER if wrong & _TOGETHER else set())
+            return check(_STUB | {key: value for key, value in declared.items() if key not in left_out})
+
         try:
-            declared = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except yaml.YAMLError as error:
-            raise SchemeError(f"scheme {path.name} is not valid YAML: {error}") from None
-        if not isinstance(declared, dict):
-            raise SchemeError(f"scheme {path.name} holds no parameters: expected lines like 'share: 0.9'")
-        changed = {key: value for key, value in changes.items() if declared.get(key) != value}
-        scheme = _validated(cls, {**declared, **changes}, path.name)
-        if not changed:
-            return scheme
-        told = ", ".join(f"{key} {percent(value) if key == 'share' else value}" for key, value in changed.items())
-        return scheme.model_copy(update={"title": f"{scheme.title} ({told})"})
+            return check(declared)
+        except ValidationError as error:
+            told = "\n".join(f"  {fault}" for fault in faults(error, cls, lines, again))
+            raise SchemeError(f"{what} is not usable:\n{told}") from None
+
+    @classmethod
+    def json_schema(cls) -> str:
+        """The JSON schema of a scheme's file, for editors that check YAML while it is written."""
+        return json.dumps(cls.model_json_schema(), indent=2, ensure_ascii=False)
+
+    def changed(self, **changes: Any) -> Scheme:
+        """The scheme with other parameters; its title says which. Raises SchemeError with every fault."""
+        declared: dict[str, Any] = {name: getattr(self, name) for name in type(self).model_fields}
+        scheme = type(self)._validated(_overridden(declared, changes), f"'{self.title}' with changes", {})
+        return scheme._titled(_differing(declared, changes))
+
+    def vary(self, **values: Iterable[Any]) -> list[Scheme]:
+        """A scheme for each value; of several parameters, for each combination.
+
+        >>> loans = Scheme.read("loan-10-years").vary(**{"repayment.years": [5, 10, 20]})
+        >>> [loan.repayment.years for loan in loans]
+        [5, 10, 20]
+        """
+        combined = itertools.product(*values.values())
+        return [self.changed(**dict(zip(values, chosen, strict=True))) for chosen in combined]
+
+    def __add__(self, other: Scheme) -> Scheme:
+        """Both: the other is paid on top, on the same deficits, and together never more than the deficit."""
+        declared: dict[str, Any] = {name: getattr(self, name) for name in type(self).model_fields}
+        declared |= {"plus": (*self.plus, other), "title": f"{self.title} + {other.title}"}
+        return type(self)._validated(declared, f"'{self.title}' and '{other.title}' together", {})
+
+    @property
+    def parts(self) -> tuple[Scheme, ...]:
+        """The scheme without what is paid on top, then each scheme that is."""
+        alone = self.model_copy(update={"plus": ()})
+        return (alone, *(part for other in self.plus for part in other.parts))
 
     def apply(self, outlook: Outlook) -> WriteOff:
         """What the scheme does to each draw of the outlook.
 
-        Raises SchemeError when the base year or the payment lies outside the outlook's years.
+        Raises SchemeError when the base date or a payment lies outside the outlook's years.
         """
-        from deficits.writeoff.result import pay
+        from deficits.writeoff.effects import apply
 
-        return pay(self, outlook)
+        return apply(self, outlook)
+
+    def at_cost_of(self, other: Scheme, outlook: Outlook) -> Scheme:
+        """The scheme made larger or smaller so that it pays out as much as another, on the mean of all draws.
+
+        Its budget is what changes; without one, its caps; without those, its share. SchemeError when even its
+        largest form costs less.
+        """
+        from deficits.writeoff.fairness import at_cost_of
+
+        return at_cost_of(self, other, outlook)
 
     def terms(self) -> str:
         """The scheme's parameters in one sentence."""
-        return (
-            f"{percent(self.share)} of each council's deficit at {year_end(self.base_year)}, "
-            f"paid in {self.paid_in - 1}-{self.paid_in % 100:02d}"
+        return "; on top ".join(_terms(part) for part in self.parts)
+
+    def _titled(self, changes: Mapping[str, Any]) -> Scheme:
+        if not changes:
+            return self
+        told = ", ".join(f"{key} {_value(key, value)}" for key, value in changes.items())
+        return self.model_copy(update={"title": f"{self.title} ({told})"})
+
+
+def _contradictions(scheme: Scheme) -> Iterable[str]:
+    """Parameters that are each in range and make no sense together; each message begins with one of them."""
+    last_paid = scheme.paid_in + len(scheme.instalments) - 1 + scheme.approval.delay
+    if scheme.paid_in <= scheme.base_year:
+        yield (
+            f"paid_in {scheme.paid_in} is not after base_year {scheme.base_year}: "
+            "a deficit is paid off after it has been measured"
         )
-
-
-def scheme_names() -> list[str]:
-    """Names of the schemes that come with the package."""
-    return sorted(path.stem for path in schemes_dir().glob("*.yaml"))
-
-
-def _path(name: str | Path) -> Path:
-    given = Path(name)
-    if given.suffix in {".yaml", ".yml"}:
-        if not given.is_file():
-            raise SchemeError(f"no scheme file {given}")
-        return given
-    if str(name) not in scheme_names():
-        raise SchemeError(f"no scheme '{name}': {closest(str(name), scheme_names())}")
-    return schemes_dir() / f"{name}.yaml"
-
-
-def _validated(model: type[Scheme], declared: dict[str, Any], file: str) -> Scheme:
-    try:
-        return model.model_validate(declared)
-    except ValidationError as error:
-        faults = "\n".join(f"  {_fault(fault, model)}" for fault in error.errors())
-        raise SchemeError(f"scheme {file} is not usable:\n{faults}") from None
-
-
-def _fault(fault: Any, model: type[Scheme]) -> str:
-    key = ".".join(str(part) for part in fault["loc"])
-    found = fault["input"]
-    if fault["type"] == "extra_forbidden":
-        near = get_close_matches(key, model.model_fields, n=1)
-        return f"{key}: unknown parameter; " + (
-            f"did you mean '{near[0]}'?" if near else closest(key, model.model_fields)
+    if abs(sum(scheme.instalments) - 1) > 1e-9:
+        yield f"instalments add up to {sum(scheme.instalments):g}, expected 1"
+    limit = scheme.cap.get("pounds")
+    if scheme.budget and limit is not None and limit > scheme.budget.pounds:
+        yield (
+            f"cap.pounds {gbp(limit)} for one council is above budget.pounds {gbp(scheme.budget.pounds)} for all "
+            "of them: leave one out"
         )
-    if fault["type"] == "missing":
-        return f"{key}: missing; {model.model_fields[key].description or 'a scheme needs it'}"
-    if key == "share" and isinstance(found, int | float) and 1 < found <= 100:
-        return f"share: found {found:g}, expected a share from 0 to 1; {found:g}% is {found / 100:g}"
-    if not key:
-        return str(fault["msg"]).removeprefix("Value error, ")
-    return f"{key}: found {found!r}; {fault['msg'][0].lower()}{fault['msg'][1:]}"
+    if scheme.approval.late > 0 and scheme.approval.delay == 0:
+        yield "approval.late without approval.delay: say by how many years the late are paid later"
+    early = sorted(year for year in scheme.cover.shares if year <= scheme.base_year) if scheme.cover else []
+    if early:
+        years = ", ".join(map(str, early))
+        yield f"cover of {years}: growth is covered after the base date, 31 March {scheme.base_year}"
+    if scheme.clawback and scheme.clawback.year < last_paid:
+        yield f"clawback.year {scheme.clawback.year} is before the last payment, in {last_paid}"
+    asked = [condition for condition in scheme.eligibility if isinstance(condition, IsCouncil)]
+    for one in asked:
+        both = {name for other in asked if other.holds != one.holds for name in other.names} & set(one.names)
+        if one.holds and both:
+            yield f"eligibility asks for {', '.join(sorted(both))} and leaves the same out"
+    variants = {part.safety_valve for part in scheme.parts} - {"as_projected"}
+    if len(variants) > 1:
+        yield "safety_valve is 'stop' in one scheme and 'continue' in another that is paid with it"
+
+
+def _overridden(declared: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The declaration with changes, of which `budget.pounds` is inside a part."""
+    changed = dict(declared)
+    for key, value in changes.items():
+        first, dot, rest = key.partition(".")
+        if dot:
+            inside = changed.get(first)
+            inside = inside.model_dump() if isinstance(inside, BaseModel) else dict(inside or {})
+            value = _overridden(inside, {rest: value})
+        changed[first] = value
+    return changed
+
+
+def _differing(declared: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The changes that change something."""
+
+    def now(key: str) -> Any:
+        def step(value: Any, name: str) -> Any:
+            return value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)
+
+        return reduce(step, key.split("."), declared)
+
+    return {key: value for key, value in changes.items() if now(key) != value}
+
+
+_SHARES = {"share", "part_of_year", "probability", "late", "dsg"}
+
+
+def _value(key: str, value: Any) -> str:
+    name = key.rpartition(".")[2]
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if number and name in _SHARES:
+        return percent(value)
+    if number and name in ("pounds", "pupils", "plans"):
+        return gbp(value)
+    if isinstance(value, Part):
+        value = value.model_dump(exclude_defaults=True)
+    if isinstance(value, Mapping):
+        told = value.items()
+        return " ".join(f"{inner} {_value(inner, amount)}" for inner, amount in told)
+    if isinstance(value, list | tuple):
+        return " ".join(_value(name, one) for one in value)
+    return str(value)
+
+
+_SIZES = {
+    "dsg": "its DSG",
+    "reserves": "its usable reserves",
+    "unallocated_reserves": "its unallocated reserves",
+    "pupils": "a person aged 2 to 18",
+    "plans": "an EHC plan",
+}
+
+
+def _terms(scheme: Scheme) -> str:
+    """One scheme in words, what is paid on top left out."""
+    if scheme.share == 0 and scheme.cover is None:
+        return f"nothing is paid off; deficits of {year_end(scheme.base_year)} stay" + _also(scheme)
+    share = scheme.share
+    if isinstance(share, Scale):
+        many = f"{percent(min(share.pays))} to {percent(max(share.pays))}"
+        whose = _SIZES.get(share.of, "£").removeprefix("its ")
+        told = f"{many} of each council's deficit at {year_end(scheme.base_year)}, by its size against {whose}"
+    elif isinstance(share, ByCondition):
+        told = (
+            f"{percent(share.met)} or {percent(share.otherwise)} of each council's deficit at "
+            f"{year_end(scheme.base_year)}, by whether it meets the conditions"
+        )
+    else:
+        told = f"{percent(share)} of each council's deficit at {year_end(scheme.base_year)}"
+    if scheme.ineligible.reserves:
+        told += f" above {percent(scheme.ineligible.reserves)} of its usable reserves"
+    if scheme.eligibility:
+        told += " where it is eligible"
+    for size, amount in scheme.cap.items():
+        if size in ("pounds", "pupils", "plans"):
+            told += f", at most {gbp(amount)}" + (f" for {_SIZES[size]}" if size != "pounds" else " a council")
+        else:
+            told += f", at most {percent(amount)} of {_SIZES[size]}"
+    if scheme.budget:
+        how = {"pupils": ", the same amount a pupil", "plans": ", the same amount an EHC plan"}
+        told += f", within {gbp(scheme.budget.pounds)} for England{how.get(scheme.budget.allocation, '')}"
+    last = scheme.paid_in + len(scheme.instalments) - 1
+    told += f", paid in {financial_year(scheme.paid_in)}"
+    if last > scheme.paid_in:
+        told += f" to {financial_year(last)}"
+    return told + _also(scheme)
+
+
+def _also(scheme: Scheme) -> str:
+    told = ""
+    if scheme.cover:
+        covered = ", ".join(
+            f"{percent(share)} of {financial_year(year)}" for year, share in scheme.cover.shares.items()
+        )
+        told += f", and of the growth of deficits {covered}"
+    if scheme.match_funding:
+        told += f", each £ matched by £{scheme.match_funding:g} of the council's"
+    if scheme.repayment:
+        told += f", repaid over {scheme.repayment.years} years at {percent(scheme.repayment.rate, 2)}"
+    if scheme.safety_valve == "continue":
+        told += ", safety valve instalments going on"
+    if scheme.payer == "schools_budget":
+        told += ", taken from the schools budget"
+    if scheme.interest_borne_by == "dsg":
+        told += ", interest charged to the DSG"
+    return told

@@ -24,7 +24,7 @@ def writeoff_points(result: WriteOff) -> Points:
         f"grant, and {money_range(summary.loc[f'deficit_without_{last}'])} without it.",
         "These are estimates on the outlook's simulated futures, the same ones with and without the grant.",
     ]
-    headline: dict[str, float | int | str] = {"scheme": scheme.title, "share": scheme.share}
+    headline: dict[str, float | int | str] = {"scheme": scheme.title, "terms": scheme.terms()}
     for measure in ("grant", f"left_of_{base}", f"deficit_with_{last}"):
         headline |= {f"{measure}_{name}": pounds(summary.at[measure, name]) for name in ("p10", "p50", "p90")}
     return points, headline

@@ -1,0 +1,166 @@
+"""What a scheme costs, and whom: interest, delay, the Exchequer, councils' general funds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from deficits.errors import SchemeError
+from deficits.outlook.outlook import QUANTILES
+from deficits.writeoff import ledger
+from deficits.writeoff.ground import Array
+from deficits.writeoff.scheme import Scheme
+
+if TYPE_CHECKING:
+    from deficits.writeoff.effects import WriteOff
+
+STPR = 0.035
+"""Social time preference rate, real, a year, for the first 30 years (HM Treasury, Green Book 2026, chapter 6;
+unchanged while its review of December 2025 runs)."""
+
+
+def interest_by_year(result: WriteOff, *, paid: bool = True) -> dict[int, Array]:
+    """Interest of each year by council and draw, £, with the scheme or without any."""
+    flows = result.paid.flows if paid else ()
+    scheme = result.scheme if paid else result.scheme.model_copy(update={"interest_borne_by": "general_fund"})
+    found = {}
+    for step in ledger.walk(scheme, result.ground, flows, averages=result.outlook.years):
+        found[step.year] = step.interest
+    return found
+
+
+def interest(result: WriteOff, authority: str | int | None) -> pd.DataFrame:
+    """See `WriteOff.interest`."""
+    places = slice(None) if authority is None else [result.ground.codes.get_loc(result.outlook.code(authority))]
+    without, with_grant = interest_by_year(result, paid=False), interest_by_year(result)
+    rows = {}
+    for year in without:
+        before, after = without[year][places].sum(axis=0), with_grant[year][places].sum(axis=0)
+        rows[year] = _quantiles({"without": before, "with": after, "saved": before - after})
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("year")
+
+
+def later(scheme: Scheme, years: float) -> Scheme:
+    """The scheme with every payment of the write-off later by a number of years, in whole or part."""
+    parts = [_later(part, years) for part in scheme.parts]
+    return parts[0].model_copy(update={"plus": tuple(parts[1:])})
+
+
+def _later(scheme: Scheme, years: float) -> Scheme:
+    whole, part = divmod(round(scheme.part_of_year + years, 9), 1.0)
+    return scheme.model_copy(update={"paid_in": scheme.paid_in + int(whole), "part_of_year": part})
+
+
+def of_delay(result: WriteOff, years: float) -> pd.DataFrame:
+    """See `WriteOff.cost_of_delay`."""
+    from deficits.writeoff.effects import apply
+
+    if years < 0:
+        raise SchemeError(f"a delay of {years:g} years: give 0 or more")
+    delayed = apply(later(result.scheme, years), result.ground)
+    now, then = interest_by_year(result), interest_by_year(delayed)
+    extra = {year: (then[year] - now[year]).sum(axis=0) for year in now if year > result.scheme.base_year}
+    rows = {str(year): _mean_and_range(more) for year, more in extra.items()}
+    rows["total"] = _mean_and_range(np.sum(list(extra.values()), axis=0))
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("year")
+
+
+def exchequer(result: WriteOff, rate: float, real: int | None) -> pd.DataFrame:
+    """See `WriteOff.exchequer`."""
+    flows = exchequer_flows(result)
+    at = result.scheme.base_year if real is None else real
+    years = sorted({year for by_year in flows.values() for year in by_year})
+    factors = weights(result, years, at, rate)
+    rows: dict[tuple[str, str], dict[str, float]] = {}
+    for basis, factor in factors.items():
+        totals = {
+            item: sum(
+                (factor[year] * amount for year, amount in by_year.items()), start=np.zeros(result.ground.shape[1])
+            )
+            for item, by_year in flows.items()
+        }
+        totals["net"] = sum(totals.values(), start=np.zeros(result.ground.shape[1]))
+        rows |= {(basis, item): _mean_and_range(amount) for item, amount in totals.items()}
+    frame = pd.DataFrame.from_dict(rows, orient="index")
+    frame.index = pd.MultiIndex.from_tuples(frame.index, names=["basis", "item"])
+    return frame
+
+
+def exchequer_flows(result: WriteOff, *, as_agreed: bool = True) -> dict[str, dict[int, Array]]:
+    """What the Exchequer pays (> 0) and gets back or no longer pays (< 0), £ a draw, by item and year.
+
+    Safety valve instalments are held against those agreed, or against those in the outlook.
+    """
+    ground, base = result.ground, result.scheme.base_year
+    flows: dict[str, dict[int, Array]] = {
+        name: {} for name in ("gross", "instalments_stopped", "clawed_back", "repaid", "levied")
+    }
+    items = {"write_off": ("gross", 1), "cover": ("gross", 1), "clawback": ("clawed_back", -1)}
+    items |= {"repayment": ("repaid", -1), "levy": ("levied", -1)}
+    for flow in result.paid.flows:
+        if flow.kind in items:
+            item, sign = items[flow.kind]
+            amount = sign * flow.amount.sum(axis=0)
+            flows[item][flow.year] = flows[item].get(flow.year, 0.0) + amount
+    stopped = flows["instalments_stopped"]
+    changes = {flow.year: flow.amount for flow in result.paid.flows if flow.kind == "safety_valve"}
+    going_on = any(part.safety_valve == "continue" for part in result.scheme.parts)
+    if not as_agreed:
+        return flows | {
+            "instalments_stopped": {
+                year: np.full(ground.shape[1], amount.sum()) for year, amount in changes.items()
+            }
+        }
+    for year in (year for year in ground.agreed if year > base):
+        inside = ground.bail_out(year) if year in ground.years else 0.0
+        received = ground.agreed_in(year) if going_on else inside + changes.get(year, 0.0)
+        saved = float((ground.agreed_in(year) - received).sum())
+        if saved:
+            stopped[int(year)] = np.full(ground.shape[1], -saved)
+    return flows
+
+
+def weights(result: WriteOff, years: list[int], at: int, rate: float) -> dict[str, dict[int, float]]:
+    """What £ of each year count for, by basis: cash, in prices of `at`, and discounted to it as well."""
+    if not years:
+        return {"cash": {}, "real": {}, "present": {}}
+    real = dict(zip(years, result.ground.prices(years, at), strict=True))
+    return {
+        "cash": dict.fromkeys(years, 1.0),
+        "real": {year: float(factor) for year, factor in real.items()},
+        "present": {year: float(factor) / (1 + rate) ** (year - at) for year, factor in real.items()},
+    }
+
+
+def general_fund(result: WriteOff) -> pd.DataFrame:
+    """See `WriteOff.general_fund`."""
+    without, now = interest_by_year(result, paid=False), interest_by_year(result)
+    rows = {}
+    for year in now:
+        on_dsg = ledger.charged_to_dsg(result.scheme, year)
+        row = {"interest_without": without[year].sum(axis=0).mean()}
+        row["interest"] = 0.0 if on_dsg else now[year].sum(axis=0).mean()
+        for kind in ("contribution", "repayment"):
+            found = [flow for flow in result.paid.flows if flow.kind == kind and flow.year == year]
+            row[kind] = sum(
+                float(flow.amount.sum(axis=0).mean())
+                for flow in found
+                if kind == "contribution" or not flow.raises
+            )
+        rows[year] = row | {"total": row["interest"] + row["contribution"] + row["repayment"]}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("year")
+
+
+def _quantiles(values: dict[str, Array]) -> dict[str, float]:
+    return {
+        f"{label}_{name}": float(np.quantile(amounts, QUANTILES[name]))
+        for label, amounts in values.items()
+        for name in ("p10", "p50", "p90")
+    }
+
+
+def _mean_and_range(amounts: Array) -> dict[str, float]:
+    quantiles = {name: float(np.quantile(amounts, QUANTILES[name])) for name in ("p10", "p50", "p90")}
+    return {"mean": float(np.mean(amounts)), **quantiles}

@@ -1,0 +1,385 @@
+"""What a scheme does: who is paid, what is left, how soon it is back, who cannot balance."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from deficits.errors import SchemeError
+from deficits.outlook import Outlook, national, quantiles
+from deficits.outlook.measures import Per, check_per
+from deficits.outlook.outlook import QUANTILES
+from deficits.panel import divide, read_splits, shares
+from deficits.writeoff import cost, fairness, ledger
+from deficits.writeoff.ground import Array, Ground
+from deficits.writeoff.ledger import Kind, Paid
+from deficits.writeoff.parts import Size
+from deficits.writeoff.scheme import Scheme
+
+Reserves = Literal["reserves", "unallocated_reserves"]
+PER: dict[Per, Size] = {"pupil": "pupils", "plan": "plans", "dsg": "dsg"}
+THREE = ("p10", "p50", "p90")
+
+
+@dataclass(frozen=True)
+class WriteOff:
+    """A scheme applied to an outlook, on the same draws.
+
+    `paid` holds the flows of money; balances and the ledger are worked out when they are asked for.
+    """
+
+    scheme: Scheme
+    ground: Ground
+    paid: Paid
+
+    @property
+    def outlook(self) -> Outlook:
+        """The outlook that the scheme is applied to."""
+        return self.ground.outlook
+
+    @cached_property
+    def grant(self) -> xr.DataArray:
+        """£ (>= 0) of each council's write-off, whenever it is paid, dims (draw, authority)."""
+        return self._labelled(self.paid.granted).rename("grant")
+
+    @cached_property
+    def balance(self) -> xr.DataArray:
+        """£ at each 31 March with the scheme, dims (draw, authority, year), negative = deficit."""
+        return ledger.balances(self.scheme, self.ground, self.paid.flows)
+
+    @cached_property
+    def ledger(self) -> xr.Dataset:
+        """Every pound by council, year and draw: see `deficits.writeoff.ledger.ledger`."""
+        return ledger.ledger(self.scheme, self.ground, self.paid.flows)
+
+    def total(self, *kinds: Kind) -> xr.DataArray:
+        """£ of some kinds of flows (`ledger.RAISES`) in all years, dims (draw, authority)."""
+        return self._labelled(self.paid.total(*kinds))
+
+    @cached_property
+    def base_deficit(self) -> xr.DataArray:
+        """£ (>= 0), the deficit at the base date, dims (draw, authority)."""
+        return self._labelled(np.maximum(0.0 - self.ground.balance(self.scheme.base_year), 0.0))
+
+    @cached_property
+    def left(self) -> xr.DataArray:
+        """£ (>= 0), the deficit at the base date less the write-off, dims (draw, authority)."""
+        return self._labelled(np.maximum(self.base_deficit.values.T - self.paid.granted, 0.0))
+
+    def deficit(self, year: int) -> Array:
+        """£ (>= 0) at 31 March of a year with the scheme, shape (authorities, draws)."""
+        deficit: Array = np.maximum(0.0 - self.balance.sel(year=year).values.T, 0.0)
+        return deficit
+
+    def summary(self) -> pd.DataFrame:
+        """The scheme for England: one row a measure, with its unit and quantiles p10 to p90.
+
+        Money in £. `grant` is the write-off of the base date's deficits; cover, contribution and the like have a
+        row where the scheme has them. `years_bought` is the time from the base date until England's gross
+        deficit is back at its level of that date, on straight lines between year ends; `not_back` the share of
+        draws in which it is not by the last year.
+        """
+        base, last = self.scheme.base_year, self.outlook.years[-1]
+        without, with_grant = national(self.outlook.balance, "gross"), national(self.balance, "gross")
+        years = self.years_until_back()
+        measures: dict[str, tuple[str, Array]] = {
+            f"deficit_{base}": ("£", without.sel(year=base).values),
+            "grant": ("£", self.grant.sum("authority").values),
+            f"left_of_{base}": ("£", self.left.sum("authority").values),
+            "councils_paid": ("councils", (self.grant > 0).sum("authority").values),
+            "councils_in_surplus": (
+                "councils",
+                (self.outlook.balance.sel(year=base) >= 0).sum("authority").values,
+            ),
+        }
+        others: tuple[Kind, ...] = ("cover", "safety_valve", "contribution", "clawback", "levy", "repayment")
+        for kind in (kind for kind in others if any(flow.kind == kind for flow in self.paid.flows)):
+            measures[kind] = ("£", self.paid.total(kind).sum(axis=0))
+        for year in range(base + 1, last + 1):
+            measures[f"deficit_without_{year}"] = ("£", without.sel(year=year).values)
+            measures[f"deficit_with_{year}"] = ("£", with_grant.sel(year=year).values)
+        measures["years_bought"] = ("years", years)
+        rows = {name: {"unit": unit, **ordered(values)} for name, (unit, values) in measures.items()}
+        rows["not_back"] = {"unit": "share of draws", "p50": float(np.isinf(years).mean())}
+        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("measure")
+
+    def by_authority(self, per: Per | None = None) -> pd.DataFrame:
+        """Each council: indexed by DfE number; name, region, type, quantiles of grant, of what is left of the
+        base year's deficit and of the balance at the last year end (£), and `paid`, the share of draws in which
+        it is paid anything. `per`: £ a "pupil" (person aged 2 to 18) or "plan", or a share of the "dsg", of the
+        base year.
+        """
+        base, last = self.scheme.base_year, self.outlook.years[-1]
+        values = {
+            "grant": self.grant,
+            f"left_of_{base}": self.left,
+            f"balance_{last}": self.balance.sel(year=last),
+        }
+        size = self._size(per)
+        councils = self.ground.councils
+        frame = councils.join(
+            [three(array.values.T / size, councils.index, name) for name, array in values.items()]
+        )
+        return frame.assign(paid=(self.grant > 0).mean("draw").values)
+
+    def by_region(self, per: Per | None = None) -> pd.DataFrame:
+        """Each region and England: quantiles of the grant and of what is left of the base year's deficit (£).
+
+        Quantiles do not add up over regions; `grant_mean` and `left_mean` do. `per` as for `by_authority`.
+        """
+        return self._grouped("region", per)
+
+    def by_type(self, per: Per | None = None) -> pd.DataFrame:
+        """Each type of council (county, unitary, metropolitan, london) and England, as `by_region`."""
+        return self._grouped("type", per)
+
+    def england(self) -> pd.DataFrame:
+        """Quantiles of England's gross deficit with the grant, £: indexed by year, columns p10 to p90."""
+        return quantiles(national(self.balance, "gross"))
+
+    def authority(self, authority: str | int) -> pd.DataFrame:
+        """Quantiles of one council's balance with the grant, £ (negative = deficit): indexed by year."""
+        return quantiles(self.balance.sel(authority=self.outlook.code(authority)))
+
+    def years_until_back(self) -> Array:
+        """Years from the base date until England's gross deficit is back at its base level, one a draw.
+
+        Grants still to be paid count as paid, so that instalments do not look like a return; infinite where it is
+        not back by the last year of the outlook.
+        """
+        level = self.base_deficit.sum("authority").values
+        path = [
+            (step.year - self.scheme.base_year, gross(granted))
+            for step, granted in steps_after(self.scheme, self.ground, self.paid)
+        ]
+        return back(level, level - self.paid.granted.sum(axis=0), path)
+
+    def back_by_authority(self) -> pd.DataFrame:
+        """Each council that may be paid: quantiles of the years until its deficit is back at its base level, among
+        draws in which it is paid (infinite: not by the last year), and `never`, the share of those that is not.
+        """
+        level, granted = self.base_deficit.values.T, self.paid.granted
+        path = []
+        for step, balance in steps_after(self.scheme, self.ground, self.paid):
+            path.append((step.year - self.scheme.base_year, np.maximum(0.0 - balance, 0.0)))
+        years = back(level, level - granted, path)
+        rows = {}
+        for place, code in enumerate(self.ground.codes):
+            paid = granted[place] > 0
+            if paid.any():
+                found = years[place, paid]
+                rows[code] = {**ordered(found), "never": float(np.isinf(found).mean())}
+        frame = pd.DataFrame.from_dict(rows, orient="index", columns=[*QUANTILES, "never"]).rename_axis(
+            "authority"
+        )
+        return self.ground.councils.loc[frame.index, ["name", "region"]].join(frame)
+
+    def above_reserves(self, reserves: Reserves = "reserves") -> pd.DataFrame:
+        """Councils with a deficit above their usable (or unallocated) reserves at each year end: by year,
+        quantiles without and with the scheme.
+
+        Reserves are those of 31 March 2024, carried on unchanged: an assumption. A council whose reserves are not
+        published is not counted; `councils` says how many are.
+        """
+        limit = self.ground.size(reserves, self.scheme.base_year)
+        rows = {}
+        for year in self.outlook.years:
+            counts = {
+                "without": (0.0 - self.ground.balance(year) > limit).sum(axis=0),
+                "with": (self.deficit(year) > limit).sum(axis=0),
+            }
+            rows[year] = {
+                f"{name}_{part}": value for name, count in counts.items() for part, value in _three(count)
+            }
+        frame = pd.DataFrame.from_dict(rows, orient="index").rename_axis("year")
+        return frame.assign(councils=int((~np.isnan(limit)).sum()))
+
+    def cannot_balance(self) -> pd.DataFrame:
+        """Each council's chance that its deficit is above its unallocated and earmarked reserves when the override
+        ends, without and with the scheme: what it would then have to charge to them. Likeliest first.
+        """
+        year = self.scheme.override_ends
+        if year not in self.outlook.years:
+            raise SchemeError(f"override_ends {year} is not in the outlook: project with until={year} or later")
+        limit = self.ground.size("reserves", self.scheme.base_year)
+        frame = self.ground.councils[["name", "region"]].assign(
+            reserves=limit[:, 0],
+            chance_without=(0.0 - self.ground.balance(year) > limit).mean(axis=1),
+            chance_with=(self.deficit(year) > limit).mean(axis=1),
+        )
+        return frame.sort_values(["chance_with", "chance_without", "name"], ascending=[False, False, True])
+
+    def interest(self, authority: str | int | None = None) -> pd.DataFrame:
+        """Interest on deficits by year, £, for England or a council: quantiles without, with and saved.
+
+        Paid by the general fund on the average deficit of the year, at the outlook's `financing_rate`.
+        """
+        return cost.interest(self, authority)
+
+    def cost_of_delay(self, years: float = 0.25) -> pd.DataFrame:
+        """What councils pay more in interest when the grant comes a quarter (or another part) of a year later, £:
+        by year and in total, mean and quantiles."""
+        return cost.of_delay(self, years)
+
+    def exchequer(self, rate: float = cost.STPR, real: int | None = None) -> pd.DataFrame:
+        """What the scheme costs the Exchequer, £: rows by (basis, item), columns mean, p10, p50, p90.
+
+        Bases: cash; real, in prices of `real` (the base year unless given); present, discounted to that year too
+        at `rate`. Items: gross grants; instalments_stopped, agreed safety valve instalments no longer paid (a
+        saving, so below 0); clawed_back, repaid and levied (below 0); net. Repayments after the outlook's last
+        year count.
+        """
+        return cost.exchequer(self, rate, real)
+
+    def general_fund(self) -> pd.DataFrame:
+        """What councils' general funds bear by year, £, mean of the draws: interest, contribution, repayment, with
+        the interest they would bear without the scheme."""
+        return cost.general_fund(self)
+
+    def against(self, other: Scheme, *, equal_cost: bool = True) -> pd.DataFrame:
+        """Who gains and who loses against another scheme, made as dear as this one unless `equal_cost` is False.
+
+        By council, largest loser first: mean of both grants, their difference (this less other, £: mean, p10, p50,
+        p90, and mean a pupil) and `better`, the share of draws in which this one pays more.
+        """
+        return fairness.against(self, other, equal_cost)
+
+    def concentration(self, per: Literal["pupil"] | None = "pupil") -> pd.DataFrame:
+        """How unevenly the grant falls on councils, quantiles over draws: `gini` of £ a pupil (or £) between
+        councils, 0 where all get the same and near 1 where one gets all; `top_10_share`, of £, of the ten
+        largest grants."""
+        return fairness.concentration(self, per)
+
+    def lorenz(self, per: Literal["pupil"] | None = "pupil") -> pd.DataFrame:
+        """Lorenz curve of the mean grant (£ a pupil, or £): share of councils, least paid first, and of the
+        grant."""
+        return fairness.lorenz(self, per)
+
+    def help_so_far(self) -> pd.DataFrame:
+        """Safety valve grant up to the base date, published or scheduled, and the new help of the scheme, by
+        council: £ and £ a pupil, most helped first. `safety_valve` says who ever had an agreement."""
+        return fairness.help_so_far(self)
+
+    def moral_hazard(self, extra: Sequence[float] = (0.0, 0.01, 0.02)) -> pd.DataFrame:
+        """What it does when councils that expect cover let deficits grow faster: one row a response.
+
+        `extra`: further growth of spend, a share of the high needs block in each covered year, of councils in
+        deficit at the base date, kept in later years (below 0: conditions that hold spend down). An assumption
+        to try, not a finding. £: means of the cover and of England's gross deficit at the last year end, with
+        and without it.
+        """
+        return fairness.moral_hazard(self, extra)
+
+    def by_successor(self, weights: Mapping[str, Mapping[str, float]] | None = None) -> pd.DataFrame:
+        """Grant, what is left and the balance at the last year end before the change, of councils that are to be
+        divided, by successor (£, quantiles). By people aged 2 to 18, or by `weights` for a council (its name).
+        """
+        given = {self.outlook.code(name): parts for name, parts in (weights or {}).items()}
+        rows = []
+        for code, split in read_splits().items():
+            if code not in self.ground.codes:
+                continue
+            last = min(split.on.year if split.on.month > 3 else split.on.year - 1, self.outlook.years[-1])
+            values = {
+                "grant": self.grant,
+                f"left_of_{self.scheme.base_year}": self.left,
+                "balance": self.balance.sel(year=last),
+            }
+            part = shares(split, given.get(code))
+            divided = {name: divide(array.sel(authority=code).values, part) for name, array in values.items()}
+            for successor in part.index:
+                row: dict[str, Any] = {"authority": code, "successor": successor, "share": part[successor]}
+                row["balance_year"] = last
+                for name, amounts in divided.items():
+                    row |= {f"{name}_{at}": value for at, value in _three(amounts[successor])}
+                rows.append(row)
+        return pd.DataFrame(rows).set_index(["authority", "successor"]) if rows else pd.DataFrame()
+
+    def _grouped(self, column: str, per: Per | None) -> pd.DataFrame:
+        groups = self.ground.councils[column]
+        members = {name: (groups == name).to_numpy() for name in sorted(groups.unique())}
+        members["England"] = np.ones(len(groups), dtype=bool)
+        size = np.broadcast_to(self._size(per), self.ground.shape)
+        frames = []
+        for label, values in [("grant", self.grant.values.T), ("left", self.left.values.T)]:
+            whole = np.stack(
+                [
+                    values[is_in].sum(axis=0) / (np.nansum(size[is_in], axis=0) if per else 1.0)
+                    for is_in in members.values()
+                ]
+            )
+            index = pd.Index(members, name=column)
+            frames.append(three(whole, index, label).assign(**{f"{label}_mean": whole.mean(axis=1)}))
+        return pd.concat(frames, axis=1)
+
+    def _size(self, per: Per | None) -> Array:
+        check_per(per)
+        return np.ones((1, 1)) if per is None else self.ground.size(PER[per], self.scheme.base_year)
+
+    def _labelled(self, values: Array) -> xr.DataArray:
+        dataset = self.outlook.dataset
+        coords = {name: dataset[name] for name in ("authority", "name", "region")}
+        return xr.DataArray(values.T, dims=("draw", "authority"), coords=coords)
+
+    def __repr__(self) -> str:
+        return f"{self.scheme.title}: {self.scheme.terms()}"
+
+
+def apply(scheme: Scheme, outlook: Outlook | Ground) -> WriteOff:
+    """Apply a scheme to every draw of an outlook. With a `Ground` in hand, many schemes share its work."""
+    ground = outlook if isinstance(outlook, Ground) else Ground(outlook)
+    return WriteOff(scheme, ground, ledger.pay(scheme, ground))
+
+
+def steps_after(
+    scheme: Scheme, ground: Ground, paid: Paid, averages: Container[int] = ()
+) -> Iterator[tuple[ledger.Step, Array]]:
+    """Years after the base date, and the balances (£) with all that is granted, also what is still to be paid."""
+    for step in ledger.walk(scheme, ground, paid.flows, averages=averages):
+        if step.year > scheme.base_year:
+            due = [flow.amount for flow in paid.flows if flow.kind == "write_off" and flow.year > step.year]
+            yield step, sum(due, start=step.closing)
+
+
+def gross(balances: Array) -> Array:
+    """The deficits of the councils in deficit, £ (>= 0) a draw."""
+    total: Array = 0.0 - np.minimum(balances, 0.0).sum(axis=0)
+    return total
+
+
+def back(level: Array, left: Array, path: Sequence[tuple[int, Array]]) -> Array:
+    """Years until a deficit that was `level`, and is `left` once the grant is counted, is back at `level`.
+
+    On straight lines between the year ends of `path` (years since, deficit); 0 where nothing was paid; infinite
+    where it is not back by the last.
+    """
+    reached = np.where(left >= level, 0.0, np.inf)
+    before, low = 0, left
+    for since, now in path:
+        there = np.isinf(reached) & (now >= level)
+        part = np.divide(level - low, now - low, out=np.ones_like(level), where=now > low)
+        reached = np.where(there, before + np.clip(part, 0.0, 1.0) * (since - before), reached)
+        before, low = since, now
+    return reached
+
+
+def ordered(values: Array) -> dict[str, float]:
+    """Quantiles of values that may be infinite (never), between two of which there is nothing to interpolate."""
+    method: Literal["linear", "inverted_cdf"] = "linear" if np.isfinite(values).all() else "inverted_cdf"
+    return {name: float(np.quantile(values, at, method=method)) for name, at in QUANTILES.items()}
+
+
+def three(values: Array, index: pd.Index, label: str) -> pd.DataFrame:
+    """p10, p50 and p90 of each row over draws, as columns of a frame."""
+    found = np.quantile(values, [QUANTILES[name] for name in THREE], axis=1).T
+    return pd.DataFrame(found, index=index, columns=[f"{label}_{name}" for name in THREE])
+
+
+def _three(values: Array) -> list[tuple[str, float]]:
+    return [(name, float(np.quantile(values, QUANTILES[name]))) for name in THREE]

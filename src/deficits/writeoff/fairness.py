@@ -1,0 +1,205 @@
+"""Who gains and who loses: against another scheme, between councils, with what they had before, if they
+respond."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from deficits.errors import SchemeError
+from deficits.outlook import Outlook
+from deficits.wording import gbp
+from deficits.writeoff.ground import Array, Ground
+from deficits.writeoff.parts import ByCondition, Scale
+from deficits.writeoff.scheme import Scheme
+
+if TYPE_CHECKING:
+    from deficits.writeoff.effects import WriteOff
+
+NEAR = 1e-9
+"""How near the mean cost of a scheme made as dear as another comes to the other's, as a share of it."""
+TOP = 10
+
+
+def mean_cost(scheme: Scheme, ground: Ground) -> float:
+    """£: write-off and cover of all councils, mean of the draws."""
+    from deficits.writeoff.effects import apply
+
+    return float(apply(scheme, ground).paid.total("write_off", "cover").sum(axis=0).mean())
+
+
+def at_cost_of(scheme: Scheme, other: Scheme, outlook: Outlook | Ground) -> Scheme:
+    """See `Scheme.at_cost_of`."""
+    ground = outlook if isinstance(outlook, Ground) else Ground(outlook)
+    target = mean_cost(other, ground)
+    low, high = 0.0, 1.0
+    while mean_cost(scaled(scheme, high), ground) < target * (1 - NEAR):
+        if high > 1e6:
+            most = mean_cost(scaled(scheme, high), ground)
+            raise SchemeError(
+                f"'{scheme.title}' pays {gbp(most)} at most, less than the {gbp(target)} of '{other.title}': "
+                "compare it with a smaller scheme"
+            )
+        low, high = high, high * 4
+    for _ in range(100):
+        middle = (low + high) / 2
+        pays = mean_cost(scaled(scheme, middle), ground)
+        if abs(pays - target) <= NEAR * target:
+            break
+        low, high = (middle, high) if pays < target else (low, middle)
+    found = scaled(scheme, (low + high) / 2)
+    return found.model_copy(update={"title": f"{scheme.title}, at the cost of {other.title}"})
+
+
+def scaled(scheme: Scheme, by: float) -> Scheme:
+    """The scheme larger or smaller: its budget; without one, its caps; without those, its share (at most 1)."""
+    if scheme.budget:
+        budget = scheme.budget.model_copy(update={"pounds": scheme.budget.pounds * by})
+        return scheme.model_copy(update={"budget": budget})
+    if scheme.cap:
+        return scheme.model_copy(update={"cap": {size: limit * by for size, limit in scheme.cap.items()}})
+    share: float | Scale | ByCondition
+    match scheme.share:
+        case Scale():
+            share = scheme.share.model_copy(
+                update={"pays": tuple(min(pays * by, 1.0) for pays in scheme.share.pays)}
+            )
+        case ByCondition():
+            shares = {"met": scheme.share.met, "otherwise": scheme.share.otherwise}
+            share = scheme.share.model_copy(update={name: min(pays * by, 1.0) for name, pays in shares.items()})
+        case _:
+            share = min(scheme.share * by, 1.0)
+    return scheme.model_copy(update={"share": share})
+
+
+def against(result: WriteOff, other: Scheme, equal_cost: bool) -> pd.DataFrame:
+    """See `WriteOff.against`."""
+    from deficits.writeoff.effects import apply, three
+
+    ground = result.ground
+    rival = apply(at_cost_of(other, result.scheme, ground) if equal_cost else other, ground)
+    mine, theirs = result.paid.total("write_off", "cover"), rival.paid.total("write_off", "cover")
+    difference = mine - theirs
+    pupils = ground.size("pupils", result.scheme.base_year)[:, 0]
+    frame = ground.councils.assign(
+        grant_mean=mine.mean(axis=1), other_mean=theirs.mean(axis=1), difference_mean=difference.mean(axis=1)
+    )
+    frame = frame.join(three(difference, frame.index, "difference"))
+    frame["difference_per_pupil"] = frame["difference_mean"] / pupils
+    # Less than a pound either way is neither a gain nor a loss.
+    frame["better"] = (difference > 1).mean(axis=1)
+    frame["worse"] = (difference < -1).mean(axis=1)
+    return frame.sort_values(["difference_mean", "name"])
+
+
+def gini(amounts: Array) -> Array:
+    """Gini coefficient down the columns of amounts (>= 0); NaN where there is nothing to share.
+
+    >>> gini(np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 3.0]])).round(3)
+    array([0.   , 0.667])
+    """
+    amounts = np.sort(amounts, axis=0)
+    count = len(amounts)
+    total = amounts.sum(axis=0)
+    # Not `@`: a matrix product would take every core, and schemes run side by side.
+    ranked = np.einsum("i,ij->j", 2.0 * np.arange(1, count + 1) - count - 1, amounts)
+    found: Array = np.divide(ranked, count * total, out=np.full_like(total, np.nan), where=total > 0)
+    return found
+
+
+def top_share(amounts: Array, top: int = TOP) -> Array:
+    """Share of the largest amounts of each column in its total; NaN where there is nothing to share."""
+    total = amounts.sum(axis=0)
+    largest = np.sort(amounts, axis=0)[-top:].sum(axis=0)
+    found: Array = np.divide(largest, total, out=np.full_like(total, np.nan), where=total > 0)
+    return found
+
+
+def per_pupil(ground: Ground, amounts: Array, year: int) -> Array:
+    """£ a person aged 2 to 18."""
+    return amounts / ground.size("pupils", year)
+
+
+def concentration(result: WriteOff, per: str | None) -> pd.DataFrame:
+    """See `WriteOff.concentration`."""
+    from deficits.writeoff.effects import ordered
+
+    amounts = result.paid.total("write_off", "cover")
+    shared = per_pupil(result.ground, amounts, result.scheme.base_year) if per else amounts
+    rows = {"gini": gini(shared), "top_10_share": top_share(amounts)}
+    found = {
+        name: ordered(values[~np.isnan(values)]) for name, values in rows.items() if not np.isnan(values).all()
+    }
+    return pd.DataFrame.from_dict(found, orient="index").rename_axis("measure")
+
+
+def lorenz(result: WriteOff, per: str | None) -> pd.DataFrame:
+    """See `WriteOff.lorenz`."""
+    amounts = result.paid.total("write_off", "cover")
+    shared = per_pupil(result.ground, amounts, result.scheme.base_year) if per else amounts
+    rising = np.sort(shared.mean(axis=1))
+    paid = np.concatenate([[0.0], rising.cumsum()])
+    return pd.DataFrame(
+        {
+            "councils": np.linspace(0, 1, len(paid)),
+            "grant": paid / paid[-1] if paid[-1] else np.zeros_like(paid),
+        }
+    )
+
+
+def help_so_far(result: WriteOff) -> pd.DataFrame:
+    """See `WriteOff.help_so_far`."""
+    ground, base = result.ground, result.scheme.base_year
+    received = ground.agreed.loc[:, [year for year in ground.agreed if year <= base]].sum(axis=1)
+    to_come = result.paid.total("safety_valve").mean(axis=1)
+    frame = ground.councils.assign(
+        safety_valve=ground.had_safety_valve[:, 0],
+        received=received,
+        new=result.paid.total("write_off", "cover").mean(axis=1),
+        instalments=to_come,
+    )
+    frame["together"] = frame[["received", "new", "instalments"]].sum(axis=1)
+    pupils = ground.size("pupils", base)[:, 0]
+    for column in ("received", "new", "together"):
+        frame[f"{column}_per_pupil"] = frame[column] / pupils
+    return frame.sort_values(["together_per_pupil", "name"], ascending=[False, True])
+
+
+def moral_hazard(result: WriteOff, extra: Sequence[float]) -> pd.DataFrame:
+    """See `WriteOff.moral_hazard`."""
+    from deficits.outlook import national
+    from deficits.writeoff.effects import apply
+
+    last = result.outlook.years[-1]
+    covered = sorted({year for part in result.scheme.parts if part.cover for year in part.cover.shares})
+    rows = {}
+    for response in extra:
+        outlook = _responding(result, covered, response)
+        there = apply(result.scheme, outlook)
+        rows[response] = {
+            "grant": there.paid.total("write_off").sum(axis=0).mean(),
+            "cover": there.paid.total("cover").sum(axis=0).mean(),
+            f"deficit_without_{last}": float(national(outlook.balance, "gross").sel(year=last).mean()),
+            f"deficit_with_{last}": float(national(there.balance, "gross").sel(year=last).mean()),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("extra")
+
+
+def _responding(result: WriteOff, covered: list[int], response: float) -> Outlook:
+    """The outlook with councils in deficit at the base date spending more in each covered year, and after."""
+    outlook, ground = result.outlook, result.ground
+    if not covered or not response:
+        return outlook
+    block = outlook.fit.councils["block"].reindex(ground.codes).to_numpy()[:, None]
+    in_deficit = ground.balance(result.scheme.base_year) < 0
+    values = ground.balances.copy()
+    for place, year in enumerate(ground.years):
+        # Spend that has grown stays grown: a year covered adds its part again in each year after.
+        times = sum(year - start + 1 for start in covered if start <= year)
+        values[place] -= times * response * block * in_deficit
+    balance = outlook.balance.copy(data=values.transpose(2, 1, 0))
+    return dataclasses.replace(outlook, dataset=outlook.dataset.assign(balance=balance))

@@ -1,0 +1,246 @@
+"""What schemes are measured on: an outlook's draws and councils as plain arrays, each worked out once.
+
+Arrays are (authorities, draws), or (authorities, 1) where every draw has the same; money is £.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from deficits.errors import SchemeError
+from deficits.outlook import Outlook
+from deficits.outlook.measures import dsg, price_factor, pupils
+from deficits.panel import Panel
+from deficits.writeoff.parts import (
+    CouncilType,
+    DeficitAbove,
+    HasSafetyValve,
+    InRegion,
+    IsCouncil,
+    IsType,
+    Size,
+)
+
+Array = npt.NDArray[np.float64]
+
+TYPES: dict[str, CouncilType] = {"E06": "unitary", "E08": "metropolitan", "E09": "london", "E10": "county"}
+"""Type of council by the first three characters of its ONS code (ONS coding guidance)."""
+NEARLY_ALL = 0.9
+"""Share of councils from which a published column stands for a year."""
+APPROVAL_STREAM = 1_000
+"""Key of the random stream of approvals, beside the outlook's own (`deficits.outlook.streams.Shock`)."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """An outlook as schemes see it, or some of its draws. Make one and use it for many schemes."""
+
+    outlook: Outlook
+    draws: slice = field(default_factory=lambda: slice(None))
+
+    def blocks(self, size: int) -> list[Ground]:
+        """The same in blocks of draws: small arrays stay near the processor, and are worked through faster."""
+        count = self.outlook.dataset.sizes["draw"]
+        return [Ground(self.outlook, slice(start, start + size)) for start in range(0, count, size)]
+
+    def _once(self, key: tuple[str, Any], work: Callable[[], Any]) -> Any:
+        if key not in self._kept:
+            self._kept[key] = work()
+        return self._kept[key]
+
+    @cached_property
+    def _kept(self) -> dict[tuple[str, Any], Any]:
+        return {}
+
+    @cached_property
+    def panel(self) -> Panel:
+        """The published figures behind the outlook."""
+        return self.outlook.panel
+
+    @cached_property
+    def years(self) -> list[int]:
+        """Year ends of the outlook."""
+        return self.outlook.years
+
+    @cached_property
+    def codes(self) -> pd.Index:
+        """DfE numbers of the councils, in the order of every array."""
+        return pd.Index([str(code) for code in self.outlook.dataset["authority"].values], name="authority")
+
+    @cached_property
+    def balances(self) -> Array:
+        """£, shape (years, authorities, draws), negative = deficit."""
+        values: Array = self.outlook.balance.transpose("year", "authority", "draw").values[..., self.draws]
+        return values
+
+    @cached_property
+    def shape(self) -> tuple[int, int]:
+        """(authorities, draws)."""
+        return self.balances.shape[1], self.balances.shape[2]
+
+    def balance(self, year: int) -> Array:
+        """£ at 31 March of a year, as the outlook has it."""
+        values: Array = self.balances[self.years.index(year)]
+        return values
+
+    @cached_property
+    def councils(self) -> pd.DataFrame:
+        """Name, region and type, by authority."""
+        listed = self.panel.authorities.frame.loc[self.codes]
+        kinds = [TYPES[str(gss)[:3]] for gss in listed["gss"]]
+        return listed[["name", "region"]].assign(type=kinds)
+
+    def bail_out(self, year: int) -> Array:
+        """Safety valve grant of a year inside the outlook's balances."""
+        place = self.years.index(year)
+        values: Array = self._bail_outs[:, place][:, None]
+        return values
+
+    @cached_property
+    def _bail_outs(self) -> Array:
+        values: Array = self.outlook.dataset["bail_out"].transpose("authority", "year").values
+        return values
+
+    @cached_property
+    def agreed(self) -> pd.DataFrame:
+        """Every agreed safety valve instalment by council and year, those after the outlook's last year too."""
+        return self.outlook.fit.bail_outs.reindex(self.codes).fillna(0.0)
+
+    def agreed_in(self, year: int) -> Array:
+        """Agreed instalments of a year."""
+        values: Array = self._once(
+            ("agreed_in", year), lambda: self._column(self.agreed.get(year, pd.Series(0.0, index=self.codes)))
+        )
+        return values
+
+    def agreed_after(self, year: int) -> Array:
+        """Agreed instalments due after 31 March of a year."""
+        return self._column(self.agreed.loc[:, [late for late in self.agreed if late > year]].sum(axis=1))
+
+    def size(self, of: Size, year: int) -> Array:
+        """What amounts are measured against (see `Size`) in a year; NaN where it is not published.
+
+        DSG after the published years grows as the outlook's drivers say; reserves are those of the newest year end
+        published, carried on unchanged (an assumption).
+        """
+        return self._once((of, year), lambda: self._size(of, year))  # type: ignore[no-any-return]
+
+    def _size(self, of: Size, year: int) -> Array:
+        match of:
+            case "pounds":
+                return np.ones((len(self.codes), 1))
+            case "dsg":
+                return self._column(dsg(self.panel, self.outlook.drivers, self.codes, [year])[year])
+            case "pupils":
+                return self._column(pupils(self.panel, self.codes, [year])[year])
+            case "plans":
+                return self._plans(year)
+            case "reserves":
+                return self._column(self.reserves.sum(axis=1, skipna=False))
+            case "unallocated_reserves":
+                return self._column(self.reserves["unallocated"])
+
+    @cached_property
+    def reserves(self) -> pd.DataFrame:
+        """Unallocated and other earmarked reserves at the newest year end published, £ (>= 0), by authority."""
+        newest = {}
+        for name in ("unallocated", "earmarked"):
+            column = _newest(self.panel.figure(f"reserves_{name}").reindex(self.codes))
+            newest[name] = column.clip(lower=0.0)
+        return pd.DataFrame(newest)
+
+    def _plans(self, year: int) -> Array:
+        published = self.panel.figure("plans").reindex(self.codes)
+        if year in published and published[year].notna().mean() >= NEARLY_ALL:
+            return self._column(published[year])
+        drawn = self._once(("drawn_plans", None), self.outlook.plans)
+        values: Array = drawn.sel(year=year, authority=list(self.codes)).transpose("authority", "draw").values
+        return values[:, self.draws]
+
+    @cached_property
+    def source_gap(self) -> Array:
+        """£ (>= 0) by which the deficit chosen is above the lowest of the sources, at the newest year both
+        give."""
+        both = [
+            year
+            for year in self.panel.figure("balance").columns
+            if all(
+                self.panel.figure(f"balance_{source}")[year].reindex(self.codes).notna().any()
+                for source in ("section251", "mhclg")
+            )
+        ]
+        if not both:
+            return np.zeros((len(self.codes), 1))
+        deficits = pd.DataFrame(
+            {
+                name: (-self.panel.figure(name)[both[-1]].reindex(self.codes)).clip(lower=0.0)
+                for name in ("balance", "balance_section251", "balance_mhclg")
+            }
+        )
+        return self._column((deficits["balance"] - deficits.min(axis=1)).fillna(0.0))
+
+    @cached_property
+    def had_safety_valve(self) -> npt.NDArray[np.bool_]:
+        """Whether a council has had an agreement, shape (authorities, 1)."""
+        agreed: npt.NDArray[np.bool_] = np.isin(self.codes, self.panel.agreements["authority"])[:, None]
+        return agreed
+
+    def meets(self, condition: Any, year: int, deficit: Array) -> npt.NDArray[np.bool_]:
+        """Whether councils meet a condition, with their deficits at 31 March of a year."""
+        match condition:
+            case DeficitAbove():
+                met = deficit > condition.than * self.size(condition.of, year)
+            case InRegion():
+                met = self.councils["region"].isin(condition.names).to_numpy()[:, None]
+            case IsCouncil():
+                known = [self.panel.authorities.resolve(name) for name in condition.names]
+                met = self.codes.isin(known)[:, None]
+            case IsType():
+                met = self.councils["type"].isin(condition.names).to_numpy()[:, None]
+            case HasSafetyValve():
+                met = self.had_safety_valve
+            case _:
+                raise SchemeError(f"no condition {condition!r}")
+        asked: npt.NDArray[np.bool_] = met == condition.holds
+        return asked
+
+    @cached_property
+    def chance(self) -> Array:
+        """A number from 0 to 1 by council and draw, which decides on approval: the same for every scheme."""
+        drawn = np.empty((len(self.codes), self.outlook.dataset.sizes["draw"]))
+        for row, code in enumerate(self.codes):
+            stream = np.random.SeedSequence(self.outlook.seed, spawn_key=(APPROVAL_STREAM, int(code)))
+            drawn[row] = np.random.default_rng(stream).random(drawn.shape[1])
+        return drawn[:, self.draws]
+
+    def prices(self, years: list[int], real: int) -> Array:
+        """What turns £ of each year into prices of `real`; with no deflator public, prices grow as in the long
+        run."""
+        factors: Array
+        if self.panel.prices.empty:
+            factors = (1 + self.outlook.drivers.long_run_prices) ** (real - np.array(years, dtype=float))
+        else:
+            factors = self._once(
+                ("prices", (tuple(years), real)),
+                lambda: price_factor(self.panel, self.outlook.drivers, years, real),
+            )
+        return factors
+
+    def _column(self, values: pd.Series) -> Array:
+        column: Array = values.reindex(self.codes).to_numpy(dtype=float)[:, None]
+        return column
+
+
+def _newest(table: pd.DataFrame) -> pd.Series:
+    """The newest column that nearly all councils have."""
+    complete = [year for year in table if table[year].notna().mean() >= NEARLY_ALL]
+    if not complete:
+        return pd.Series(np.nan, index=table.index)
+    return table[complete[-1]]

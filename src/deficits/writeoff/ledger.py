@@ -1,0 +1,363 @@
+"""The arithmetic of a scheme: dated flows of money, and the balances they leave. Every pound has one place.
+
+closing = opening + in_year + write_off + cover + safety_valve + contribution - clawback - levy - charged
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import xarray as xr
+
+from deficits.errors import SchemeError
+from deficits.writeoff.claims import claim, within
+from deficits.writeoff.ground import Array, Ground
+from deficits.writeoff.parts import Cover
+from deficits.writeoff.scheme import Scheme
+
+Kind = Literal["write_off", "cover", "safety_valve", "contribution", "clawback", "levy", "repayment"]
+RAISES: dict[Kind, int] = {
+    "write_off": 1,
+    "cover": 1,
+    "safety_valve": 1,
+    "contribution": 1,
+    "clawback": -1,
+    "levy": -1,
+    "repayment": 0,
+}
+"""What each kind of flow does to the DSG balance. A repayment is the general fund's, unless the scheme says so."""
+MIDDLE = 0.5
+"""Part of the year gone when money is paid that comes through the year: instalments, repayments (an
+assumption)."""
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Money in a financial year: £, shape (authorities, draws) or broadcasting to it.
+
+    All kinds are >= 0 except `safety_valve`, which is what the scheme adds to the instalments in the outlook,
+    and is below 0 where it stops them. `at`: part of the year gone when it is paid. `raises`: 1 where it raises
+    the DSG balance, -1 where it lowers it, 0 where it passes it by.
+    """
+
+    kind: Kind
+    year: int
+    at: float
+    amount: Array
+    raises: int
+
+
+@dataclass(frozen=True)
+class Paid:
+    """What a scheme pays. `granted`: £ of each council's write-offs, paid by the last year of the outlook or
+    later, shape (authorities, draws)."""
+
+    granted: Array
+    flows: tuple[Flow, ...]
+
+    def total(self, *kinds: Kind) -> Array:
+        """£ of some kinds of flows by council and draw, those after the outlook's last year too."""
+        found = [flow.amount for flow in self.flows if flow.kind in kinds]
+        if len(found) == 1 and found[0].shape == self.granted.shape:
+            return found[0]
+        total: Array = np.zeros(self.granted.shape) + sum(found)
+        return total
+
+
+def pay(scheme: Scheme, ground: Ground) -> Paid:
+    """Everything a scheme pays, part by part in the order of its dates.
+
+    A part is measured on the outlook with what earlier dates have credited; two on one date are measured on the
+    same deficit, and the later one is cut where together they would pass it. Raises SchemeError when a date is
+    not in the outlook.
+    """
+    check_dates(scheme, ground)
+    parts = scheme.parts
+    instalments = _instalments(scheme, ground)
+    continuing = any(part.safety_valve == "continue" for part in parts)
+    # What a date is credited with stands from the day after it; money taken or given in a year, at its end.
+    credits: list[tuple[int, Array]] = []
+    moved = [(flow.year, flow.amount) for flow in instalments]
+    own: list[list[Flow]] = [[] for _ in parts]
+    granted: list[Array] = []
+
+    def position(year: int, until: int) -> Array:
+        """Balance of a year with what has been credited for dates up to `until`."""
+        now = ground.balance(year)
+        for date, amount in credits:
+            now = now + amount if date <= until else now
+        for date, amount in moved:
+            now = now + amount if date <= year else now
+        return now
+
+    def room(year: int) -> Array:
+        return np.maximum(0.0 - position(year, year), 0.0)
+
+    for year, number, growth in _dates(parts):
+        part, before = parts[number], position(year, year - 1)
+        spent = sum(flow.amount.sum(axis=0) for flow in own[number] if flow.kind in ("write_off", "cover"))
+        left = np.maximum(part.budget.pounds - spent, 0.0) if part.budget else np.inf
+        if growth:
+            grown = ground.balance(year - 1) - ground.balance(year)
+            amount = _covered(part, ground, year, np.clip(grown, 0.0, np.maximum(0.0 - before, 0.0)), left)
+        else:
+            to_come = ground.agreed_after(year) if continuing else 0.0
+            amount = claim(part, ground, np.maximum(0.0 - before, 0.0), to_come, left)
+        if len(parts) > 1:
+            amount = np.minimum(amount, room(year))
+        if part.approval.probability < 1:
+            amount = amount * (ground.chance < part.approval.probability)
+        credits.append((year, amount))
+        if growth:
+            own[number] += _dated(part, ground, "cover", amount, year + _cover(part).paid_after, (1.0,))
+            continue
+        granted.append(amount)
+        paid = _dated(part, ground, "write_off", amount, part.paid_in, part.instalments)
+        own[number] += paid
+        if part.match_funding:
+            matched = np.minimum(part.match_funding * amount, room(year))
+            ratio = np.divide(matched, amount, out=np.zeros_like(amount), where=amount > 0)
+            own[number] += [Flow("contribution", flow.year, flow.at, flow.amount * ratio, 1) for flow in paid]
+            credits.append((year, matched))
+        if part.clawback:
+            taken = _taken_back(part, ground, amount)
+            own[number].append(taken)
+            moved.append((taken.year, -taken.amount))
+        if part.repayment:
+            own[number] += [flow for one in paid for flow in _repaid(part, one)]
+    for number, part in enumerate(parts):
+        if part.payer == "schools_budget":
+            own[number] += _levied(ground, own[number])
+    whole = granted[0] if len(granted) == 1 else np.sum(granted, axis=0)
+    return Paid(whole, (*instalments, *(flow for flows in own for flow in flows)))
+
+
+def check_dates(scheme: Scheme, ground: Ground) -> None:
+    """SchemeError where the outlook lacks a year that the scheme measures or pays in."""
+    first, last = ground.years[0], ground.years[-1]
+    for part in scheme.parts:
+        needed = {"base_year": part.base_year, "paid_in": part.paid_in}
+        needed["the last payment"] = part.paid_in + len(part.instalments) - 1 + part.approval.delay
+        if part.cover:
+            needed["the last payment of cover"] = max(part.cover.shares) + part.cover.paid_after
+        if part.clawback:
+            needed["clawback, the year after"] = part.clawback.year + 1
+        for word, year in needed.items():
+            if year not in ground.years:
+                raise SchemeError(
+                    f"{word} {year} of '{part.title}' is not in the outlook, which runs from {first} "
+                    f"to {last}: project further with until={max(year, last)}, or change it"
+                )
+
+
+def _dates(parts: Sequence[Scheme]) -> list[tuple[int, int, bool]]:
+    """(year, place of the part, whether growth is covered) of all that is measured, in order."""
+    bases = [(part.base_year, number, False) for number, part in enumerate(parts)]
+    growth = [
+        (year, number, True) for number, part in enumerate(parts) if part.cover for year in part.cover.shares
+    ]
+    return sorted(bases + growth)
+
+
+def _cover(part: Scheme) -> Cover:
+    assert part.cover is not None
+    return part.cover
+
+
+def _covered(part: Scheme, ground: Ground, year: int, grown: Array, left: Array | float) -> Array:
+    """What is paid of the growth of deficits in a year."""
+    cover = _cover(part)
+    for condition in part.eligibility:
+        grown = grown * ground.meets(
+            condition, part.base_year, np.maximum(0.0 - ground.balance(part.base_year), 0.0)
+        )
+    if cover.growth_limit is not None:
+        grown = np.fmin(grown, cover.growth_limit * ground.size("dsg", part.base_year))
+    amount = cover.shares[year] * grown
+    if part.budget is None:
+        return amount
+    return within(part.budget, ground, part.base_year, amount, grown, left)
+
+
+def _instalments(scheme: Scheme, ground: Ground) -> list[Flow]:
+    """What the scheme changes in the safety valve instalments after its base date."""
+    variant = next((part.safety_valve for part in scheme.parts if part.safety_valve != "as_projected"), None)
+    if variant is None:
+        return []
+    flows = []
+    for year in (later for later in ground.years if later > scheme.base_year):
+        wanted = ground.agreed_in(year) if variant == "continue" else 0.0
+        change = wanted - ground.bail_out(year)
+        if change.any():
+            flows.append(Flow("safety_valve", year, MIDDLE, change, 1))
+    return flows
+
+
+def _dated(
+    part: Scheme, ground: Ground, kind: Kind, amount: Array, first: int, instalments: Sequence[float]
+) -> list[Flow]:
+    """Amounts in the years in which they are paid; those of councils approved late, later."""
+    approval = part.approval
+    late = None
+    if approval.late and kind == "write_off":
+        # The same draw that decides on approval: the last of the approved are the late ones.
+        late = ground.chance >= approval.probability * (1 - approval.late)
+    flows = []
+    for place, portion in enumerate(instalments):
+        due = amount if portion == 1 else portion * amount
+        if late is None:
+            flows.append(Flow(kind, first + place, part.part_of_year, due, 1))
+        else:
+            flows.append(Flow(kind, first + place, part.part_of_year, due * ~late, 1))
+            flows.append(Flow(kind, first + place + approval.delay, part.part_of_year, due * late, 1))
+    return flows
+
+
+def _taken_back(part: Scheme, ground: Ground, amount: Array) -> Flow:
+    rule = part.clawback
+    assert rule is not None
+    grown = ground.balance(part.base_year) - ground.balance(rule.year)
+    broken = grown > rule.growth * ground.size("dsg", part.base_year)
+    return Flow("clawback", rule.year + 1, part.part_of_year, rule.share * amount * broken, -1)
+
+
+def annuity(years: int, rate: float) -> float:
+    """Equal yearly repayment of £1 lent, the first a year after it.
+
+    >>> round(annuity(10, 0.0), 3), round(annuity(10, 0.05), 4)
+    (0.1, 0.1295)
+    """
+    # expm1 and log1p keep their digits where the rate is next to nothing.
+    return 1 / years if rate == 0 else rate / -math.expm1(-years * math.log1p(rate))
+
+
+def _repaid(part: Scheme, lent: Flow) -> list[Flow]:
+    """Repayments of one payment, those after the outlook's last year too."""
+    loan = part.repayment
+    assert loan is not None
+    amount = lent.amount * annuity(loan.years, loan.rate)
+    raises = -1 if loan.borne_by == "dsg" else 0
+    return [Flow("repayment", lent.year + year, lent.at, amount, raises) for year in range(1, loan.years + 1)]
+
+
+def _levied(ground: Ground, flows: Sequence[Flow]) -> list[Flow]:
+    """What councils give up of their DSG, in proportion to it, so that the grants cost no new money."""
+    levies = []
+    for flow in flows:
+        if flow.kind in ("write_off", "cover"):
+            grant = np.nan_to_num(ground.size("dsg", flow.year))
+            levies.append(Flow("levy", flow.year, flow.at, grant / grant.sum() * flow.amount.sum(axis=0), -1))
+    return levies
+
+
+@dataclass(frozen=True)
+class Step:
+    """One financial year: £, shape (authorities, draws). `average`: the balance that interest is paid on, which is
+    None in years it was not asked for."""
+
+    year: int
+    opening: Array
+    closing: Array
+    average: Array | None
+    rate: float
+
+    @property
+    def interest(self) -> Array:
+        """£ (>= 0) on the average deficit of the year."""
+        assert self.average is not None
+        return self.rate * np.maximum(0.0 - self.average, 0.0)
+
+
+def walk(
+    scheme: Scheme, ground: Ground, flows: Sequence[Flow], *, averages: Container[int] = ()
+) -> Iterator[Step]:
+    """The years of the outlook after its first, one by one, with what the scheme makes of them.
+
+    `averages`: years of which the average balance is asked for; it takes time.
+    """
+    added: Array | None = None
+    opening = ground.balance(ground.years[0])
+    rate = ground.outlook.drivers.financing_rate
+    for year in ground.years[1:]:
+        moved = [flow for flow in flows if flow.year == year and flow.raises]
+        for flow in moved:
+            change = flow.amount if flow.raises == 1 else -flow.amount
+            added = change if added is None else added + change
+        closing = ground.balance(year) if added is None else ground.balance(year) + added
+        on_dsg = charged_to_dsg(scheme, year)
+        average = None
+        if on_dsg or year in averages:
+            # All else comes evenly through the year: half of it stands on average. A grant stands once it is paid.
+            average = opening + closing
+            average *= 0.5
+            for flow in (flow for flow in moved if flow.at != MIDDLE):
+                average += flow.raises * (MIDDLE - flow.at) * flow.amount
+        step = Step(year, opening, closing, average, rate)
+        if on_dsg:
+            added = -step.interest if added is None else added - step.interest
+            step = replace(step, closing=closing - step.interest)
+        yield step
+        opening = step.closing
+
+
+def charged_to_dsg(scheme: Scheme, year: int) -> bool:
+    """Whether the interest of a year lies on the DSG: after the base date, where the scheme says so."""
+    return scheme.interest_borne_by == "dsg" and year > scheme.base_year
+
+
+def balances(scheme: Scheme, ground: Ground, flows: Sequence[Flow]) -> xr.DataArray:
+    """£ at each 31 March with the scheme, dims (draw, authority, year), negative = deficit."""
+    values = np.empty_like(ground.balances)
+    values[0] = ground.balances[0]
+    for place, step in enumerate(walk(scheme, ground, flows), start=1):
+        values[place] = step.closing
+    return labelled(ground, values).rename("balance")
+
+
+def ledger(scheme: Scheme, ground: Ground, flows: Sequence[Flow]) -> xr.Dataset:
+    """Every pound of every council, year and draw: dims (draw, authority, year), £, for the years after the first.
+
+    opening and closing balance (negative = deficit); in_year, the outlook's position without grants; write_off,
+    cover, safety_valve (all instalments received), contribution, clawback, levy, repayment, interest (each >= 0);
+    charged, the part of repayment and interest that lies on the DSG instead of the general fund. In every cell
+
+        closing = opening + in_year + write_off + cover + safety_valve + contribution - clawback - levy - charged
+    """
+    years = ground.years[1:]
+    shape = (len(years), *ground.shape)
+    money: dict[str, Array] = {name: np.zeros(shape) for name in ("opening", "closing", "in_year", "interest")}
+    # Kinds without a flow take no memory: one zero stands for all of them.
+    used = {flow.kind for flow in flows} | {"safety_valve"}
+    money |= {kind: np.zeros(shape) if kind in used else np.broadcast_to(0.0, shape) for kind in RAISES}
+    borne = scheme.interest_borne_by == "dsg" or any(flow.kind == "repayment" and flow.raises for flow in flows)
+    money["charged"] = np.zeros(shape) if borne else np.broadcast_to(0.0, shape)
+    for place, step in enumerate(walk(scheme, ground, flows, averages=years)):
+        year = step.year
+        money["opening"][place], money["closing"][place], money["interest"][place] = (
+            step.opening,
+            step.closing,
+            step.interest,
+        )
+        received = ground.bail_out(year)
+        money["safety_valve"][place] = received
+        money["in_year"][place] = ground.balance(year) - ground.balance(year - 1) - received
+        for flow in (flow for flow in flows if flow.year == year):
+            money[flow.kind][place] += flow.amount
+            if flow.kind == "repayment" and flow.raises:
+                money["charged"][place] += flow.amount
+        if charged_to_dsg(scheme, year):
+            money["charged"][place] += step.interest
+    return xr.Dataset({name: labelled(ground, values, years) for name, values in money.items()}).assign_attrs(
+        units="£"
+    )
+
+
+def labelled(ground: Ground, values: Array, years: list[int] | None = None) -> xr.DataArray:
+    """An array (years, authorities, draws) as dims (draw, authority, year), with name and region; no copy."""
+    dataset = ground.outlook.dataset
+    coords = {name: dataset[name] for name in ("authority", "name", "region")} | {"year": years or ground.years}
+    return xr.DataArray(values.transpose(2, 1, 0), dims=("draw", "authority", "year"), coords=coords)

@@ -1,0 +1,124 @@
+"""Reading a scheme's file: YAML with the line of each key, and every fault told at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from deficits.errors import SchemeError, closest
+from deficits.places import schemes_dir
+
+Place = tuple[str | int, ...]
+
+
+def scheme_names() -> list[str]:
+    """Names of the schemes that come with the package."""
+    return sorted(path.stem for path in schemes_dir().glob("*.yaml"))
+
+
+def scheme_path(name: str | Path, beside: Path | None = None) -> Path:
+    """The file of a scheme that comes with the package, by name, or of any YAML file (`beside` another one)."""
+    given = Path(name)
+    if given.suffix in {".yaml", ".yml"}:
+        path = given if beside is None else beside.parent / given
+        if not path.is_file():
+            raise SchemeError(f"no scheme file {path}")
+        return path
+    if str(name) not in scheme_names():
+        raise SchemeError(f"no scheme '{name}': {closest(str(name), scheme_names())}")
+    return schemes_dir() / f"{name}.yaml"
+
+
+def read_yaml(path: Path) -> tuple[dict[str, Any], dict[Place, int]]:
+    """What a file declares, and the line of each key in it (the place of a key is its path from the top)."""
+    text = path.read_text(encoding="utf-8")
+    try:
+        declared, node = yaml.safe_load(text), yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        raise SchemeError(f"scheme {path.name} is not valid YAML: {error}") from None
+    if not isinstance(declared, dict):
+        raise SchemeError(f"scheme {path.name} holds no parameters: expected lines like 'share: 0.9'")
+    return declared, dict(_lines(node, ()))
+
+
+def _lines(node: Any, place: Place) -> Iterable[tuple[Place, int]]:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            here = (*place, key.value)
+            yield here, key.start_mark.line + 1
+            yield from _lines(value, here)
+    elif isinstance(node, yaml.SequenceNode):
+        for number, value in enumerate(node.value):
+            yield (*place, number), value.start_mark.line + 1
+            yield from _lines(value, (*place, number))
+
+
+def faults(
+    error: ValidationError, model: type[BaseModel], lines: Mapping[Place, int], again: Callable[[set[str]], Any]
+) -> list[str]:
+    """Every fault of a declaration in words, each with its line where it has one.
+
+    Rules between parameters are only looked at once each parameter is right; `again` validates without those that
+    are not, so that contradictions among the others are told in the same message.
+    """
+    found = error.errors()
+    wrong = {str(fault["loc"][0]) for fault in found if fault["loc"]}
+    if wrong:
+        try:
+            again(wrong)
+        except ValidationError as between:
+            found += [fault for fault in between.errors() if not fault["loc"]]
+    told = [line_and_words for fault in found for line_and_words in _told(fault, model, lines)]
+    return [(f"line {line}: " if line else "") + words for line, words in sorted(told, key=lambda fault: fault[0])]
+
+
+def _told(fault: Any, model: type[BaseModel], lines: Mapping[Place, int]) -> list[tuple[int, str]]:
+    """A fault's line (0: none) and words. Contradictions come several in one, and each begins with a key."""
+    if not fault["loc"]:
+        messages = str(fault["msg"]).removeprefix("Value error, ").splitlines()
+        return [(_line(tuple(words.split(maxsplit=1)[0].split(".")), lines), words) for words in messages]
+    # A union puts the name of the member it tried among the keys; those are no keys of the file.
+    place = tuple(part for part in fault["loc"] if not (isinstance(part, str) and _is_member(part)))
+    return [(_line(place, lines), _fault(fault, ".".join(str(part) for part in place), model))]
+
+
+def _line(place: Place, lines: Mapping[Place, int]) -> int:
+    return next((lines[place[:end]] for end in range(len(place), 0, -1) if place[:end] in lines), 0)
+
+
+def _is_member(part: str) -> bool:
+    return part in _MEMBERS or part.startswith(("function-", "constrained-"))
+
+
+_MEMBERS = {"flat", "scale", "by_condition", "deficit_above", "region", "council", "type", "[key]"}
+
+
+def _fault(fault: Any, key: str, model: type[BaseModel]) -> str:
+    found = fault["input"]
+    name = key.rpartition(".")[2]
+    if fault["type"] == "extra_forbidden":
+        known = model.model_fields if name == key else _known_keys()
+        near = get_close_matches(name, known, n=1)
+        return f"{key}: unknown parameter; " + (f"did you mean '{near[0]}'?" if near else closest(name, known))
+    if fault["type"] == "missing":
+        described = model.model_fields[key].description if key in model.model_fields else None
+        return f"{key}: missing; {described or 'a scheme needs it'}"
+    number = isinstance(found, int | float) and not isinstance(found, bool)
+    if number and fault["type"] == "less_than_equal" and fault["ctx"]["le"] == 1 and found <= 100:
+        return f"{key}: found {found:g}, expected a share from 0 to 1; {found:g}% is {found / 100:g}"
+    message = str(fault["msg"]).removeprefix("Value error, ")
+    if fault["type"] == "value_error":
+        return f"{key}: found {found!s}; {message}"
+    return f"{key}: found {found!r}; {message[0].lower()}{message[1:]}"
+
+
+def _known_keys() -> set[str]:
+    from deficits.writeoff import parts
+
+    models = [kind for kind in vars(parts).values() if isinstance(kind, type) and issubclass(kind, parts.Part)]
+    return {name for kind in models for name in kind.model_fields}
