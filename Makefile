@@ -22,14 +22,9 @@ $(VENV)/dev: requirements-dev.lock $(VENV)/run
 	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.lock
 	@touch $@
 
-reports: $(VENV)/run ## build the panel and render the pages into reports/
+reports: $(VENV)/run ## build the panel and render England's reports and every council's page into reports/
 	$(BIN)/deficits build
-	$(BIN)/deficits report quality
-	$(BIN)/deficits report england
-	$(BIN)/deficits report writeoff
-	$(BIN)/deficits report authority --set authority=Kent
-	$(BIN)/deficits report authority --set authority=Camden
-	$(BIN)/deficits report authority --set authority="Westmorland and Furness"
+	$(BIN)/deficits report
 	@echo "Open reports/index.html"
 
 test: lint ## lint, then all tests

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
+from benchmarks import reports
 from benchmarks.multiyear import parse_needed_columns, read_needed_columns, read_whole_file, tabulate_whole_file
 
 DRAWS = 4000
@@ -95,3 +96,5 @@ def main() -> None:
         rows.append([name, seconds, memory, their_seconds, their_memory, their_seconds / seconds])
     columns = ["what", "seconds", "peak MB", "other, seconds", "other, peak MB", "times faster"]
     print(pd.DataFrame(rows, columns=columns).round(2).to_string(index=False))
+    print()
+    reports.main()

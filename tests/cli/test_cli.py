@@ -33,6 +33,10 @@ def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess
         (["report", "england", "--set", "drawz=500"], "did you mean 'draws'?"),
         (["report", "england", "--set", "draws"], "expected name=value"),
         (["report", "authority", "--set", "authority=Kant", "--set", "draws=200"], "did you mean 'Kent'?"),
+        (["report", "england", "--engine", "plane"], "did you mean 'plain'?"),
+        (["report", "authority", "--authorities", "Kent,Camdem"], "did you mean 'Camden'?"),
+        (["report", "authority", "--authorities", "all", "--set", "drawz=9"], "did you mean 'draws'?"),
+        (["verify", "README.md"], "carries no run record"),
         (["buidl"], "build"),
     ],
 )
@@ -74,3 +78,45 @@ def test_the_shipped_schemes_are_listed() -> None:
     assert done.returncode == 0
     assert "high-needs-stability-grant" in done.stdout
     assert "90% of each council's deficit at 31 March 2026" in done.stdout
+
+
+def test_many_pages_are_a_line_each_and_unchanged_ones_are_left(tmp_path: Path) -> None:
+    asked = ["report", "authority", "--authorities", "Kent, Camden", "--set", "draws=200", "--out", str(tmp_path)]
+    done = run(*asked)
+    assert done.returncode == 0, done.stderr
+    assert sorted(line.split()[1] for line in done.stdout.splitlines()[:2]) == [
+        "authority-camden,",
+        "authority-kent,",
+    ]
+    assert "2 pages: 2 made. Open " in done.stdout
+    assert {"authority-kent.html", "index.html", "run-log.jsonl"} <= {path.name for path in tmp_path.iterdir()}
+    again = run(*asked, "--only-stale")
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.startswith("2 pages: 2 unchanged.")
+
+
+def test_a_page_is_verified_or_what_differs_is_said(tmp_path: Path) -> None:
+    assert run("report", "quality", "--out", str(tmp_path)).returncode == 0
+    page = tmp_path / "quality.html"
+    same = run("verify", str(page))
+    assert same.returncode == 0, same.stdout + same.stderr
+    assert same.stdout.startswith("quality: the same")
+    page.write_text(page.read_text(encoding="utf-8").replace("Sources", "Origins"), encoding="utf-8")
+    other = run("verify", str(page))
+    assert other.returncode == 3
+    assert "the page: its text was changed after the run" in other.stdout
+
+
+def test_failed_pages_are_named_and_the_run_exits_4(tmp_path: Path) -> None:
+    done = run("report", "quality", "england", "--as-of", "2016-01-01", "--out", str(tmp_path))
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert "report 'england-as-of-2016-01-01' failed" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "2 pages: " in done.stdout
+
+
+def test_a_folder_that_cannot_be_written_to_exits_4(tmp_path: Path) -> None:
+    (tmp_path / "reports").write_text("a file", encoding="utf-8")
+    done = run("report", "quality", "--out", str(tmp_path / "reports"))
+    assert done.returncode == 4
+    assert "cannot be written to" in done.stderr

@@ -93,9 +93,10 @@ def write(tmp_path: Path) -> Write:
 
 @pytest.fixture(autouse=True, scope="session")
 def _no_git() -> Iterator[None]:
-    """A test never asks the repository it stands in, which somebody may be working on."""
+    """A test does not ask what is in the repository it stands in, which somebody may be working on."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(record, "_git", lambda root, *words: "abc1234" if words[0] == "describe" else " M file")
+        patch.setattr(record, "source_digest", lambda: "ef" * 32)
         yield
 
 

@@ -8,7 +8,8 @@ import tempfile
 import pytest
 
 from deficits.errors import ExitCode, ReportError, ReportFailed
-from deficits.reporting import record, render
+from deficits.reporting import Limits, record, render
+from deficits.reporting import engine as engines
 from deficits.reporting.kernel import kernel_environment
 
 TITLE = "# A page"
@@ -35,7 +36,10 @@ def test_a_failed_run_leaves_the_last_good_page(write, tmp_path):
     assert failure["source"].startswith("total = 5.1")
 
     assert render("england", {}, out, notebook=write(TITLE, POINTS)) == page
-    assert {path.name: path.read_bytes() for path in out.iterdir()} == good  # and the failure is gone
+    again = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert again.keys() == good.keys()  # the failure is gone
+    assert again["england.ipynb"] == good["england.ipynb"]
+    assert b"Nothing: figures, data, parameters and code are those of the last run" in again["england.html"]
 
 
 def test_wrong_parameters_are_refused_before_anything_is_written(write, tmp_path):
@@ -51,20 +55,32 @@ def test_a_missing_notebook_is_named(tmp_path):
         render("england", {}, tmp_path, notebook=tmp_path / "gone.ipynb")
 
 
-def test_a_cell_that_never_ends_is_stopped_and_named(write, tmp_path):
+@pytest.mark.parametrize("engine", ["deficits", "plain"])
+def test_a_cell_that_never_ends_is_stopped_and_named(write, tmp_path, engine):
     notebook = write(TITLE, POINTS, "import time\ntime.sleep(60)")
     with pytest.raises(ReportFailed, match="Time-out in cell 5: ran longer than 1 seconds") as error:
-        render("england", {}, tmp_path / "reports", notebook=notebook, timeout_cell=1)
+        render("england", {}, tmp_path / "reports", notebook=notebook, limits=Limits(cell=1), engine=engine)
     assert error.value.exit_code == ExitCode.OUT_OF_TIME
     assert [path.name for path in (tmp_path / "reports").iterdir()] == ["england.failed.json"]
 
 
-def test_a_kernel_that_dies_is_a_failed_run_and_leaves_no_files(write, tmp_path, monkeypatch):
+@pytest.mark.parametrize("engine", ["deficits", "plain"])
+def test_a_report_that_takes_too_long_is_stopped_though_each_cell_is_short(write, tmp_path, engine):
+    notebook = write(TITLE, POINTS, *["import time\ntime.sleep(1)"] * 30)
+    with pytest.raises(ReportFailed, match="the report ran longer than 4 seconds") as error:
+        render("england", {}, tmp_path / "reports", notebook=notebook, limits=Limits(report=4), engine=engine)
+    assert error.value.exit_code == ExitCode.OUT_OF_TIME
+
+
+@pytest.mark.parametrize("engine", ["deficits", "plain"])
+def test_a_kernel_that_dies_is_a_failed_run_and_leaves_no_files(write, tmp_path, monkeypatch, engine):
     sockets = tmp_path / "t"
     sockets.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(sockets))
+    notebook = write(TITLE, "import os\nos._exit(1)")
     with pytest.raises(ReportFailed, match="Dead kernel in cell 4"):
-        render("england", {}, tmp_path / "reports", notebook=write(TITLE, "import os\nos._exit(1)"))
+        render("england", {}, tmp_path / "reports", notebook=notebook, engine=engine)
+    engines.end_mine()
     assert list(sockets.iterdir()) == []
 
 
@@ -120,6 +136,7 @@ def content(**more):
         "parameters": {"seed": 1},
         "data": {"a.csv": "ab"},
         "code": "0.1.0",
+        "source": "ef",
         "python": "3.11.7",
         "packages": {"pandas": "3.1.1"},
         "headline": {"gross": 5.7e9},

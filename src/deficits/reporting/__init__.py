@@ -1,48 +1,63 @@
 """Parameterised notebooks made into pages: what a notebook calls, and what runs it.
 
 A notebook calls `settings`, `show`, `table`, `main_points`, `paragraph`, `notes` and `sources`; whoever makes
-pages calls `render` and `write_index`. Only those two load papermill, nbconvert and jinja2.
+pages calls `render` for one or `plan` and `make` for many, `verify` and `write_index`. Only those load papermill,
+nbconvert and jinja2.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from deficits.reporting.display import main_points, notes, paragraph, show, sources, table
+from deficits.reporting.limits import Limits
 from deficits.reporting.parameters import REPORTS, parse, settings
+
+if TYPE_CHECKING:
+    from deficits.reporting.fanout import How, Outcome, exit_code, make
+    from deficits.reporting.index import write_index
+    from deficits.reporting.run import render
+    from deficits.reporting.selection import index_is_current, plan
+    from deficits.reporting.verification import verify
 
 __all__ = [
     "REPORTS",
+    "How",
+    "Limits",
+    "Outcome",
+    "exit_code",
+    "index_is_current",
     "main_points",
+    "make",
     "notes",
     "paragraph",
     "parse",
+    "plan",
     "render",
     "settings",
     "show",
     "sources",
     "table",
+    "verify",
     "write_index",
 ]
 
-
-def render(
-    name: str,
-    values: Mapping[str, object],
-    out_dir: Path,
-    *,
-    timeout_cell: int = 300,
-    notebook: Path | None = None,
-) -> Path:
-    """Make the page of a report; see `deficits.reporting.run.render`."""
-    from deficits.reporting.run import render as run
-
-    return run(name, values, out_dir, timeout_cell=timeout_cell, notebook=notebook)
+_MAKING = {
+    "How": "fanout",
+    "Outcome": "fanout",
+    "exit_code": "fanout",
+    "index_is_current": "selection",
+    "make": "fanout",
+    "plan": "selection",
+    "render": "run",
+    "verify": "verification",
+    "write_index": "index",
+}
 
 
-def write_index(out_dir: Path) -> Path:
-    """Write the list of the pages in a folder; see `deficits.reporting.index.write_index`."""
-    from deficits.reporting.index import write_index as write
-
-    return write(out_dir)
+def __getattr__(name: str) -> Any:
+    # A notebook does not wait for what makes pages.
+    if name in _MAKING:
+        return getattr(import_module(f"deficits.reporting.{_MAKING[name]}"), name)
+    raise AttributeError(f"module 'deficits.reporting' has no attribute '{name}'")

@@ -14,6 +14,8 @@ from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from traitlets import default
 
+from deficits.reporting.shared import FOLDER, install
+
 KERNEL_NAME = "python3"
 
 PASSED_ON = frozenset(
@@ -49,7 +51,7 @@ class ReportKernelManager(AsyncKernelManager):
     @property
     def kernel_spec(self) -> KernelSpec:
         """The kernel of the interpreter that makes the report."""
-        tell = f"from {__name__} import plain_warnings; plain_warnings(); del plain_warnings"
+        tell = f"from {__name__} import prepare; prepare(); del prepare"
         argv = [
             sys.executable,
             "-m",
@@ -89,6 +91,13 @@ def kernel_environment(around: dict[str, str], folder: Path) -> dict[str, str]:
         if name.upper() in PASSED_ON or name.startswith(PASSED_ON_BEGINNINGS)
     }
     return kept | {"IPYTHONDIR": str(folder), "PYTHONHASHSEED": "0", "MPLBACKEND": "agg"}
+
+
+def prepare() -> None:
+    """What a kernel does before the first cell: plain warnings, and the run's outlook where there is one."""
+    plain_warnings()
+    if os.environ.get(FOLDER):
+        install()
 
 
 def plain_warnings() -> None:

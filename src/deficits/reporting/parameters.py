@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import math
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Annotated, Any
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from deficits.errors import PanelError, ReportError, closest
+from deficits.places import raw_dir
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
+
+    from deficits.panel.authorities import Authorities
 
 LITERALS = (type(None), bool, int, float, str, list, tuple, dict)
 """What a parameters cell may hold. Anything else in a notebook's namespace is no parameter."""
@@ -53,9 +59,32 @@ def _plain(text: str) -> str:
 Name = Annotated[str, Field(max_length=80), AfterValidator(_plain)]
 
 
+def _divided(value: object) -> object:
+    """On a command line, several names are one text, divided by commas."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _each_once(names: list[str]) -> list[str]:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"{', '.join(twice)} twice")
+    return names
+
+
+Names = Annotated[
+    list[Name], Field(min_length=2, max_length=20), BeforeValidator(_divided), AfterValidator(_each_once)
+]
+
+
 def _optional_text(value: object) -> object:
     """On a command line, nothing is written as an empty text or as none."""
     return None if isinstance(value, str) and value.strip().casefold() in {"", "none"} else value
+
+
+def _listed(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return "not set" if value is None else str(value)
 
 
 def _date(text: str) -> str:
@@ -77,7 +106,7 @@ class PanelReport(BaseModel):
     def __repr__(self) -> str:
         values = self.model_dump()
         width = max(map(len, values))
-        lines = [f"  {name:<{width}}  {'not set' if value is None else value}" for name, value in values.items()]
+        lines = [f"  {name:<{width}}  {_listed(value)}" for name, value in values.items()]
         return "\n".join([f"{type(self).__name__.removesuffix('Report')} report", *lines])
 
     __str__ = __repr__
@@ -126,6 +155,47 @@ class WriteoffReport(EnglandReport):
     share: Annotated[float | None, BeforeValidator(_optional_number)] = Field(
         default=None, ge=0, le=1, allow_inf_nan=False, description="share written off, instead of the scheme's own"
     )
+    base_year: Annotated[int | None, BeforeValidator(_optional_number)] = Field(
+        default=None,
+        ge=2024,
+        le=2034,
+        description="year end of the deficits paid off, instead of the scheme's own; payment moves with it",
+    )
+    ineligible: Annotated[float | None, BeforeValidator(_optional_number)] = Field(
+        default=None, ge=0, le=1, allow_inf_nan=False, description="share of every deficit that is not eligible"
+    )
+    safety_valve: Annotated[
+        Literal["as_projected", "stop", "continue"] | None, BeforeValidator(_optional_text)
+    ] = Field(default=None, description="agreed instalments after the base date, instead of the scheme's own rule")
+
+
+class CompareReport(EnglandReport):
+    """Parameters of the report that compares schemes.
+
+    >>> CompareReport(schemes="no-help, flat-share").schemes
+    ['no-help', 'flat-share']
+    """
+
+    schemes: Names = Field(
+        default=[
+            "no-help",
+            "high-needs-stability-grant",
+            "flat-share",
+            "flat-share-75",
+            "flat-share-100",
+            "equal-per-pupil",
+            "equal-per-plan",
+            "capped-at-reserves",
+            "loan-10-years",
+        ],
+        description="names of write-off schemes",
+    )
+    against: Name = Field(
+        default="high-needs-stability-grant", description="the scheme that the others are held against"
+    )
+    year: Annotated[int, BeforeValidator(_number)] = Field(
+        default=2028, ge=2025, le=2035, description="year end at which deficits are compared"
+    )
 
 
 class AuthorityReport(EnglandReport):
@@ -137,6 +207,22 @@ class AuthorityReport(EnglandReport):
 
     authority: Name = Field(default="Kent", description="an authority's name, DfE number or ONS code")
     scheme: Name = Field(default="high-needs-stability-grant", description="name of a write-off scheme")
+
+
+class BacktestReport(PanelReport):
+    """Parameters of the report on the outlook's record.
+
+    >>> BacktestReport().draws
+    4000
+    """
+
+    draws: Annotated[int, BeforeValidator(_number)] = Field(
+        default=4000, ge=200, le=20_000, description="number of simulated futures"
+    )
+
+
+LONGEST_NAME = 120
+"""Characters of a page's name, beyond which it is cut and numbered by its digest."""
 
 
 @dataclass(frozen=True)
@@ -170,7 +256,11 @@ class Report:
         for name in self.named_when_changed:
             if values[name] != self.model.model_fields[name].default:
                 parts += [name, str(values[name])]
-        return slug("-".join(parts))
+        whole = slug("-".join(parts))
+        if len(whole) <= LONGEST_NAME:
+            return whole
+        # A long list of schemes: files' names have a limit, and two lists must not share one.
+        return f"{whole[:LONGEST_NAME]}-{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
 
 
 REPORTS: dict[str, Report] = {
@@ -184,7 +274,7 @@ REPORTS: dict[str, Report] = {
             WriteoffReport,
             "Write-offs of SEND deficits",
             named_by=("scheme",),
-            named_when_changed=("share", "as_of", "own"),
+            named_when_changed=("share", "base_year", "ineligible", "safety_valve", "as_of", "own"),
         ),
         Report(
             "authority",
@@ -193,6 +283,14 @@ REPORTS: dict[str, Report] = {
             "SEND deficits by council",
             named_by=("authority",),
             named_when_changed=("scheme", "as_of", "own"),
+        ),
+        Report("backtest", "04_backtest.ipynb", BacktestReport, "How good the outlook has been"),
+        Report(
+            "compare",
+            "05_compare.ipynb",
+            CompareReport,
+            "Write-off schemes compared",
+            named_when_changed=("schemes", "against", "year", "as_of", "own"),
         ),
     )
 }
@@ -314,10 +412,20 @@ def slug(text: str) -> str:
     return "-".join(re.findall(r"[a-z0-9]+", plain.casefold()))
 
 
-def _authority_name(word: str) -> str:
+def authorities_now() -> Authorities:
+    """The authorities, read once for the many pages of a run."""
+    return _authorities(raw_dir())
+
+
+@cache
+def _authorities(raw: Path) -> Authorities:
     from deficits.panel import load_authorities
 
-    authorities = load_authorities()
+    return load_authorities()
+
+
+def _authority_name(word: str) -> str:
+    authorities = authorities_now()
     return authorities.name(authorities.resolve(word))
 
 
@@ -344,10 +452,13 @@ def expected(report: Report, name: str) -> str:
     schema = report.model.model_json_schema()["properties"][name]
     kinds = schema.get("anyOf", [schema])
     first, optional = kinds[0], len(kinds) > 1
+    if "enum" in first:
+        return f"{', '.join(first['enum'])}" + (", or none" if optional else "")
     words: dict[str, Callable[[], str]] = {
         "integer": lambda: f"a whole number{_bounds(first)}",
         "number": lambda: f"a number{_bounds(first)}",
         "string": lambda: f"a text of 1 to {first['maxLength']} characters without slashes",
+        "array": lambda: f"{first['minItems']} to {first['maxItems']} different names, divided by commas",
     }
     return words[first["type"]]() + (", or none" if optional else "")
 

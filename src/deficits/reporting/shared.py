@@ -1,0 +1,127 @@
+"""One outlook for many pages: `deficits.project`, within the reports of one run.
+
+Where a run makes many pages, their outlook is computed once. A report's process that was forked finds it in memory
+that it shares with the others; a kernel of its own maps it from a file. A notebook calls `deficits.project` as
+always, and one that asks for another outlook simulates it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import mmap
+import os
+import pickle
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from deficits.errors import DeficitsError
+
+if TYPE_CHECKING:
+    from deficits.outlook import Outlook
+
+FOLDER = "DEFICITS_OUTLOOKS"
+"""Environment variable that names the folder of a run's outlooks to a kernel."""
+ASKED = ("as_of", "own", "until", "draws", "seed")
+"""The parameters of a report that decide its outlook."""
+ALIGNED = 64
+"""Bytes: arrays start at whole multiples."""
+
+_held: dict[str, Outlook] = {}
+
+
+def needed(parameters: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The outlooks that reports with these parameters ask for, each once."""
+    found = [{name: one[name] for name in ASKED} for one in parameters if set(ASKED) <= one.keys()]
+    return [each for place, each in enumerate(found) if each not in found[:place]]
+
+
+def hold(asked: Mapping[str, Any]) -> str | None:
+    """Compute an outlook for the reports of this process's children, and give its key.
+
+    None where it cannot be made: the report that asks for it says why.
+    """
+    from deficits.outlook import project as simulate
+    from deficits.panel import load_panel
+
+    given = {name: asked[name] for name in ("until", "draws", "seed")}
+    try:
+        panel = load_panel(asked["as_of"], own=asked["own"])
+        key = _key(panel, **given)
+        if key is not None and key not in _held:
+            _held[key] = simulate(panel, **given)
+    except DeficitsError:
+        return None
+    return key
+
+
+def install() -> None:
+    """Let `deficits.project` in this process take what is held."""
+    import deficits
+
+    deficits.project = project
+
+
+def project(*given: Any, **named: Any) -> Outlook:
+    """`deficits.project`, taking an outlook that is held for this run instead of simulating it again."""
+    from deficits.outlook import project as simulate
+
+    key = _key(*given, **named)
+    if key is not None and key not in _held and os.environ.get(FOLDER):
+        found = load(Path(os.environ[FOLDER]) / key)
+        if found is not None:
+            _held[key] = found
+    return _held[key] if key in _held else simulate(*given, **named)
+
+
+def _key(*given: Any, **named: Any) -> str | None:
+    """What an outlook depends on, as the name of a file; None where levers change it, which no two pages share."""
+    from deficits.outlook import Drivers
+    from deficits.outlook import project as simulate
+    from deficits.panel.own import find
+
+    bound = inspect.signature(simulate).bind(*given, **named)
+    bound.apply_defaults()
+    asked = dict(bound.arguments)
+    panel, drivers, levers = asked.pop("panel"), asked.pop("drivers"), asked.pop("levers")
+    if levers:
+        return None
+    own = None if panel.own is None else hashlib.sha256(find(panel.own).read_bytes()).hexdigest()
+    parts = [panel.as_of, panel.rule, own, (drivers or Drivers()).model_dump(mode="json"), asked]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def save(folder: Path) -> None:
+    """Write what is held into a folder, one file an outlook, for kernels to map."""
+    for key, outlook in _held.items():
+        arrays: list[pickle.PickleBuffer] = []
+        head = pickle.dumps(outlook, protocol=5, buffer_callback=arrays.append)
+        beside = folder / f".{key}"
+        with beside.open("wb") as file:
+            file.write(b"\0" * ALIGNED)
+            places = []
+            for array in arrays:
+                raw = array.raw()
+                file.write(b"\0" * (-file.tell() % ALIGNED))
+                places.append((file.tell(), raw.nbytes))
+                file.write(raw)
+            index = pickle.dumps((places, head))
+            start = file.tell()
+            file.write(index)
+            file.seek(0)
+            file.write(start.to_bytes(8, "little"))
+        beside.replace(folder / key)
+
+
+def load(path: Path) -> Outlook | None:
+    """An outlook from a file that this run has written, its arrays mapped, not read; None when there is none."""
+    try:
+        with path.open("rb") as file:
+            mapped = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY))
+    except FileNotFoundError:
+        return None
+    places, head = pickle.loads(mapped[int.from_bytes(mapped[:8], "little") :])
+    outlook: Outlook = pickle.loads(head, buffers=[mapped[start : start + size] for start, size in places])
+    return outlook
