@@ -27,6 +27,13 @@ def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess
         (["outlook", "--authority", "Kant", "--draws", "200"], "did you mean 'Kent'?"),
         (["outlook", "--until", "2050"], "until 2050 is not a year end from 2025 to 2035"),
         (["outlook", "--untill", "2030"], "--until"),
+        (["outlook", "--set", "plan_grwth=0.05"], "did you mean 'plan_growth'?"),
+        (["outlook", "--set", "plan_growth=5"], "plan_growth"),
+        (["outlook", "--lever", "funding-grwth", "--draws", "200"], "did you mean 'funding-growth'?"),
+        (["outlook", "--region", "Londn", "--draws", "200"], "did you mean 'London'?"),
+        (["writeoff", "flat-share", "--set", "shar=0.8"], "did you mean 'share'?"),
+        (["compare", "flat-shaer"], "did you mean 'flat-share'?"),
+        (["scheme", "new", "mine.txt"], "expected a name that ends in .yaml"),
         (["writeoff", "high-needs-stabilty-grant"], "did you mean 'high-needs-stability-grant'?"),
         (["writeoff", "flat-share", "--share", "90"], "90% is 0.9"),
         (["report", "englnd"], "did you mean 'england'?"),
@@ -54,6 +61,62 @@ def test_the_command_line_and_the_api_agree_to_the_pound(tmp_path: Path) -> None
     england = d.project(d.load_panel(), until=2027, draws=300, seed=7).england().loc["gross"]
     written = pd.read_csv(tmp_path / "out.csv", index_col="year")
     pd.testing.assert_frame_equal(written.round(0), england.round(0), check_names=False)
+
+
+def test_levers_and_drivers_on_the_command_line_are_those_of_the_api(tmp_path: Path) -> None:
+    asked = [
+        "outlook",
+        "--until",
+        "2029",
+        "--draws",
+        "300",
+        "--set",
+        "plan_growth=0.05",
+        "--lever",
+        "health-share",
+    ]
+    done = run(*asked, "--csv", str(tmp_path / "out.csv"))
+    assert done.returncode == 0, done.stderr
+    levers = [d.Lever.read("health-share")]
+    outlook = d.project(d.load_panel(), d.Drivers(plan_growth=0.05), levers=levers, until=2029, draws=300)
+    written = pd.read_csv(tmp_path / "out.csv", index_col="year")
+    pd.testing.assert_frame_equal(written.round(0), outlook.england().loc["gross"].round(0), check_names=False)
+
+
+def test_a_saved_scenario_gives_the_same_on_the_command_line(tmp_path: Path) -> None:
+    scenario = d.Scenario(drivers=d.Drivers(plan_growth=0.05), levers=(d.Lever.read("health-share"),))
+    path = scenario.save(tmp_path / "mine.yaml")
+    done = run(
+        "outlook", "--until", "2028", "--draws", "300", "--scenario", str(path), "--csv", str(tmp_path / "a.csv")
+    )
+    assert done.returncode == 0, done.stderr
+    outlook = scenario.project(d.load_panel(), until=2028, draws=300)
+    written = pd.read_csv(tmp_path / "a.csv", index_col="year")
+    pd.testing.assert_frame_equal(written.round(0), outlook.england().loc["gross"].round(0), check_names=False)
+
+
+def test_a_new_scheme_is_a_file_that_works_and_is_never_overwritten(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yaml"
+    assert run("scheme", "new", str(mine)).returncode == 0
+    assert (tmp_path / "scheme.schema.json").is_file()
+    assert d.Scheme.read(mine).share == d.Scheme.read("flat-share").share
+    mine.write_text(mine.read_text(encoding="utf-8") + "# mine\n", encoding="utf-8")
+    again = run("scheme", "new", str(mine))
+    assert again.returncode == 2
+    assert "is there already" in again.stderr
+    assert mine.read_text(encoding="utf-8").endswith("# mine\n")
+
+
+def test_schemes_side_by_side_are_the_frontiers(tmp_path: Path) -> None:
+    names = ["flat-share", "high-needs-stability-grant", "no-help"]
+    done = run("compare", *names, "--until", "2029", "--draws", "300", "--csv", str(tmp_path / "c.csv"))
+    assert done.returncode == 0, done.stderr
+    outlook = d.project(d.load_panel(), until=2029, draws=300)
+    table = d.frontier(outlook, [d.Scheme.read(name) for name in names], year=2028).table()
+    written = pd.read_csv(tmp_path / "c.csv", index_col=0)
+    assert list(written.index) == list(table.index)
+    assert written["cost_p50"].to_numpy() == pytest.approx(table["cost_p50"].to_numpy())
+    assert "Deficit left at the year end" in done.stdout
 
 
 def test_a_build_says_what_is_in_it(tmp_path: Path) -> None:

@@ -133,14 +133,47 @@ def test_the_settings_cell_can_be_run_again_in_an_open_notebook():
 def test_settings_are_printed_as_a_short_list():
     assert str(parse("writeoff", {})).splitlines() == [
         "Writeoff report",
-        "  as_of   not set",
-        "  own     not set",
-        "  until   2029",
-        "  draws   4000",
-        "  seed    1",
-        "  scheme  high-needs-stability-grant",
-        "  share   not set",
+        "  as_of         not set",
+        "  own           not set",
+        "  until         2029",
+        "  draws         4000",
+        "  seed          1",
+        "  scheme        high-needs-stability-grant",
+        "  share         not set",
+        "  base_year     not set",
+        "  ineligible    not set",
+        "  safety_valve  not set",
     ]
+
+
+def test_several_names_are_divided_by_commas_and_stand_in_the_pages_name():
+    read = parse("compare", {"schemes": "no-help, flat-share"})
+    assert read.schemes == ["no-help", "flat-share"]
+    assert "  schemes  no-help, flat-share" in str(read)
+    assert REPORTS["compare"].page_id(read) == "compare-schemes-no-help-flat-share"
+    assert REPORTS["compare"].page_id(parse("compare", {})) == "compare"
+
+
+def test_a_page_of_many_schemes_has_a_name_that_a_folder_takes():
+    one, other = (
+        parse("compare", {"schemes": [f"scheme-number-{n}" for n in range(start, 20)]}) for start in (0, 1)
+    )
+    names = [REPORTS["compare"].page_id(read) for read in (one, other)]
+    assert max(map(len, names)) < 140
+    assert len(set(names)) == 2
+
+
+@pytest.mark.parametrize("schemes", ["no-help", ["no-help", "no-help"], ["../x", "no-help"], 5])
+def test_schemes_are_two_or_more_different_names(schemes):
+    with pytest.raises(ReportError, match=r"schemes: found .*expected 2 to 20 different names, divided by commas"):
+        parse("compare", {"schemes": schemes})
+
+
+def test_a_word_that_is_none_of_those_allowed_is_refused_with_them():
+    with pytest.raises(
+        ReportError, match="safety_valve: found 'halt', expected as_projected, stop, continue, or none"
+    ):
+        parse("writeoff", {"safety_valve": "halt"})
 
 
 def notebook(source: str, tags: tuple[str, ...] = ("parameters",)) -> nbformat.NotebookNode:

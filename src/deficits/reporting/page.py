@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import html
 import re
-from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import mistune
-from jinja2 import Environment, FileSystemLoader
+from jinja2 import Environment
 from markupsafe import Markup
 from mistune.plugins.table import table as table_plugin
 from nbconvert.exporters import TemplateExporter
 
 from deficits.errors import ReportError
+from deficits.reporting.changes import Changes
+from deficits.reporting.frame import PARTS, SITE, day, part
+from deficits.reporting.glossary import corrections, used_in
 from deficits.reporting.parameters import PARAMETERS, slug
+from deficits.reporting.spreadsheet import link, spreadsheet, tables_of
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
     from deficits.reporting.record import RunRecord
-
-HERE = Path(__file__).parent
-SITE = "SEND deficits in England’s councils"
 
 
 class _Words(mistune.HTMLRenderer):
@@ -47,15 +46,6 @@ def markdown(text: str) -> str:
     return written.replace("<table>", '<div class="scroll"><table>').replace("</table>", "</table></div>")
 
 
-def day(when: date) -> str:
-    """A date as it is written in Britain.
-
-    >>> day(date(2026, 11, 5))
-    '5 November 2026'
-    """
-    return f"{when.day} {when:%B %Y}"
-
-
 def headings(body: str, level: int) -> list[tuple[str, str]]:
     """Ids and texts of the headings of a level, in the page's order.
 
@@ -71,6 +61,20 @@ def without_first_heading(body: str) -> Markup:
     return Markup(re.sub(r"<h1[^>]*>.*?</h1>\s*", "", body, count=1, flags=re.DOTALL))
 
 
+CHART = re.compile(
+    r'(<figure class="chart" id="(?P<name>[^"]+)">.*?<div class="picture">.*?</svg>)(?=</div>)', flags=re.DOTALL
+)
+
+
+def with_way_to_table(output: str) -> Markup:
+    """A cell's HTML as the page has it: a chart that is wider than a phone says so and leads to its table.
+
+    The link is also what lets the keyboard into the box that scrolls. On a wide screen there is none.
+    """
+    way = r'\1<a class="to-table" href="#\g<name>-data">Scroll sideways, or see the table</a>'
+    return Markup(CHART.sub(way, output))
+
+
 def _without_tags(text: str) -> str:
     return re.sub(r"<[^>]+>", "", text)
 
@@ -84,12 +88,13 @@ class PageExporter(TemplateExporter):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(  # type: ignore[no-untyped-call]
             template_name="page",
-            extra_template_basedirs=[str(HERE)],
+            extra_template_basedirs=[str(PARTS.parent)],
             exclude_input=True,
             exclude_raw=True,
             filters={
                 "markdown": lambda text: Markup(markdown(text)),
                 "headings": headings,
+                "with_way_to_table": with_way_to_table,
                 "without_first_heading": without_first_heading,
                 "day": day,
             },
@@ -108,18 +113,37 @@ def first_heading(notebook: NotebookNode) -> str | None:
     return next((text for _, text in headings(words, 1)), None)
 
 
-def notebook_page(notebook: NotebookNode, record: RunRecord) -> str:
+def notebook_page(notebook: NotebookNode, record: RunRecord, changes: Changes | None = None) -> str:
     """The page of an executed notebook, the record's title as its first heading, the record at its foot.
+
+    `changes`: what differs from the last run; none given is a page's first run.
 
     Raises ReportError that lists what is wrong: a second first-level heading, an id that stands twice, a picture
     without a text alternative, a script, an output that the page cannot show.
     """
-    shown = {"record": record, "style": style(), "site": SITE, "hidden": PARAMETERS}
+    tables = tables_of(notebook)
+    shown = {
+        "record": record,
+        "style": part("style.css"),
+        "site": SITE,
+        "hidden": PARAMETERS,
+        "changes": changes or Changes(),
+        "corrections": corrections(),
+        "terms": used_in(_shown_text(notebook)),
+        "spreadsheet": link(spreadsheet(tables, record), record.page) if tables else "",
+    }
     body, _ = PageExporter().from_notebook_node(notebook, {"shown": shown})
     faults = [*output_faults(notebook), *page_faults(body)]
     if faults:
         raise ReportError("the page is not fit to publish: " + "; ".join(faults))
     return str(body)
+
+
+def _shown_text(notebook: NotebookNode) -> str:
+    """The words that a notebook puts on its page, as HTML."""
+    words = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    outputs = (output for cell in notebook.cells for output in cell.get("outputs", []))
+    return " ".join([*words, *(output.get("data", {}).get("text/html", "") for output in outputs)])
 
 
 SHOWN = frozenset({"text/html", "text/markdown", "image/png"})
@@ -150,15 +174,3 @@ def page_faults(body: str) -> list[str]:
     faults += [f"{len(pictures)} pictures without a text alternative"] if pictures else []
     faults += [f"there is a <{tag}> element" for tag in ("script", "iframe", "object") if f"<{tag}" in body]
     return faults
-
-
-def style() -> Markup:
-    """The style sheet of every page."""
-    return Markup((HERE / "page" / "style.css").read_text(encoding="utf-8"))
-
-
-def plain_page(template: str, **shown: Any) -> str:
-    """A page from a template in the `page` folder that is no notebook's."""
-    environment = Environment(loader=FileSystemLoader(HERE / "page"), autoescape=True, trim_blocks=True)
-    environment.filters["day"] = day
-    return environment.get_template(template).render(style=style(), site=SITE, **shown)

@@ -4,7 +4,8 @@ from deficits.writeoff.cost import STPR
 from deficits.writeoff.effects import WriteOff, apply
 from deficits.writeoff.frontier import Frontier, frontier
 from deficits.writeoff.ground import Ground
+from deficits.writeoff.new import write_new
 from deficits.writeoff.reading import scheme_names
 from deficits.writeoff.scheme import Scheme
 
-__all__ = ["STPR", "Frontier", "Ground", "Scheme", "WriteOff", "apply", "frontier", "scheme_names"]
+__all__ = ["STPR", "Frontier", "Ground", "Scheme", "WriteOff", "apply", "frontier", "scheme_names", "write_new"]

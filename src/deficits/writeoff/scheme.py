@@ -325,7 +325,7 @@ def _value(key: str, value: Any) -> str:
         value = value.model_dump(exclude_defaults=True)
     if isinstance(value, Mapping):
         told = value.items()
-        return " ".join(f"{inner} {_value(inner, amount)}" for inner, amount in told)
+        return " ".join(f"{inner} {_value(str(inner), amount)}" for inner, amount in told)
     if isinstance(value, list | tuple):
         return " ".join(_value(name, one) for one in value)
     return str(value)

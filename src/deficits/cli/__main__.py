@@ -1,0 +1,5 @@
+"""`python -m deficits.cli`."""
+
+from deficits.cli import main
+
+main()

@@ -1,0 +1,47 @@
+"""What the commands share: the application, where they print, and options that several have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+import typer
+import yaml
+from rich.console import Console
+
+from deficits.errors import DeficitsError, OutlookError
+
+app = typer.Typer(
+    help="SEND deficits in England's councils: published figures, an outlook, partial write-offs, reports. "
+    "Exit codes: 0 done, 2 bad input, 3 data fails a check, 4 a report failed, 5 out of time.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+Until = Annotated[int, typer.Option(help="Last year end: 2031 is 31 March 2031.")]
+Draws = Annotated[int, typer.Option(help="Number of draws.")]
+Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
+AuthorityOption = Annotated[str | None, typer.Option(help="One council, by name, DfE number or ONS code.")]
+AsOf = Annotated[str | None, typer.Option(help="Leave out what was published after this day, like 2025-09-17.")]
+OwnFigures = Annotated[
+    str | None, typer.Option("--own", help="Your own balances: a CSV, or one `deficits own` kept.")
+]
+ScenarioFile = Annotated[
+    str | None, typer.Option("--scenario", help="Drivers and levers from a file that a scenario was saved to.")
+]
+
+
+def assigned(
+    assignments: Iterable[str], error: type[DeficitsError] = OutlookError, example: str = "share=0.8"
+) -> dict[str, Any]:
+    """`name=value` texts as a dictionary, values as YAML reads them (0.8 is a number, none is nothing)."""
+    values: dict[str, Any] = {}
+    for assignment in assignments:
+        key, mark, value = assignment.partition("=")
+        if not mark:
+            raise error(f"--set {assignment}: expected name=value, for example --set {example}")
+        values[key.strip()] = yaml.safe_load(value) if value.strip() else ""
+    return values

@@ -1,0 +1,252 @@
+"""Commands on the outlook and on write-offs: outlook, levers, writeoff, schemes, scheme new, compare."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import typer
+
+from deficits.cli.common import (
+    AsOf,
+    AuthorityOption,
+    Draws,
+    OwnFigures,
+    ScenarioFile,
+    Seed,
+    Until,
+    app,
+    assigned,
+    err,
+    out,
+)
+from deficits.errors import OutlookError, SchemeError, closest
+from deficits.wording import financial_year, gbp, gbp_range, percent, year_end
+
+
+@app.command()
+def outlook(
+    until: Until = 2031,
+    draws: Draws = 4000,
+    seed: Seed = 1,
+    authority: AuthorityOption = None,
+    as_of: AsOf = None,
+    own_figures: OwnFigures = None,
+    scenario: ScenarioFile = None,
+    levers: Annotated[
+        list[str] | None, typer.Option("--lever", help="A lever's name or YAML file. May be repeated.")
+    ] = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="A driver, for example --set plan_growth=0.05. May be repeated."),
+    ] = None,
+    region: Annotated[str | None, typer.Option(help="One region instead of England.")] = None,
+    per: Annotated[str | None, typer.Option(help="£ a pupil or a plan, or share of the dsg.")] = None,
+    real: Annotated[int | None, typer.Option(help="In prices of a financial year: 2026 is 2025-26.")] = None,
+    reaches: Annotated[float, typer.Option(help="When does England's gross deficit reach this, in £bn?")] = 5.0,
+    csv: Annotated[Path | None, typer.Option(help="Write the quantiles, in £, to this file.")] = None,
+) -> None:
+    """Project deficits: England, or one council's balance (negative = deficit)."""
+    import deficits as d
+
+    chosen = d.Scenario.read(scenario) if scenario else d.Scenario()
+    drivers = _drivers(chosen.drivers, assigned(assignments or [], example="plan_growth=0.05"))
+    used = [*chosen.levers, *(d.Lever.read(name) for name in levers or [])]
+    panel = d.load_panel(as_of, own=own_figures)
+    projected = d.project(panel, drivers, levers=used, until=until, draws=draws, seed=seed)
+    if authority is not None:
+        code = projected.code(authority)
+        frame = projected.authority(code, cast(Any, per), real)
+        out.print(f"DSG balance of {projected.panel.authorities.name(code)}, negative = deficit")
+    elif region is not None:
+        frame = projected.region(region, cast(Any, per), real).loc["gross"]
+        out.print(f"Gross deficit of councils in {region} (8 in 10 draws lie in the range)")
+    else:
+        frame = projected.england(cast(Any, per), real).loc["gross"]
+        out.print("Gross deficit of England's councils (8 in 10 draws lie in the range)")
+    unit = {"pupil": " a pupil", "plan": " a plan"}.get(per or "", "") + (
+        f", prices of {financial_year(real)}" if real else ""
+    )
+    for year, row in frame.iterrows():
+        out.print(f"  {year_end(int(year))}  {_ranged(row, per == 'dsg', year == projected.years[0])}{unit}")
+    if authority is None and region is None:
+        reach = projected.reaches(reaches * 1e9)
+        likely = ", ".join(
+            f"{percent(chance)} by {year_end(int(year))}" for year, chance in reach.probability.items()
+        )
+        out.print(f"At or above {gbp(reaches * 1e9)}: {likely}")
+    for warning in projected.warnings:
+        err.print(f"Note: {warning}")
+    if csv:
+        frame.to_csv(csv)
+
+
+def _ranged(row: Any, share: bool, published: bool) -> str:
+    """A year's range and middle; a published year has one value."""
+    if share:
+        return percent(row["p50"]) if published else f"{percent(row['p10'])} to {percent(row['p90'])} of the DSG"
+    if published:
+        return gbp(row["p50"])
+    return f"{gbp_range(row['p10'], row['p90'])}, middle {gbp(row['p50'])}"
+
+
+def _drivers(base: Any, changes: dict[str, Any]) -> Any:
+    """Drivers with some changed; OutlookError names each fault, and the closest name of an unknown driver."""
+    from pydantic import ValidationError
+
+    from deficits.outlook import Drivers
+
+    unknown = [name for name in changes if name not in Drivers.model_fields]
+    if unknown:
+        raise OutlookError(f"no driver '{unknown[0]}': {closest(unknown[0], Drivers.model_fields)}")
+    try:
+        return Drivers.model_validate(base.model_dump() | changes)
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        raise OutlookError(f"drivers: {faults}") from None
+
+
+@app.command()
+def levers() -> None:
+    """List the levers that come with the package."""
+    from deficits.outlook import Lever, lever_names
+
+    for name in lever_names():
+        lever = Lever.read(name)
+        out.print(f"{name:22}{lever.terms()}, {lever.timing()}", markup=False)
+
+
+@app.command()
+def writeoff(
+    scheme: Annotated[str, typer.Argument(help="A scheme's name or a YAML file; `deficits schemes` lists them.")],
+    share: Annotated[float | None, typer.Option(help="Another share than the scheme's, 0 to 1.")] = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="A parameter, for example --set share=0.8. May be repeated."),
+    ] = None,
+    as_of: AsOf = None,
+    own_figures: OwnFigures = None,
+    scenario: ScenarioFile = None,
+    until: Until = 2031,
+    draws: Draws = 4000,
+    seed: Seed = 1,
+    authority: AuthorityOption = None,
+    csv: Annotated[Path | None, typer.Option(help="Write the result by council, in £, to this file.")] = None,
+) -> None:
+    """Apply a write-off scheme: who is paid what, what is left, how soon it is back."""
+    import deficits as d
+
+    changes = assigned(assignments or [], SchemeError) | ({} if share is None else {"share": share})
+    design = d.Scheme.read(scheme, **changes)
+    chosen = d.Scenario.read(scenario) if scenario else d.Scenario()
+    panel = d.load_panel(as_of, own=own_figures)
+    result = design.apply(chosen.project(panel, until=until, draws=draws, seed=seed))
+    councils = result.by_authority()
+    out.print(f"{design.title}: {design.terms()}")
+    if authority is not None:
+        code = result.outlook.code(authority)
+        row = councils.loc[code]
+        out.print(
+            f"{row['name']}: grant {gbp_range(row['grant_p10'], row['grant_p90'])}, middle {gbp(row['grant_p50'])}"
+        )
+    else:
+        summary = result.summary()
+        for name, row in summary.iterrows():
+            out.print(f"  {str(name).replace('_', ' '):24}{_told(row)}")
+    if csv:
+        councils.to_csv(csv)
+
+
+@app.command()
+def schemes(
+    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON schema, for an editor.")] = False,
+) -> None:
+    """List the write-off schemes that come with the package."""
+    from deficits.writeoff import Scheme, scheme_names
+
+    if schema:
+        print(json.dumps(Scheme.json_schema(), indent=2, ensure_ascii=False))
+        return
+    for name in scheme_names():
+        scheme = Scheme.read(name)
+        out.print(f"{name:34}{scheme.status:16}{scheme.terms()}", markup=False)
+
+
+scheme_app = typer.Typer(help="Write a scheme of your own.", no_args_is_help=True)
+app.add_typer(scheme_app, name="scheme")
+
+
+@scheme_app.command("new")
+def new_scheme(
+    file: Annotated[Path, typer.Argument(help="The YAML file to write, for example mine.yaml.")],
+    like: Annotated[str, typer.Option(help="The shipped scheme to start from.")] = "flat-share",
+) -> None:
+    """Write a scheme to change in an editor, and its JSON schema beside it. An existing file is left alone."""
+    from deficits.writeoff import write_new
+
+    scheme, schema = write_new(file, like)
+    out.print(
+        f"Written: {scheme} (rules for your editor in {schema.name}). Try: deficits writeoff {scheme}",
+        markup=False,
+    )
+
+
+COMPARED = {
+    "cost": "Cost in cash",
+    "deficit": "Deficit left at the year end",
+    "above_reserves": "Councils above their reserves",
+    "years_bought": "Years until it is back",
+    "gini": "Gini of £ a pupil",
+}
+"""Measures of the comparison that the command prints; `--csv` has all."""
+
+
+def _compared(row: Any, measure: str) -> str:
+    low, high = row[f"{measure}_p10"], row[f"{measure}_p90"]
+    if low != low:
+        return "none is paid"
+    if measure in ("cost", "deficit"):
+        return gbp_range(low, high)
+    places = {"years_bought": 1, "gini": 2}.get(measure, 0)
+    return f"{low:.{places}f} to {high:.{places}f}"
+
+
+@app.command()
+def compare(
+    names: Annotated[list[str], typer.Argument(help="Schemes, by name or YAML file.")],
+    year: Annotated[int, typer.Option(help="Year end at which what is left is compared.")] = 2028,
+    until: Until = 2031,
+    draws: Draws = 4000,
+    seed: Seed = 1,
+    as_of: AsOf = None,
+    own_figures: OwnFigures = None,
+    scenario: ScenarioFile = None,
+    cluster: Annotated[str | None, typer.Option(help="A dask scheduler, like tcp://host:8786.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write the table, in £, to this file.")] = None,
+) -> None:
+    """Set write-off schemes side by side on the same draws: cost, what is left, who loses, which are dominated."""
+    import deficits as d
+
+    chosen = d.Scenario.read(scenario) if scenario else d.Scenario()
+    outlook = chosen.project(d.load_panel(as_of, own=own_figures), until=until, draws=draws, seed=seed)
+    table = d.frontier(outlook, [d.Scheme.read(name) for name in names], year=year, cluster=cluster).table()
+    for title, row in table.iterrows():
+        out.print(str(title), markup=False)
+        for measure, words in COMPARED.items():
+            out.print(f"  {words:38}{_compared(row, measure)}", markup=False)
+        if row["dominated"]:
+            out.print(
+                f"  Dominated by {row['dominated_by']}, in {percent(row['in_draws'])} of draws", markup=False
+            )
+    if csv:
+        table.to_csv(csv)
+
+
+def _told(row: Any) -> str:
+    if row["unit"] == "£":
+        return f"{gbp_range(row['p10'], row['p90'])}, middle {gbp(row['p50'])}"
+    if row["unit"] == "share of draws":
+        return percent(row["p50"])
+    places = 1 if row["unit"] == "years" else 0
+    return f"{row['p10']:.{places}f} to {row['p90']:.{places}f} {row['unit']}, middle {row['p50']:.{places}f}"
