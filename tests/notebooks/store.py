@@ -18,7 +18,12 @@ def executed(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 def main() -> None:
     for path in sorted(notebooks_dir().glob("*.ipynb")):
-        nbformat.write(executed(nbformat.read(path, as_version=4)), path)
+        notebook = executed(nbformat.read(path, as_version=4))
+        for cell in notebook.cells:
+            if "nbval-ignore-output" in cell.metadata.get("tags", []):
+                # A panel belongs to the process that made it: stored, it would be a broken picture of itself.
+                cell.outputs, cell.execution_count = [], None
+        nbformat.write(notebook, path)
 
 
 if __name__ == "__main__":

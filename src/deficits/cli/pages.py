@@ -133,3 +133,14 @@ def _say_outcomes(outcomes: list[Outcome], folder: Path) -> None:
         out.print(f"Written: {folder / outcomes[0].page}.html", markup=False)
     else:
         out.print(f"{len(outcomes)} pages: {told}. Open {folder / 'index.html'}", markup=False)
+
+
+@app.command()
+def explore(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine.")] = 8866,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open a browser.")] = False,
+) -> None:
+    """Open the explorer in a browser: move a lever and see it. Ctrl-C ends it."""
+    from deficits.explorer import serve
+
+    serve(port, not no_browser, say=lambda line: out.print(line, markup=False))

@@ -7,8 +7,11 @@ Shares are of a council's high needs block in the base year, so a big and a smal
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
+from typing import TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +23,8 @@ from deficits.errors import OutlookError
 from deficits.outlook.drivers import Drivers
 from deficits.outlook.growth import History, history
 from deficits.panel import Panel
+
+T = TypeVar("T")
 
 REFERENCE_YEARS = 2
 """England's in-year position is taken as its mean over the two years to the base year: of 2023 only some councils'
@@ -104,6 +109,21 @@ class Fit:
         """£, England's block less its spend, the mean of the REFERENCE_YEARS."""
         years = range(self.base_year - REFERENCE_YEARS + 1, self.base_year + 1)
         return float(np.mean([self.block[year] - self.history.spend[year] for year in years]))
+
+    def once(self, name: str, key: Hashable, work: Callable[[], T]) -> T:
+        """What follows from the fit and a key, worked out once: the newest under a name is kept with the fit."""
+        held = self._kept.get(name)
+        if held is None or held[0] != key:
+            held = self._kept[name] = (key, work())
+        return cast(T, held[1])
+
+    @cached_property
+    def _kept(self) -> dict[str, tuple[Hashable, object]]:
+        return {}
+
+    def __getstate__(self) -> dict[str, object]:
+        # What is kept can be worked out again, and is far larger than the fit.
+        return {name: value for name, value in vars(self).items() if name != "_kept"}
 
     def spread_in(self, year: int) -> float:
         """How wide own shocks are in a year; after the published years as in the newest."""

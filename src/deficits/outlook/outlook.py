@@ -325,7 +325,7 @@ def _projected(
                 f"lever '{lever.title}' starts in {lever.start}, for which a national figure is published: give "
                 f"start={anchor.year + 1} or later"
             )
-    share = parts(panel, fitted, [base, *years])
+    share = fitted.once("parts", tuple(years), lambda: parts(panel, fitted, [base, *years]))
     own = own_drivers(panel, drivers, councils.index)
 
     def change(paths: Paths) -> np.ndarray | None:

@@ -112,25 +112,34 @@ def _run(
     block = councils["block"].to_numpy()[:, None]
     start = councils["start"].to_numpy()[:, None]
     codes = tuple(int(code) for code in councils.index)
-    scale = np.stack([_volatility(fit, year) for year in years])[:, :, None]
-    own = scale * own_shocks(codes, Shock.OWN_POSITION, len(years), draws, seed)
+    # No driver but those of the fit moves these two, so a changed driver or lever finds them as they were.
+    run = (tuple(years), draws, seed)
+    scale, own = fit.once("own", run, lambda: _own(fit, years, codes, draws, seed))
     england = paths(fit.history, fit.block, fit.base_year, drivers, years, shared.rate, shared.cost, seed)
     gap = (england.block - england.spend - fit.reference)[1:] / fit.total_block
-    pushed = _pushed(fit, years, codes, draws, seed)
+    pushed = fit.once("pushed", run, lambda: _pushed(fit, years, codes, draws, seed))
     relative = np.repeat(councils["relative"].to_numpy()[:, None], draws, axis=1)
     receipts = _receipts(fit, drivers, years)
     added = receipts[:, :, None]
     steps = shared.level.copy()
 
-    anchoring = None
+    anchoring, first = None, own[0]
     if anchor is not None:
-        position = fit.position + gap[0] + fit.movement.persistence * relative + pushed[0]
-        expected = start + block * position + added[0]
+
+        def held() -> tuple[Anchoring, Array, Array]:
+            position = fit.position + gap[0] + fit.movement.persistence * relative + pushed[0]
+            expected = start + block * position + added[0]
+            places, at = known.get(years[0], ([], np.empty(0)))
+            moving = block * ~np.isin(np.arange(len(codes)), places)[:, None]
+            expected[places] = at[:, None]
+            level_sd = FIRST_STEP * _level_size(fit, draws, seed)
+            shocks, level = own[0].copy(), steps[0].copy()
+            found = _condition(expected, moving, shocks, level, scale[0], level_sd, anchor, seed)
+            return found, shocks, level
+
         places, at = known.get(years[0], ([], np.empty(0)))
-        moving = block * ~np.isin(np.arange(len(codes)), places)[:, None]
-        expected[places] = at[:, None]
-        level_sd = FIRST_STEP * _level_size(fit, draws, seed)
-        anchoring = _condition(expected, moving, own[0], steps[0], scale[0], level_sd, anchor, seed)
+        first_year = (gap[0].tobytes(), steps[0].tobytes(), receipts[0].tobytes(), tuple(places), at.tobytes())
+        anchoring, first, steps[0] = fit.once("held", (*run, anchor, *first_year), held)
     position = fit.position + gap + steps.cumsum(axis=0)
     changed = change(england)
     if changed is not None:
@@ -138,9 +147,16 @@ def _run(
 
     balances = np.empty((len(years) + 1, len(codes), draws))
     balances[0] = start
+    moved = np.empty_like(relative)
     for t, year in enumerate(years):
-        relative = fit.movement.persistence * relative + pushed[t] + own[t]
-        balances[t + 1] = balances[t] + block * (position[t] + relative) + added[t]
+        # In place: fresh memory for each step would cost more than its arithmetic.
+        relative *= fit.movement.persistence
+        relative += pushed[t]
+        relative += own[t] if t else first
+        np.add(position[t], relative, out=moved)
+        moved *= block
+        np.add(balances[t], moved, out=balances[t + 1])
+        balances[t + 1] += added[t]
         if year in known:
             places, at = known[year]
             balances[t + 1, places] = at[:, None]
@@ -198,6 +214,14 @@ def _volatility(fit: Fit, year: int) -> Array:
     published = [column for column in fit.known_growth if column <= year]
     growth = fit.known_growth[published[-1]].fillna(0.0) if published else fit.councils["spend_growth"]
     return fit.movement.volatility(growth, fit.councils["relative"], fit.spread_in(year))
+
+
+def _own(fit: Fit, years: list[int], codes: tuple[int, ...], draws: int, seed: int) -> tuple[Array, Array]:
+    """Scales of councils' own shocks, shape (years, authorities, 1), and the shocks."""
+    scale = np.stack([_volatility(fit, year) for year in years])[:, :, None]
+    shocks = scale * own_shocks(codes, Shock.OWN_POSITION, len(years), draws, seed)
+    shocks.setflags(write=False)
+    return scale, shocks
 
 
 def _pushed(fit: Fit, years: list[int], codes: tuple[int, ...], draws: int, seed: int) -> Array:

@@ -1,0 +1,168 @@
+"""From a state to the draws that the panel shows, with what did not change kept from before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from deficits.errors import OutlookError, PanelError, closest
+from deficits.explorer.fan import Observed
+from deficits.explorer.state import ENGLAND, State
+from deficits.outlook import Drivers, Lever, Outlook, project
+from deficits.panel import Panel, load_panel
+from deficits.reporting import stories
+from deficits.writeoff import Ground, WriteOff, apply
+
+Array = npt.NDArray[np.float64]
+
+CHANCES = (0.1, 0.25, 0.5, 0.75, 0.9)
+
+
+@dataclass(frozen=True)
+class Area:
+    """Where: England, a region or a council, and the places of its councils along the outlook's authorities."""
+
+    name: str
+    kind: str
+    codes: tuple[str, ...]
+    places: tuple[int, ...]
+
+    @property
+    def is_council(self) -> bool:
+        """Whether its balance is shown (negative = deficit), and not a gross deficit (>= 0)."""
+        return self.kind == "council"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Draws of what is shown, £, shape (years, draws): a gross deficit (>= 0), or a council's balance.
+
+    `baseline` is on the package's own assumptions, `scenario` on the state's; the draws of both are of the same
+    random numbers, so their difference draw by draw is what the scenario does. `grant`: £ a draw, with a scheme.
+    """
+
+    area: Area
+    years: tuple[int, ...]
+    baseline: Array
+    scenario: Array
+    grant: Array | None
+    outlook: Outlook
+    result: WriteOff | None
+    observed: tuple[Observed, ...]
+
+
+class Engine:
+    """Outlooks and write-offs by what they depend on: only what a change touches is worked out again."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[Any, Any]] = {}
+
+    def shown(self, state: State) -> Shown:
+        """The draws of a state. Raises DeficitsError where the package refuses it; then nothing is changed."""
+        panel = load_panel(state.as_of)
+        run = (state.as_of, state.until, state.draws, state.seed)
+        baseline = self._once(
+            "baseline",
+            run,
+            lambda: project(panel, Drivers(), until=state.until, draws=state.draws, seed=state.seed),
+        )
+        levers = tuple(pick.lever() for pick in state.levers)
+        changed = (*run, state.drivers, levers)
+        outlook = self._once("outlook", changed, lambda: _again(baseline, state.drivers, levers))
+        result = None
+        if state.scheme is not None:
+            scheme = state.scheme.scheme()
+            ground = self._once("ground", changed, lambda: Ground(outlook))
+            result = self._once("result", (*changed, scheme), lambda: apply(scheme, ground))
+        area = self._once("area", (state.as_of, state.until, state.place), lambda: find_area(outlook, state.place))
+        before = self._once("before", (*run, area), lambda: draws_of(baseline.balance, area))
+        if result is not None:
+            after = draws_of(result.balance, area)
+        else:
+            after = before if outlook is baseline else draws_of(outlook.balance, area)
+        observed = self._once("observed", (state.as_of, area), lambda: _observed(panel, area))
+        grant = None if result is None else result.grant.values[:, list(area.places)].sum(axis=1)
+        return Shown(area, tuple(outlook.years), before, after, grant, outlook, result, observed)
+
+    def _once(self, name: str, key: Any, work: Callable[[], Any]) -> Any:
+        """What was worked out for this key; one is kept a name, and only once it has been worked out whole."""
+        held = self._kept.get(name)
+        if held is None or held[0] != key:
+            held = self._kept[name] = (key, work())
+        return held[1]
+
+
+def _again(baseline: Outlook, drivers: Drivers, levers: tuple[Lever, ...]) -> Outlook:
+    if drivers == Drivers() and not levers:
+        return baseline
+    return baseline.again(drivers, levers)
+
+
+def places(panel: Panel) -> list[str]:
+    """Everything that the place control offers: England, its regions, its councils by name."""
+    frame = panel.authorities.frame
+    now = frame[frame["last_year"].isna()]
+    return [ENGLAND, *sorted(set(now["region"])), *sorted(now["name"])]
+
+
+def find_area(outlook: Outlook, word: str) -> Area:
+    """England, a region or a council. Raises PanelError or OutlookError that offers the closest, or its heirs."""
+    text = word.strip()
+    codes = [str(code) for code in outlook.dataset["authority"].values]
+    if text.casefold() in ("", ENGLAND.casefold()):
+        return Area(ENGLAND, "England", tuple(codes), tuple(range(len(codes))))
+    regions = {str(region).casefold(): str(region) for region in outlook.fit.councils["region"]}
+    if text.casefold() in regions:
+        region = regions[text.casefold()]
+        inside = outlook.in_region(region)
+        return Area(region, "region", tuple(inside), tuple(codes.index(code) for code in inside))
+    try:
+        code = outlook.code(text)
+    except PanelError:
+        known = [ENGLAND, *regions.values(), *outlook.panel.authorities.frame["name"]]
+        raise OutlookError(f"no council or region '{text}': {closest(text, known)}") from None
+    return Area(outlook.panel.authorities.name(code), "council", (code,), (codes.index(code),))
+
+
+def draws_of(balance: Any, area: Area) -> Array:
+    """A council's balance, or the gross deficit of several councils, £, shape (years, draws)."""
+    # As the outlook lays draws out in memory this is no copy.
+    values = balance.transpose("year", "authority", "draw").values
+    if area.is_council:
+        one: Array = values[:, area.places[0]]
+        return one
+    inside = slice(None) if len(area.places) == values.shape[1] else list(area.places)
+    total = np.empty((values.shape[0], values.shape[2]))
+    for year, balances in enumerate(values):
+        # -min(b, 0) summed is max(-b, 0) summed; a year at a time stays in the processor's cache.
+        np.sum(np.minimum(balances[inside], 0.0), axis=0, out=total[year])
+    return 0.0 - total
+
+
+def quantiles(draws: Array) -> Array:
+    """p10, p25, p50, p75 and p90 over draws: shape (5, years)."""
+    found: Array = np.quantile(draws, CHANCES, axis=-1)
+    return found
+
+
+def _observed(panel: Panel, area: Area) -> tuple[Observed, ...]:
+    if area.kind == "region":
+        return ()
+    if area.is_council:
+        frame = stories.observed_balances(panel, area.codes[0]).rename(columns={"basis": "label"})
+    else:
+        frame = stories.observed_gross(panel)
+    rows = frame.dropna(subset=["value"]).sort_values("year")
+    return tuple(
+        Observed(int(row.year), float(row.value), str(row.label)[:1].upper() + str(row.label)[1:])
+        for row in rows.itertuples()
+    )
+
+
+def baseline_of(state: State) -> State:
+    """The state on the package's own assumptions: same place, dates and draws."""
+    return replace(state, drivers=Drivers(), levers=(), scheme=None, further=(), title=None)

@@ -1,0 +1,75 @@
+// What ipywidgets leaves out for people who do not use a mouse or a screen: names of slider handles, errors tied to
+// their controls, a headline that is read out when it changes, Python that is for reading only.
+(() => {
+  let numbers = 0;
+  const set = (element, name, value) => {
+    if (element && element.getAttribute(name) !== value) element.setAttribute(name, value);
+  };
+  const mend = (root) => {
+    for (const field of root.querySelectorAll(".deficits-field")) {
+      const label = field.querySelector(".widget-label, .widget-checkbox label");
+      const control = field.querySelector(".noUi-handle, input, select");
+      if (!control) continue;
+      const words = label ? label.textContent.trim() : "";
+      if (control.classList.contains("noUi-handle")) {
+        const readout = field.querySelector(".widget-readout");
+        set(control, "aria-label", words);
+        if (readout) {
+          set(control, "aria-valuetext", readout.textContent.trim());
+          set(readout, "role", "textbox");
+          set(readout, "aria-label", `${words}, as a number`);
+        }
+      }
+      const line = field.querySelector(".deficits-line p");
+      if (line) {
+        if (!line.id) line.id = `deficits-line-${++numbers}`;
+        set(control, "aria-describedby", line.id);
+      } else control.removeAttribute("aria-describedby");
+      if (line && line.classList.contains("deficits-error")) set(control, "aria-invalid", "true");
+      else control.removeAttribute("aria-invalid");
+    }
+    const headline = root.querySelector(".deficits-headline");
+    set(headline, "role", "status");
+    set(headline, "aria-live", "polite");
+    const code = root.querySelector(".deficits-code textarea");
+    if (code) { code.readOnly = true; code.spellcheck = false; }
+  };
+  // A process that ends leaves controls that do nothing: say so, and that nothing is lost.
+  const listen = (root) => {
+    const pulse = root.querySelector(".deficits-pulse");
+    if (!pulse) return;
+    let heard = Date.now();
+    new MutationObserver(() => {
+      heard = Date.now();
+      root.querySelector(".deficits-ended")?.remove();
+    }).observe(pulse, { childList: true, subtree: true, characterData: true });
+    const check = setInterval(() => {
+      if (!root.isConnected) { clearInterval(check); return; }
+      if (document.hidden) { heard = Date.now(); return; }
+      if (Date.now() - heard < 10000 || root.querySelector(".deficits-ended")) return;
+      const told = document.createElement("p");
+      told.className = "deficits-error deficits-ended";
+      told.setAttribute("role", "alert");
+      told.textContent = "The Python process behind this panel has ended or does not answer, so its controls do " +
+        "nothing. What you set is kept: run the cell again, or reload the page, and choose “Go on with it”.";
+      root.prepend(told);
+    }, 1000);
+  };
+  const watch = (root) => {
+    if (root.dataset.mended) return;
+    root.dataset.mended = "yes";
+    mend(root);
+    listen(root);
+    let due = false;
+    new MutationObserver(() => {
+      if (due) return;
+      due = true;
+      requestAnimationFrame(() => { due = false; mend(root); });
+    }).observe(root, { childList: true, subtree: true, characterData: true });
+  };
+  let tries = 0;
+  const timer = setInterval(() => {
+    document.querySelectorAll(".deficits-explorer").forEach(watch);
+    if (++tries > 240) clearInterval(timer);
+  }, 250);
+})();

@@ -1,0 +1,244 @@
+"""The panel in a real browser: in JupyterLab, and served by `deficits explore`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import deficits as d
+from deficits.errors import ReportError
+from deficits.explorer.server import served
+from deficits.places import notebooks_dir
+from deficits.wording import gbp_range
+
+pytest.importorskip("voila", reason="voila is not installed: pip install 'deficits[explore]'")
+psutil = pytest.importorskip("psutil")
+
+SLIDER = "Later growth of the block, % a year"
+LEAD = ".deficits-lead"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def answers(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def wait_for(port: int, process: subprocess.Popen) -> None:
+    deadline = time.monotonic() + 60
+    while not answers(port):
+        assert process.poll() is None, "the server ended"
+        assert time.monotonic() < deadline, "the server did not answer"
+        time.sleep(0.1)
+
+
+@cache
+def expected(growth: float) -> str:
+    """The headline that the package gives for a later growth of the block."""
+    outlook = d.project(d.load_panel(), d.Drivers(later_block_growth=growth), until=2031)
+    row = outlook.england().loc[("gross", 2031)]
+    return gbp_range(row["p10"], row["p90"])
+
+
+def move_by_keyboard(page) -> None:
+    """One step of the slider to the right, from its usual place at 3%."""
+    page.wait_for_selector(LEAD, timeout=60_000)
+    handle = page.get_by_role("slider", name=SLIDER)
+    handle.wait_for(timeout=20_000)
+    assert page.inner_text(LEAD) == expected(0.03)
+    handle.focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function(
+        "([lead, words]) => document.querySelector(lead).innerText === words",
+        arg=[LEAD, expected(0.035)],
+        timeout=20_000,
+    )
+
+
+@dataclass
+class Served:
+    port: int
+    process: subprocess.Popen
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}/"
+
+    def children(self) -> list:
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def kernel(self, page) -> object:
+        """The process behind the page."""
+        kernel = page.evaluate("JSON.parse(document.getElementById('jupyter-config-data').textContent).kernelId")
+        found = [child for child in self.children() if any(kernel in word for word in child.cmdline())]
+        return found[0]
+
+
+@pytest.fixture(scope="module")
+def voila(browser, tmp_path_factory) -> Iterator[Served]:
+    """`deficits explore --no-browser`, started as a person would."""
+    folder, port = tmp_path_factory.mktemp("explore"), free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-c", f"from deficits.explorer import serve; serve({port}, False)"],
+        cwd=folder,
+        env={**os.environ, "DEFICITS_EXPLORER_STATE": str(folder / "state")},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        wait_for(port, process)
+        yield Served(port, process)
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            process.wait(30)
+
+
+@pytest.fixture
+def page(browser) -> Iterator[object]:
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    yield context.new_page()
+    context.close()
+
+
+def test_served_a_slider_moved_by_keyboard_gives_the_packages_value(voila, page):
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(voila.address)
+    move_by_keyboard(page)
+    assert all(url.startswith((voila.address, "data:", "blob:")) for url in asked)
+    assert page.title() == "Explore SEND deficits in England"
+    assert page.get_attribute("html", "lang") == "en-GB"
+    assert page.locator("h1").count() == 1
+    assert page.locator("main").count() == 1
+    assert "import Explorer" not in page.content()
+
+
+def test_served_axe_finds_no_violation_and_errors_belong_to_their_controls(voila, page):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    page.goto(voila.address)
+    page.get_by_role("slider", name=SLIDER).wait_for(timeout=60_000)
+    place = page.get_by_label("England, region or council")
+    place.fill("Cumbria")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("[aria-invalid]")
+    told = page.locator(f"#{place.get_attribute('aria-describedby')}")
+    assert told.inner_text() == "Cumbria (909) no longer exists; ask for Cumberland or Westmorland and Furness"
+    assert page.inner_text(LEAD) == expected(0.03)
+    # The tabs by keyboard: arrow and Enter.
+    page.get_by_role("tab", name="Assumptions").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    page.get_by_label("More growth of the high needs block").check()
+    page.get_by_role("slider", name="Points a year that the block grows more").wait_for()
+    page.get_by_label("Show the numbers as a table").check()
+    page.get_by_role("region", name="The numbers of the figure").wait_for()
+    for name, width in (("Levers", 1280), ("Write-off", 800), ("Files", 380)):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.get_by_role("tab", name=name).click()
+        results = axe.run(page)
+        assert results.violations_count == 0, results.generate_report()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_served_a_process_that_ended_is_told_and_nothing_is_lost(voila, page):
+    page.goto(voila.address)
+    page.wait_for_selector(LEAD, timeout=60_000)
+    page.get_by_role("tab", name="Write-off").click()
+    page.get_by_label("Scheme", exact=True).select_option("Flat share")
+    page.get_by_text("Flat share of the deficit: pays").wait_for(timeout=20_000)
+    lead = page.inner_text(LEAD)
+    # The copy on disk is made just after the figure.
+    time.sleep(0.5)
+    voila.kernel(page).kill()
+    told = page.wait_for_selector(".deficits-ended", timeout=40_000)
+    assert "What you set is kept" in told.inner_text()
+    page.reload()
+    page.get_by_role("button", name="Go on with it").click(timeout=60_000)
+    page.wait_for_function(
+        "([lead, words]) => document.querySelector(lead)?.innerText === words", arg=[LEAD, lead], timeout=20_000
+    )
+
+
+def test_a_port_that_is_taken_is_told(voila):
+    with pytest.raises(ReportError, match=f"port {voila.port} is taken"), served(voila.port):
+        pass
+
+
+def test_ctrl_c_ends_the_server_and_its_kernels_and_frees_the_port(voila):
+    children = voila.children()
+    assert len(children) >= 2
+    voila.process.send_signal(signal.SIGINT)
+    said, _ = voila.process.communicate(timeout=30)
+    assert voila.process.returncode == 0
+    assert f"The explorer is at {voila.address}" in said
+    assert said.endswith("The explorer has ended.\n")
+    assert not answers(voila.port)
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert alive == []
+
+
+@pytest.fixture
+def lab(tmp_path) -> Iterator[str]:
+    """JupyterLab on a copy of the notebook, without anybody's own settings."""
+    pytest.importorskip("jupyterlab", reason="JupyterLab is not installed: pip install 'deficits[explore]'")
+    work, port = tmp_path / "work", free_port()
+    work.mkdir()
+    shutil.copy(Path(notebooks_dir()) / "explore.ipynb", work)
+    homes = ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "jupyterlab",
+            "--no-browser",
+            "--allow-root",
+            f"--port={port}",
+            "--ServerApp.ip=127.0.0.1",
+            "--ServerApp.port_retries=0",
+            "--IdentityProvider.token=test",
+            f"--ServerApp.root_dir={work}",
+        ],
+        env={**os.environ, **{name: str(tmp_path / name) for name in homes}},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_for(port, process)
+        yield f"http://127.0.0.1:{port}/lab/tree/explore.ipynb?token=test&reset"
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def test_in_jupyterlab_a_slider_moved_by_keyboard_gives_the_packages_value(lab, page):
+    page.goto(lab)
+    page.wait_for_selector(".jp-NotebookPanel .jp-MarkdownOutput h1", timeout=60_000)
+    # Before its kernel is there, JupyterLab runs nothing.
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    move_by_keyboard(page)

@@ -1,0 +1,270 @@
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+import deficits as d
+from deficits.errors import ReportError
+from deficits.explorer import session
+from deficits.explorer.report import wanted
+
+pytest.importorskip("ipywidgets", reason="ipywidgets is not installed: pip install 'deficits[explore]'")
+
+from deficits.explorer import Explorer, State
+from deficits.explorer import panel as panel_module
+
+
+@pytest.fixture
+def explorer(tmp_path: Path) -> Explorer:
+    return Explorer(draws=300, folder=tmp_path)
+
+
+def move(explorer: Explorer, name: str, value: object) -> None:
+    explorer.fields[name].control.value = value
+
+
+def test_a_slider_changes_headline_figure_and_python_in_place(explorer):
+    before = explorer._figure.value
+    move(explorer, "later_block_growth", 5.0)
+    assert explorer.state.drivers.later_block_growth == 0.05
+    assert explorer.view.lead in explorer._headline.value
+    assert explorer._figure.value != before
+    assert "later_block_growth=0.05" in explorer._code.value
+    assert explorer.scenario == d.Scenario(drivers=d.Drivers(later_block_growth=0.05))
+
+
+def test_every_control_has_a_label(explorer):
+    for name, field in explorer.fields.items():
+        assert field.control.description.strip(), name
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "told"),
+    [
+        ("place", "Cumbria", "ask for Cumberland or Westmorland and Furness"),
+        ("place", "Kant", "did you mean"),
+        ("as_of", "17/9/2025", "is not a date like"),
+        ("as_of", "2001-01-01", ""),
+    ],
+)
+def test_an_error_is_told_beneath_its_control_and_nothing_else_changes(explorer, name, wrong, told):
+    move(explorer, "later_block_growth", 5.0)
+    before = explorer.state, explorer._headline.value, explorer._figure.value
+    move(explorer, name, wrong)
+    assert told in explorer.fields[name].error
+    assert 'role="alert"' in explorer.fields[name].error
+    assert (explorer.state, explorer._headline.value, explorer._figure.value) == before
+    assert not any(field.error for other, field in explorer.fields.items() if other != name)
+    move(explorer, name, "England" if name == "place" else "")
+    assert explorer.fields[name].error == ""
+
+
+def test_dates_of_a_scheme_that_contradict_each_other_are_told_beneath_them(explorer):
+    move(explorer, "scheme", "flat-share")
+    move(explorer, "paid_in", 2025)
+    assert "paid_in 2025 is not after base_year 2026" in explorer.fields["paid_in"].error
+    assert explorer.state.scheme.scheme().paid_in == 2027
+    move(explorer, "base_year", 2027)
+    assert explorer.state.scheme.scheme().paid_in == 2028
+
+
+def test_sliders_are_there_for_what_is_on(explorer):
+    def is_shown(name: str) -> bool:
+        return explorer.fields[name].box.layout.display != "none"
+
+    assert not is_shown("plan_growth")
+    move(explorer, "set_plan_growth", True)
+    assert is_shown("plan_growth")
+    assert explorer.state.drivers.plan_growth == 0.08
+    move(explorer, "plan_growth", 6.0)
+    assert explorer.state.drivers.plan_growth == 0.06
+    move(explorer, "set_plan_growth", False)
+    assert explorer.state.drivers.plan_growth is None
+    assert not is_shown("funding-growth.size")
+    move(explorer, "funding-growth", True)
+    move(explorer, "funding-growth.size", 2.0)
+    assert explorer.scenario.levers == (d.Lever.read("funding-growth", growth=0.02),)
+    assert not is_shown("share")
+    move(explorer, "scheme", "tapered-by-dsg")
+    assert is_shown("paid_in")
+    assert not is_shown("share")
+
+
+def test_a_limit_is_set_and_taken_off(explorer):
+    move(explorer, "scheme", "flat-share")
+    move(explorer, "budget", 2.0)
+    assert explorer.result.scheme.budget.pounds == 2e9
+    move(explorer, "budget", 0.0)
+    assert explorer.result.scheme == d.Scheme.read("flat-share")
+
+
+def test_back_to_the_baseline_keeps_the_place(explorer):
+    move(explorer, "place", "Kent")
+    move(explorer, "anchor", False)
+    move(explorer, "scheme", "flat-share")
+    explorer._reset()
+    assert explorer.state == State(place="Kent", draws=300)
+    assert explorer.fields["anchor"].value is True
+    assert explorer.fields["scheme"].value is None
+
+
+def test_the_numbers_are_a_table_with_scopes_when_asked_for(explorer):
+    assert explorer._table.value == ""
+    move(explorer, "numbers", True)
+    assert explorer._table.value.count('scope="row"') == 8
+    assert "<caption>England" in explorer._table.value
+
+
+# Files
+
+
+def test_a_scenario_is_saved_and_opened(explorer, tmp_path):
+    move(explorer, "funding-growth", True)
+    move(explorer, "scheme", "loan-10-years")
+    move(explorer, "file", "mine")
+    explorer.save()
+    saved = explorer.scenario
+    assert d.Scenario.read(tmp_path / "mine.yaml") == saved
+    assert "mine.yaml" in explorer.fields["file"].control.options
+    explorer._reset()
+    move(explorer, "file", "mine.yaml")
+    explorer.open()
+    assert explorer.scenario == saved
+    assert explorer.fields["funding-growth"].value is True
+    assert explorer.fields["scheme"].value == "loan-10-years"
+    assert "Opened mine.yaml" in explorer.fields["file"]._line.value
+
+
+def test_a_file_that_is_there_is_replaced_at_the_second_asking(explorer, tmp_path):
+    (tmp_path / "notes.yaml").write_text("mine: 1\n", encoding="utf-8")
+    move(explorer, "file", "notes.yaml")
+    explorer.save()
+    assert "press Save scenario again" in explorer.fields["file"].error
+    assert (tmp_path / "notes.yaml").read_text(encoding="utf-8") == "mine: 1\n"
+    explorer.save()
+    assert d.Scenario.read(tmp_path / "notes.yaml") == d.Scenario()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (None, "cannot be read"),
+        ("version: 1\ndrivers: {plan_grwth: 0.05}\n", "did you mean &#x27;plan_growth&#x27;"),
+        ("version: 1\ndrivers: {plan_growth: 5}\n", "expected growth a year"),
+        ("version: 0\n", "found version 0, expected 1; make the scenario again"),
+        ("version: 2\n", "install the deficits that wrote it"),
+        ("drivers: {}\n", "version is missing"),
+        ("a: [", "not valid YAML"),
+        ("version: 1\ndrivers: {councils: {Cumbria: {plan_growth: 0.02}}}\n", "Cumberland or Westmorland"),
+        ("version: 1\nschemes: [{name: flat-share, base_year: 2039, paid_in: 2040}]\n", ""),
+    ],
+)
+def test_a_scenario_file_that_cannot_be_used_changes_nothing(explorer, tmp_path, text, told):
+    move(explorer, "later_block_growth", 5.0)
+    before = explorer.state
+    if text is not None:
+        (tmp_path / "bad.yaml").write_text(text, encoding="utf-8")
+    move(explorer, "file", "bad.yaml")
+    explorer.open()
+    assert explorer.fields["file"].error
+    assert told in explorer.fields["file"].error
+    assert explorer.state == before
+    assert explorer.fields["later_block_growth"].value == 5.0
+
+
+def test_a_folder_that_cannot_be_written_to_is_told(explorer, tmp_path):
+    move(explorer, "file", str(tmp_path / "nowhere" / "mine.yaml"))
+    explorer.save()
+    assert "could not be written" in explorer.fields["file"].error
+
+
+def test_an_explorer_begins_with_a_scenario(tmp_path):
+    scenario = d.Scenario(drivers=d.Drivers(plan_growth=0.3), levers=(d.Lever.read("health-share"),))
+    path = scenario.save(tmp_path / "mine.yaml")
+    explorer = Explorer("Kent", scenario=path, draws=300)
+    assert explorer.scenario == scenario
+    assert explorer.fields["plan_growth"].value == 30.0  # beyond the slider's usual range
+    assert repr(explorer).startswith("Explorer: Deficit of £")
+
+
+# What is kept
+
+
+def test_a_state_outlives_its_process(explorer, tmp_path):
+    move(explorer, "place", "Kent")
+    move(explorer, "funding-growth", True)
+    again = Explorer(draws=300, folder=tmp_path)
+    assert again.state.is_baseline
+    offer, go_on = again._last.children
+    assert "funding-growth" in offer.value
+    go_on.click()
+    assert again.state == explorer.state
+    assert again.fields["place"].value == "Kent"
+    assert again._last.children == ()
+
+
+def test_nothing_is_offered_where_nothing_was_moved(explorer, kept, tmp_path):
+    assert explorer._last.children == ()
+    kept.mkdir()
+    session.kept_at().write_text("not: [a, state]\n", encoding="utf-8")
+    assert Explorer(draws=300, folder=tmp_path)._last.children == ()
+
+
+def test_a_state_that_cannot_be_kept_stops_nothing(explorer, kept):
+    kept.write_text("a file where the folder should be", encoding="utf-8")
+    move(explorer, "later_block_growth", 5.0)
+    assert explorer.state.drivers.later_block_growth == 0.05
+
+
+# Reports
+
+
+def test_the_nearest_report_and_what_it_has_no_parameter_for(explorer):
+    engine = explorer._engine
+
+    def asked(state: State):
+        return wanted(state, engine.shown(state).area)
+
+    usual = State(draws=300)
+    assert (asked(usual).name, asked(usual).left_out) == ("england", ())
+    assert asked(usual).values["draws"] == 300
+    kent = State(place="Kent", draws=300).with_scheme("flat-share")
+    assert asked(kent).values["authority"] == "886"
+    assert asked(kent).page == "authority-kent-scheme-flat-share.html"
+    paid = usual.with_scheme("flat-share", share=0.6, paid_in=2028).driver("later_block_growth", 0.05)
+    told = asked(paid.lever("health-share", True))
+    assert told.name == "writeoff"
+    assert told.values["share"] == 0.6
+    assert told.left_out == ("the scheme's paid in of 2028", "the assumptions that you set", "levers")
+
+
+def test_a_report_is_made_beside_the_panel_and_its_page_named(explorer, tmp_path, monkeypatch):
+    free = threading.Event()
+
+    def make(asked, folder):
+        assert free.wait(10)
+        return folder / "england.html"
+
+    monkeypatch.setattr(panel_module, "make", make)
+    explorer.report()
+    assert "Making the report" in explorer._report_line.value
+    assert explorer._report_button.disabled
+    move(explorer, "later_block_growth", 5.0)
+    free.set()
+    explorer._running.join(10)
+    assert "england.html" in explorer._report_line.value
+    assert not explorer._report_button.disabled
+
+
+@pytest.mark.parametrize("error", [ReportError("no such report"), RuntimeError("a bug")])
+def test_a_report_that_fails_is_told(explorer, monkeypatch, error):
+    def make(asked, folder):
+        raise error
+
+    monkeypatch.setattr(panel_module, "make", make)
+    explorer.report()
+    explorer._running.join(10)
+    assert str(error) in explorer._report_line.value
+    assert 'role="alert"' in explorer._report_line.value

@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import ast
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import deficits as d
+from deficits.errors import DeficitsError, OutlookError
+from deficits.explorer import State, view
+from deficits.explorer.code import code
+from deficits.outlook import national, quantiles
+from deficits.wording import gbp_range
+
+SMALL = State(draws=400)
+MOVED = SMALL.driver("later_block_growth", 0.05).lever("funding-growth", True, growth=0.02)
+PAID = MOVED.with_scheme("flat-share", share=0.75, budget={"pounds": 4e9})
+PLACES = ["England", "South East", "Kent"]
+
+
+def by_the_package(state: State) -> pd.DataFrame:
+    """The same quantiles by the package's public functions."""
+    levers = tuple(pick.lever() for pick in state.levers)
+    panel = d.load_panel(state.as_of)
+    outlook = d.project(panel, state.drivers, levers=levers, until=state.until, draws=state.draws, seed=state.seed)
+    result = state.scheme.scheme().apply(outlook) if state.scheme else None
+    if state.place == "England":
+        return result.england() if result else outlook.england().loc["gross"]
+    if state.place == "South East":
+        if result is None:
+            return outlook.region(state.place).loc["gross"]
+        return quantiles(national(result.balance.sel(authority=outlook.in_region(state.place)), "gross"))
+    return result.authority(state.place) if result else outlook.authority(state.place)
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("state", [SMALL, MOVED, PAID], ids=["baseline", "moved", "paid"])
+def test_what_is_shown_is_what_the_package_gives(state, place, engine):
+    state = replace(state, place=place)
+    frame = view(state, engine).frame
+    np.testing.assert_allclose(frame.loc["scenario"], by_the_package(state), rtol=1e-12)
+    usual = State(place=place, draws=400)
+    np.testing.assert_allclose(frame.loc["baseline"], by_the_package(usual), rtol=1e-12)
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("state", [SMALL, MOVED, PAID], ids=["baseline", "moved", "paid"])
+def test_the_python_that_is_shown_gives_what_is_shown(state, place, engine):
+    state = replace(state, place=place)
+    tree = ast.parse(code(state, engine.shown(state).area))
+    last = ast.Expression(tree.body.pop().value)
+    names: dict[str, object] = {}
+    exec(compile(tree, "shown", "exec"), names)
+    result = eval(compile(last, "shown", "eval"), names)
+    np.testing.assert_allclose(result, view(state, engine).frame.loc["scenario"], rtol=1e-12)
+
+
+def test_python_reads_a_scenarios_file_where_a_scheme_came_whole(engine):
+    own = d.Scheme.read("flat-share").model_copy(update={"title": "Mine", "proposer": "A council"})
+    state = SMALL.opened(d.Scenario(schemes=(own,)))
+    assert 'd.Scenario.read("scenario.yaml")' in code(state, engine.shown(state).area)
+
+
+def test_the_headline_gives_a_range_before_a_point(engine):
+    seen = view(SMALL, engine)
+    path = seen.frame.loc[("scenario", 2031)]
+    assert seen.lead == gbp_range(path["p10"], path["p90"])
+    assert seen.headline.startswith(
+        f"{seen.lead}. England's gross deficit at 31 March 2031, in 8 in 10 simulated futures. In the middle: £"
+    )
+    assert "baseline" not in seen.headline
+
+
+def test_a_difference_is_taken_draw_by_draw(engine):
+    shown = engine.shown(MOVED)
+    low, high = np.quantile(shown.baseline[-1] - shown.scenario[-1], (0.1, 0.9))
+    told = view(MOVED, engine).points[1]
+    assert told.startswith(f"{gbp_range(low, high)} less deficit than the baseline, on the same random numbers")
+    apart = np.quantile(shown.baseline[-1], 0.9) - np.quantile(shown.scenario[-1], 0.1)
+    assert high < apart
+
+
+def test_more_and_less_are_told_apart_for_a_council(engine):
+    less = view(replace(MOVED, place="Kent"), engine)
+    assert "less deficit than the baseline" in less.headline
+    assert less.lead.startswith("Deficit of £")
+    more = view(replace(SMALL.driver("later_block_growth", 0.0), place="Kent"), engine)
+    assert "more deficit than the baseline" in more.headline
+
+
+def test_a_grant_that_is_the_same_in_every_future_is_one_amount(engine):
+    assert ": pays £4.0bn in 2026-27." in view(PAID, engine).headline
+
+
+def test_without_comparison_there_is_one_fan(engine):
+    both, one = view(MOVED, engine).svg, view(replace(MOVED, compare=False), engine).svg
+    assert "Baseline" in both
+    assert "stroke-dasharray" in both
+    assert "Baseline" not in one
+    assert "stroke-dasharray" not in one
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_figure_is_well_formed_and_has_its_text_alternative(place, engine):
+    seen = view(replace(PAID, place=place), engine)
+    root = ET.fromstring(seen.svg)
+    described = root.find(f".//*[@id='{root.get('aria-labelledby')}']")
+    assert described is not None
+    assert described.text == seen.alt
+    assert seen.alt.startswith(f"{seen.finding}.")
+    assert "nan" not in seen.svg
+    words = [element.text for element in root.iter("text")]
+    assert any(word.startswith("£0") for word in words)
+    assert {"2025", "2031", "At 31 March"} <= set(words)
+
+
+def test_a_grant_and_interest_are_the_write_offs_own(engine):
+    state = MOVED.with_scheme("flat-share", share=0.75)
+    seen = view(state, engine)
+    result = engine.shown(state).result
+    grant = result.summary().loc["grant"]
+    assert f"pays {gbp_range(grant['p10'], grant['p90'])} in 2026-27" in seen.headline
+    interest = result.interest().loc[2031]
+    assert f"about {gbp_range(interest['with_p10'], interest['with_p90'])} of interest" in seen.headline
+
+
+def test_a_rate_of_interest_changes_what_is_paid_on_the_deficit(engine):
+    cheap = view(SMALL.driver("financing_rate", 0.0), engine)
+    assert cheap.points[-1] == "General funds pay about £0 of interest on it in 2030-31."
+
+
+def test_a_council_that_was_reorganised_is_named_with_its_heirs(engine):
+    with pytest.raises(OutlookError, match="ask for Cumberland or Westmorland and Furness"):
+        view(replace(SMALL, place="Cumbria"), engine)
+    with pytest.raises(OutlookError, match="did you mean 'Kent'"):
+        view(replace(SMALL, place="Kant"), engine)
+
+
+@pytest.mark.parametrize("place", ["kent", "886", " South east ", "", "E10000016"])
+def test_a_place_is_found_by_any_of_its_names(place, engine):
+    assert view(replace(SMALL, place=place), engine).place in {"Kent", "South East", "England"}
+
+
+def test_what_was_known_by_a_day(engine):
+    state = replace(SMALL, as_of="2025-09-17", until=2028)
+    seen = view(state, engine)
+    np.testing.assert_allclose(seen.frame.loc["scenario"], by_the_package(state), rtol=1e-12)
+    assert any("published by 2025-09-17" in note for note in seen.notes)
+
+
+def test_an_engine_that_was_refused_goes_on_as_before(engine):
+    before = view(PAID, engine).headline
+    for wrong in (replace(PAID, place="Cumbria"), replace(PAID, as_of="yesterday"), replace(PAID, until=2050)):
+        with pytest.raises(DeficitsError):
+            view(wrong, engine)
+    assert view(PAID, engine).headline == before
