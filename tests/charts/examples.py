@@ -87,6 +87,72 @@ def make_record(places: list[float], width: float = 10e6) -> pd.DataFrame:
     return pd.DataFrame({"name": names, "block": 50e6, "start": middle, "actual": actual, **councils})
 
 
+COMPARED = pd.DataFrame(
+    {
+        "scheme": [
+            "No help",
+            "A share with a long name that has to be put on two lines of the key",
+            "All",
+            "Like all",
+        ],
+        "dominated": [False, False, False, True],
+        "present_cost_p50": [0.0, 3e9, 6e9, 6e9],
+        "deficit_p10": [12e9, 9e9, 6e9, 6e9],
+        "deficit_p50": [14e9, 11e9, 8e9, 8e9],
+        "deficit_p90": [16e9, 13e9, 10e9, 10e9],
+        "above_reserves_p10": [50, 30, 20, 20],
+        "above_reserves_p50": [60, 40, 30, 30],
+        "above_reserves_p90": [80, 60, 50, 50],
+        "years_bought_p10": [0.0, 0.5, 1.1, 1.1],
+        "years_bought_p50": [0.0, 0.7, 1.3, np.inf],
+        "years_bought_p90": [0.0, 0.9, np.inf, np.inf],
+        "gini_p10": [NAN, 0.4, 0.42, 0.42],
+        "gini_p50": [NAN, 0.45, 0.45, 0.45],
+        "gini_p90": [NAN, 0.5, 0.48, 0.48],
+    }
+)
+LESS = pd.DataFrame(
+    {
+        "scheme": ["All", "No help", "About the same"],
+        "p10": [-2e9, 5e9, -1e8],
+        "p50": [-1.5e9, 6e9, 1e7],
+        "p90": [-1e9, 7e9, 2e8],
+    }
+)
+HELPED = pd.DataFrame(
+    {
+        "who": [
+            "36 councils that had an agreement",
+            "117 councils that never had one",
+            "Kent",
+            "Bristol, City of",
+        ],
+        "group": [True, True, False, False],
+        "received_per_pupil": [376.0, 0.0, 0.0, 400.0],
+        "new_per_pupil": [613.0, 482.0, 2100.0, 900.0],
+    }
+)
+MOVED = pd.DataFrame(
+    {
+        "name": [f"Council {number}" for number in range(30)],
+        "mean": np.linspace(-60e6, 20e6, 30),
+        "p10": np.linspace(-90e6, 10e6, 30),
+        "p90": np.linspace(-30e6, 30e6, 30),
+        "per_pupil": np.linspace(-900, 300, 30),
+    }
+)
+ABOVE = pd.DataFrame(
+    {
+        "without_p10": [14, 30, 52],
+        "without_p50": [16, 36, 66],
+        "without_p90": [18, 43, 80],
+        "with_p10": [14, 4, 25],
+        "with_p50": [16, 8, 37],
+        "with_p90": [18, 12, 53],
+    },
+    index=[2026, 2027, 2028],
+)
+
 RECORD = make_record([0.1, -0.9, 2.5, 0.4, -1.8, 1.2, *np.linspace(-1.1, 1.1, 140)])
 
 MAKERS: dict[str, Callable[[], Chart]] = {
@@ -110,6 +176,13 @@ MAKERS: dict[str, Callable[[], Chart]] = {
     "levers": lambda: charts.levers_compared(LEVERS, 2031),
     "record": lambda: charts.record_by_council(RECORD, 2024),
     "calibration": lambda: charts.calibration(RECORD, 2024),
+    "frontier": lambda: charts.frontier(COMPARED, "deficit", 2028),
+    "frontier_reserves": lambda: charts.frontier(COMPARED, "above_reserves", 2028),
+    "against": lambda: charts.schemes_against(LESS, "The grant", 2028),
+    "helped": lambda: charts.help_per_pupil(HELPED),
+    "moved": lambda: charts.gainers_and_losers(MOVED, "Equal amounts", "the grant"),
+    "above": lambda: charts.above_reserves(ABOVE),
+    "back": lambda: charts.time_until_back(pd.Series([0.0, 0.5, 0.9, 1.2, 3.0, np.inf]), 2026),
 }
 
 NOTHING_SEEN = make_observed({}, "basis")
@@ -147,6 +220,17 @@ EDGES: dict[str, Callable[[], Chart]] = {
     "one_council": lambda: charts.record_by_council(make_record([9.0]), 2024),
     "ranges_without_width": lambda: charts.record_by_council(make_record([0.0, 0.0], width=0.0), 2024),
     "all_in_one_part": lambda: charts.calibration(make_record([0.0] * 300 + [4.0]), 2024),
+    "frontier_of_years_some_never": lambda: charts.frontier(COMPARED, "years_bought", 2028),
+    "frontier_of_gini_where_one_pays_nothing": lambda: charts.frontier(COMPARED, "gini", 2028),
+    "frontier_of_one_that_pays_nothing": lambda: charts.frontier(COMPARED.head(1), "deficit", 2028),
+    "frontier_of_twenty_alike": lambda: charts.frontier(
+        pd.concat([COMPARED.iloc[[2]].assign(scheme=f"Scheme {n}") for n in range(20)]), "deficit", 2028
+    ),
+    "nothing_differs": lambda: charts.schemes_against(LESS.assign(p10=0.0, p50=0.0, p90=0.0), "The grant", 2028),
+    "nobody_above_reserves": lambda: charts.above_reserves(ABOVE * 0),
+    "all_back_at_once": lambda: charts.time_until_back(pd.Series([0.1] * 150), 2026),
+    "no_help_at_all": lambda: charts.help_per_pupil(HELPED.assign(received_per_pupil=0.0, new_per_pupil=0.0)),
+    "one_gains": lambda: charts.gainers_and_losers(MOVED.tail(1), "Equal amounts", "the grant"),
     "one_count_of_plans": lambda: charts.plans_history(pd.DataFrame({"year": [2025], "plans": [0.0]}), "Kent"),
 }
 

@@ -8,24 +8,33 @@ from deficits.charts.causes import causes_of_growth
 from deficits.charts.chart import Chart
 from deficits.charts.coverage import coverage
 from deficits.charts.england import england_fan, probability_by_year, writeoff_paths
+from deficits.charts.fairness import gainers_and_losers, help_per_pupil
 from deficits.charts.forecasts import forecasts_for_year
+from deficits.charts.frontier import frontier, schemes_against
 from deficits.charts.grants import grant_by_region, largest_grants
 from deficits.charts.levers import levers_compared
 from deficits.charts.record import calibration, record_by_council
+from deficits.charts.relief import above_reserves, time_until_back
 
 __all__ = [
     "Chart",
+    "above_reserves",
     "authority_fan",
     "calibration",
     "causes_of_growth",
     "coverage",
     "england_fan",
     "forecasts_for_year",
+    "frontier",
+    "gainers_and_losers",
     "grant_by_region",
+    "help_per_pupil",
     "largest_grants",
     "levers_compared",
     "plans_history",
     "probability_by_year",
     "record_by_council",
+    "schemes_against",
+    "time_until_back",
     "writeoff_paths",
 ]

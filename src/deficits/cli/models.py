@@ -250,3 +250,57 @@ def _told(row: Any) -> str:
         return percent(row["p50"])
     places = 1 if row["unit"] == "years" else 0
     return f"{row['p10']:.{places}f} to {row['p90']:.{places}f} {row['unit']}, middle {row['p50']:.{places}f}"
+
+
+@app.command()
+def case(
+    council: Annotated[str, typer.Argument(help="Your council, by name, DfE number or ONS code.")],
+    deficit: Annotated[float, typer.Argument(help="Its deficit at the scheme's base date, £.")],
+    scheme: Annotated[str, typer.Option(help="A scheme's name or YAML file.")] = "high-needs-stability-grant",
+    ineligible: Annotated[
+        list[str] | None,
+        typer.Option("--ineligible", help='An item and £, like --ineligible "equal pay=250000". May be repeated.'),
+    ] = None,
+    forecast: Annotated[
+        list[str] | None,
+        typer.Option("--forecast", help="Your balance at a later year end, like --forecast 2027=-190e6."),
+    ] = None,
+    rate: Annotated[float | None, typer.Option(help="Your financing rate: 0.0405 is 4.05%.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write the working, in £, to this file.")] = None,
+) -> None:
+    """A council's own figures: its grant, what is left and what its general fund bears, line by line."""
+    from deficits.writeoff.own import own_case
+
+    worked = own_case(
+        council=council,
+        deficit=deficit,
+        ineligible=_amounts(ineligible or [], "--ineligible", "equal pay=250000"),
+        forecast={
+            _year(year): pounds for year, pounds in _amounts(forecast or [], "--forecast", "2027=-190e6").items()
+        },
+        scheme=scheme,
+        rate=rate,
+    )
+    for line in worked.lines():
+        out.print(line, markup=False)
+    for row in worked.working().itertuples():
+        out.print(f"  {str(row.line):58}{gbp(row.amount):>10}  {row.rule}", markup=False)
+    if csv:
+        worked.working().to_csv(csv, index=False)
+
+
+def _amounts(given: list[str], option: str, example: str) -> dict[str, float]:
+    amounts = {}
+    for text in given:
+        name, _, amount = text.partition("=")
+        try:
+            amounts[name.strip()] = float(amount.replace(",", "").removeprefix("£"))
+        except ValueError:
+            raise SchemeError(f"{option} {text}: expected a name and £, for example {option} {example}") from None
+    return amounts
+
+
+def _year(text: str) -> int:
+    if not text.isdigit():
+        raise SchemeError(f"--forecast {text}: expected the year a 31 March is in, for example 2027")
+    return int(text)

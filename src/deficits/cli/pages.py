@@ -54,23 +54,28 @@ def report(
         int, typer.Option(min=1, help="Days until the list of pages counts as out of date.")
     ] = 31,
 ) -> None:
-    """Render reports to pages: all of them, or those named. One that fails leaves the others."""
+    """Render reports to pages: all of them, or those named. One that fails leaves the others.
+
+    Of the run's end, the command in DEFICITS_NOTIFY_COMMAND and the address in DEFICITS_NOTIFY_URL are told.
+    """
     from deficits.places import reports_dir
     from deficits.reporting import How, Limits, exit_code, make, plan, write_index
+    from deficits.reporting.notify import Notified
 
-    values = _texts(assignments or [])
-    values |= {key: value for key, value in {"scheme": scheme, "as_of": as_of}.items() if value is not None}
-    if engine not in ("deficits", "plain"):
-        raise ReportError(f"--engine {engine}: {closest(engine, ['deficits', 'plain'])}")
-    limits = Limits(cell=cell_seconds, report=page_seconds, memory=memory)
-    how = How(limits, cast(Any, engine), jobs, only_stale, cluster)
-    pages = plan(names or (), authorities or (), values)
     folder = folder or reports_dir()
-    with _PageProgress(len(pages)) as progress:
-        outcomes = make(pages, folder, how, progress.say)
-    # Also when nothing was made: the list says until when it holds, and that moves with each run.
-    write_index(folder, base_url=base_url, every_days=every_days)
-    _say_outcomes(outcomes, folder)
+    with Notified(folder, base_url, lambda line: err.print(f"deficits: {line}", markup=False)) as run:
+        values = _texts(assignments or [])
+        values |= {key: value for key, value in {"scheme": scheme, "as_of": as_of}.items() if value is not None}
+        if engine not in ("deficits", "plain"):
+            raise ReportError(f"--engine {engine}: {closest(engine, ['deficits', 'plain'])}")
+        limits = Limits(cell=cell_seconds, report=page_seconds, memory=memory)
+        how = How(limits, cast(Any, engine), jobs, only_stale, cluster)
+        pages = plan(names or (), authorities or (), values)
+        with _PageProgress(len(pages)) as progress:
+            outcomes = make(pages, folder, how, run.hears(progress.say))
+        # Also when nothing was made: the list says until when it holds, and that moves with each run.
+        write_index(folder, base_url=base_url, every_days=every_days)
+        _say_outcomes(outcomes, folder)
     raise typer.Exit(exit_code(outcomes))
 
 
@@ -114,7 +119,8 @@ class _PageProgress:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._bar.stop()
+        if err.is_terminal:  # elsewhere rich ends with an empty line, for which cron would send a mail
+            self._bar.stop()
 
     def say(self, outcome: Outcome) -> None:
         """Tell of a page that is done."""
