@@ -5,6 +5,9 @@ import pytest
 import deficits as d
 from deficits.outlook import Outlook
 from deficits.panel import Panel
+from tests.browser import browser
+
+__all__ = ["browser"]
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -117,17 +116,3 @@ def rendered(tmp_path_factory: pytest.TempPathFactory, _no_git: None) -> Path:
         patch.setenv("PLANTED_TOKEN", "planted-secret-value")
         patch.setenv("USER", "planted-user-name")
         return reporting.render("england", {"seed": "3"}, folder / "reports", notebook=notebook)
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[object]:
-    """Headless Chromium."""
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if found is None:
-        pytest.skip("no Chromium on this machine")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=found, args=[*quiet, "--disable-sync", "--no-first-run"])
-        yield chromium
-        chromium.close()

@@ -22,8 +22,8 @@ def atom_feed(catalogue: Catalogue) -> str:
     An id stays the same from run to run, as the standard asks: it is made from the page's name and the base URL.
     Links are absolute below the base URL, and otherwise relative to the feed.
     """
-    ET.register_namespace("", ATOM)
-    feed = ET.Element(_in_atom("feed"), {"{http://www.w3.org/XML/1998/namespace}lang": "en-GB"})
+    # Registering the namespace would be for the whole process, and take its prefix from the charts' SVG.
+    feed = ET.Element("feed", {"xmlns": ATOM, "{http://www.w3.org/XML/1998/namespace}lang": "en-GB"})
     # A page without a record has no day on which it last changed; the list names it.
     known = [entry for entry in catalogue.pages if entry.made_on or entry.failure]
     entries = sorted(known, key=lambda entry: (_changed(entry, catalogue), entry.page), reverse=True)
@@ -50,7 +50,7 @@ def _entry(feed: ET.Element, entry: PageEntry, catalogue: Catalogue) -> None:
     _link(made, "alternate", catalogue.address(entry.href or "index.html"), "text/html")
     if entry.record_href:
         _link(made, "related", catalogue.address(entry.record_href), "application/json")
-    ET.SubElement(made, _in_atom("category"), {"term": entry.report})
+    ET.SubElement(made, "category", {"term": entry.report})
     _add(made, "summary", _summary(entry))
 
 
@@ -77,11 +77,11 @@ def _identity(catalogue: Catalogue, page: str) -> str:
 
 
 def _link(parent: ET.Element, rel: str, href: str, kind: str) -> None:
-    ET.SubElement(parent, _in_atom("link"), {"rel": rel, "type": kind, "href": href})
+    ET.SubElement(parent, "link", {"rel": rel, "type": kind, "href": href})
 
 
 def _add(parent: ET.Element, name: str, text: str | None = None) -> ET.Element:
-    made = ET.SubElement(parent, _in_atom(name))
+    made = ET.SubElement(parent, name)
     made.text = None if text is None else _allowed(text)
     return made
 
@@ -89,7 +89,3 @@ def _add(parent: ET.Element, name: str, text: str | None = None) -> ET.Element:
 def _allowed(text: str) -> str:
     """Text without the control characters that XML has no way to hold; an error's message may have them."""
     return "".join(letter for letter in text if letter >= " " or letter in "\t\n\r")
-
-
-def _in_atom(name: str) -> str:
-    return f"{{{ATOM}}}{name}"
