@@ -1,8 +1,8 @@
 """Parameterised notebooks made into pages: what a notebook calls, and what runs it.
 
-A notebook calls `settings`, `show`, `table`, `main_points`, `paragraph`, `notes` and `sources`; whoever makes
-pages calls `render` for one or `plan` and `make` for many, `verify` and `write_index`. Only those load papermill,
-nbconvert and jinja2.
+A notebook calls `settings`, `show`, `table`, `live`, `main_points`, `paragraph`, `notes` and `sources`; whoever
+makes pages calls `render` for one or `plan` and `make` for many, `verify` and `write_index`. Only those load
+papermill, nbconvert and jinja2.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from deficits.reporting.display import main_points, notes, paragraph, show, sources, table
 from deficits.reporting.limits import Limits
+from deficits.reporting.live import live
 from deficits.reporting.parameters import REPORTS, parse, settings
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ __all__ = [
     "Outcome",
     "exit_code",
     "index_is_current",
+    "live",
     "main_points",
     "make",
     "notes",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from datetime import date
 from pathlib import Path
 
@@ -25,3 +27,8 @@ def day(when: date) -> str:
 def part(name: str) -> Markup:
     """A style sheet or a script as it stands in a page."""
     return Markup((PARTS / name).read_text(encoding="utf-8"))
+
+
+def csp_hash(script: str) -> str:
+    """What the content security policy calls the one script that may run."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping
@@ -28,7 +26,7 @@ from deficits.reporting.catalogue import (
     read_catalogue,
 )
 from deficits.reporting.feed import FEED, atom_feed
-from deficits.reporting.frame import PARTS, SITE, day, part
+from deficits.reporting.frame import PARTS, SITE, csp_hash, day, part
 from deficits.reporting.parameters import REPORTS
 from deficits.reporting.publish import put_in_place, reason
 from deficits.reporting.record import Surroundings
@@ -190,7 +188,7 @@ def index_page(catalogue: Catalogue) -> str:
         site=SITE,
         style=part("style.css") + part("catalogue.css"),
         script=script,
-        script_hash=_csp_hash(script),
+        script_hash=csp_hash(script),
         catalogue=catalogue,
         dash=DASH,
         counts=[(state, STATE_WORDS[state], catalogue.counts[state]) for state in STATES],
@@ -311,8 +309,3 @@ def _environment() -> Environment:
         "moment_day": moment_day,
     }
     return environment
-
-
-def _csp_hash(script: str) -> str:
-    """What the content security policy calls the one script that may run."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

@@ -119,7 +119,7 @@ def message(
         "failed": counts["failed"],
         "failed_pages": [{"page": one.page, "message": _short(one.message, folder)} for one in failed[:LISTED]],
         "error": None if error is None else _short(f"{type(error).__name__}: {error}", folder),
-        "index": "index.html" if base_url is None else f"{base_url.rstrip('/')}/index.html",
+        "index": f"{base_url.rstrip('/')}/index.html" if base_url else "index.html",
     }
     return told | {"text": _sentence(told)}
 

@@ -14,8 +14,9 @@ from nbconvert.exporters import TemplateExporter
 
 from deficits.errors import ReportError
 from deficits.reporting.changes import Changes
-from deficits.reporting.frame import PARTS, SITE, day, part
+from deficits.reporting.frame import PARTS, SITE, csp_hash, day, part
 from deficits.reporting.glossary import corrections, used_in
+from deficits.reporting.live import MARK
 from deficits.reporting.parameters import PARAMETERS, slug
 from deficits.reporting.spreadsheet import link, spreadsheet, tables_of
 
@@ -119,17 +120,22 @@ def notebook_page(notebook: NotebookNode, record: RunRecord, changes: Changes | 
     `changes`: what differs from the last run; none given is a page's first run.
 
     Raises ReportError that lists what is wrong: a second first-level heading, an id that stands twice, a picture
-    without a text alternative, a script, an output that the page cannot show.
+    without a text alternative, a script that is not the panel's, an output that the page cannot show.
     """
     tables = tables_of(notebook)
+    words = _shown_text(notebook)
+    # Only a page with a panel has a script: its one own.
+    script = part("live.js") if MARK in words else Markup("")
     shown = {
         "record": record,
-        "style": part("style.css"),
+        "style": part("style.css") + (part("live.css") if script else ""),
+        "script": script,
+        "script_hash": csp_hash(script) if script else "",
         "site": SITE,
         "hidden": PARAMETERS,
         "changes": changes or Changes(),
         "corrections": corrections(),
-        "terms": used_in(_shown_text(notebook)),
+        "terms": used_in(words),
         "spreadsheet": link(spreadsheet(tables, record), record.page) if tables else "",
     }
     body, _ = PageExporter().from_notebook_node(notebook, {"shown": shown})
@@ -172,5 +178,6 @@ def page_faults(body: str) -> list[str]:
     faults += [f"two elements have the id '{name}'" for name in twice]
     pictures = [tag for tag in re.findall(r"<img\b[^>]*>", body) if not re.search(r'\salt="[^"]+"', tag)]
     faults += [f"{len(pictures)} pictures without a text alternative"] if pictures else []
-    faults += [f"there is a <{tag}> element" for tag in ("script", "iframe", "object") if f"<{tag}" in body]
+    rest = body.replace(f"<script>{part('live.js')}</script>", "", 1) if MARK in body else body
+    faults += [f"there is a <{tag}> element" for tag in ("script", "iframe", "object") if f"<{tag}" in rest]
     return faults

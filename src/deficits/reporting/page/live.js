@@ -1,7 +1,6 @@
 // @ts-check
-// The panel in which a reader of a page moves the terms of a write-off. The arithmetic is that of
-// deficits.writeoff.ledger for one flat share, on some of the page's futures; tests hold it to the package's.
-// In a page it starts by itself; a test in Node loads it as a module.
+// The panel in which a reader moves the terms of a write-off. The arithmetic is that of deficits.writeoff.ledger for
+// one flat share; tests hold it to the package's. In a page it starts by itself; in Node it is a module.
 (() => {
   "use strict";
 
@@ -128,7 +127,8 @@
     const one = (/** @type {number} */ pounds) =>
       `£${(Math.abs(pounds) / (large ? 1e9 : 1e6)).toFixed(large ? 2 : 1)}${large ? "bn" : "m"}`;
     if (Math.max(Math.abs(low), Math.abs(high)) < 0.05e6) return "nothing";
-    return one(low) === one(high) ? one(low) : `${one(low)} to ${one(high)}`;
+    if (one(low) === one(high)) return one(low);
+    return one(low) === one(0) ? `up to ${one(high)}` : `${one(low)} to ${one(high)}`;
   };
 
   /** A deficit in words, from its least to its largest; below zero it is a surplus. @param {number} low @param {number} high */
@@ -170,7 +170,6 @@
     let terms = { ...facts.start }, timer = 0;
 
     const base = apply(futures, { share: 0, cap: null, cover: 0, rate: 0 });
-    const sign = facts.england ? 1 : -1;
     /** The low end of a deficit is the high end of a balance. @param {Range} of @returns {Range} */
     const asDeficit = (of) => facts.england ? of : [-of[2], -of[1], -of[0]];
     const most = Math.max(...base.balance.flatMap(asDeficit), 1), least = Math.min(...base.balance.flatMap(asDeficit), 0);
@@ -181,17 +180,17 @@
       const [low, middle, high] = isBalance ? asDeficit(of) : of;
       const words = /** @type {HTMLElement} */ (cell.firstElementChild);
       words.textContent = (isBalance ? deficitWords : money)(low, high);
-      // For whoever reads the page with a program: £m as the package has them, a balance below zero a deficit.
-      cell.dataset.p10 = (of[0] / 1e6).toFixed(1);
-      cell.dataset.p50 = (of[1] / 1e6).toFixed(1);
-      cell.dataset.p90 = (of[2] / 1e6).toFixed(1);
+      const copy = part(`now-${name}`);
+      if (copy) copy.textContent = words.textContent;
+      // For a program that reads the page: £m, a balance below zero a deficit.
+      ["p10", "p50", "p90"].forEach((each, place) => { cell.dataset[each] = (of[place] / 1e6).toFixed(1); });
       if (!isBalance) return;
       const place = (/** @type {number} */ pounds) =>
         100 * Math.min(Math.max((pounds - least) / (most - least), 0), 1);
-      const bar = /** @type {HTMLElement} */ (cell.lastElementChild);
-      bar.style.setProperty("--low", `${place(low)}%`);
-      bar.style.setProperty("--high", `${place(high)}%`);
-      bar.style.setProperty("--middle", `${place(middle)}%`);
+      const bar = /** @type {HTMLElement} */ (cell.lastElementChild).style;
+      bar.setProperty("--low", `${place(low)}%`);
+      bar.setProperty("--high", `${place(high)}%`);
+      bar.setProperty("--middle", `${place(middle)}%`);
     };
 
     const draw = () => {
