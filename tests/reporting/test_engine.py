@@ -97,7 +97,7 @@ def test_each_cells_outputs_are_those_of_a_kernel_of_its_own() -> None:
     assert ours.cells[0].outputs[0] == {"output_type": "stream", "name": "stdout", "text": "1\n2\n"}
 
 
-@pytest.mark.parametrize("name", REPORTS)
+@pytest.mark.parametrize("name", ["england", "authority"])  # every kind of output is on one of the two
 def test_a_reports_page_and_record_are_those_of_a_kernel_of_its_own(name: str, tmp_path: Path) -> None:
     values = {"draws": 200} if "draws" in REPORTS[name].model.model_fields else {}
     found = record.surroundings()

@@ -257,7 +257,7 @@ def names(page):
 
 @pytest.mark.parametrize(
     ("pages", "width", "scheme"),
-    [("folder", 320, "light"), ("folder", 1280, "dark"), ("empty", 1280, "light"), ("late", 320, "dark")],
+    [("folder", 320, "light"), ("late", 1280, "dark")],
 )
 def test_axe_finds_no_violation(browser, folder, tmp_path, pages, width, scheme):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()

@@ -61,9 +61,8 @@ def test_a_message_counts_the_pages_and_names_those_that_failed(tmp_path: Path) 
         {"page": "authority-kent", "message": "report 'authority-kent' failed: KeyError: 'gross'"}
     ]
     assert told["index"] == "index.html"
-    assert told["text"] == (
-        "deficits reports, exit code 4. pages: 1 made, 1 unchanged, 1 failed; failed: authority-kent. See index.html"
-    )
+    assert told["text"].startswith("deficits reports, exit code 4. pages: 1 made, 1 unchanged, 1 failed; ")
+    assert told["text"].endswith("failed: authority-kent. See index.html")
     assert message([MADE], tmp_path, "https://example.org/r/")["index"] == "https://example.org/r/index.html"
 
 
@@ -89,9 +88,9 @@ def test_a_message_names_no_folder_of_the_machine(tmp_path: Path, monkeypatch: p
     ("error", "code"), [(ReportFailed("no"), 4), (KeyError("x"), 1), (KeyboardInterrupt(), 130)]
 )
 def test_an_error_that_ends_a_run_is_told_and_goes_on(error: BaseException, code: int, tmp_path: Path) -> None:
-    around = {COMMAND: writes(tmp_path / "hook.py")}
-    with pytest.raises(type(error)), Notified(tmp_path, None, pytest.fail, around) as run:
-        run.outcomes.append(MADE)
+    run = Notified(tmp_path, None, pytest.fail, {COMMAND: writes(tmp_path / "hook.py")})
+    run.outcomes.append(MADE)
+    with pytest.raises(type(error)), run:
         raise error
     told = json.loads((tmp_path / "hook.json").read_text(encoding="utf-8"))
     assert (told["exit_code"], told["made"]) == (code, 1)

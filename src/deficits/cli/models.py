@@ -284,7 +284,7 @@ def case(
     for line in worked.lines():
         out.print(line, markup=False)
     for row in worked.working().itertuples():
-        out.print(f"  {str(row.line):58}{gbp(row.amount):>10}  {row.rule}", markup=False)
+        out.print(f"  {row.line!s:58}{gbp(row.amount):>10}  {row.rule}", markup=False)
     if csv:
         worked.working().to_csv(csv, index=False)
 

@@ -27,6 +27,7 @@ PASSED_ON = frozenset(
 )
 PASSED_ON_BEGINNINGS = ("LC_", "OMP_", "OPENBLAS_", "MKL_", "DEFICITS_")
 """What the kernel is given of the environment: a report cannot print a token that it never had."""
+SECRET_BEGINNING = "DEFICITS_NOTIFY_"  # where a run is told of: an address may hold a key
 
 LONGEST_SOCKET = 100
 """Longest path of a local socket, in bytes, less the number that ZeroMQ adds: systems allow 104 to 108."""
@@ -88,7 +89,8 @@ def kernel_environment(around: dict[str, str], folder: Path) -> dict[str, str]:
     kept = {
         name: value
         for name, value in around.items()
-        if name.upper() in PASSED_ON or name.startswith(PASSED_ON_BEGINNINGS)
+        if name.upper() in PASSED_ON
+        or (name.startswith(PASSED_ON_BEGINNINGS) and not name.startswith(SECRET_BEGINNING))
     }
     return kept | {"IPYTHONDIR": str(folder), "PYTHONHASHSEED": "0", "MPLBACKEND": "agg"}
 

@@ -73,7 +73,7 @@ def record_failure(out_dir: Path, asked: Asked, fault: Fault) -> None:
         error=fault.error,
         message=without_folders(fault.message),
         cell=fault.cell,
-        source=fault.source,
+        source=without_folders(fault.source) if fault.source else fault.source,
     )
     with suppress(OSError):
         put_in_place(out_dir, {f"{asked.page}{FAILED}": as_json(record)})
