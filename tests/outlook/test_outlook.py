@@ -1,15 +1,18 @@
 """Rules of the outlook."""
 
 import dataclasses
+import warnings
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from scipy import stats
+from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
 import deficits as d
 from deficits.errors import OutlookError, PanelError
@@ -19,6 +22,7 @@ from deficits.outlook.outlook import QUANTILES, _crossing
 from deficits.outlook.simulate import T_SD
 from deficits.outlook.streams import TAIL
 from deficits.panel import Panel
+from deficits.reporting.stories import statement_table
 
 
 def test_the_scale_of_own_shocks_is_that_of_a_students_t() -> None:
@@ -29,6 +33,23 @@ def test_the_scale_of_own_shocks_is_that_of_a_students_t() -> None:
 def test_the_gross_deficit_of_march_2026_lies_where_published_forecasts_do(outlook: Outlook) -> None:
     # Published forecasts for that date run from £4.3bn (DfE, 2024) to £6.6bn (CCN, 2026).
     assert 4.5e9 < outlook.england().loc[("gross", 2026), "p50"] < 7e9
+
+
+def test_known_the_day_before_mps_reported_the_range_of_march_2026_holds_5bn() -> None:
+    then = d.project(d.load_panel("2025-09-17"), until=2026, draws=2000).england().loc[("gross", 2026)]
+    assert then["p10"] < 5e9 < then["p90"]
+
+
+def test_the_nowcast_holds_the_national_figure_in_its_range_before_it_is_held_to_it(outlook: Outlook) -> None:
+    assert outlook.anchoring is not None
+    # Published to the nearest £0.1bn.
+    assert outlook.anchoring.low - 50e6 <= 3.8e9 <= outlook.anchoring.high + 50e6
+    assert abs(outlook.anchoring.shift) < 1.2816
+
+
+def test_councils_own_statements_lie_in_their_ranges_seven_times_in_ten(panel: Panel) -> None:
+    told = statement_table(d.project(panel, until=2026, draws=4000))
+    assert (told["Inside the 80% range"] == "yes").mean() >= 0.7
 
 
 def test_every_draw_is_held_to_the_national_figure(outlook: Outlook) -> None:
@@ -198,6 +219,17 @@ def test_disagreeing_national_figures_are_refused(panel: Panel) -> None:
 def test_a_run_that_cannot_be_made_names_each_parameter(panel: Panel, arguments: dict, words: str) -> None:
     with pytest.raises(OutlookError, match=words):
         d.project(panel, **arguments)
+
+
+def test_a_fit_that_does_not_converge_is_an_error_and_no_result(
+    panel: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stray(self: object) -> None:
+        warnings.warn("did not converge", ConvergenceWarning, stacklevel=1)
+
+    monkeypatch.setattr(sm.RLM, "fit", stray)
+    with pytest.raises(OutlookError, match="how councils move could not be fitted to the figures held"):
+        d.project(panel, until=2027, draws=200)
 
 
 def test_an_unknown_or_impossible_driver_is_refused() -> None:

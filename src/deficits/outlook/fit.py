@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import TypeVar, cast
@@ -35,10 +35,6 @@ FEWEST = 30
 """Councils below which nothing can be fitted."""
 UPPER_DECILE = 1.5332062740589
 """Upper decile of Student's t with TAIL degrees of freedom and scale 1 (a test holds it to scipy's)."""
-
-
-FITTED_WITH = ("growth_persistence", "long_run_rate_growth", "long_run_prices")
-"""Drivers that the fit depends on: the sizes of shocks are those of what the fading rule missed."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +116,13 @@ class Fit:
     @cached_property
     def _kept(self) -> dict[str, tuple[Hashable, object]]:
         return {}
+
+    def with_drivers(self, drivers: Drivers) -> Fit:
+        """The fit under other drivers: only the sizes of England's shocks depend on them."""
+        again = replace(self, history=self.history.missed_by(drivers))
+        # What has been worked out is kept under what it depends on, so it can be handed on.
+        again._kept.update(self._kept)
+        return again
 
     def __getstate__(self) -> dict[str, object]:
         # What is kept can be worked out again, and is far larger than the fit.

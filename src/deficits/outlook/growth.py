@@ -11,7 +11,7 @@ is net spend (section 251) and place funding.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -62,6 +62,21 @@ class History:
     cost_sd: float
     rate_misses: int
     cost_misses: int
+
+    def missed_by(self, drivers: Drivers) -> History:
+        """The same figures, with the sizes of what the fading rule missed of them under some drivers."""
+        priced = pd.Series({year: self.price_growth(year, drivers) for year in self.unit_cost.index})
+        cost_growth = self.unit_cost.pct_change().dropna() - priced[self.unit_cost.index[1:]]
+        rate_missed = _missed(self.rate_growth, drivers.long_run_rate_growth, drivers.growth_persistence)
+        cost_missed = _missed(cost_growth, 0.0, drivers.growth_persistence)
+        return replace(
+            self,
+            cost_growth=cost_growth,
+            rate_sd=_root_mean_square(rate_missed),
+            cost_sd=_root_mean_square(cost_missed),
+            rate_misses=len(rate_missed),
+            cost_misses=len(cost_missed),
+        )
 
     def price_growth(self, year: int, drivers: Drivers) -> float:
         """Growth of prices in a year (share): the deflator where it is published."""
@@ -114,15 +129,11 @@ def history(panel: Panel, drivers: Drivers, until: int) -> History:
     unit_cost = spend / (plans[both] * mix[both])
     people = _people(panel.ages, max(until, int(plans.index[-1])))
     prices = panel.prices
-    priced = pd.Series({year: prices.get(year, drivers.long_run_prices) for year in unit_cost.index})
-    cost_growth = unit_cost.pct_change().dropna() - priced[unit_cost.index[1:]]
     plan_growth = plans.pct_change().dropna()
     # How far people alone moved plans is known only where ages are; before that rate growth is that of plans.
     known = pd.Series({year: _growth(people, year) if people is not None else 0.0 for year in plan_growth.index})
     rate_growth = ((1 + plan_growth) / (1 + known) - 1)[plan_growth.index >= MODERN]
-    rate_missed = _missed(rate_growth, drivers.long_run_rate_growth, drivers.growth_persistence)
-    cost_missed = _missed(cost_growth, 0.0, drivers.growth_persistence)
-    return History(
+    published = History(
         plans=plans,
         shares=shares,
         cost=cost,
@@ -133,12 +144,13 @@ def history(panel: Panel, drivers: Drivers, until: int) -> History:
         people=people,
         prices=prices,
         rate_growth=rate_growth,
-        cost_growth=cost_growth,
-        rate_sd=_root_mean_square(rate_missed),
-        cost_sd=_root_mean_square(cost_missed),
-        rate_misses=len(rate_missed),
-        cost_misses=len(cost_missed),
+        cost_growth=pd.Series(dtype=float),
+        rate_sd=0.0,
+        cost_sd=0.0,
+        rate_misses=0,
+        cost_misses=0,
     )
+    return published.missed_by(drivers)
 
 
 def linked(by_authority: pd.DataFrame) -> tuple[pd.Series, pd.Series]:

@@ -14,7 +14,7 @@ from deficits.errors import OutlookError, closest
 from deficits.outlook.anchor import Anchoring, find_anchor
 from deficits.outlook.councils import Parts, gone, own_changes, own_drivers, parts, plan_shares, plans_by_council
 from deficits.outlook.drivers import Drivers
-from deficits.outlook.fit import FITTED_WITH, Fit, base_year, fit
+from deficits.outlook.fit import Fit, base_year, fit
 from deficits.outlook.growth import Paths
 from deficits.outlook.lever import Lever
 from deficits.outlook.measures import Per, check_per, dsg, price_factor, pupils
@@ -84,10 +84,8 @@ class Outlook:
         """
         drivers = self.drivers if drivers is None else drivers.known_on(self.panel.as_of)
         until, draws = self.years[-1], self.balance.sizes["draw"]
-        same = all(getattr(drivers, name) == getattr(self.drivers, name) for name in FITTED_WITH)
-        fitted = self.fit if same else fit(self.panel, drivers, until)
         chosen = self.levers if levers is None else tuple(levers)
-        return _projected(self.panel, drivers, chosen, fitted, until, draws, self.seed)
+        return _projected(self.panel, drivers, chosen, self.fit.with_drivers(drivers), until, draws, self.seed)
 
     @property
     def years(self) -> list[int]:

@@ -97,7 +97,8 @@ def national_arithmetic(outlook: Outlook) -> pd.DataFrame:
     """Spend, block and in-year position of England by year: what is published and what the outlook assumes.
 
     Columns Year, EHC plans, High needs spend (£, with place funding), High needs block (£), the growth of each
-    (0 to 1), and which of them are not published but at the middle of their paths.
+    (0 to 1), safety valve grant as agreed (£; a memo, it counts in no growth), and which of them are not published
+    but at the middle of their paths.
     """
     history, paths, drivers = outlook.fit.history, outlook.paths, outlook.drivers
     published_block = outlook.fit.block
@@ -117,6 +118,7 @@ def national_arithmetic(outlook: Outlook) -> pd.DataFrame:
             "Growth of spend (0 to 1)": growth["spend"],
             "High needs block (£)": amounts["block"],
             "Growth of block (0 to 1)": growth["block"],
+            "Safety valve grant (£)": outlook.fit.bail_outs.sum().reindex(amounts.index).fillna(0.0),
             "Not published": [_assumed(year, published, drivers) for year in amounts.index],
         }
     )
