@@ -1,0 +1,72 @@
+"""1,000 schemes with every measure of the frontier, beside one of them on a long frame, scaled up."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pandas as pd
+
+SCHEMES = 1000
+DRAWS = 4000
+UNTIL = 2031
+
+
+def sweep_at_once() -> float:
+    import deficits as d
+
+    outlook = d.project(d.load_panel(), until=UNTIL, draws=DRAWS, seed=1)
+    scheme = d.Scheme.read("high-needs-stability-grant")
+    many = scheme.vary(share=np.linspace(0, 1, SCHEMES // 2).tolist(), part_of_year=[0.25, 0.5])
+    start = time.perf_counter()
+    d.frontier(outlook, many).table()
+    return time.perf_counter() - start
+
+
+def sweep_with_group_by() -> float:
+    """As an analyst would write it, one row a draw, council and year: one scheme on a quarter of the draws."""
+    import deficits as d
+    from deficits.writeoff import Ground
+
+    outlook = d.project(d.load_panel(), until=UNTIL, draws=DRAWS // 4, seed=1)
+    ground = Ground(outlook)
+    sizes = {"reserves": ground.size("reserves", 2026).ravel(), "pupils": ground.size("pupils", 2026).ravel()}
+    councils = pd.DataFrame(sizes | {"gap": ground.source_gap.ravel()}, index=ground.codes)
+    long = outlook.balance.to_series().rename("balance").reset_index()
+    start = time.perf_counter()
+    base = long[long["year"] == 2026].merge(councils, left_on="authority", right_index=True)
+    base["deficit"] = (-base["balance"]).clip(lower=0)
+    base["grant"] = 0.9 * (base["deficit"] - base["gap"]).clip(lower=0)
+    base["per_pupil"] = base["grant"] / base["pupils"]
+    grants = base[["draw", "authority", "grant", "reserves"]]
+    merged = long[long["year"] >= 2026].merge(grants, on=["draw", "authority"])
+    merged["after"] = merged["balance"] + merged["grant"].where(merged["year"] >= 2027, 0.0)
+    merged["left"] = (-merged["after"]).clip(lower=0)
+    merged["above"] = merged["left"] > merged["reserves"]
+    ordered = merged.sort_values(["draw", "authority", "year"])
+    before = ordered.groupby(["draw", "authority"])["after"].shift()
+    merged["interest"] = 0.0405 * (-(before + merged["after"]) / 2).clip(lower=0)
+    measures = {"left": ("left", "sum"), "above": ("above", "sum"), "interest": ("interest", "sum")}
+    by_year = merged.groupby(["draw", "year"]).agg(**measures)
+    cost, level = base.groupby("draw")["grant"].sum(), base.groupby("draw")["deficit"].sum()
+    base.groupby("draw")["per_pupil"].apply(_gini)
+    base.groupby("draw")["grant"].apply(lambda grant: grant.nlargest(10).sum()) / cost
+    by_year["left"].groupby("draw").apply(lambda path: _years_back(path, level, cost))
+    return (time.perf_counter() - start) * 4 * SCHEMES
+
+
+def _gini(values: pd.Series) -> float:
+    ordered = np.sort(values.to_numpy())
+    number = len(ordered)
+    return float((2 * np.arange(1, number + 1) - number - 1) @ ordered / (number * ordered.sum()))
+
+
+def _years_back(path: pd.Series, level: pd.Series, cost: pd.Series) -> float:
+    draw = path.index[0][0]
+    values = path.to_numpy().copy()
+    values[0] = level[draw] - cost[draw]
+    over = np.flatnonzero(values[1:] >= level[draw])
+    if not len(over):
+        return float("inf")
+    first = over[0]
+    return float(first + (level[draw] - values[first]) / (values[first + 1] - values[first]))
