@@ -29,7 +29,7 @@ reports: $(VENV)/run ## build the panel and render England's reports and every c
 
 test: lint ## lint, then all tests
 	$(BIN)/pytest -n 2 --dist loadscope -q tests src
-	$(BIN)/pytest -q --nbval --nbval-current-env --nbval-sanitize-with tests/notebooks/sanitise.cfg notebooks docs/recipes
+	$(BIN)/pytest -n 2 --dist loadscope -q --nbval --nbval-current-env --nbval-sanitize-with tests/notebooks/sanitise.cfg notebooks docs/recipes
 
 lint: $(VENV)/dev ## style, types and the direction of imports
 	$(BIN)/ruff check --quiet .
