@@ -67,7 +67,7 @@ def papermill(notebook: Path, out: Path, *parameters: str) -> subprocess.Complet
     )
 
 
-@pytest.mark.parametrize("authority", ["E09000007", "943"])
+@pytest.mark.parametrize("authority", ["943"])
 def test_plain_papermill_runs_a_council_by_name_or_code(tmp_path: Path, authority: str) -> None:
     notebook = notebooks_dir() / "03_authority.ipynb"
     done = papermill(notebook, tmp_path / "out.ipynb", "-r", "authority", authority, "-p", "draws", "200")

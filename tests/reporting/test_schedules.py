@@ -159,9 +159,10 @@ def test_what_the_docs_say_of_a_notification_is_what_is_sent(tmp_path: Path) -> 
     assert {notify.COMMAND, notify.URL} <= set(re.findall(r"`(DEFICITS_NOTIFY_\w+)`", docs))
 
 
-def test_nbval_runs_a_notebook_in_one_process() -> None:
+def test_nbval_runs_the_cells_of_a_notebook_in_one_process() -> None:
     (line,) = [line for line in text("Makefile").splitlines() if "--nbval " in line]
-    assert not re.search(r" -n | --dist ", line)
+    # A notebook is a scope: its cells go to one worker, in their order.
+    assert " -n " not in line or "--dist loadscope" in line
 
 
 def test_no_figure_is_made_through_pyplot() -> None:
