@@ -205,7 +205,6 @@ def _receipts(fit: Fit, drivers: Drivers, years: list[int]) -> Array:
     """Safety valve grant of projected years as the driver says, £, shape (years, authorities)."""
     last = {"until_2026": PROGRAMME_ENDED[0], "as_agreed": years[-1], "none": fit.base_year}[drivers.bail_outs]
     paid = fit.bail_outs.reindex(columns=years).fillna(0.0)
-    # What is published as paid is paid, whatever the driver says of instalments to come.
     return np.where(np.array(years)[:, None] <= last, paid.to_numpy().T, 0.0)
 
 

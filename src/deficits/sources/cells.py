@@ -44,6 +44,7 @@ Analysis Function's bracketed shorthand, MHCLG's `…` for a return not made, sp
 _SPACES = re.compile(r"[\s\u00a0\u2009\u202f\ufeff]+")
 _DASHES = str.maketrans({"\u2013": "-", "\u2014": "-", "\u2212": "-", "\u2010": "-", "\u2011": "-", "\x96": "-"})
 PLAIN = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")
+"""Texts that are numbers whatever the publisher's style, so that they can be converted without a look at each."""
 _NUMBER = re.compile(
     r"""
     (?P<open>\()?                       # (1,234) is minus 1,234

@@ -37,7 +37,6 @@ from deficits.reporting.stories.compare import (
 from deficits.reporting.stories.england import (
     LEVERS_UNTIL,
     NEARLY_ALL,
-    OBR_2028,
     THRESHOLD,
     beside_the_obr,
     causes_table,
@@ -114,7 +113,6 @@ __all__ = [
     "LEVERS_UNTIL",
     "MISSED_FORMATS",
     "NEARLY_ALL",
-    "OBR_2028",
     "OVERRIDE_ENDS",
     "PLACE_FORMATS",
     "RECONCILIATION_FORMATS",

@@ -141,8 +141,8 @@ pupils in 2024-25 to 7.7% in 2029-30, with pupils as they are
 LEVERS_UNTIL = 2031
 """Levers are compared at 31 March of this year: some take years to work."""
 
-OBR_2028 = Held(year=2028, gross=14e9, sd=1e9)
-"""The OBR's forecast of 26 November 2025 for March 2028. It gives no error; £1bn is an assumption."""
+OBR_ERROR = 1e9
+"""£: standard error given to the OBR's forecast for the end of the override. It publishes none: an assumption."""
 
 
 def sensitivities(outlook: Outlook) -> pd.DataFrame:
@@ -160,8 +160,10 @@ def sensitivities(outlook: Outlook) -> pd.DataFrame:
         "Block grows 5% a year after 2026-27 instead of 3%": {"later_block_growth": 0.05},
         "Not held to the national figure of March 2025": {"anchor": "none"},
     }
-    if _obr_is_known(outlook):
-        alternatives["Drawn to the OBR's £14bn for March 2028, give or take £1bn"] = {"held_to": (OBR_2028,)}
+    obr = _obr(outlook)
+    if obr:
+        words = f"Drawn to the OBR's {gbp(obr.gross, 0)} for March {obr.year}, give or take {gbp(obr.sd, 0)}"
+        alternatives[words] = {"held_to": (obr,)}
     ends = [year for year in (outlook.years[2], OVERRIDE_ENDS) if year in outlook.years]
     rows = []
     for words, change in alternatives.items():
@@ -171,17 +173,21 @@ def sensitivities(outlook: Outlook) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _obr_is_known(outlook: Outlook) -> bool:
-    told = outlook.panel.forecasts.query("publisher == 'OBR' and year == @OBR_2028.year")
-    return OBR_2028.year in outlook.years and not told.empty
+def _obr(outlook: Outlook) -> Held | None:
+    """The OBR's forecast for the end of the override, as far as the outlook's panel knows it."""
+    told = outlook.panel.forecasts.query("publisher == 'OBR' and year == @OVERRIDE_ENDS")
+    if OVERRIDE_ENDS not in outlook.years or told.empty:
+        return None
+    return Held(year=OVERRIDE_ENDS, gross=float(told["central"].iloc[-1]), sd=OBR_ERROR)
 
 
 def beside_the_obr(outlook: Outlook) -> list[str]:
     """Why the outlook's middle for March 2028 is not the OBR's: what spend would have to do for that."""
-    if not _obr_is_known(outlook):
+    held = _obr(outlook)
+    if held is None:
         return []
-    year = OBR_2028.year
-    theirs = outlook.again(outlook.drivers.model_copy(update={"held_to": (OBR_2028,)}))
+    year = held.year
+    theirs = outlook.again(outlook.drivers.model_copy(update={"held_to": (held,)}))
     first = int(outlook.fit.history.spend.index[-1])
     grown = {
         which: np.median(each.paths.spend[each.years.index(year)]) / each.fit.history.spend[first]
@@ -189,14 +195,14 @@ def beside_the_obr(outlook: Outlook) -> list[str]:
     }
     ours, obr = (grown[which] ** (1 / (year - first)) - 1 for which in ("ours", "theirs"))
     middle = outlook.england().at[("gross", year), "p50"]
-    side = "above" if middle > OBR_2028.gross else "below"
+    side = "above" if middle > held.gross else "below"
     plans = outlook.fit.history.plans
     newest = int(plans.index[-1])
     counted = percent(plans[newest] / plans[newest - 1] - 1)
     years = f"from {financial_year(first)} to {financial_year(year)}"
     return [
-        f"The OBR forecast £14bn for {year_end(year)}; the middle of this outlook, {gbp(middle)}, lies {side} "
-        f"that. Here spend grows by {percent(ours)} a year {years}; draws that end near £14bn have it grow by "
+        f"The OBR forecast {gbp(held.gross, 0)} for {year_end(year)}; the middle of this outlook, {gbp(middle)}, "
+        f"lies {side} that. Here spend grows by {percent(ours)} a year {years}; draws that end near the OBR's have it grow by "
         f"{percent(obr)}. The OBR wrote before the count of January {newest}, in which plans grew by {counted}, "
         "and does not publish the growth it assumes. The IFS (December 2025) reckons that spend grows 13% above "
         f"prices in 2025-26; here it grows by {percent(_real_growth(outlook, 2026))} above them."
