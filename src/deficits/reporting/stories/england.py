@@ -200,9 +200,10 @@ def beside_the_obr(outlook: Outlook) -> list[str]:
     newest = int(plans.index[-1])
     counted = percent(plans[newest] / plans[newest - 1] - 1)
     years = f"from {financial_year(first)} to {financial_year(year)}"
+    told = gbp(held.gross, 0)
     return [
-        f"The OBR forecast {gbp(held.gross, 0)} for {year_end(year)}; the middle of this outlook, {gbp(middle)}, "
-        f"lies {side} that. Here spend grows by {percent(ours)} a year {years}; draws that end near the OBR's have it grow by "
+        f"The OBR forecast {told} for {year_end(year)}; the middle of this outlook, {gbp(middle)}, lies {side} "
+        f"that. Here spend grows by {percent(ours)} a year {years}; draws that end near {told} have it grow by "
         f"{percent(obr)}. The OBR wrote before the count of January {newest}, in which plans grew by {counted}, "
         "and does not publish the growth it assumes. The IFS (December 2025) reckons that spend grows 13% above "
         f"prices in 2025-26; here it grows by {percent(_real_growth(outlook, 2026))} above them."
