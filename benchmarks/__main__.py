@@ -1,7 +1,9 @@
 """`python -m benchmarks`."""
 
-from benchmarks import explore
+from benchmarks import explore, panel
 from benchmarks.compare import main
 
 main()
 explore.main()
+print()
+panel.main()

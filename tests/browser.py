@@ -2,19 +2,55 @@
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
+
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+def found() -> str | None:
+    """The machine's Chromium."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+def launched(driver: object) -> object:
+    """Headless Chromium that makes no request of its own; close it."""
+    return driver.chromium.launch(executable_path=found(), args=QUIET)
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[object]:
     """Headless Chromium; the test is skipped where there is none."""
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if found is None:
+    if found() is None:
         pytest.skip("no Chromium on this machine")
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=found, args=[*quiet, "--disable-sync", "--no-first-run"])
+    with playwright.sync_playwright() as driver, launched(driver) as chromium:
         yield chromium
-        chromium.close()
+
+
+@contextmanager
+def served(browser: object, text: str, address: str) -> Iterator[tuple[object, list[str], list[str]]]:
+    """A page with this text at this address, the addresses that it asks for, and what it says in the console."""
+    asked: list[str] = []
+    said: list[str] = []
+    context = browser.new_context()
+    page = context.new_page()
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+
+    def answer(route):
+        asked.append(route.request.url)
+        route.fulfill(body=text, content_type="text/html; charset=utf-8")
+
+    context.route("**/*", answer)
+    page.goto(address, wait_until="load")
+    yield page, asked, said
+    context.close()

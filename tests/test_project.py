@@ -1,5 +1,6 @@
 """Rules of the project itself: public names, dependencies, what is and is not under version control."""
 
+import json
 import re
 import subprocess
 import sys
@@ -64,6 +65,9 @@ def test_every_dependency_is_locked_with_hashes_and_no_address() -> None:
         assert {split(line)[0] for line in needed} <= pinned
         assert text.count("--hash=sha256:") >= len(pinned)
         assert "://" not in text
+    checker = json.loads((ROOT / "tests/scripts/package-lock.json").read_text(encoding="utf-8"))
+    packages = [package for name, package in checker["packages"].items() if name]
+    assert all("integrity" in package and "resolved" not in package for package in packages)
 
 
 def test_help_does_not_wait_for_the_heavy_libraries() -> None:
@@ -78,12 +82,15 @@ def test_help_does_not_wait_for_the_heavy_libraries() -> None:
     assert shown.splitlines()[-1] == "[]"
 
 
+TEXTS = {".py", ".md", ".toml", ".yml", ".yaml", ".json", ".ipynb", ".lock", ".cff", ".css", ".js", ".j2"}
+
+
 def test_nothing_under_version_control_names_this_machine_or_is_large() -> None:
     machine = re.compile(r"(?<![\w./])/(root|home|tmp|work|farm)/[a-z]")
     hosts = re.compile("|".join(["pypi" + r"\.org", "python" + r"hosted\.org", "registry" + r"\.npmjs"]))
     for path in tracked():
         assert path.stat().st_size < 1_500_000, path
-        if path.suffix in {".py", ".md", ".toml", ".yml", ".yaml", ".ipynb", ".lock", ".cff", ".css", ".j2"}:
+        if path.suffix in TEXTS:
             text = path.read_text(encoding="utf-8")
             if path != Path(__file__) and "raw" not in path.parts:
                 assert not machine.search(text), path

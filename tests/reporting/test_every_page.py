@@ -17,6 +17,7 @@ from deficits.reporting import REPORTS, write_index
 from deficits.reporting.changes import changes
 from deficits.reporting.page import first_heading, notebook_page
 from deficits.reporting.record import RunContent, RunRecord, with_record
+from tests.browser import served
 from tests.reporting import folder as made
 from tests.reporting.folder import DSG, fail, put_council, put_england
 
@@ -113,24 +114,11 @@ def test_axe_finds_no_violation(opened, name, width, scheme):
 
 @pytest.mark.parametrize("name", TYPES)
 def test_a_page_asks_for_nothing_and_says_nothing(browser, page_of, name):
-    text = page_of(name).read_text(encoding="utf-8")
-    asked, said = [], []
-    context = browser.new_context()
-    page = context.new_page()
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-
-    def answer(route):
-        asked.append(route.request.url)
-        route.fulfill(body=text, content_type="text/html; charset=utf-8")
-
-    context.route("**/*", answer)
-    page.goto(f"http://reports.test/{name}.html", wait_until="load")
-    page.evaluate(UNFOLD, True)
-    page.wait_for_timeout(100)
-    assert asked == [f"http://reports.test/{name}.html"]
-    assert said == []
-    context.close()
+    address = f"http://reports.test/{name}.html"
+    with served(browser, page_of(name).read_text(encoding="utf-8"), address) as (page, asked, said):
+        page.evaluate(UNFOLD, True)
+        page.wait_for_timeout(100)
+        assert (asked, said) == ([address], [])
 
 
 @pytest.mark.parametrize("name", TYPES)

@@ -14,6 +14,7 @@ from bs4 import BeautifulSoup
 from deficits.reporting import write_index
 from deficits.reporting.frame import PARTS
 from deficits.reporting.index import BANDS
+from tests.browser import served
 from tests.reporting.folder import DSG, TODAY, councils, fail, put, put_council, put_england
 
 DAY = date.fromisoformat(TODAY)
@@ -390,24 +391,12 @@ def test_targets_are_24_pixels_and_the_page_reflows(browser, full, width):
 
 
 def test_nothing_is_asked_of_any_server(browser, full):
-    text = write(full).read_text(encoding="utf-8")
-    asked, said = [], []
-    context = browser.new_context()
-    page = context.new_page()
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-
-    def answer(route):
-        asked.append(route.request.url)
-        route.fulfill(body=text, content_type="text/html; charset=utf-8")
-
-    context.route("**/*", answer)
-    page.goto("http://reports.test/index.html", wait_until="networkidle")
-    page.fill("#search", "kent")
-    page.click("#councils thead button >> nth=1")
-    assert asked == ["http://reports.test/index.html"]
-    assert said == []
-    context.close()
+    address = "http://reports.test/index.html"
+    with served(browser, write(full).read_text(encoding="utf-8"), address) as (page, asked, said):
+        page.fill("#search", "kent")
+        page.click("#councils thead button >> nth=1")
+        page.wait_for_timeout(100)
+        assert (asked, said) == ([address], [])
 
 
 def test_without_a_script_there_is_the_map_the_list_and_no_dead_control(browser, full):

@@ -1,10 +1,13 @@
+// @ts-check
 // What ipywidgets leaves out for people who do not use a mouse or a screen: names of slider handles, errors tied to
 // their controls, a headline that is read out when it changes, Python that is for reading only.
 (() => {
   let numbers = 0;
+  /** @param {Element | null} element @param {string} name @param {string} value */
   const set = (element, name, value) => {
     if (element && element.getAttribute(name) !== value) element.setAttribute(name, value);
   };
+  /** @param {Element} root */
   const mend = (root) => {
     for (const field of root.querySelectorAll(".deficits-field")) {
       const label = field.querySelector(".widget-label, .widget-checkbox label");
@@ -31,10 +34,11 @@
     const headline = root.querySelector(".deficits-headline");
     set(headline, "role", "status");
     set(headline, "aria-live", "polite");
-    const code = root.querySelector(".deficits-code textarea");
+    const code = /** @type {HTMLTextAreaElement | null} */ (root.querySelector(".deficits-code textarea"));
     if (code) { code.readOnly = true; code.spellcheck = false; }
   };
   // A process that ends leaves controls that do nothing: say so, and that nothing is lost.
+  /** @param {Element} root */
   const listen = (root) => {
     const pulse = root.querySelector(".deficits-pulse");
     if (!pulse) return;
@@ -55,6 +59,7 @@
       root.prepend(told);
     }, 1000);
   };
+  /** @param {HTMLElement} root */
   const watch = (root) => {
     if (root.dataset.mended) return;
     root.dataset.mended = "yes";
@@ -69,7 +74,7 @@
   };
   let tries = 0;
   const timer = setInterval(() => {
-    document.querySelectorAll(".deficits-explorer").forEach(watch);
+    for (const root of document.querySelectorAll(".deficits-explorer")) watch(/** @type {HTMLElement} */ (root));
     if (++tries > 240) clearInterval(timer);
   }, 250);
 })();

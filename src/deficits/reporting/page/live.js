@@ -303,7 +303,6 @@
     if (list) list.insertBefore(item, after ? after.parentElement : null);
   };
 
-  // @ts-ignore: only Node has modules
   if (typeof module === "object") module.exports = { unpack, range, apply, money, deficitWords, fromHash, toHash };
   else start(document);
 })();

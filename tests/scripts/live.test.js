@@ -70,7 +70,7 @@ test("a quantile between two values lies on the line between them", () => {
 
 test("negative numbers and differences are unpacked", () => {
   // width 1, least -1, numbers 0 1; then width 0, least 3.
-  const bits = "00001" + "1".repeat(24) + "01" + "00000" + "0".repeat(22) + "11";
+  const bits = ["00001", "1".repeat(24), "01", "00000", "0".repeat(22), "11"].join("");
   const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
   const text = (bits.padEnd(Math.ceil(bits.length / 6) * 6, "0").match(/.{6}/g) || [])
     .map((six) => letters[parseInt(six, 2)]).join("");
