@@ -20,6 +20,7 @@ from deficits.outlook.fit import base_year
 from deficits.outlook.growth import LEAST, MOST
 from deficits.outlook.lever import Lever, lever_from, lever_names
 from deficits.panel import Panel
+from deficits.wording import MINUS, gbp, year_end
 from deficits.writeoff import Scheme, WriteOff, scheme_names
 
 VERSION: Literal[1] = 1
@@ -102,6 +103,34 @@ class Scenario(BaseModel):
         """What each of the scenario's schemes does on the outlook's draws, in their order."""
         return tuple(scheme.apply(outlook) for scheme in self.schemes)
 
+    def named_schemes(self) -> dict[str, Scheme]:
+        """The schemes by the names reports give them: a shipped one's or own-scheme, numbered where two are alike.
+
+        >>> both = (Scheme.read("flat-share", share=0.5), Scheme.read("flat-share", share=0.6))
+        >>> list(Scenario(schemes=both).named_schemes())
+        ['flat-share', 'flat-share-2']
+        """
+        named: dict[str, Scheme] = {}
+        for scheme in self.schemes:
+            name = _slug(scheme)
+            alike = sum(_slug(other) == name for other in named.values())
+            named[f"{name}-{alike + 1}" if alike else name] = scheme
+        return named
+
+    def lines(self) -> list[str]:
+        """What differs from the usual outlook, a line each, for a reader.
+
+        >>> Scenario(drivers=Drivers(plan_growth=0.05), levers=(Lever.read("funding-growth"),)).lines()
+        ['Plan growth: 5%', 'Lever: More growth of the high needs block']
+        """
+        said = self._drivers()
+        councils = said.pop("councils", {})
+        told = [f"{_in_words(name)}: {_value(value)}" for name, value in said.items()]
+        for council, changed in councils.items():
+            told += [f"{council}, {name.replace('_', ' ')}: {_value(value)}" for name, value in changed.items()]
+        told += [f"Lever: {lever.title}" for lever in self.levers]
+        return [*told, *(f"Scheme: {scheme.title}" for scheme in self.schemes)]
+
     def contents(self) -> dict[str, Any]:
         """What differs from the defaults, as it is written: plain values, the version first."""
         said: dict[str, Any] = {"version": self.version, "title": self.title, "drivers": self._drivers()}
@@ -137,8 +166,18 @@ class Scenario(BaseModel):
 
         Raises OutlookError with every fault of the file: where it is, what was found and what was expected.
         """
-        declared = _loaded(Path(path))
-        where = Path(path).name
+        return cls.parse(_text(Path(path)), Path(path).name)
+
+    @classmethod
+    def parse(cls, text: str, where: str = "text") -> Scenario:
+        """A scenario from what its file holds; `where` names it in an error.
+
+        Raises OutlookError as `read` does.
+
+        >>> Scenario.parse(Scenario(drivers=Drivers(plan_growth=0.05)).text()).drivers.plan_growth
+        0.05
+        """
+        declared = _loaded(text, where)
         if declared.get("version") != VERSION:
             raise OutlookError(_of_another_version(declared, where))
         faults = [
@@ -175,6 +214,27 @@ class Scenario(BaseModel):
 def _changed(given: BaseModel, default: BaseModel) -> dict[str, Any]:
     plain = given.model_dump()
     return {name: plain[name] for name in plain if getattr(given, name) != getattr(default, name)}
+
+
+def _in_words(name: str) -> str:
+    words = name.replace("_", " ")
+    return words[0].upper() + words[1:]
+
+
+def _value(value: Any) -> str:
+    """A driver's value in words: shares in per cent, £ with their unit, a spread, or any of them by year."""
+    match value:
+        case {"mean": mean, "sd": sd}:
+            return f"{_value(mean)}, give or take {_value(sd)}"
+        case {"year": year, "gross": gross, "sd": sd}:
+            return f"{gbp(gross)} at {year_end(year)}, give or take {gbp(sd)}"
+        case dict():
+            return ", ".join(f"{_value(each)} in {year}" for year, each in value.items()) or "none"
+        case list() | tuple():
+            return "; ".join(map(_value, value)) or "none"
+        case float() | int():
+            return f"{100 * value:g}%".replace("-", MINUS) if abs(value) <= 1 else gbp(value)
+    return str(value).replace("_", " ")
 
 
 def _slug(thing: Lever | Scheme) -> str:
@@ -224,16 +284,23 @@ def _titled(thing: Any, title: str) -> Any:
     return thing.model_copy(update={"title": title})
 
 
-def _loaded(path: Path) -> dict[str, Any]:
+def _text(path: Path) -> str:
     try:
-        declared = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return path.read_text(encoding="utf-8")
     except OSError as error:
         raise OutlookError(f"scenario {path} cannot be read: {error.strerror or error}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise OutlookError(f"scenario {path.name} is not valid YAML: {error}") from None
+
+
+def _loaded(text: str, where: str) -> dict[str, Any]:
+    try:
+        declared = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise OutlookError(f"scenario {where} is not valid YAML: {error}") from None
     if not isinstance(declared, dict):
         raise OutlookError(
-            f"scenario {path.name} holds {type(declared).__name__}, expected keys: {', '.join(BODY_KEYS)}"
+            f"scenario {where} holds {type(declared).__name__}, expected keys: {', '.join(BODY_KEYS)}"
         )
     return declared
 

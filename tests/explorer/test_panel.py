@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import deficits as d
+from deficits import Scenario, Scheme
 from deficits.errors import ReportError
 from deficits.explorer import session
 from deficits.explorer.report import wanted
@@ -221,23 +222,35 @@ def test_a_state_that_cannot_be_kept_stops_nothing(explorer, kept):
 # Reports
 
 
-def test_the_nearest_report_and_what_it_has_no_parameter_for(explorer):
+def test_a_report_carries_all_that_is_set(explorer):
     engine = explorer._engine
 
     def asked(state: State):
         return wanted(state, engine.shown(state).area)
 
     usual = State(draws=300)
-    assert (asked(usual).name, asked(usual).left_out) == ("england", ())
-    assert asked(usual).values["draws"] == 300
+    assert (asked(usual).name, asked(usual).values) == ("england", {"until": 2031, "draws": 300, "seed": 1})
     kent = State(place="Kent", draws=300).with_scheme("flat-share")
     assert asked(kent).values["authority"] == "886"
     assert asked(kent).page == "authority-kent-scheme-flat-share.html"
     paid = usual.with_scheme("flat-share", share=0.6, paid_in=2028).driver("later_block_growth", 0.05)
-    told = asked(paid.lever("health-share", True))
-    assert told.name == "writeoff"
-    assert told.values["share"] == 0.6
-    assert told.left_out == ("the scheme's paid in of 2028", "the assumptions that you set", "levers")
+    set_ = paid.lever("health-share", True)
+    assert asked(set_).name == "writeoff"
+    assert Scenario.parse(asked(set_).values["scenario"]) == set_.scenario
+    assert asked(set_).page == f"writeoff-flat-share-scenario-{set_.scenario.name}.html"
+    assert asked(set_).left_out == ()
+
+
+def test_what_a_report_leaves_out_is_told(explorer):
+    engine = explorer._engine
+    north = State(place="North West", draws=300).driver("plan_growth", 0.05)
+    assert wanted(north, engine.shown(north).area).left_out == (
+        "North West alone (it is on England, and has its regions)",
+    )
+    two = State(draws=300).opened(Scenario(schemes=(Scheme.read("flat-share"), Scheme.read("no-help"))))
+    told = wanted(two, engine.shown(two).area)
+    assert told.left_out == ("further schemes of the file (1)",)
+    assert told.page == "writeoff-flat-share.html"
 
 
 def test_a_report_is_made_beside_the_panel_and_its_page_named(explorer, tmp_path, monkeypatch):

@@ -12,7 +12,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from deficits import reporting
 from deficits.reporting import record
 
-PARAMETERS = "as_of = None\nown = None\nuntil = 2029  # last year\ndraws = 4000\nseed = 1"
+PARAMETERS = "as_of = None\nown = None\nscenario = None\nuntil = 2029  # last year\ndraws = 4000\nseed = 1"
 SETTINGS = """from deficits import reporting as report
 settings = report.settings('england', globals())
 print(settings)

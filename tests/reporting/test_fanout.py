@@ -20,6 +20,7 @@ from deficits.reporting.record import record_beside
 
 PARAMETERS = """as_of = None
 own = None
+scenario = None
 authority = 'Kent'
 scheme = 'high-needs-stability-grant'
 until = 2029
@@ -252,11 +253,31 @@ def test_pages_take_the_runs_outlook_and_never_simulate(pages: Write, tmp_path: 
     assert pair[0].content.outputs == pair[1].content.outputs
 
 
+def test_pages_on_a_scenario_take_the_runs_outlook_of_it_and_are_on_its_figures(
+    pages: Write, tmp_path: Path
+) -> None:
+    import deficits as d
+
+    scenario = d.Scenario(drivers=d.Drivers(plan_growth=0.02), levers=(d.Lever.read("funding-growth"),))
+    cells = [
+        "import deficits as d\nfrom deficits.outlook import outlook\noutlook.simulate = None",
+        "found = settings.assumed.project(d.load_panel(), until=2029, draws=200, seed=1)\n"
+        "report.paragraph(str(found.england().loc[('gross', 2029), 'p50']))",
+    ]
+    chosen = plan(["authority"], ["Kent"], {"scenario": scenario.text(), "draws": 200, "seed": 1})
+    (outcome,) = make(chosen, tmp_path, How(notebook=pages(*cells)))
+    assert outcome.state == "made", outcome.message
+    expected = scenario.project(d.load_panel(), until=2029, draws=200, seed=1)
+    page = (tmp_path / f"{outcome.page}.html").read_text(encoding="utf-8")
+    assert str(expected.england().loc[("gross", 2029), "p50"]) in page
+    assert "It rests on a scenario" in page
+
+
 def test_another_outlook_than_the_runs_is_simulated(monkeypatch: pytest.MonkeyPatch, panel: object) -> None:
     import deficits as d
 
     monkeypatch.setattr(shared, "_held", {})
-    asked = {"as_of": None, "own": None, "until": 2028, "draws": 200, "seed": 1}
+    asked = {"as_of": None, "own": None, "scenario": None, "until": 2028, "draws": 200, "seed": 1}
     assert shared.hold(asked) is not None
     held = shared.project(d.load_panel(), until=2028, draws=200)
     assert shared.project(d.load_panel(), d.Drivers(), until=2028, draws=200, seed=1) is held
@@ -269,7 +290,7 @@ def test_an_outlook_from_a_file_is_the_one_that_was_written(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(shared, "_held", {})
-    key = shared.hold({"as_of": None, "own": None, "until": 2028, "draws": 200, "seed": 1})
+    key = shared.hold({"as_of": None, "own": None, "scenario": None, "until": 2028, "draws": 200, "seed": 1})
     shared.save(tmp_path)
     read = shared.load(tmp_path / key)
     assert read.dataset.identical(shared._held[key].dataset)

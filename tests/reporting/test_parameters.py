@@ -7,8 +7,10 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
+from deficits import Drivers, Lever, Scenario, Scheme
 from deficits.errors import ReportError
 from deficits.reporting import REPORTS, parse, settings
+from deficits.reporting.asked import Asked
 from deficits.reporting.parameters import check_parameters_cell, parameters_cell, slug
 
 
@@ -135,6 +137,7 @@ def test_settings_are_printed_as_a_short_list():
         "Writeoff report",
         "  as_of         not set",
         "  own           not set",
+        "  scenario      not set",
         "  until         2029",
         "  draws         4000",
         "  seed          1",
@@ -149,7 +152,7 @@ def test_settings_are_printed_as_a_short_list():
 def test_several_names_are_divided_by_commas_and_stand_in_the_pages_name():
     read = parse("compare", {"schemes": "no-help, flat-share"})
     assert read.schemes == ["no-help", "flat-share"]
-    assert "  schemes  no-help, flat-share" in str(read)
+    assert "  schemes   no-help, flat-share" in str(read)
     assert REPORTS["compare"].page_id(read) == "compare-schemes-no-help-flat-share"
     assert REPORTS["compare"].page_id(parse("compare", {})) == "compare"
 
@@ -190,9 +193,101 @@ def test_a_parameters_cell_holds_literals_only():
 
 def test_notebook_and_model_have_the_same_parameters():
     report = REPORTS["england"]
-    check_parameters_cell(report, notebook("as_of = None\nown = None\nuntil = 2029\ndraws = 4000\nseed = 1"))
+    check_parameters_cell(
+        report, notebook("as_of = None\nown = None\nscenario = None\nuntil = 2029\ndraws = 4000\nseed = 1")
+    )
     with pytest.raises(ReportError) as error:
         check_parameters_cell(report, notebook("until = 2030\ndraws = 4000\nsede = 1"))
     assert "seed: missing in the parameters cell" in str(error.value)
     assert "sede: in the parameters cell, but not in EnglandReport" in str(error.value)
     assert "until: 2030 in the parameters cell, but 2029 in EnglandReport" in str(error.value)
+
+
+# A scenario as a parameter
+
+SLOWER = Drivers(plan_growth=0.05)
+LEVER = Lever.read("funding-growth")
+HALF, MORE = Scheme.read("flat-share", share=0.5), Scheme.read("flat-share", share=0.6)
+OWN = Scheme.read("flat-share").model_copy(update={"title": "Ours", "proposer": "Us"})
+
+
+def test_a_scenario_is_kept_as_what_it_says_and_not_as_where_it_lay(tmp_path):
+    scenario = Scenario(title="Slower", drivers=SLOWER, levers=(LEVER,))
+    path = scenario.save(tmp_path / "slower.yaml")
+    read = parse("england", {"scenario": str(path)})
+    assert read.scenario == scenario.text()
+    assert read.assumed == scenario
+    assert parse("england", read.model_dump()) == read
+
+
+def test_a_page_on_a_scenario_never_replaces_the_usual_one_and_says_so():
+    scenario = Scenario(title="Slower", drivers=SLOWER, levers=(LEVER,))
+    asked = Asked.of("england", {"scenario": scenario.text()})
+    assert asked.page == f"england-scenario-{scenario.name}"
+    assert asked.title() == "SEND deficits in England (scenario: Slower)"
+    assert asked.parameters.differences() == [
+        f"It rests on a scenario, “Slower”: Plan growth: 5%; Lever: {LEVER.title}."
+    ]
+
+
+@pytest.mark.parametrize("scenario", [Scenario(), Scenario(title="As usual")])
+def test_a_scenario_that_changes_nothing_is_the_usual_page(scenario):
+    assert Asked.of("writeoff", {"scenario": scenario.text()}) == Asked.of("writeoff", {})
+
+
+def test_a_report_without_schemes_takes_a_scenarios_other_parts():
+    both = Scenario(drivers=SLOWER, schemes=(HALF,))
+    assert parse("england", {"scenario": both.text()}).assumed == Scenario(drivers=SLOWER)
+    assert parse("england", {"scenario": Scenario(schemes=(HALF,)).text()}) == parse("england", {})
+
+
+@pytest.mark.parametrize("name", ["writeoff", "authority"])
+@pytest.mark.parametrize(("scheme", "called"), [(HALF, "flat-share"), (OWN, "own-scheme")])
+def test_a_scenarios_one_scheme_goes_before_the_usual_one(name, scheme, called):
+    read = parse(name, {"scenario": Scenario(schemes=(scheme,)).text()})
+    assert read.scheme == called
+    assert read.scheme_called(read.scheme) == scheme
+    assert parse(name, read.model_dump()) == read
+
+
+def test_a_scheme_that_is_named_goes_before_the_scenarios():
+    read = parse("writeoff", {"scenario": Scenario(schemes=(HALF,)).text(), "scheme": "no-help"})
+    assert read.scheme_called(read.scheme) == Scheme.read("no-help")
+
+
+def test_of_several_schemes_of_a_scenario_one_is_named():
+    text = Scenario(schemes=(HALF, MORE)).text()
+    with pytest.raises(
+        ReportError, match="has 2 schemes and this report is on one: give flat-share or flat-share-2"
+    ):
+        parse("writeoff", {"scenario": text})
+    read = parse("writeoff", {"scenario": text, "scheme": "flat-share-2"})
+    assert read.scheme_called(read.scheme) == MORE
+
+
+def test_schemes_of_a_scenario_are_compared_in_place_of_the_usual_ones():
+    read = parse("compare", {"scenario": Scenario(schemes=(HALF, OWN)).text()})
+    usual = Scheme.read("high-needs-stability-grant")
+    assert read.designs == {"high-needs-stability-grant": usual, "flat-share": HALF, "own-scheme": OWN}
+    assert parse("compare", read.model_dump()) == read
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("version: 1\ndrivers: {plan_grwth: 0.05}\n", "drivers.plan_grwth: found 0.05, a driver there is none of"),
+        ("version: 0\n", "found version 0, expected 1"),
+        ("nowhere.yaml", "nowhere.yaml cannot be read: No such file"),
+    ],
+)
+def test_a_scenario_that_cannot_be_used_is_refused_with_its_own_faults(given, said):
+    with pytest.raises(ReportError, match="report 'england', 1 fault:\n  scenario: ") as error:
+        parse("england", {"scenario": given})
+    assert said in str(error.value)
+
+
+def test_earlier_figures_and_ones_own_are_said_on_the_page():
+    assert parse("quality", {"as_of": "2025-09-17", "own": "mine.csv"}).differences() == [
+        "It leaves out what was published after 17 September 2025.",
+        "It takes balances from mine.csv, a file of whoever made it.",
+    ]

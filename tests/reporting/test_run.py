@@ -13,7 +13,7 @@ from deficits.reporting import engine as engines
 from deficits.reporting.kernel import kernel_environment
 
 TITLE = "# A page"
-PARAMETERS = "as_of = None\nown = None\nuntil = 2029\ndraws = 4000\nseed = 1"
+PARAMETERS = "as_of = None\nown = None\nscenario = None\nuntil = 2029\ndraws = 4000\nseed = 1"
 POINTS = "report.main_points(['One point.'], {'gross': 5.7e9})"
 
 

@@ -30,7 +30,7 @@ def result(outlook: Outlook) -> WriteOff:
 @pytest.fixture(scope="module")
 def compared(outlook: Outlook) -> stories.Comparison:
     names = ["no-help", "flat-share", "flat-share-75", "equal-per-pupil", "capped-at-reserves"]
-    return stories.compared(outlook, names, GRANT, 2028)
+    return stories.compared(outlook, {name: d.Scheme.read(name) for name in [*names, GRANT]}, GRANT, 2028)
 
 
 def asked(**values: object) -> Scheme:
@@ -241,7 +241,8 @@ def test_measures_and_ranks_say_no_nonsense(compared: stories.Comparison) -> Non
 
 
 def test_two_schemes_that_pay_nothing_can_be_compared(outlook: Outlook) -> None:
-    nothing = stories.compared(outlook, ["no-help", "interest-on-the-dsg-bcp-2025"], "no-help", 2028)
+    names = ["no-help", "interest-on-the-dsg-bcp-2025"]
+    nothing = stories.compared(outlook, {name: d.Scheme.read(name) for name in names}, "no-help", 2028)
     assert nothing.most_different is None
     points, _ = stories.compare_points(nothing)
     assert not [point for point in points if NOT_SAID.search(point)]

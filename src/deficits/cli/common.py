@@ -30,7 +30,7 @@ OwnFigures = Annotated[
     str | None, typer.Option("--own", help="Your own balances: a CSV, or one `deficits own` kept.")
 ]
 ScenarioFile = Annotated[
-    str | None, typer.Option("--scenario", help="Drivers and levers from a file that a scenario was saved to.")
+    str | None, typer.Option("--scenario", help="Assumptions, levers and schemes: a scenario's file.")
 ]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 from rich.progress import MofNCompleteColumn, Progress
 
-from deficits.cli.common import AsOf, app, err, out
+from deficits.cli.common import AsOf, ScenarioFile, app, err, out
 from deficits.errors import ExitCode, ReportError, closest
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def report(
     ] = None,
     scheme: Annotated[str | None, typer.Option(help="A write-off scheme instead of the usual one.")] = None,
     as_of: AsOf = None,
+    scenario: ScenarioFile = None,
     assignments: Annotated[
         list[str] | None,
         typer.Option("--set", help="A parameter, for example --set authority=Kent. May be repeated."),
@@ -65,7 +66,8 @@ def report(
     folder = folder or reports_dir()
     with Notified(folder, base_url, lambda line: err.print(f"deficits: {line}", markup=False)) as run:
         values = _texts(assignments or [])
-        values |= {key: value for key, value in {"scheme": scheme, "as_of": as_of}.items() if value is not None}
+        options = {"scheme": scheme, "as_of": as_of, "scenario": scenario}
+        values |= {key: value for key, value in options.items() if value is not None}
         if engine not in ("deficits", "plain"):
             raise ReportError(f"--engine {engine}: {closest(engine, ['deficits', 'plain'])}")
         limits = Limits(cell=cell_seconds, report=page_seconds, memory=memory)

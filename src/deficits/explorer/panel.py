@@ -285,7 +285,7 @@ class Explorer:
     def _say_report(self, asked: Wanted) -> None:
         told = f"The report nearest to this is “{REPORTS[asked.name].title}”."
         if asked.left_out:
-            told += f" It has no parameter for {', '.join(asked.left_out)}; a saved scenario keeps them."
+            told += f" It leaves out: {'; '.join(asked.left_out)}."
         self._report_note.value = f"<p>{escape(told)}</p>"
 
     # Filling the controls from a state

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from deficits.explorer.engine import Area
@@ -14,7 +14,7 @@ from deficits.reporting import REPORTS, parse
 
 @dataclass(frozen=True)
 class Wanted:
-    """A report with its parameters, and what of the state it has no parameter for, in words."""
+    """A report with its parameters, and what of the state it leaves out, in words."""
 
     name: str
     values: Mapping[str, object]
@@ -25,38 +25,22 @@ class Wanted:
         """Name of the page's file. Raises ReportError where the report refuses a parameter."""
         return f"{REPORTS[self.name].page_id(parse(self.name, self.values))}.html"
 
-    @property
-    def command(self) -> str:
-        """The command that makes the same page."""
-        told = " ".join(f'--set "{name}={value}"' for name, value in self.values.items())
-        return f"deficits report {self.name} {told}".strip()
-
 
 def wanted(state: State, area: Area) -> Wanted:
     """The report nearest to a state: of the council, of the scheme, or of England."""
-    left_out = []
     name = "authority" if area.is_council else "england" if state.scheme is None else "writeoff"
     values: dict[str, object] = {"until": state.until, "draws": state.draws, "seed": state.seed}
     values |= {} if state.as_of is None else {"as_of": state.as_of}
-    if area.is_council:
-        values["authority"] = area.codes[0]
-    elif area.kind == "region":
-        left_out.append(f"{area.name} alone (the report is on England, and has its regions)")
-    known = REPORTS[name].model.model_fields
-    if state.scheme is not None:
-        changes = dict(state.scheme.changes)
-        if state.scheme.own is not None or state.further:
-            left_out.append("a scheme that came whole in a file")
-        else:
-            values["scheme"] = state.scheme.name
-        if "share" in known and isinstance(changes.get("share"), float):
-            values["share"] = changes.pop("share")
-        left_out += [f"the scheme's {key.replace('_', ' ')} of {value}" for key, value in changes.items()]
-    if state.drivers != Drivers():
-        left_out.append("the assumptions that you set")
-    if state.levers:
-        left_out.append("levers")
-    return Wanted(name, {key: value for key, value in values.items() if key in known}, tuple(left_out))
+    values |= {"authority": area.codes[0]} if area.is_council else {}
+    scheme = state.scheme
+    usual = state.drivers == Drivers() and not state.levers
+    if usual and scheme is not None and scheme.own is None and not scheme.changes:
+        values["scheme"] = scheme.name  # so that the page is the usual one of that scheme
+    elif not state.is_baseline:  # one scheme is shown, and a report is on one
+        values["scenario"] = replace(state, further=()).scenario.text()
+    left_out = [f"{area.name} alone (it is on England, and has its regions)"] if area.kind == "region" else []
+    left_out += [f"further schemes of the file ({len(state.further)})"] if state.further else []
+    return Wanted(name, values, tuple(left_out))
 
 
 def make(asked: Wanted, folder: Path) -> Path:

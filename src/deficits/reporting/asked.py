@@ -9,7 +9,7 @@ from typing import Any
 
 from deficits import places
 from deficits.errors import ReportError
-from deficits.reporting.parameters import PanelReport, Report, find_report, parse
+from deficits.reporting.parameters import EnglandReport, PanelReport, Report, find_report, parse
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,12 @@ class Asked:
         return self.parameters.model_dump()
 
     def title(self, heading: str | None = None) -> str:
-        """Title of its page: what it is about, and the notebook's own heading where it has one."""
-        return ": ".join(part for part in (self.subject, heading or self.report.title) if part)
+        """Title of its page: what it is about, the notebook's own heading where it has one, and its scenario."""
+        title = ": ".join(part for part in (self.subject, heading or self.report.title) if part)
+        if not isinstance(self.parameters, EnglandReport) or self.parameters.scenario is None:
+            return title
+        scenario = self.parameters.assumed
+        return f"{title} (scenario: {scenario.title or scenario.name})"
 
 
 def notebook_path(report: Report, notebook: Path | None = None) -> Path:

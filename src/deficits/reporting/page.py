@@ -17,7 +17,7 @@ from deficits.reporting.changes import Changes
 from deficits.reporting.frame import PARTS, SITE, csp_hash, day, part
 from deficits.reporting.glossary import corrections, used_in
 from deficits.reporting.live import MARK
-from deficits.reporting.parameters import PARAMETERS, slug
+from deficits.reporting.parameters import PARAMETERS, parse, slug
 from deficits.reporting.spreadsheet import link, spreadsheet, tables_of
 
 if TYPE_CHECKING:
@@ -134,6 +134,7 @@ def notebook_page(notebook: NotebookNode, record: RunRecord, changes: Changes | 
         "site": SITE,
         "hidden": PARAMETERS,
         "changes": changes or Changes(),
+        "differences": parse(record.content.report, record.content.parameters).differences(),
         "corrections": corrections(),
         "terms": used_in(words),
         "spreadsheet": link(spreadsheet(tables, record), record.page) if tables else "",

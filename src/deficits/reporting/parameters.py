@@ -10,19 +10,31 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import PydanticCustomError
 
-from deficits.errors import PanelError, ReportError, closest
+from deficits.errors import OutlookError, PanelError, ReportError, closest
 from deficits.places import raw_dir
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
     from deficits.panel.authorities import Authorities
+    from deficits.scenario import Scenario
+    from deficits.writeoff import Scheme
 
 LITERALS = (type(None), bool, int, float, str, list, tuple, dict)
 """What a parameters cell may hold. Anything else in a notebook's namespace is no parameter."""
@@ -84,7 +96,21 @@ def _optional_text(value: object) -> object:
 def _listed(value: object) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value))
-    return "not set" if value is None else str(value)
+    return "not set" if value is None else "; ".join(str(value).splitlines())
+
+
+def _scenario_text(given: str) -> str:
+    """What a scenario's file holds, from its path or from that itself.
+
+    A page rests on what the scenario says, not on where its file lay.
+    """
+    from deficits.scenario import Scenario
+
+    try:
+        scenario = Scenario.parse(given) if "\n" in given or given.startswith("version:") else Scenario.read(given)
+    except OutlookError as error:
+        raise PydanticCustomError("told", "{told}", {"told": str(error)}) from None
+    return scenario.text()
 
 
 def _date(text: str) -> str:
@@ -102,6 +128,16 @@ class PanelReport(BaseModel):
     own: Annotated[Name | None, BeforeValidator(_optional_text)] = Field(
         default=None, description="name of a file of your own balances that `deficits own` has kept"
     )
+
+    def differences(self) -> list[str]:
+        """What the page rests on that the usual one does not, in sentences."""
+        told = []
+        if self.as_of is not None:
+            when = date.fromisoformat(self.as_of)
+            told.append(f"It leaves out what was published after {when.day} {when:%B %Y}.")
+        if self.own is not None:
+            told.append(f"It takes balances from {self.own}, a file of whoever made it.")
+        return told
 
     def __repr__(self) -> str:
         values = self.model_dump()
@@ -133,6 +169,12 @@ class EnglandReport(PanelReport):
     2028
     """
 
+    scenario: Annotated[
+        Annotated[str, Field(max_length=50_000), AfterValidator(_scenario_text)] | None,
+        BeforeValidator(_optional_text),
+    ] = Field(
+        default=None, description="a scenario's file, or what it holds: other assumptions, levers or schemes"
+    )
     until: Annotated[int, BeforeValidator(_number)] = Field(
         default=2029, ge=2027, le=2035, description="last year of the outlook: 2029 ends on 31 March 2029"
     )
@@ -143,15 +185,64 @@ class EnglandReport(PanelReport):
         default=1, ge=0, description="start of the random numbers: the same seed gives the same report"
     )
 
+    @field_validator("scenario")
+    @classmethod
+    def _as_far_as_it_changes_the_page(cls, text: str | None) -> str | None:
+        """Without schemes where the report has none; None where nothing is left: such a page is the usual one."""
+        if text is None:
+            return None
+        scenario = _parsed(text)
+        if "scheme" not in cls.model_fields and "schemes" not in cls.model_fields:
+            scenario = scenario.model_copy(update={"schemes": ()})
+        return scenario.text() if scenario.lines() else None
 
-class WriteoffReport(EnglandReport):
+    @property
+    def assumed(self) -> Scenario:
+        """The scenario; where none is set, that of the usual outlook."""
+        return _parsed(self.scenario)
+
+    def differences(self) -> list[str]:
+        """What the page rests on that the usual one does not, in sentences."""
+        told = super().differences()
+        if self.scenario is not None:
+            title = f"“{self.assumed.title}”" if self.assumed.title else self.assumed.name
+            told.append(f"It rests on a scenario, {title}: {'; '.join(self.assumed.lines())}.")
+        return told
+
+    def scheme_called(self, name: str) -> Scheme:
+        """A scheme of the scenario by its name there, or else a shipped one; SchemeError where there is none."""
+        from deficits.writeoff import Scheme
+
+        return self.assumed.named_schemes().get(name) or Scheme.read(name)
+
+
+USUAL = "high-needs-stability-grant"
+"""The scheme that reports are on where nothing is said: the real one."""
+
+
+class _OnAScheme(EnglandReport):
+    scheme: Name = Field(default=USUAL, validate_default=True, description="name of a write-off scheme")
+
+    @field_validator("scheme")
+    @classmethod
+    def _of_the_scenario(cls, scheme: str, info: ValidationInfo) -> str:
+        """A scenario's one scheme goes before the usual one; of several, one must be named."""
+        named = _schemes_of(info.data.get("scenario"))
+        if scheme != USUAL or scheme in named or not named:
+            return scheme
+        if len(named) == 1:
+            return named[0]
+        told = f"the scenario has {len(named)} schemes and this report is on one: give {' or '.join(named)}"
+        raise PydanticCustomError("told", "{told}", {"told": told})
+
+
+class WriteoffReport(_OnAScheme):
     """Parameters of the report on a write-off scheme.
 
     >>> WriteoffReport(share=0.5).share
     0.5
     """
 
-    scheme: Name = Field(default="high-needs-stability-grant", description="name of a write-off scheme")
     share: Annotated[float | None, BeforeValidator(_optional_number)] = Field(
         default=None, ge=0, le=1, allow_inf_nan=False, description="share written off, instead of the scheme's own"
     )
@@ -177,6 +268,7 @@ class CompareReport(EnglandReport):
     """
 
     schemes: Names = Field(
+        validate_default=True,
         default=[
             "no-help",
             "high-needs-stability-grant",
@@ -190,15 +282,26 @@ class CompareReport(EnglandReport):
         ],
         description="names of write-off schemes",
     )
-    against: Name = Field(
-        default="high-needs-stability-grant", description="the scheme that the others are held against"
-    )
+    against: Name = Field(default=USUAL, description="the scheme that the others are held against")
     year: Annotated[int, BeforeValidator(_number)] = Field(
         default=2028, ge=2025, le=2035, description="year end at which deficits are compared"
     )
 
+    @field_validator("schemes")
+    @classmethod
+    def _of_the_scenario(cls, schemes: list[str], info: ValidationInfo) -> list[str]:
+        """A scenario's schemes stand in place of the usual ones, each against the one they are held against."""
+        named = _schemes_of(info.data.get("scenario"))
+        usual = schemes == cls.model_fields["schemes"].default
+        return [USUAL, *(name for name in named if name != USUAL)] if named and usual else schemes
 
-class AuthorityReport(EnglandReport):
+    @property
+    def designs(self) -> dict[str, Scheme]:
+        """The schemes by their names; the one that they are held against joins them where it is not among them."""
+        return {name: self.scheme_called(name) for name in dict.fromkeys([*self.schemes, self.against])}
+
+
+class AuthorityReport(_OnAScheme):
     """Parameters of the report on one authority.
 
     >>> AuthorityReport(authority="0201").authority
@@ -206,7 +309,6 @@ class AuthorityReport(EnglandReport):
     """
 
     authority: Name = Field(default="Kent", description="an authority's name, DfE number or ONS code")
-    scheme: Name = Field(default="high-needs-stability-grant", description="name of a write-off scheme")
 
 
 class BacktestReport(PanelReport):
@@ -235,7 +337,7 @@ class Report:
     title: str
     named_by: tuple[str, ...] = ()
     """Parameters that always stand in the page's name."""
-    named_when_changed: tuple[str, ...] = ("as_of", "own")
+    named_when_changed: tuple[str, ...] = ("as_of", "own", "scenario")
     """Parameters that stand in it when they are not the default: such a page never replaces the usual one."""
 
     def subject(self, parameters: PanelReport) -> str | None:
@@ -255,7 +357,7 @@ class Report:
         parts = [self.name, *(str(values[name]) for name in self.named_by)]
         for name in self.named_when_changed:
             if values[name] != self.model.model_fields[name].default:
-                parts += [name, str(values[name])]
+                parts += [name, str(values[name] if name != "scenario" else _parsed(values[name]).name)]
         whole = slug("-".join(parts))
         if len(whole) <= LONGEST_NAME:
             return whole
@@ -266,7 +368,13 @@ class Report:
 REPORTS: dict[str, Report] = {
     report.name: report
     for report in (
-        Report("quality", "00_data_quality.ipynb", QualityReport, "The published figures"),
+        Report(
+            "quality",
+            "00_data_quality.ipynb",
+            QualityReport,
+            "The published figures",
+            named_when_changed=("as_of", "own"),
+        ),
         Report("england", "01_england.ipynb", EnglandReport, "SEND deficits in England"),
         Report(
             "writeoff",
@@ -274,7 +382,7 @@ REPORTS: dict[str, Report] = {
             WriteoffReport,
             "Write-offs of SEND deficits",
             named_by=("scheme",),
-            named_when_changed=("share", "base_year", "ineligible", "safety_valve", "as_of", "own"),
+            named_when_changed=("share", "base_year", "ineligible", "safety_valve", "as_of", "own", "scenario"),
         ),
         Report(
             "authority",
@@ -282,15 +390,21 @@ REPORTS: dict[str, Report] = {
             AuthorityReport,
             "SEND deficits by council",
             named_by=("authority",),
-            named_when_changed=("scheme", "as_of", "own"),
+            named_when_changed=("scheme", "as_of", "own", "scenario"),
         ),
-        Report("backtest", "04_backtest.ipynb", BacktestReport, "How good the outlook has been"),
+        Report(
+            "backtest",
+            "04_backtest.ipynb",
+            BacktestReport,
+            "How good the outlook has been",
+            named_when_changed=("as_of", "own"),
+        ),
         Report(
             "compare",
             "05_compare.ipynb",
             CompareReport,
             "Write-off schemes compared",
-            named_when_changed=("schemes", "against", "year", "as_of", "own"),
+            named_when_changed=("schemes", "against", "year", "as_of", "own", "scenario"),
         ),
     )
 }
@@ -417,6 +531,18 @@ def authorities_now() -> Authorities:
     return _authorities(raw_dir())
 
 
+def _schemes_of(text: str | None) -> list[str]:
+    """Names of a scenario's schemes, without loading what reads it where there is none."""
+    return [] if text is None else list(_parsed(text).named_schemes())
+
+
+@lru_cache(maxsize=64)
+def _parsed(text: str | None) -> Scenario:
+    from deficits.scenario import Scenario
+
+    return Scenario() if text is None else Scenario.parse(text)
+
+
 @cache
 def _authorities(raw: Path) -> Authorities:
     from deficits.panel import load_authorities
@@ -438,6 +564,8 @@ def _fault(report: Report, detail: dict[str, Any]) -> str:
     name = str(detail["loc"][0])
     if detail["type"] == "extra_forbidden":
         return f"{name}: not a parameter of this report; {closest(name, report.model.model_fields)}"
+    if detail["type"] == "told":
+        return f"{name}: {detail['msg']}"
     found = detail["input"]
     hint = f", such as {str(found)!r}" if isinstance(found, int | float) and _is_text(report, name) else ""
     return f"{name}: found {_short(found)}, expected {expected(report, name)}{hint}"

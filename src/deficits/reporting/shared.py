@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 FOLDER = "DEFICITS_OUTLOOKS"
 """Environment variable that names the folder of a run's outlooks to a kernel."""
-ASKED = ("as_of", "own", "until", "draws", "seed")
+ASKED = ("as_of", "own", "scenario", "until", "draws", "seed")
 """The parameters of a report that decide its outlook."""
 ALIGNED = 64
 """Bytes: arrays start at whole multiples."""
@@ -43,25 +43,28 @@ def hold(asked: Mapping[str, Any]) -> str | None:
 
     None where it cannot be made: the report that asks for it says why.
     """
-    from deficits.outlook import project as simulate
     from deficits.panel import load_panel
+    from deficits.scenario import Scenario
 
     given = {name: asked[name] for name in ("until", "draws", "seed")}
     try:
         panel = load_panel(asked["as_of"], own=asked["own"])
-        key = _key(panel, **given)
-        if key is not None and key not in _held:
-            _held[key] = simulate(panel, **given)
+        scenario = Scenario() if asked["scenario"] is None else Scenario.parse(asked["scenario"])
+        key = _key(panel, scenario.drivers, levers=scenario.levers, **given)
+        if key not in _held:
+            _held[key] = scenario.project(panel, **given)
     except DeficitsError:
         return None
     return key
 
 
 def install() -> None:
-    """Let `deficits.project` in this process take what is held."""
+    """Let `deficits.project` and `Scenario.project` in this process take what is held."""
     import deficits
+    from deficits import scenario
 
     deficits.project = project
+    scenario.project = project  # type: ignore[attr-defined]
 
 
 def project(*given: Any, **named: Any) -> Outlook:
@@ -69,27 +72,27 @@ def project(*given: Any, **named: Any) -> Outlook:
     from deficits.outlook import project as simulate
 
     key = _key(*given, **named)
-    if key is not None and key not in _held and os.environ.get(FOLDER):
+    if key not in _held and os.environ.get(FOLDER):
         found = load(Path(os.environ[FOLDER]) / key)
         if found is not None:
             _held[key] = found
     return _held[key] if key in _held else simulate(*given, **named)
 
 
-def _key(*given: Any, **named: Any) -> str | None:
-    """What an outlook depends on, as the name of a file; None where levers change it, which no two pages share."""
+def _key(*given: Any, **named: Any) -> str:
+    """What an outlook depends on, as the name of a file."""
     from deficits.outlook import Drivers
     from deficits.outlook import project as simulate
     from deficits.panel.own import find
+    from deficits.scenario import Scenario
 
     bound = inspect.signature(simulate).bind(*given, **named)
     bound.apply_defaults()
     asked = dict(bound.arguments)
     panel, drivers, levers = asked.pop("panel"), asked.pop("drivers"), asked.pop("levers")
-    if levers:
-        return None
     own = None if panel.own is None else hashlib.sha256(find(panel.own).read_bytes()).hexdigest()
-    parts = [panel.as_of, panel.rule, own, (drivers or Drivers()).model_dump(mode="json"), asked]
+    assumed = Scenario(drivers=drivers or Drivers(), levers=tuple(levers)).contents()
+    parts = [panel.as_of, panel.rule, own, assumed, asked]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -68,10 +68,8 @@ class Comparison:
         return most if most is not None and moved[most] > NOTICED else None
 
 
-def compared(outlook: Outlook, names: Sequence[str], against: str, year: int) -> Comparison:
-    """Compare shipped schemes by name; the one that they are held against joins them where it is not named."""
-    wanted = dict.fromkeys([*names, against])
-    schemes = {name: Scheme.read(name) for name in wanted}
+def compared(outlook: Outlook, schemes: Mapping[str, Scheme], against: str, year: int) -> Comparison:
+    """Compare schemes by their names, one of which they are held against."""
     measured = frontier(outlook, list(schemes.values()), year=outlook.year(year))
     ground = Ground(outlook)
     reference = apply(schemes[against], ground)

@@ -45,7 +45,7 @@ def asked(settings: Any) -> Scheme:
 
     With another base year everything that has a date moves with it.
     """
-    scheme = Scheme.read(settings.scheme)
+    scheme: Scheme = settings.scheme_called(settings.scheme)
     changed: dict[str, Any] = changes(
         share=settings.share, **{"ineligible.share": settings.ineligible, "safety_valve": settings.safety_valve}
     )
