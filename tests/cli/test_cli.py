@@ -1,24 +1,47 @@
 """Rules of the command line: exit codes, closest names, and the same figures as the API."""
 
+import io
 import os
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 import deficits as d
+from deficits.cli import main
 
 
-def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command in this process: what Python imports is imported once for all tests."""
+    said, told, code = io.StringIO(), io.StringIO(), 0
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(said), redirect_stderr(told):
+        patch.setattr(sys, "argv", ["deficits", *arguments])
+        patch.setenv("COLUMNS", "200")
+        patch.setenv("NO_COLOR", "1")
+        try:
+            main()
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+    return subprocess.CompletedProcess(arguments, code, said.getvalue(), told.getvalue())
+
+
+def run_apart(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own, as a user starts it."""
+    env = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1"}
     return subprocess.run(
-        [sys.executable, "-m", "deficits.cli", *arguments],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        env={**os.environ, "COLUMNS": "200", "NO_COLOR": "1"},
+        [sys.executable, "-m", "deficits.cli", *arguments], capture_output=True, text=True, env=env
     )
+
+
+def test_a_process_tells_of_bad_input_without_a_traceback_and_exits_2() -> None:
+    for arguments in (["outlook", "--untill", "2030"], ["report", "englnd"]):
+        done = run_apart(*arguments)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "Traceback" not in done.stderr
+        assert done.stderr
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,8 @@ from deficits.errors import ExitCode, ReportError, ReportFailed
 from deficits.reporting import How, Limits, engine, exit_code, index_is_current, make, plan, record, shared
 from deficits.reporting.asked import Asked
 from deficits.reporting.record import record_beside
+from deficits.reporting.selection import stale
+from tests.reporting.conftest import write_notebook
 
 PARAMETERS = """as_of = None
 own = None
@@ -29,6 +32,7 @@ seed = 1"""
 START = "from deficits import reporting as report\nsettings = report.settings('authority', globals())"
 POINTS = "report.main_points(['One point.'], {'seed': float(settings.seed)})"
 TWO = ["Kent", "Camden"]
+THREE = ["Camden", "Bury", "Kent"]
 COMMAND = """
 import sys
 from pathlib import Path
@@ -45,6 +49,21 @@ Write = Callable[..., Path]
 def pages(write: Write) -> Callable[..., Path]:
     """A small notebook with the authority report's parameters."""
     return lambda *cells: write("# A page", POINTS, *cells, parameters=PARAMETERS, start=START)
+
+
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of good pages, made once."""
+    folder = tmp_path_factory.mktemp("once")
+    notebook = write_notebook(folder / "small.ipynb", "# A page", POINTS, parameters=PARAMETERS, start=START)
+    make(council_pages(*THREE), folder / "reports", How(notebook=notebook))
+    return folder / "reports"
+
+
+@pytest.fixture
+def good(once: Path, tmp_path: Path) -> Path:
+    """A copy of that folder: good pages of three councils, of the notebook that `pages()` writes."""
+    return Path(shutil.copytree(once, tmp_path / "reports"))
 
 
 def council_pages(*councils: str, **values: object) -> list[Asked]:
@@ -131,48 +150,37 @@ def test_when_the_server_is_killed_the_other_pages_still_come(pages: Write, tmp_
     assert [one.state for one in outcomes] == ["made", "failed", "made"]
 
 
-def test_unchanged_pages_are_left_alone(pages: Write, tmp_path: Path) -> None:
-    out, how = tmp_path / "reports", How(only_stale=True, notebook=pages())
-    make(council_pages(*TWO), out, how)
-    before = files(out)
-    assert [one.state for one in make(council_pages(*TWO), out, how)] == ["unchanged"] * 2
-    assert files(out) == before
+def test_unchanged_pages_are_left_alone(pages: Write, good: Path) -> None:
+    before = files(good)
+    outcomes = make(council_pages(*THREE), good, How(only_stale=True, notebook=pages()))
+    assert [one.state for one in outcomes] == ["unchanged"] * 3
+    assert files(good) == before
 
 
-@pytest.mark.parametrize("change", ["parameters", "notebook", "page", "failure", "data"])
-def test_a_page_is_made_again_when_what_it_rests_on_has_changed(
-    pages: Write, tmp_path: Path, change: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    out, values = tmp_path / "reports", {"seed": 1}
-    how = How(only_stale=True, notebook=pages())
-    make(council_pages(*TWO, **values), out, how)
+@pytest.mark.parametrize("change", ["nothing", "parameters", "notebook", "page", "failure", "data"])
+def test_a_page_is_out_of_date_when_what_it_rests_on_has_changed(pages: Write, good: Path, change: str) -> None:
+    asked, notebook, found = council_pages("Kent"), pages(), record.surroundings()
+    page = good / "authority-kent.html"
     if change == "parameters":
-        values = {"seed": 2}
+        asked = council_pages("Kent", seed=2)
     elif change == "notebook":
-        how = How(only_stale=True, notebook=pages("1"))
+        notebook = pages("1")
     elif change == "page":
-        for page in out.glob("authority*.html"):
-            page.write_text("half a", encoding="utf-8")
+        page.write_text("half a", encoding="utf-8")
     elif change == "failure":
-        for page in TWO:
-            (out / f"authority-{page.casefold()}.failed.json").write_text("{}", encoding="utf-8")
-    else:
-        from deficits import sources
-
-        hashes = sources.data_hashes()
-        monkeypatch.setattr(sources, "data_hashes", lambda: hashes | {next(iter(hashes)): "0"})
-    assert [one.state for one in make(council_pages(*TWO, **values), out, how)] == ["made"] * 2
+        page.with_suffix(".failed.json").write_text("{}", encoding="utf-8")
+    elif change == "data":
+        found = found.model_copy(update={"data": found.data | {next(iter(found.data)): "0"}})
+    assert stale(asked, good, found, notebook) == ([] if change == "nothing" else asked)
 
 
-def test_a_failed_page_keeps_its_last_good_one_and_is_made_again(pages: Write, tmp_path: Path) -> None:
-    out = tmp_path / "reports"
-    make(council_pages(*TWO), out, How(only_stale=True, notebook=pages()))
-    good = files(out)
-    make(council_pages(*TWO), out, How(only_stale=True, notebook=pages("1 / 0")))
-    assert good.items() <= files(out).items()
-    outcomes = make(council_pages(*TWO), out, How(only_stale=True, notebook=pages()))
-    assert [one.state for one in outcomes] == ["made"] * 2
-    assert files(out).keys() == good.keys()
+def test_a_failed_page_keeps_its_last_good_one_and_is_made_again(pages: Write, good: Path) -> None:
+    before = files(good)
+    make(council_pages("Kent"), good, How(only_stale=True, notebook=pages("1 / 0")))
+    assert before.items() <= files(good).items()
+    outcomes = make(council_pages(*THREE), good, How(only_stale=True, notebook=pages()))
+    assert [one.state for one in outcomes] == ["unchanged", "unchanged", "made"]
+    assert files(good).keys() == before.keys()
 
 
 def test_two_runs_at_once_do_not_share_a_folder(pages: Write, tmp_path: Path) -> None:
@@ -186,28 +194,26 @@ def test_two_runs_at_once_do_not_share_a_folder(pages: Write, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("after", ["at once", "in a cell", "with some pages made"])
-def test_a_killed_run_leaves_no_half_page_and_the_next_one_completes(
-    pages: Write, tmp_path: Path, after: str
-) -> None:
-    out, councils = tmp_path / "reports", ["Camden", "Bury", "Kent"]
-    make(council_pages(*councils), out, How(notebook=pages()))
-    good = files(out)
-    with Run(out, pages(waits_in_kent()), *councils) as run:
+def test_a_killed_run_leaves_no_half_page_and_the_next_one_completes(pages: Write, good: Path, after: str) -> None:
+    before = files(good)
+    log = good / "run-log.jsonl"
+    log.unlink()
+    with Run(good, pages(waits_in_kent()), *THREE) as run:
         if after == "in a cell":
-            _until(lambda: (out / "run-log.jsonl").read_text(encoding="utf-8").count("start"))
+            _until(lambda: log.exists() and log.read_text(encoding="utf-8").count("start"))
         elif after == "with some pages made":
-            _until(lambda: (out / "run-log.jsonl").read_text(encoding="utf-8").count("made"))
+            _until(lambda: log.exists() and log.read_text(encoding="utf-8").count("made"))
         run.send_signal(signal.SIGKILL)
-    left = files(out)
-    assert left.keys() == good.keys()
-    for page in out.glob("authority*.html"):
+    left = files(good)
+    assert left.keys() == before.keys()
+    for page in good.glob("authority*.html"):
         assert page.read_text(encoding="utf-8").rstrip().endswith("</html>")
         assert record_beside(page) is not None
-    outcomes = make(council_pages(*councils), out, How(only_stale=True, notebook=pages()))
+    outcomes = make(council_pages(*THREE), good, How(only_stale=True, notebook=pages()))
     assert all(one.state in {"made", "unchanged"} for one in outcomes)
-    whole = files(out)
-    assert whole.keys() == good.keys()
-    assert all(whole[name] == good[name] for name in good if name.endswith(".ipynb"))
+    whole = files(good)
+    assert whole.keys() == before.keys()
+    assert all(whole[name] == before[name] for name in before if name.endswith(".ipynb"))
 
 
 def test_what_a_killed_run_left_half_made_is_removed(pages: Write, tmp_path: Path) -> None:
@@ -226,17 +232,15 @@ def test_a_folder_that_cannot_be_written_to_is_a_failed_run(pages: Write, tmp_pa
         make(council_pages("Kent"), tmp_path / "reports", How(notebook=pages()))
 
 
-def test_a_full_disk_is_a_failed_page_and_leaves_the_last_good_one(pages: Write, tmp_path: Path) -> None:
-    out = tmp_path / "reports"
-    make(council_pages(*TWO), out, How(notebook=pages()))
-    good = files(out)
+def test_a_full_disk_is_a_failed_page_and_leaves_the_last_good_one(pages: Write, good: Path) -> None:
+    before = files(good)
     # No file of this process and its children may be longer: writing further fails as on a full disk.
     full = "import resource, signal\nsignal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
     full += "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))"
-    outcomes = make(council_pages(*TWO), out, How(notebook=pages(full)))
+    outcomes = make(council_pages(*TWO), good, How(notebook=pages(full)))
     assert [one.state for one in outcomes] == ["failed"] * 2
     assert "could not be written: File too large" in outcomes[0].message
-    assert good.items() <= files(out).items()
+    assert before.items() <= files(good).items()
 
 
 def test_pages_take_the_runs_outlook_and_never_simulate(pages: Write, tmp_path: Path) -> None:

@@ -256,17 +256,21 @@ def names(page):
     )
 
 
+FEW_ROWS = "document.querySelectorAll('#councils tr:nth-child(n + 12)').forEach(row => { row.hidden = true })"
+"""The rows of the list are alike; axe takes ten seconds for 153 of them."""
+
+
 @pytest.mark.parametrize(
     ("pages", "width", "scheme"),
     [("folder", 320, "light"), ("late", 1280, "dark")],
 )
-def test_axe_finds_no_violation(browser, folder, tmp_path, pages, width, scheme):
+def test_axe_finds_no_violation(browser, folder, pages, width, scheme):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
-    where = tmp_path / "empty" if pages == "empty" else folder
     when = {"today": AFTER} if pages == "late" else {"every_days": 36_500}
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
     page = context.new_page()
-    page.goto(write(where, **when).as_uri())
+    page.goto(write(folder, **when).as_uri())
+    page.evaluate(FEW_ROWS)
     results = axe.run(page, options={"rules": {"target-size": {"enabled": True}}})
     assert results.violations_count == 0, results.generate_report()
     context.close()
