@@ -218,6 +218,7 @@ def test_sources_are_linked_and_licensed():
                     "url": "https://example.org/x",
                     "licence": "OGL-UK-3.0",
                     "published": "2024-12-12",
+                    "next_expected": "2025-12",
                     "via": "the Library",
                     "files": {"a.csv": "ab" * 32},
                 }
@@ -228,7 +229,7 @@ def test_sources_are_linked_and_licensed():
     assert links["LA expenditure"] == "https://example.org/x"
     assert links["Open Government Licence v3.0"].endswith("/open-government-licence/version/3/")
     text = page.get_text()
-    assert "Published 2024-12-12. Tabulated by the Library." in text
+    assert "Published 2024-12-12. Next edition due 2025-12. Tabulated by the Library." in text
     assert "Contains public sector information licensed under the Open Government Licence v3.0." in text
     assert "ab" * 32 in text
 

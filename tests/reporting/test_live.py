@@ -339,8 +339,9 @@ def test_the_panel_is_listed_among_the_contents_where_it_stands(opened):
     assert page.locator("#try").evaluate("one => one.getBoundingClientRect().top") < 100
 
 
-def test_a_panel_works_by_keyboard_alone(opened, found):
-    page = opened()
+@pytest.mark.parametrize("width", [375, 1100])
+def test_a_panel_works_by_keyboard_alone(opened, found, width):
+    page = opened(viewport={"width": width, "height": 700})
     page.locator("#live-share").focus()
     page.keyboard.press("End")
     page.keyboard.press("ArrowLeft")

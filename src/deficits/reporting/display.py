@@ -30,7 +30,13 @@ LICENCES = {
     "facts": ("facts quoted from the publication", ""),
 }
 OGL_ATTRIBUTION = "Contains public sector information licensed under the Open Government Licence v3.0."
-SOURCE_FIELDS = ("title", "publisher", "url", "licence", "published", "retrieved", "via", "note", "files")
+_DATES = {
+    "published": "Published {}",
+    "next_expected": "Next edition due {}",
+    "retrieved": "Retrieved {}",
+    "via": "Tabulated by {}",
+}
+SOURCE_FIELDS = ("title", "publisher", "url", "licence", *_DATES, "note", "files")
 
 
 class ChartLike(Protocol):
@@ -219,7 +225,7 @@ def sources(listed: Iterable[Mapping[str, Any]]) -> Shown:
     """The publications that a page rests on, each with its link, licence, dates and files.
 
     Each is a mapping with `title` and `publisher`, and where known `url`, `licence` ("OGL-UK-3.0", "facts" or a
-    licence's name), `published`, `retrieved`, `via`, `note` and `files` (file name to its sha256).
+    licence's name), `published`, `next_expected`, `retrieved`, `via`, `note`, and `files` (name to sha256).
     Raises ReportError for a key that is not one of these, or a missing title or publisher.
     """
     checked = [_checked_source(source) for source in listed]
@@ -269,8 +275,7 @@ def _source_text(source: Mapping[str, Any]) -> str:
 
 
 def _dates(source: Mapping[str, Any]) -> list[Markup]:
-    labels = {"published": "Published {}", "retrieved": "Retrieved {}", "via": "Tabulated by {}"}
-    return [Markup(label).format(str(source[key]).rstrip(".")) for key, label in labels.items() if key in source]
+    return [Markup(label).format(str(source[key]).rstrip(".")) for key, label in _DATES.items() if key in source]
 
 
 def _link(text: str, url: object) -> Markup:

@@ -42,6 +42,7 @@ def used_sources(*folders: str) -> list[dict[str, Any]]:
             "url": str(source.url),
             "licence": source.licence,
             "published": max((file.published for file in source.file if file.published), default=""),
+            "next_expected": source.next_expected,
             "retrieved": source.retrieved.isoformat(),
             "files": {file.name: file.sha256 for file in source.file},
         }
