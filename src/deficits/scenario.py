@@ -217,7 +217,7 @@ def _changed(given: BaseModel, default: BaseModel) -> dict[str, Any]:
 
 
 def _in_words(name: str) -> str:
-    words = name.replace("_", " ")
+    words = name.replace("_", " ").replace("dsg", "DSG")
     return words[0].upper() + words[1:]
 
 

@@ -278,6 +278,7 @@ def test_schemes_of_a_scenario_are_compared_in_place_of_the_usual_ones():
         ("version: 1\ndrivers: {plan_grwth: 0.05}\n", "drivers.plan_grwth: found 0.05, a driver there is none of"),
         ("version: 0\n", "found version 0, expected 1"),
         ("nowhere.yaml", "nowhere.yaml cannot be read: No such file"),
+        (5, "found 5, expected a scenario's file, or what it holds in 50,000 characters, or none"),
     ],
 )
 def test_a_scenario_that_cannot_be_used_is_refused_with_its_own_faults(given, said):
@@ -291,3 +292,37 @@ def test_earlier_figures_and_ones_own_are_said_on_the_page():
         "It leaves out what was published after 17 September 2025.",
         "It takes balances from mine.csv, a file of whoever made it.",
     ]
+
+
+def test_a_scenario_that_changes_the_scheme_others_are_held_against_is_compared_with_the_usual_ones():
+    changed = Scheme.read("high-needs-stability-grant", share=0.8)
+    read = parse("compare", {"scenario": Scenario(schemes=(changed,)).text()})
+    assert list(read.designs) == parse("compare", {}).schemes
+    assert read.designs["high-needs-stability-grant"] == changed
+    assert parse("compare", read.model_dump()) == read
+
+
+def test_more_schemes_of_a_scenario_than_a_page_compares_are_refused():
+    many = tuple(Scheme.read("flat-share", share=place / 100) for place in range(1, 21))
+    with pytest.raises(ReportError, match="the scenario has 20 schemes, and at most 19 are compared"):
+        parse("compare", {"scenario": Scenario(schemes=many).text()})
+
+
+def test_a_page_tells_of_those_schemes_of_its_scenario_that_it_is_on():
+    text = Scenario(title="Two", drivers=SLOWER, schemes=(HALF, MORE)).text()
+    (told,) = parse("writeoff", {"scenario": text, "scheme": "flat-share-2"}).differences()
+    assert told == f"It rests on a scenario, “Two”: Plan growth: 5%; Scheme: {MORE.title}."
+    (none,) = parse("writeoff", {"scenario": text, "scheme": "no-help"}).differences()
+    assert none == "It rests on a scenario, “Two”: Plan growth: 5%."
+
+
+def test_a_scenario_that_a_record_could_not_keep_is_refused(tmp_path):
+    levers = tuple(LEVER.model_copy(update={"title": f"{place} {'long ' * 40}"}) for place in range(250))
+    path = Scenario(levers=levers).save(tmp_path / "long.yaml")
+    with pytest.raises(ReportError, match="in 50,000 characters"):
+        parse("england", {"scenario": str(path)})
+
+
+def test_a_day_that_is_none_is_refused_with_what_is_expected():
+    with pytest.raises(ReportError, match="as_of: found 'soon', expected a day like 2025-09-17, or none"):
+        parse("quality", {"as_of": "soon"})

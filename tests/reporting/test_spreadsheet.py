@@ -202,3 +202,11 @@ def test_every_reports_tables_are_in_its_spreadsheet(name, record):
     assert len(found) == shown > 0
     made = CalamineWorkbook.from_filelike(io.BytesIO(spreadsheet(found, record)))
     assert len(made.sheet_names) == shown + 3
+
+
+def test_the_cover_tells_what_the_page_rests_on_that_the_usual_one_does_not(record):
+    titled = record.model_copy(update={"title": "A page (scenario: [x](y) $$z$$)"})
+    made = spreadsheet([a_table()], titled, ["It rests on a scenario, “[x](y) $$z$$”: Plan growth: 5%."])
+    cover = str(CalamineWorkbook.from_filelike(io.BytesIO(made)).get_sheet_by_name("Cover").to_python())
+    assert "It rests on a scenario" in cover
+    assert "$z$" in cover

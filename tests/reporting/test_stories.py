@@ -160,3 +160,47 @@ def test_a_council_stands_beside_its_own_kind_nearest_in_size(outlook: Outlook) 
 def test_placements_make_up_all_plans(panel: Panel) -> None:
     placed = stories.placements(panel, "886")
     assert placed.iloc[:, 1:].sum().to_numpy() == pytest.approx([1.0, 1.0, 1.0])
+
+
+# On a scenario
+
+
+@pytest.fixture(scope="module")
+def changed(panel: Panel) -> Outlook:
+    """An outlook with drivers, a lever and a council's drivers of its own."""
+    own = {"Kent": {"plan_growth": 0.01, "block_growth": 0.1}}
+    drivers = d.Drivers(block_growth={2027: 0.01, 2028: 0.02}, later_block_growth=0.04, councils=own)
+    return d.project(panel, drivers, levers=[d.Lever.read("funding-growth", growth=0.03)], until=2028, draws=200)
+
+
+def test_levers_are_compared_with_the_outlook_without_any_and_its_own_is_among_them(changed: Outlook) -> None:
+    compared = stories.levers_compared(changed, 2028)
+    alone = stories.levers_compared(changed.again(levers=[]), 2028)
+    pd.testing.assert_frame_equal(compared.iloc[:-1], alone)
+    assert compared.iloc[-1]["terms"] == changed.levers[0].terms()
+    assert compared.iloc[-1]["change_p50"] < 0
+
+
+def test_growth_that_a_scenario_sets_is_not_said_to_be_announced(changed: Outlook) -> None:
+    table = stories.national_arithmetic(changed).set_index("Year")
+    assert "announced" not in table.at[2027, "Not published"]
+
+
+def test_other_assumptions_name_what_the_outlook_has_instead(changed: Outlook) -> None:
+    words = stories.sensitivities(changed)["Assumption"]
+    assert words.str.endswith("instead of 4%").any()
+
+
+def test_a_council_that_a_scenario_changes_is_not_said_to_follow_englands_growth(changed: Outlook) -> None:
+    kent = changed.code("Kent")
+    assert list(stories.breaking_even(changed, 2028, kent)["Way"]) == ["A saving in the year"]
+    assert len(stories.breaking_even(changed.again(d.Drivers(), levers=[]), 2028, kent)) == 3
+    points, _ = stories.authority_points(d.Scheme.read("flat-share").apply(changed), kent)
+    assert "and what the scenario sets for it" in points[-1]
+
+
+def test_safety_valve_grant_is_told_as_the_outlook_counts_it(outlook: Outlook) -> None:
+    none = outlook.again(d.Drivers(bail_outs="none"))
+    column = "Safety valve grant (£)"
+    assert stories.national_arithmetic(none).set_index("Year").loc[2025:, column].eq(0).all()
+    assert stories.national_arithmetic(outlook).set_index("Year").at[2025, column] > 0

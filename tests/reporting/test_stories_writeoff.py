@@ -309,3 +309,14 @@ def test_medians_of_the_frontier_are_those_of_each_scheme(compared: stories.Comp
     assert row["deficit_p50"] == pytest.approx(summary.at["deficit_with_2028", "p50"], rel=1e-3)
     assert np.isclose(row["years_bought_p50"], summary.at["years_bought", "p50"], rtol=1e-2)
     assert isinstance(stories.at_equal_cost(compared), pd.DataFrame)
+
+
+def test_schemes_with_one_title_are_told_apart(outlook: Outlook) -> None:
+    titled = d.Scheme.read("flat-share").model_copy(update={"title": d.Scheme.read(GRANT).title})
+    pupil = d.Scheme.read("equal-per-pupil").model_copy(update={"title": "Equal"})
+    plan = d.Scheme.read("equal-per-plan").model_copy(update={"title": "Equal"})
+    schemes = {GRANT: d.Scheme.read(GRANT), "flat-share": titled, "own-scheme": pupil, "own-scheme-2": plan}
+    both = stories.compared(outlook, schemes, GRANT, 2028)
+    assert len(set(both.measured.titles)) == 4
+    assert {"Equal (own-scheme)", "Equal (own-scheme-2)"} <= set(both.rivals)
+    stories.compare_points(both)

@@ -124,6 +124,7 @@ def notebook_page(notebook: NotebookNode, record: RunRecord, changes: Changes | 
     """
     tables = tables_of(notebook)
     words = _shown_text(notebook)
+    differences = parse(record.content.report, record.content.parameters).differences()
     # Only a page with a panel has a script: its one own.
     script = part("live.js") if MARK in words else Markup("")
     shown = {
@@ -134,10 +135,10 @@ def notebook_page(notebook: NotebookNode, record: RunRecord, changes: Changes | 
         "site": SITE,
         "hidden": PARAMETERS,
         "changes": changes or Changes(),
-        "differences": parse(record.content.report, record.content.parameters).differences(),
+        "differences": differences,
         "corrections": corrections(),
         "terms": used_in(words),
-        "spreadsheet": link(spreadsheet(tables, record), record.page) if tables else "",
+        "spreadsheet": link(spreadsheet(tables, record, differences), record.page) if tables else "",
     }
     body, _ = PageExporter().from_notebook_node(notebook, {"shown": shown})
     faults = [*output_faults(notebook), *page_faults(body)]

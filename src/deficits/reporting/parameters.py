@@ -83,8 +83,14 @@ def _each_once(names: list[str]) -> list[str]:
     return names
 
 
+MOST_COMPARED = 20
+"""Schemes on one page."""
+
 Names = Annotated[
-    list[Name], Field(min_length=2, max_length=20), BeforeValidator(_divided), AfterValidator(_each_once)
+    list[Name],
+    Field(min_length=2, max_length=MOST_COMPARED),
+    BeforeValidator(_divided),
+    AfterValidator(_each_once),
 ]
 
 
@@ -123,7 +129,9 @@ class PanelReport(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     as_of: Annotated[Annotated[str, AfterValidator(_date)] | None, BeforeValidator(_optional_text)] = Field(
-        default=None, description="leave out what was published after this day, like 2025-09-17"
+        default=None,
+        description="leave out what was published after this day, like 2025-09-17",
+        json_schema_extra={"expected": "a day like 2025-09-17"},
     )
     own: Annotated[Name | None, BeforeValidator(_optional_text)] = Field(
         default=None, description="name of a file of your own balances that `deficits own` has kept"
@@ -162,6 +170,10 @@ class QualityReport(PanelReport):
     """
 
 
+LONGEST_SCENARIO = 50_000
+"""Characters of a scenario that a record keeps."""
+
+
 class EnglandReport(PanelReport):
     """Parameters of the report on England.
 
@@ -170,10 +182,12 @@ class EnglandReport(PanelReport):
     """
 
     scenario: Annotated[
-        Annotated[str, Field(max_length=50_000), AfterValidator(_scenario_text)] | None,
+        Annotated[str, AfterValidator(_scenario_text), Field(max_length=LONGEST_SCENARIO)] | None,
         BeforeValidator(_optional_text),
     ] = Field(
-        default=None, description="a scenario's file, or what it holds: other assumptions, levers or schemes"
+        default=None,
+        description="a scenario's file, or what it holds: other assumptions, levers or schemes",
+        json_schema_extra={"expected": f"a scenario's file, or what it holds in {LONGEST_SCENARIO:,} characters"},
     )
     until: Annotated[int, BeforeValidator(_number)] = Field(
         default=2029, ge=2027, le=2035, description="last year of the outlook: 2029 ends on 31 March 2029"
@@ -203,11 +217,18 @@ class EnglandReport(PanelReport):
 
     def differences(self) -> list[str]:
         """What the page rests on that the usual one does not, in sentences."""
-        told = super().differences()
-        if self.scenario is not None:
-            title = f"“{self.assumed.title}”" if self.assumed.title else self.assumed.name
-            told.append(f"It rests on a scenario, {title}: {'; '.join(self.assumed.lines())}.")
+        told, scenario = super().differences(), self.assumed
+        used = [scheme for name, scheme in scenario.named_schemes().items() if name in self._schemes]
+        lines = scenario.model_copy(update={"schemes": tuple(used)}).lines()
+        if lines:
+            title = f"“{scenario.title}”" if scenario.title else scenario.name
+            told.append(f"It rests on a scenario, {title}: {'; '.join(lines)}.")
         return told
+
+    @property
+    def _schemes(self) -> tuple[str, ...]:
+        """Names of the schemes that the page is on."""
+        return ()
 
     def scheme_called(self, name: str) -> Scheme:
         """A scheme of the scenario by its name there, or else a shipped one; SchemeError where there is none."""
@@ -234,6 +255,10 @@ class _OnAScheme(EnglandReport):
             return named[0]
         told = f"the scenario has {len(named)} schemes and this report is on one: give {' or '.join(named)}"
         raise PydanticCustomError("told", "{told}", {"told": told})
+
+    @property
+    def _schemes(self) -> tuple[str, ...]:
+        return (self.scheme,)
 
 
 class WriteoffReport(_OnAScheme):
@@ -290,15 +315,26 @@ class CompareReport(EnglandReport):
     @field_validator("schemes")
     @classmethod
     def _of_the_scenario(cls, schemes: list[str], info: ValidationInfo) -> list[str]:
-        """A scenario's schemes stand in place of the usual ones, each against the one they are held against."""
-        named = _schemes_of(info.data.get("scenario"))
-        usual = schemes == cls.model_fields["schemes"].default
-        return [USUAL, *(name for name in named if name != USUAL)] if named and usual else schemes
+        """A scenario's schemes stand in place of the usual ones, beside the one that they are held against.
+
+        A scenario that has but that one changes it, and it stands among the usual ones.
+        """
+        own = [name for name in _schemes_of(info.data.get("scenario")) if name != USUAL]
+        if not own or schemes != cls.model_fields["schemes"].default:
+            return schemes
+        if len(own) >= MOST_COMPARED:
+            told = f"the scenario has {len(own)} schemes, and at most {MOST_COMPARED - 1} are compared"
+            raise PydanticCustomError("told", "{told}", {"told": told})
+        return [USUAL, *own]
+
+    @property
+    def _schemes(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys([*self.schemes, self.against]))
 
     @property
     def designs(self) -> dict[str, Scheme]:
         """The schemes by their names; the one that they are held against joins them where it is not among them."""
-        return {name: self.scheme_called(name) for name in dict.fromkeys([*self.schemes, self.against])}
+        return {name: self.scheme_called(name) for name in self._schemes}
 
 
 class AuthorityReport(_OnAScheme):
@@ -576,10 +612,14 @@ def expected(report: Report, name: str) -> str:
 
     >>> expected(REPORTS["england"], "until"), expected(REPORTS["writeoff"], "share")
     ('a whole number from 2027 to 2035', 'a number from 0 to 1, or none')
+    >>> expected(REPORTS["england"], "as_of")
+    'a day like 2025-09-17, or none'
     """
     schema = report.model.model_json_schema()["properties"][name]
     kinds = schema.get("anyOf", [schema])
     first, optional = kinds[0], len(kinds) > 1
+    if "expected" in schema:
+        return f"{schema['expected']}, or none"
     if "enum" in first:
         return f"{', '.join(first['enum'])}" + (", or none" if optional else "")
     words: dict[str, Callable[[], str]] = {

@@ -169,15 +169,18 @@ def _once(headings: Iterable[str]) -> Iterator[str]:
         yield heading if seen[heading] == 1 else f"{heading} ({seen[heading]})"
 
 
-def spreadsheet(tables: Sequence[PageTable], record: RunRecord) -> bytes:
-    """An xlsx file with cover, contents, notes and a sheet a table: the same bytes for the same record."""
+def spreadsheet(tables: Sequence[PageTable], record: RunRecord, differences: Iterable[str] = ()) -> bytes:
+    """An xlsx file with cover, contents, notes and a sheet a table: the same bytes for the same record.
+
+    `differences`: what the page rests on that the usual one does not, in sentences.
+    """
     into = io.BytesIO()
     book = _Book(into, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
     needed = {note for table in tables for note in table.notes()}
     notes = [(name, text) for name, text in NOTES.items() if name in needed]
     sheets = {f"Table_{number}": _sheet(number, table) for number, table in enumerate(tables, 1)}
     book._update_annotations(sheets)
-    book.add_worksheet("Cover").write_cover(_cover(record))
+    book.add_worksheet("Cover").write_cover(_cover(record, differences))
     contents = book.make_table_of_contents(sheets, instructions=f"{ONE_TABLE} It links to each of the others.")
     book.add_table_sheet("Contents", contents, [16, 100])
     if notes:
@@ -239,12 +242,14 @@ class _Book(GPWorkbook):  # type: ignore[misc]
             sheet.set_column(place, place, width)
 
 
-def _cover(record: RunRecord) -> gptables.Cover:
+def _cover(record: RunRecord, differences: Iterable[str]) -> gptables.Cover:
+    title = _plain(record.title)
     return gptables.Cover(
-        title=record.title,
+        title=title,
         intro=[
-            f"All tables of the page “{record.title}”, run on {day(record.run_on)}.",
+            f"All tables of the page “{title}”, run on {day(record.run_on)}.",
             "Estimates made from published figures; they are not official statistics.",
+            *map(_plain, differences),
         ],
         about=[
             "Figures are not rounded. Units stand in the headings. Notes are on the sheet “Notes”.",

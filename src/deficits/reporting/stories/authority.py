@@ -6,6 +6,7 @@ import pandas as pd
 import xarray as xr
 
 from deficits.outlook import Outlook
+from deficits.outlook.councils import own_drivers
 from deficits.outlook.measures import dsg, pupils
 from deficits.panel import FIGURES, Panel, divide, read_splits, shares
 from deficits.reporting.stories.common import OVERRIDE_ENDS, Points, pounds, sentence, standing, standing_range
@@ -24,6 +25,8 @@ def authority_points(result: WriteOff, code: str) -> Points:
     start = float(council["start"])
     estimated = council["start_basis"] == "estimated"
     known = "an estimate: the council has not reported one" if estimated else "published"
+    given = own_drivers(outlook.panel, outlook.drivers, outlook.fit.councils.index)
+    follow = "published spend and what the scenario sets for it" if code in given else "published spend"
     points = [
         f"{name}'s dedicated schools grant balance at {year_end(start_year)} was {standing(start)} ({known}).",
         f"At {year_end(near)} it is likely to have been {standing_range(path.loc[near])} "
@@ -31,7 +34,7 @@ def authority_points(result: WriteOff, code: str) -> Points:
         f"By {year_end(last)}, without a write-off, {standing_range(path.loc[last])}.",
         f"{result.scheme.title}: {_grant(row)}.",
         "These are estimates from public figures, not the council's own forecast. They follow the council's "
-        "published spend, and nothing else of it, after the last published balance.",
+        f"{follow}, and nothing else of it, after the last published balance.",
     ]
     headline: dict[str, float | int | str] = {"authority": name, f"balance_{start_year}": pounds(start)}
     headline |= {f"balance_{near}_{part}": pounds(path.at[near, part]) for part in ("p10", "p50", "p90")}
@@ -261,7 +264,10 @@ def _covered(draws: xr.DataArray, held: tuple[float, int] | None, years: list[in
     return f"{told}the deficit is more likely than not to be above that from {year_end(first)}, without help"
 
 
-STAYS = "No high needs block is published for this council, so its balance stays as it is in this outlook."
+STAYS = (
+    "No high needs block is published for this council, so its balance stays as it is in this outlook, but for "
+    "what a scenario says that it pays in."
+)
 
 
 def moves(outlook: Outlook, code: str) -> bool:
@@ -270,29 +276,38 @@ def moves(outlook: Outlook, code: str) -> bool:
 
 
 def breaking_even(outlook: Outlook, year: int, code: str) -> pd.DataFrame:
-    """What would stop a council's deficit growing in a year, in words: columns Way, Needed, Expected."""
+    """What would stop a council's deficit growing in a year, in words: columns Way, Needed, Expected.
+
+    A saving alone where levers or drivers of its own move the council: its growth is not England's then.
+    """
     ways = outlook.breakeven(code, year)
     saving = ways.loc["saving"]
     if saving["p50"] <= 0:
         needed = f"none at the middle of the range; {gbp(saving['p90'])} at its upper end"
     else:
         needed = gbp_range(max(saving["p10"], 0.0), saving["p90"])
-    return pd.DataFrame(
-        [
-            {"Way": "A saving in the year", "Needed": needed, "Expected": "none"},
-            *[
-                {
-                    "Way": words,
-                    "Needed": _growth(ways.loc[way]),
-                    "Expected": percent(ways.at[f"expected_{way}", "p50"]),
-                }
-                for way, words in (
-                    ("plan_growth", "Growth of EHC plans in that year alone"),
-                    ("funding_growth", "Growth of the high needs block in that year alone"),
-                )
-            ],
+    rows = [{"Way": "A saving in the year", "Needed": needed, "Expected": "none"}]
+    if not _changed(outlook, code):
+        rows += [
+            {
+                "Way": words,
+                "Needed": _growth(ways.loc[way]),
+                "Expected": percent(ways.at[f"expected_{way}", "p50"]),
+            }
+            for way, words in (
+                ("plan_growth", "Growth of EHC plans in that year alone"),
+                ("funding_growth", "Growth of the high needs block in that year alone"),
+            )
         ]
-    )
+    return pd.DataFrame(rows)
+
+
+def _changed(outlook: Outlook, code: str) -> bool:
+    """Whether levers or drivers of its own change a council's position."""
+    if outlook.changed is None:
+        return False
+    place = outlook.fit.councils.index.get_loc(code)
+    return bool(outlook.changed[:, place].any())
 
 
 def _growth(row: pd.Series) -> str:

@@ -70,6 +70,7 @@ class Comparison:
 
 def compared(outlook: Outlook, schemes: Mapping[str, Scheme], against: str, year: int) -> Comparison:
     """Compare schemes by their names, one of which they are held against."""
+    schemes = _told_apart(schemes)
     measured = frontier(outlook, list(schemes.values()), year=outlook.year(year))
     ground = Ground(outlook)
     reference = apply(schemes[against], ground)
@@ -86,10 +87,21 @@ def compared(outlook: Outlook, schemes: Mapping[str, Scheme], against: str, year
         paid = rival.paid.total("write_off", "cover")
         same = [title for title, other in rivals.items() if _same(paid, other.paid.total("write_off", "cover"))]
         if same or _same(paid, mine):
-            alike[way(scheme.title)] = same[0] if same else reference.scheme.title
+            alike[scheme.title] = same[0] if same else reference.scheme.title
         else:
-            rivals[way(scheme.title)] = rival
+            rivals[scheme.title if way(scheme.title) in rivals else way(scheme.title)] = rival
     return Comparison(measured, reference, rivals, alike, unequal)
+
+
+def _told_apart(schemes: Mapping[str, Scheme]) -> dict[str, Scheme]:
+    """The schemes, those with one title under their names as well."""
+    titles = [scheme.title for scheme in schemes.values()]
+    return {
+        name: scheme
+        if titles.count(scheme.title) == 1
+        else scheme.model_copy(update={"title": f"{scheme.title} ({name})"})
+        for name, scheme in schemes.items()
+    }
 
 
 def _same(one: np.ndarray[Any, np.dtype[np.float64]], other: np.ndarray[Any, np.dtype[np.float64]]) -> bool:
@@ -122,7 +134,7 @@ def compare_points(compared: Comparison) -> Points:
         *_who_moves(compared),
         _stable(measured),
         "All schemes are tried on the same simulated futures, so a difference between two of them is firmer than "
-        "either amount. These are estimates; counterfactuals are this project's, and nobody proposed them.",
+        "either amount. These are estimates; counterfactuals are made up to compare, and nobody proposed them.",
     ]
     headline: dict[str, float | int | str] = {"schemes": len(table), "against": title}
     for name in ("present_cost", "deficit"):

@@ -97,8 +97,8 @@ def national_arithmetic(outlook: Outlook) -> pd.DataFrame:
     """Spend, block and in-year position of England by year: what is published and what the outlook assumes.
 
     Columns Year, EHC plans, High needs spend (£, with place funding), High needs block (£), the growth of each
-    (0 to 1), safety valve grant as agreed (£; a memo, it counts in no growth), and which of them are not published
-    but at the middle of their paths.
+    (0 to 1), safety valve grant as the outlook counts it (£; a memo, it counts in no growth), and which of them
+    are not published but at the middle of their paths.
     """
     history, paths, drivers = outlook.fit.history, outlook.paths, outlook.drivers
     published_block = outlook.fit.block
@@ -109,6 +109,7 @@ def national_arithmetic(outlook: Outlook) -> pd.DataFrame:
     )
     amounts = published.combine_first(middle).loc[first : paths.years[-1]]
     growth = amounts.pct_change()
+    grant = outlook.dataset["bail_out"].sum("authority").to_series().combine_first(outlook.fit.bail_outs.sum())
     return pd.DataFrame(
         {
             "Year": amounts.index,
@@ -118,7 +119,7 @@ def national_arithmetic(outlook: Outlook) -> pd.DataFrame:
             "Growth of spend (0 to 1)": growth["spend"],
             "High needs block (£)": amounts["block"],
             "Growth of block (0 to 1)": growth["block"],
-            "Safety valve grant (£)": outlook.fit.bail_outs.sum().reindex(amounts.index).fillna(0.0),
+            "Safety valve grant (£)": grant.reindex(amounts.index).fillna(0.0),
             "Not published": [_assumed(year, published, drivers) for year in amounts.index],
         }
     )
@@ -128,7 +129,7 @@ def _assumed(year: int, published: pd.DataFrame, drivers: Drivers) -> str:
     """What of a year's row is not published, in words."""
     known = published.reindex([year]).iloc[0].notna()
     words = {"plans": "plans", "spend": "spend", "block": "block"}
-    if year in drivers.block_growth:
+    if (year, drivers.block_growth.get(year)) in Drivers().block_growth.items():
         words["block"] = "block (growth announced)"
     return ", ".join(word for name, word in words.items() if not known[name]) or "–"
 
@@ -150,14 +151,16 @@ def sensitivities(outlook: Outlook) -> pd.DataFrame:
 
     Columns Assumption, then for two year ends the middle of the range (£).
     """
+    drivers = outlook.drivers
+    plans, block = percent(drivers.long_run_rate_growth), percent(drivers.later_block_growth)
     alternatives: dict[str, dict[str, Any]] = {
         "As in this report": {},
         "Growth fades faster (0.7 of it left a year later)": {"growth_persistence": 0.7},
         "Growth stays longer (0.98 of it left a year later)": {"growth_persistence": 0.98},
-        "Plans per person stop growing in the long run, instead of 3% a year": {"long_run_rate_growth": 0.0},
+        f"Plans per person stop growing in the long run, instead of {plans} a year": {"long_run_rate_growth": 0.0},
         "Plans grow 6.6% a year, to DfE's 7.7% of pupils in January 2030": {"plan_growth": DFE_PLAN_GROWTH},
         "Spend a plan grows 2% a year": {"unit_cost_growth": 0.02},
-        "Block grows 5% a year after 2026-27 instead of 3%": {"later_block_growth": 0.05},
+        f"Block grows 5% a year where no growth is announced, instead of {block}": {"later_block_growth": 0.05},
         "Not held to the national figure of March 2025": {"anchor": "none"},
     }
     obr = _obr(outlook)
@@ -167,7 +170,7 @@ def sensitivities(outlook: Outlook) -> pd.DataFrame:
     ends = [year for year in (outlook.years[2], OVERRIDE_ENDS) if year in outlook.years]
     rows = []
     for words, change in alternatives.items():
-        gross = outlook.again(outlook.drivers.model_copy(update=change)).england().loc["gross"]
+        gross = outlook.again(drivers.model_copy(update=change)).england().loc["gross"]
         middles = {f"Middle at {year_end(year)} (£)": gross.at[year, "p50"] for year in ends}
         rows.append({"Assumption": words} | middles)
     return pd.DataFrame(rows)
@@ -200,13 +203,14 @@ def beside_the_obr(outlook: Outlook) -> list[str]:
     newest = int(plans.index[-1])
     counted = percent(plans[newest] / plans[newest - 1] - 1)
     years = f"from {financial_year(first)} to {financial_year(year)}"
+    before = "" if outlook.changed is None else ", before levers and councils' own drivers"
     told = gbp(held.gross, 0)
     return [
         f"The OBR forecast {told} for {year_end(year)}; the middle of this outlook, {gbp(middle)}, lies {side} "
-        f"that. Here spend grows by {percent(ours)} a year {years}; draws that end near {told} have it grow by "
-        f"{percent(obr)}. The OBR wrote before the count of January {newest}, in which plans grew by {counted}, "
-        "and does not publish the growth it assumes. The IFS (December 2025) reckons that spend grows 13% above "
-        f"prices in 2025-26; here it grows by {percent(_real_growth(outlook, 2026))} above them."
+        f"that. Here spend grows by {percent(ours)} a year {years}{before}; draws that end near {told} have it "
+        f"grow by {percent(obr)}. The OBR wrote before the count of January {newest}, in which plans grew by "
+        f"{counted}, and does not publish the growth it assumes. The IFS (December 2025) reckons that spend "
+        f"grows 13% above prices in 2025-26; here it grows by {percent(_real_growth(outlook, 2026))} above them."
     ]
 
 
@@ -232,16 +236,18 @@ def causes_table(causes: pd.DataFrame) -> pd.DataFrame:
 
 
 def levers_compared(outlook: Outlook, year: int) -> pd.DataFrame:
-    """Each shipped lever alone, on the same draws: change of England's net deficit at a year end (£).
+    """Each lever alone, the shipped ones and the outlook's own, on the same draws: change of England's net deficit
+    at a year end (£) from what it is without any.
 
     Columns lever, kind, terms, change_p10, change_p50, change_p90 (negative = smaller deficit) and elsewhere: what
     others pay in the year, at the middle, in words.
     """
-    baseline = national(outlook.balance, "net").sel(year=year)
+    without = outlook.again(levers=[]) if outlook.levers else outlook
+    baseline = national(without.balance, "net").sel(year=year)
+    shipped = [Lever.read(name) for name in lever_names()]
     rows = []
-    for name in lever_names():
-        lever = Lever.read(name)
-        changed = national(outlook.again(levers=[lever]).balance, "net").sel(year=year) - baseline
+    for lever in [*shipped, *(lever for lever in outlook.levers if lever not in shipped)]:
+        changed = national(without.again(levers=[lever]).balance, "net").sel(year=year) - baseline
         low, middle, high = np.quantile(changed.values, [0.1, 0.5, 0.9])
         rows.append(
             {
@@ -251,7 +257,7 @@ def levers_compared(outlook: Outlook, year: int) -> pd.DataFrame:
                 "change_p10": low,
                 "change_p50": middle,
                 "change_p90": high,
-                "elsewhere": _paid_elsewhere(outlook, lever, year),
+                "elsewhere": _paid_elsewhere(without, lever, year),
             }
         )
     return pd.DataFrame(rows)

@@ -22,8 +22,8 @@ def record_point(record: Backtest) -> str:
     england, scores = record.england, record.scores.loc["This outlook"]
     inside = "inside" if england["p10"] <= england["actual"] <= england["p90"] else "outside"
     return (
-        f"Made with what was public on {day_in_words(record.as_of)}, it would have put the deficit at "
-        f"{year_end(record.target)} at {money_range(england)}; it was {gbp(england['actual'])}, {inside} that "
+        f"Made with what was public on {day_in_words(record.as_of)}, the usual outlook would have put the deficit "
+        f"at {year_end(record.target)} at {money_range(england)}; it was {gbp(england['actual'])}, {inside} that "
         "range. "
         f"{percent(scores['within_80'])} of councils were inside theirs (80% should be)."
     )
