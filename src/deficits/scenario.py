@@ -91,6 +91,15 @@ class Scenario(BaseModel):
         content = {key: value for key, value in self.contents().items() if key not in ("version", "title")}
         return f"{said}-{sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:6]}"
 
+    @property
+    def called(self) -> str:
+        """What a reader is told it is called: its title, or without one its name in plain words.
+
+        >>> Scenario(drivers=Drivers(plan_growth=0.05)).called
+        'plan growth'
+        """
+        return self.title or self.name.rpartition("-")[0].replace("-", " ")
+
     def project(self, panel: Panel, *, until: int = 2031, draws: int = 4000, seed: int = 1) -> Outlook:
         """The outlook under this scenario; the same seed as the baseline's gives the same draws, changed by it.
 

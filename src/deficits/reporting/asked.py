@@ -37,8 +37,7 @@ class Asked:
         title = ": ".join(part for part in (self.subject, heading or self.report.title) if part)
         if not isinstance(self.parameters, EnglandReport) or self.parameters.scenario is None:
             return title
-        scenario = self.parameters.assumed
-        return f"{title} (scenario: {scenario.title or scenario.name})"
+        return f"{title} (scenario: {self.parameters.assumed.called})"
 
 
 def notebook_path(report: Report, notebook: Path | None = None) -> Path:

@@ -221,8 +221,7 @@ class EnglandReport(PanelReport):
         used = [scheme for name, scheme in scenario.named_schemes().items() if name in self._schemes]
         lines = scenario.model_copy(update={"schemes": tuple(used)}).lines()
         if lines:
-            title = f"“{scenario.title}”" if scenario.title else scenario.name
-            told.append(f"It rests on a scenario, {title}: {'; '.join(lines)}.")
+            told.append(f"It rests on a scenario, “{scenario.called}”: {'; '.join(lines)}.")
         return told
 
     @property
