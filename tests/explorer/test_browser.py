@@ -111,6 +111,7 @@ def voila(browser, tmp_path_factory) -> Iterator[Served]:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
             process.wait(30)
+        process.stdout.close()
 
 
 @pytest.fixture
@@ -185,8 +186,10 @@ def test_a_port_that_is_taken_is_told(voila):
 
 
 def test_ctrl_c_ends_the_server_and_its_kernels_and_frees_the_port(voila):
-    children = voila.children()
-    assert len(children) >= 2
+    ends = time.monotonic() + 30
+    while len(children := voila.children()) < 2:  # the server, and a kernel that waits for a reader
+        assert time.monotonic() < ends
+        time.sleep(0.1)
     voila.process.send_signal(signal.SIGINT)
     said, _ = voila.process.communicate(timeout=30)
     assert voila.process.returncode == 0

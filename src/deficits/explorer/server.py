@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import webbrowser
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterator
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
+from typing import IO
 
 from deficits.errors import ReportError
 from deficits.explorer.state import ENGLAND
@@ -77,20 +79,22 @@ def served(port: int = PORT, *, folder: Path | None = None, pool: int = 1) -> It
         raise ReportError(f"{' and '.join(missing)} is missing: pip install 'deficits[explore]'")
     if not _free(port):
         raise ReportError(f"port {port} is taken by another program: give another, like --port {port + 1}")
-    process = subprocess.Popen(
-        command(port, pool),
-        env=environment(folder or Path.cwd()),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        # A group of its own: Ctrl-C reaches us alone, and we end it in order.
-        start_new_session=True,
-    )
-    try:
-        _wait(process, port)
-        yield address(port)
-    finally:
-        _end(process, port)
+    # What it says goes into a file: a pipe that nobody reads would stop it once that is full.
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(
+            command(port, pool),
+            env=environment(folder or Path.cwd()),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+            # A group of its own: Ctrl-C reaches us alone, and we end it in order.
+            start_new_session=True,
+        )
+        try:
+            _wait(process, port, said)
+            yield address(port)
+        finally:
+            _end(process, port)
 
 
 def serve(
@@ -139,13 +143,14 @@ def _answers(port: int) -> bool:
     return False
 
 
-def _wait(process: subprocess.Popen[bytes], port: int) -> None:
+def _wait(process: subprocess.Popen[bytes], port: int, said: IO[bytes]) -> None:
     """Until the server answers. ReportError with its last words where it does not."""
     deadline = time.monotonic() + START
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            said = process.stderr.read().decode(errors="replace").strip() if process.stderr else ""
-            raise ReportError(f"the explorer's server did not start: {said[-400:] or 'it said nothing'}")
+            said.seek(0)
+            words = said.read().decode(errors="replace").strip()
+            raise ReportError(f"the explorer's server did not start: {words[-400:] or 'it said nothing'}")
         if _answers(port):
             return
         time.sleep(0.2)
@@ -162,8 +167,6 @@ def _end(process: subprocess.Popen[bytes], port: int) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-    if process.stderr:
-        process.stderr.close()
     deadline = time.monotonic() + STOP
     while not _free(port) and time.monotonic() < deadline:
         time.sleep(0.1)
