@@ -181,6 +181,60 @@ def test_a_folder_that_cannot_be_written_to_is_told(explorer, tmp_path):
     assert "could not be written" in explorer.fields["file"].error
 
 
+@pytest.mark.parametrize("said", [".", "/", "a\0b", "x" * 300, "x" * 250, "~nobody-here/mine", "no/such/folder"])
+def test_what_can_be_no_file_is_told_beneath_the_control(explorer, said):
+    before = explorer.state
+    move(explorer, "file", said)
+    for press in (explorer.save, explorer.open):
+        explorer.fields["file"].say("")
+        press()
+        assert explorer.fields["file"].error
+    assert explorer.state == before
+
+
+def test_an_ending_counts_in_capitals_too(explorer, tmp_path):
+    move(explorer, "file", "MINE.YAML")
+    explorer.save()
+    assert [path.name for path in tmp_path.glob("*.*")] == ["MINE.YAML"]
+    assert explorer.fields["file"].control.options == ("MINE.YAML",)
+
+
+def test_what_was_saved_or_opened_is_said_until_something_moves(explorer, tmp_path):
+    drivers = d.Drivers(dsg_growth=0.02)
+    d.Scenario(drivers=drivers).save(tmp_path / "mine.yaml")
+    move(explorer, "file", "mine.yaml")
+    explorer.open()
+    assert "What no control shows: DSG growth: 2%" in explorer.fields["file"]._line.value
+    move(explorer, "later_block_growth", 5.0)
+    assert explorer.fields["file"]._line.value == ""
+    assert explorer.scenario.drivers == drivers.model_copy(update={"later_block_growth": 0.05})
+
+
+@pytest.mark.parametrize("until", [2025, 2026])
+def test_a_year_that_the_package_takes_is_among_the_choices(until, tmp_path):
+    explorer = Explorer(draws=200, folder=tmp_path, until=until)
+    assert explorer.fields["until"].value == until
+    move(explorer, "until", 2031)
+    assert explorer.state.until == 2031
+
+
+def test_a_schemes_years_are_among_the_choices(tmp_path):
+    scheme = Scheme.read("flat-share", base_year=2023, paid_in=2024)
+    explorer = Explorer(draws=200, folder=tmp_path, as_of="2023-12-01", scenario=d.Scenario(schemes=(scheme,)))
+    assert explorer.fields["base_year"].value == 2023
+
+
+def test_a_place_is_shown_by_its_name_and_one_that_is_refused_stays_to_be_mended(explorer):
+    move(explorer, "place", "886")
+    assert explorer.fields["place"].value == explorer.state.place == "Kent"
+    move(explorer, "place", "Kant")
+    move(explorer, "later_block_growth", 5.0)
+    assert explorer.fields["place"].value == "Kant"
+    assert explorer.fields["place"].error
+    move(explorer, "place", "")
+    assert explorer.fields["place"].value == "England"
+
+
 def test_an_explorer_begins_with_a_scenario(tmp_path):
     scenario = d.Scenario(drivers=d.Drivers(plan_growth=0.3), levers=(d.Lever.read("health-share"),))
     path = scenario.save(tmp_path / "mine.yaml")
@@ -199,7 +253,7 @@ def test_a_state_outlives_its_process(explorer, tmp_path):
     again = Explorer(draws=300, folder=tmp_path)
     assert again.state.is_baseline
     offer, go_on = again._last.children
-    assert "funding-growth" in offer.value
+    assert "Your last scenario is kept: funding growth, for Kent" in offer.value
     go_on.click()
     assert again.state == explorer.state
     assert again.fields["place"].value == "Kent"

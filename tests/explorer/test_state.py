@@ -5,7 +5,8 @@ import pytest
 import deficits as d
 from deficits.errors import OutlookError, SchemeError
 from deficits.explorer import Pick, State
-from deficits.explorer.controls import DRIVERS, SIZES, lever_slide
+from deficits.explorer.controls import DRIVERS, lever_slide
+from deficits.explorer.state import CONTROLLED, SIZES
 from deficits.outlook import CouncilDrivers, Drivers, Held, Spread, lever_names
 
 
@@ -71,8 +72,39 @@ def test_nothing_of_a_scenario_is_lost_between_opening_and_saving(scenario, tmp_
 
 def test_what_no_control_shows_is_told():
     notes = State().opened(SCENARIOS["things no control shows"]).notes
-    for word in ("several schemes", "drivers of Kent", "forecasts", "unit cost growth"):
-        assert any(word in note for note in notes), word
+    for words in (
+        "Several schemes",
+        "Kent, plan growth: 2%",
+        "Held to: £14.0bn",
+        "Unit cost growth: 4%, give or take 1%",
+    ):
+        assert any(words in note for note in notes), words
+    assert "Lever: State special places instead of independent ones (start 2028-29, moved 10%)" in notes
+    assert State().opened(SCENARIOS["changed"]).notes == ()
+
+
+HIDDEN = {
+    "long_run_rate_growth": 0.01,
+    "independent_share": {2028: 0.1},
+    "long_run_prices": 0.03,
+    "block_growth": {2027: 0.01},
+    "dsg_growth": 0.02,
+    "anchor_half_width": 1e8,
+    "councils": {"Kent": {"plan_growth": 0.02}},
+    "held_to": ({"year": 2028, "gross": 14e9, "sd": 1e9},),
+}
+
+
+def test_every_driver_has_a_control_or_is_told():
+    assert CONTROLLED | HIDDEN.keys() == Drivers.model_fields.keys()
+    assert {*DRIVERS, "bail_outs", "anchor"} == CONTROLLED
+    for name, value in HIDDEN.items():
+        assert len(State().opened(d.Scenario(drivers=Drivers(**{name: value}))).notes) == 1, name
+
+
+def test_a_lever_that_is_there_twice_is_told():
+    twice = tuple(d.Lever.read("funding-growth", growth=growth) for growth in (0.01, 0.02))
+    assert len(State().opened(d.Scenario(levers=twice)).notes) == 2
 
 
 def test_an_opened_scheme_moves_on_from_what_it_was():

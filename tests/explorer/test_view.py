@@ -12,6 +12,7 @@ import deficits as d
 from deficits.errors import DeficitsError, OutlookError
 from deficits.explorer import State, view
 from deficits.explorer.code import code
+from deficits.explorer.fan import LETTER, NARROW, WIDE, Fan, Observed, fan_svg
 from deficits.outlook import national, quantiles
 from deficits.wording import gbp_range
 
@@ -117,6 +118,32 @@ def test_a_figure_is_well_formed_and_has_its_text_alternative(place, engine):
     assert {"2025", "2031", "At 31 March"} <= set(words)
 
 
+BASES = ("Derived from percentage", "Not reported", "Reported", "Disputed")
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_every_word_of_a_figure_lies_within_it(width):
+    fan = Fan("Scenario\n−£434.6m", range(2024, 2036), np.full((5, 12), -434.6e6))
+    observed = [Observed(2020 + number, -1e8, basis) for number, basis in enumerate(BASES)]
+    words = list(ET.fromstring(fan_svg([fan, fan], observed, "", "fan", width)).iter("text"))
+    for word in words:
+        x, long = float(word.get("x")), LETTER * len(word.text)
+        start = x - long * {"start": 0, "middle": 0.5, "end": 1}[word.get("text-anchor")]
+        assert start >= 0, word.text
+        assert start + long <= width.whole, word.text
+    years = sorted(float(word.get("x")) for word in words if word.text.isdigit())
+    assert min(np.diff(years)) > 4 * LETTER
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_small_screen_has_the_same_figure_with_its_own_ids(place, engine):
+    seen = view(replace(PAID, place=place), engine)
+    wide, narrow = ET.fromstring(seen.svg), ET.fromstring(seen.narrow)
+    assert wide.get("aria-labelledby") != narrow.get("aria-labelledby")
+    shown = [{word.text for word in root.iter("text") if not word.text.isdigit()} for root in (wide, narrow)]
+    assert shown[0] == shown[1]
+
+
 def test_a_grant_and_interest_are_the_write_offs_own(engine):
     state = MOVED.with_scheme("flat-share", share=0.75)
     seen = view(state, engine)
@@ -137,6 +164,16 @@ def test_a_council_that_was_reorganised_is_named_with_its_heirs(engine):
         view(replace(SMALL, place="Cumbria"), engine)
     with pytest.raises(OutlookError, match="did you mean 'Kent'"):
         view(replace(SMALL, place="Kant"), engine)
+
+
+def test_a_council_that_is_to_be_divided_says_so_once_that_is_decided(engine):
+    told = "Surrey is to be divided on 1 April 2027; this is East Surrey and West Surrey together."
+    surrey = replace(SMALL, place="Surrey", until=2028)
+    assert told in view(surrey, engine).points
+    assert told not in view(replace(surrey, as_of="2025-09-17"), engine).points
+    assert told not in view(replace(surrey, place="Kent"), engine).points
+    with pytest.raises(OutlookError, match="West Surrey begins on 1 April 2027; until then ask for Surrey"):
+        view(replace(SMALL, place="west surrey"), engine)
 
 
 @pytest.mark.parametrize("place", ["kent", "886", " South east ", "", "E10000016"])

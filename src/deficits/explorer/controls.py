@@ -8,18 +8,8 @@ from functools import cache
 
 import annotated_types
 
-from deficits.explorer.state import Pick
+from deficits.explorer.state import SIZES, Pick
 from deficits.outlook import Drivers, Lever
-
-SIZES = {
-    "threshold_uprating": "threshold",
-    "early_support": "fewer",
-    "placement_shift": "moved",
-    "formula_review": "weight",
-    "health_share": "paid",
-    "funding_growth": "growth",
-}
-"""The parameter of each kind of lever that its slider sets."""
 
 
 @dataclass(frozen=True)

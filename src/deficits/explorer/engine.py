@@ -13,7 +13,7 @@ from deficits.errors import OutlookError, PanelError, closest
 from deficits.explorer.fan import Observed
 from deficits.explorer.state import ENGLAND, State
 from deficits.outlook import Drivers, Lever, Outlook, project
-from deficits.panel import Panel, load_panel
+from deficits.panel import Panel, Split, load_panel, read_splits
 from deficits.reporting import stories
 from deficits.writeoff import Ground, WriteOff, apply
 
@@ -123,9 +123,31 @@ def find_area(outlook: Outlook, word: str) -> Area:
     try:
         code = outlook.code(text)
     except PanelError:
+        _refuse_successor(outlook.panel, text)
         known = [ENGLAND, *regions.values(), *outlook.panel.authorities.frame["name"]]
         raise OutlookError(f"no council or region '{text}': {closest(text, known)}") from None
     return Area(outlook.panel.authorities.name(code), "council", (code,), (codes.index(code),))
+
+
+def division(code: str, as_of: str | None) -> Split | None:
+    """The division of a council that was decided by a day; None where none was."""
+    split = read_splits().get(code)
+    return split if split is not None and (as_of is None or split.decided.isoformat() <= as_of) else None
+
+
+def day(split: Split) -> str:
+    """The day of a division in words."""
+    return f"{split.on.day} {split.on:%B %Y}"
+
+
+def _refuse_successor(panel: Panel, text: str) -> None:
+    """OutlookError for a council that is not there yet: it names the one that is to be divided."""
+    for code, split in read_splits().items():
+        for name in split.successors:
+            if name.casefold() == text.casefold():
+                raise OutlookError(
+                    f"{name} begins on {day(split)}; until then ask for {panel.authorities.name(code)}"
+                )
 
 
 def draws_of(balance: Any, area: Area) -> Array:

@@ -19,10 +19,21 @@ from deficits.charts.svg import FONTS
 
 Array = npt.NDArray[np.float64]
 
-WIDTH, HEIGHT, SIZE = 640.0, 372.0, 13.0
-LEFT, RIGHT, TOP, BOTTOM = 58.0, 506.0, 34.0, 318.0
+HEIGHT, SIZE, LINE, LETTER = 372.0, 13.0, 16.0, 6.76
+LEFT, TOP, BOTTOM = 58.0, 34.0, 318.0
 """The axes' edges: the labels of the fans stand to their right, the observed figures' key above."""
-LINE = 16.0
+
+
+@dataclass(frozen=True)
+class Width:
+    """Of the picture, and where its axes end on the right."""
+
+    whole: float
+    axes: float
+
+
+WIDE, NARROW = Width(640, 506), Width(372, 276)
+"""Beside the controls, and on a small screen: its letters are not made smaller there."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +55,7 @@ class Observed:
     basis: str
 
 
-def fan_svg(fans: Sequence[Fan], observed: Sequence[Observed], alt: str, name: str) -> str:
+def fan_svg(fans: Sequence[Fan], observed: Sequence[Observed], alt: str, name: str, width: Width = WIDE) -> str:
     """The figure as an `<svg>` element with its text alternative; `name` begins its ids.
 
     >>> fan = Fan("Scenario £2bn", [2030, 2031], np.array([[1e9, 1e9]] * 5))
@@ -54,15 +65,17 @@ def fan_svg(fans: Sequence[Fan], observed: Sequence[Observed], alt: str, name: s
     years = [*(year for fan in fans for year in fan.years), *(point.year for point in observed)]
     amounts = [float(value) for fan in fans for value in fan.values.ravel()]
     ticks, labels, _ = money_ticks(*limits([*amounts, *(point.value for point in observed)], signed=True))
-    place = _Place(min(years), max(years), ticks[0], ticks[-1])
+    key, rows = _key(observed, width)
+    top = TOP + LINE * (rows - 1)
+    place = _Place(min(years), max(years), ticks[0], ticks[-1], top, width.axes)
     parts = [_axes(place, ticks, labels)]
     parts += [_fan(place, fan) for fan in fans]
-    parts += [_observed(place, observed), _end_labels(place, fans)]
+    parts += [_observed(place, observed), key, _end_labels(place, fans)]
     return (
-        f'<svg viewBox="0 0 {WIDTH:g} {HEIGHT:g}" width="100%" role="img" aria-labelledby="{name}-desc" '
+        f'<svg viewBox="0 0 {width.whole:g} {HEIGHT:g}" width="100%" role="img" aria-labelledby="{name}-desc" '
         f'style="font-family: {FONTS}; font-size: {SIZE:g}px; stroke-linejoin: round">'
         f'<desc id="{name}-desc">{escape(alt)}</desc>'
-        f'<rect width="{WIDTH:g}" height="{HEIGHT:g}" fill="{WHITE}"/>{"".join(parts)}</svg>'
+        f'<rect width="{width.whole:g}" height="{HEIGHT:g}" fill="{WHITE}"/>{"".join(parts)}</svg>'
     )
 
 
@@ -74,13 +87,15 @@ class _Place:
     last: int
     low: float
     high: float
+    top: float
+    right: float
 
     def x(self, year: float) -> float:
         room = 0.25
-        return LEFT + (RIGHT - LEFT) * (year - self.first + room) / (self.last - self.first + 2 * room)
+        return LEFT + (self.right - LEFT) * (year - self.first + room) / (self.last - self.first + 2 * room)
 
     def y(self, value: float) -> float:
-        return BOTTOM - (BOTTOM - TOP) * (value - self.low) / (self.high - self.low)
+        return BOTTOM - (BOTTOM - self.top) * (value - self.low) / (self.high - self.low)
 
     def points(self, years: Sequence[int], values: Iterable[float]) -> str:
         return " ".join(
@@ -94,14 +109,15 @@ def _axes(place: _Place, ticks: list[float], labels: list[str]) -> str:
         y = place.y(tick)
         strong = tick == 0
         colour, width = (TEXT, THIN) if strong else (GRID, 0.4)
-        parts.append(f'<path d="M{LEFT:g} {y:.1f}H{RIGHT:g}" stroke="{colour}" stroke-width="{width}"/>')
+        parts.append(f'<path d="M{LEFT:g} {y:.1f}H{place.right:g}" stroke="{colour}" stroke-width="{width}"/>')
         parts.append(_text(LEFT - 7, y + SIZE * 0.35, label, "end"))
-    step = -(-(place.last - place.first + 1) // 8)
+    most = min(8, int((place.right - LEFT) // 40))
+    step = -(-(place.last - place.first + 1) // most)
     for year in range(place.last, place.first - 1, -step):
         x = place.x(year)
         parts.append(f'<path d="M{x:.1f} {BOTTOM:g}v4" stroke="{GREY}" stroke-width="{THIN}"/>')
         parts.append(_text(x, BOTTOM + 18, str(year), "middle"))
-    parts.append(_text((LEFT + RIGHT) / 2, BOTTOM + 40, "At 31 March", "middle"))
+    parts.append(_text((LEFT + place.right) / 2, BOTTOM + 40, "At 31 March", "middle"))
     return "".join(parts)
 
 
@@ -139,11 +155,20 @@ def _observed(place: _Place, observed: Sequence[Observed]) -> str:
     parts = [f'<polyline points="{place.points(years, values)}" fill="none" stroke="{GREY}" stroke-width="2"/>']
     bases = list(dict.fromkeys(point.basis for point in observed))
     parts += [_mark(place.x(point.year), place.y(point.value), bases.index(point.basis)) for point in observed]
-    across = LEFT
-    for number, basis in enumerate(bases):
-        parts += [_mark(across + 4, 14, number), _text(across + 14, 14 + SIZE * 0.35, basis, "start")]
-        across += 34 + len(basis) * SIZE * 0.52
     return "".join(parts)
+
+
+def _key(observed: Sequence[Observed], width: Width) -> tuple[str, int]:
+    """What the marks are, above the axes, and in how many rows that is."""
+    parts, across, row = [], LEFT, 0
+    for number, basis in enumerate(dict.fromkeys(point.basis for point in observed)):
+        long = 14 + len(basis) * LETTER
+        if number and across + long > width.whole:
+            across, row = LEFT, row + 1
+        y = 14 + LINE * row
+        parts += [_mark(across + 4, y, number), _text(across + 14, y + SIZE * 0.35, basis, "start")]
+        across += long + 20
+    return "".join(parts), row + 1
 
 
 def _mark(x: float, y: float, number: int) -> str:
@@ -159,16 +184,16 @@ def _end_labels(place: _Place, fans: Sequence[Fan]) -> str:
     words = [fan.label.split("\n") for fan in fans]
     ends = [place.y(float(fan.values[2, -1])) for fan in fans]
     heights = [len(lines) * LINE + 4 for lines in words]
-    middles = spread(ends, heights, TOP - 12, BOTTOM + 12)
+    middles = spread(ends, heights, place.top - 12, BOTTOM + 12)
     parts = []
     for lines, end, middle, fan in zip(words, ends, middles, fans, strict=True):
         x = place.x(fan.years[-1])
         parts.append(
-            f'<path d="M{x:.1f} {end:.1f}L{RIGHT + 8:g} {middle:.1f}" stroke="{GREY}" '
+            f'<path d="M{x:.1f} {end:.1f}L{place.right + 8:g} {middle:.1f}" stroke="{GREY}" '
             f'stroke-width="{THIN}" fill="none"/>'
         )
         top = middle - (len(lines) - 1) * LINE / 2 + SIZE * 0.35
-        parts += [_text(RIGHT + 12, top + number * LINE, line, "start") for number, line in enumerate(lines)]
+        parts += [_text(place.right + 12, top + number * LINE, line, "start") for number, line in enumerate(lines)]
     return "".join(parts)
 
 

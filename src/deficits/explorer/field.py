@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -96,6 +96,32 @@ class SlideField(Field):
         with self._silent():
             self.control.min, self.control.max = min(self.control.min, shown), max(self.control.max, shown)
         super().set(shown)
+
+
+class YearField(Field):
+    """One of several years, each in words; one that is not among them joins them, since a file may hold it."""
+
+    def __init__(
+        self,
+        label: str,
+        words: Callable[[int], str],
+        years: Iterable[int],
+        start: int,
+        told: Callable[[int], None],
+    ) -> None:
+        self._words, self._years = words, set(years)
+        super().__init__(choice(label, self._listed(), None), told)
+        self.set(start)
+
+    def _listed(self) -> list[tuple[str, int]]:
+        return [(self._words(year), year) for year in sorted(self._years)]
+
+    def set(self, value: int) -> None:
+        """Show a year without telling anybody."""
+        if value not in self._years:
+            self._years.add(value)
+            self.options(self._listed(), value)
+        super().set(value)
 
 
 def checkbox(label: str) -> widgets.Checkbox:

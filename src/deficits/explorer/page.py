@@ -18,10 +18,11 @@ def headline(shown: View) -> str:
 
 
 def figure(shown: View) -> str:
-    """The figure under its finding, with its source."""
+    """The figure under its finding, with its source; the style sheet shows it wide or narrow."""
     return (
         f'<figure><figcaption><h2 class="deficits-finding">{escape(shown.finding)}</h2>'
-        f"{remark(shown.subtitle)}</figcaption>{shown.svg}{remark(f'Source: {shown.source}.')}</figure>"
+        f'{remark(shown.subtitle)}</figcaption><div class="deficits-wide">{shown.svg}</div>'
+        f'<div class="deficits-narrow">{shown.narrow}</div>{remark(f"Source: {shown.source}.")}</figure>'
     )
 
 

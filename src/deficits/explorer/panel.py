@@ -20,11 +20,23 @@ from deficits.errors import DeficitsError
 from deficits.explorer import changes, page, session
 from deficits.explorer.changes import Change
 from deficits.explorer.code import code
-from deficits.explorer.controls import BAIL_OUTS, DRIVERS, OPTIONAL, SCHEME, SIZES, Slide, default_of, lever_slide
+from deficits.explorer.controls import BAIL_OUTS, DRIVERS, OPTIONAL, SCHEME, Slide, default_of, lever_slide
 from deficits.explorer.engine import Engine, places
-from deficits.explorer.field import Field, SlideField, button, checkbox, choice, column, combobox, html, text
+from deficits.explorer.field import (
+    Field,
+    SlideField,
+    YearField,
+    button,
+    checkbox,
+    choice,
+    column,
+    combobox,
+    html,
+    text,
+)
+from deficits.explorer.files import USUAL, scenario_files, scenario_path
 from deficits.explorer.report import Wanted, make, wanted
-from deficits.explorer.state import ENGLAND, Pick, State
+from deficits.explorer.state import ENGLAND, SIZES, Pick, State
 from deficits.explorer.view import View, view
 from deficits.outlook import Outlook, lever_names
 from deficits.panel import load_panel
@@ -38,7 +50,6 @@ FOLDER = "DEFICITS_EXPLORER_FOLDER"
 """Environment variable with the folder that scenarios are saved in, where it is not the current one."""
 BEAT = 2.0
 """Seconds between signs of life; panel.js gives up after five of them."""
-SUFFIXES = {".yaml", ".yml"}
 HORIZONS = range(2027, 2036)
 SCHEME_YEARS = range(2024, 2036)
 
@@ -137,13 +148,17 @@ class Explorer:
     def _slide(self, name: str, slide: Slide, start: float, change: Change) -> None:
         self.fields[name] = SlideField(slide, start, self._told(name, change))
 
+    def _years(
+        self, name: str, label: str, words: Callable[[int], str], years: range, start: int, change: Change
+    ) -> None:
+        self.fields[name] = YearField(label, words, years, start, self._told(name, change))
+
     def _build(self) -> None:
         self.fields: dict[str, Field] = {}
         known = places(load_panel(self._state.as_of))
         self._field("place", combobox("England, region or council", known, "Type a name"), changes.place)
         self._field("as_of", text("Known by (date)", placeholder="all that is published"), changes.as_of)
-        ends = [(year_end(year), year) for year in HORIZONS]
-        self._field("until", choice("Look ahead to", ends, self._state.until), changes.until)
+        self._years("until", "Look ahead to", year_end, HORIZONS, self._state.until, changes.until)
         self._drivers()
         self._levers()
         self._schemes()
@@ -221,16 +236,14 @@ class Explorer:
         self._field("scheme", choice("Scheme", _scheme_options(None), None), changes.scheme)
         self._terms = html("deficits-terms")
         self._slide("share", SCHEME["share"], 0.9, changes.share)
-        ends = [(year_end(year), year) for year in SCHEME_YEARS]
-        self._field("base_year", choice("Deficit of", ends, 2026), changes.base_year)
-        paid = [(financial_year(year), year) for year in SCHEME_YEARS]
-        self._field("paid_in", choice("Paid in", paid, 2027), changes.paid_in)
+        self._years("base_year", "Deficit of", year_end, SCHEME_YEARS, 2026, changes.base_year)
+        self._years("paid_in", "Paid in", financial_year, SCHEME_YEARS, 2027, changes.paid_in)
         self._slide("budget", SCHEME["budget"], 0.0, changes.budget)
         self._scheme_order = ["share", "base_year", "paid_in", "budget"]
 
     def _files(self) -> None:
         self.fields["file"] = Field(combobox("Scenario file", []))
-        self.fields["file"].set("scenario.yaml")
+        self.fields["file"].set(USUAL)
         row = widgets.HBox([button("Save scenario", self.save, "primary"), button("Open scenario", self.open)])
         row.add_class("deficits-buttons")
         self._report_button = button("Render this as a report", self.report)
@@ -255,9 +268,14 @@ class Explorer:
         self._take(state, shown)
 
     def _take(self, state: State, shown: View) -> None:
+        state = replace(state, place=shown.place)
         before, self._state, self._view = self._state, state, shown
         self._untouched = False
         self._last.children = ()
+        # Its name in full; and what was saved or opened is no longer what is shown.
+        if not self.fields["place"].error:
+            self.fields["place"].set(state.place)
+        self.fields["file"].say("")
         self._show()
         if (before.levers, before.scheme, before.drivers, before.as_of) != (
             state.levers,
@@ -350,24 +368,19 @@ class Explorer:
     # Files
 
     def _list_files(self) -> None:
-        found = [path.name for path in self.folder.glob("*.y*ml") if path.suffix in SUFFIXES]
-        self.fields["file"].control.options = sorted(found)
-
-    def _path(self) -> Path:
-        given = Path(self.fields["file"].value.strip() or "scenario.yaml").expanduser()
-        path = given if given.suffix in SUFFIXES else given.with_name(f"{given.name}.yaml")
-        return path if path.is_absolute() else self.folder / path
+        self.fields["file"].control.options = scenario_files(self.folder)
 
     def save(self) -> None:
         """Save the scenario under the name in the panel. A file that is there is replaced at the second asking."""
-        field, path = self.fields["file"], self._path()
-        if path.exists() and path != self._asked_to_replace:
-            self._asked_to_replace = path
-            field.say(f"{path.name} is there already: press Save scenario again to replace it.", error=True)
-            return
+        field = self.fields["file"]
         try:
+            path = scenario_path(self.folder, field.value)
+            if path.exists() and path != self._asked_to_replace:
+                self._asked_to_replace = path
+                field.say(f"{path.name} is there already: press Save scenario again to replace it.", error=True)
+                return
             self.scenario.save(path)
-        except DeficitsError as error:
+        except (DeficitsError, OSError) as error:
             field.say(str(error), error=True)
             return
         self._asked_to_replace = path
@@ -376,8 +389,9 @@ class Explorer:
 
     def open(self) -> None:
         """Open the scenario file named in the panel; what is wrong with it is told, and the state stays."""
-        field, path = self.fields["file"], self._path()
+        field = self.fields["file"]
         try:
+            path = scenario_path(self.folder, field.value)
             state = self._state.opened(Scenario.read(path))
             shown = view(state, self._engine)
         except DeficitsError as error:
@@ -386,7 +400,8 @@ class Explorer:
         self._take(state, shown)
         self._fill()
         self._asked_to_replace = path
-        field.say(f"Opened {path.name}")
+        unseen = f". What no control shows: {'; '.join(state.notes)}" if state.notes else ""
+        field.say(f"Opened {path.name}{unseen}")
 
     def _offer_last(self) -> None:
         """Offer the state that was kept, if it is not the usual one: a process that ended took nothing with it."""
@@ -397,9 +412,7 @@ class Explorer:
         last = session.kept(self._state)
         if last is None or last.is_baseline or not self._state.is_baseline:
             return
-        told = html(
-            value=f'<p class="deficits-remark">Your last scenario is kept: {escape(last.scenario.name)}</p>'
-        )
+        told = html(value=page.remark(f"Your last scenario is kept: {last.scenario.called}, for {last.place}"))
 
         def go_on() -> None:
             try:

@@ -16,7 +16,29 @@ from deficits.scenario import Scenario
 from deficits.writeoff import Scheme, scheme_names
 
 ENGLAND = "England"
-SEVERAL = "several schemes: the first is shown, and all are kept when you save"
+SEVERAL = "Several schemes: the first is shown, and all are kept when you save"
+REPLACED = "Moving the slider of a growth with a spread or by year replaces that by one number"
+SIZES = {
+    "threshold_uprating": "threshold",
+    "early_support": "fewer",
+    "placement_shift": "moved",
+    "formula_review": "weight",
+    "health_share": "paid",
+    "funding_growth": "growth",
+}
+"""The parameter of each kind of lever that its slider sets."""
+CONTROLLED = frozenset(
+    {
+        "plan_growth",
+        "unit_cost_growth",
+        "later_block_growth",
+        "growth_persistence",
+        "financing_rate",
+        "bail_outs",
+        "anchor",
+    }
+)
+"""The drivers that a control shows, where they are one number or word."""
 
 
 @dataclass(frozen=True)
@@ -151,16 +173,21 @@ class State:
     @property
     def notes(self) -> tuple[str, ...]:
         """What of an opened file no control shows, in words."""
-        told = [f"a lever of the file, {pick.lever().title}" for pick in self.levers if pick.own is not None]
+        hidden = {
+            name: value
+            for name, value in self.declared.get("drivers", {}).items()
+            if name not in CONTROLLED or isinstance(value, dict)
+        }
+        told = Scenario(drivers=Drivers(**hidden)).lines()
+        told += [REPLACED] if CONTROLLED & hidden.keys() else []
+        told += [f"Lever: {pick.lever().title}" for pick in self.levers if not self._is_controlled(pick)]
         told += [SEVERAL] if self.further else []
-        if self.drivers.councils:
-            told.append(f"drivers of {', '.join(self.drivers.councils)}")
-        if self.drivers.held_to:
-            told.append("forecasts that the draws are drawn to")
-        for name in ("plan_growth", "unit_cost_growth"):
-            if not isinstance(getattr(self.drivers, name), float | int | None):
-                told.append(f"{name.replace('_', ' ')} with a spread or by year; moving its slider replaces that")
         return tuple(told)
+
+    def _is_controlled(self, pick: Pick) -> bool:
+        """Whether its box and slider show all of a lever."""
+        alone = sum(other.name == pick.name for other in self.levers) == 1
+        return pick.own is None and alone and pick.changes.keys() <= {SIZES[pick.lever().kind]}
 
 
 def _order(pick: Pick) -> int:

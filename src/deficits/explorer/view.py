@@ -10,8 +10,8 @@ import pandas as pd
 
 from deficits.charts.england import SOURCE
 from deficits.charts.phrases import balance, balance_range, change, march, one_or_range, slug
-from deficits.explorer.engine import Array, Engine, Shown, quantiles
-from deficits.explorer.fan import Fan, fan_svg
+from deficits.explorer.engine import Array, Engine, Shown, day, division, quantiles
+from deficits.explorer.fan import NARROW, Fan, fan_svg
 from deficits.explorer.state import State
 from deficits.wording import MINUS, financial_year, gbp, gbp_range, percent, year_end
 
@@ -24,7 +24,8 @@ class View:
     """What is shown: every number is the package's own for the same state, rounded once, here.
 
     `lead` is the range at the last year end, `meaning` what it is of, `points` what else a reader needs; `finding`
-    and `subtitle` head the figure. `baseline` and `scenario` are quantiles (£; rows p10 to p90, a column a year).
+    and `subtitle` head the figure `svg`, which is `narrow` on a small screen. `baseline` and `scenario` are
+    quantiles (£; rows p10 to p90, a column a year).
     """
 
     place: str
@@ -37,6 +38,7 @@ class View:
     subtitle: str
     alt: str
     svg: str
+    narrow: str
     source: str
     baseline: Array
     scenario: Array
@@ -85,6 +87,7 @@ def view(state: State, engine: Engine | None = None) -> View:
         subtitle=words.subtitle(),
         alt=alt,
         svg=fan_svg(fans, shown.observed, alt, name),
+        narrow=fan_svg(fans, shown.observed, alt, f"{name}-narrow", NARROW),
         source=SOURCE[0].upper() + SOURCE[1:],
         baseline=before,
         scenario=after,
@@ -126,7 +129,7 @@ class _Words:
         if self.shown.grant is not None:
             told.append(self._grant(self.shown.grant))
         told.append(self._interest())
-        return told
+        return [*told, *self._division()]
 
     def _difference(self) -> str:
         apart = self.shown.scenario[-1] - self.shown.baseline[-1]
@@ -169,6 +172,16 @@ class _Words:
         low, high = np.quantile(rate * deficits.mean(axis=0), (0.1, 0.9))
         who = "The general fund pays" if self.shown.area.is_council else "General funds pay"
         return f"{who} about {one_or_range(low, high)} of interest on it in {financial_year(self.last)}."
+
+    def _division(self) -> list[str]:
+        """A council that is to be divided is shown whole: whoever looks for its successors must know."""
+        if not self.shown.area.is_council:
+            return []
+        split = division(self.shown.area.codes[0], self.state.as_of)
+        if split is None:
+            return []
+        heirs = " and ".join(split.successors)
+        return [f"{self.shown.area.name} is to be divided on {day(split)}; this is {heirs} together."]
 
     def finding(self) -> str:
         name, when = self.shown.area.name, march(self.last)
