@@ -14,8 +14,8 @@ SUFFIXES = {".yaml", ".yml"}
 def scenario_path(folder: Path, said: str) -> Path:
     """The file meant, in the folder unless it says another; one without an ending is a .yaml file.
 
-    >>> scenario_path(Path("/work"), " mine ").as_posix()
-    '/work/mine.yaml'
+    >>> scenario_path(Path("scenarios"), " mine ").as_posix()
+    'scenarios/mine.yaml'
 
     Raises OutlookError for what can be no file's name.
     """
