@@ -1,6 +1,7 @@
 """Rules of the committed notebooks."""
 
 import ast
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ import nbformat
 import pytest
 
 from deficits.places import notebooks_dir
-from deficits.reporting.parameters import REPORTS, check_parameters_cell
+from deficits.reporting.parameters import REPORTS, check_parameters_cell, parameters_cell
 
 NOTEBOOKS = sorted(notebooks_dir().glob("*.ipynb"))
 REPORTED = [path for path in NOTEBOOKS if path.name != "explore.ipynb"]  # that one is a panel, and no report
@@ -84,3 +85,14 @@ def test_plain_papermill_with_a_misspelt_parameter_fails_and_names_the_closest(t
     done = papermill(notebooks_dir() / "01_england.ipynb", tmp_path / "out.ipynb", "-p", "drawz", "200")
     assert done.returncode != 0
     assert "did you mean 'draws'?" in done.stderr
+
+
+def test_the_panel_opens_on_the_place_that_papermill_is_given(tmp_path: Path) -> None:
+    panel = pytest.importorskip("deficits.explorer", reason="ipywidgets is not installed")
+    notebook = notebooks_dir() / "explore.ipynb"
+    usual = inspect.signature(panel.Explorer).parameters
+    assert all(usual[name].default == value for name, value in parameters_cell(read(notebook)).items())
+    done = papermill(notebook, tmp_path / "out.ipynb", "-p", "place", "Kent")
+    assert done.returncode == 0, done.stderr[-2000:]
+    (shown,) = [cell for cell in read(tmp_path / "out.ipynb").cells if cell.source.endswith("\nexplorer")]
+    assert "Kent" in shown.outputs[0]["data"]["text/plain"]
