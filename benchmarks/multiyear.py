@@ -22,7 +22,7 @@ YEARS = range(2018, 2027)
 
 def write_multiyear(path: Path, rows: int = 3931, columns: int = 2587, authorities: int = 153) -> None:
     """A made-up file: authorities, districts, a class row and England in each year, our columns among others."""
-    from deficits.sources import read_table
+    from deficits.raw import read_table
 
     draw = np.random.default_rng(1)
     codes = read_table("authorities", "authority_codes.csv")
@@ -82,7 +82,7 @@ def best(work: Callable[[Path], object]) -> float:
 
 
 def read_needed_columns() -> float:
-    from deficits.sources.mhclg_revenue_outturn import read_cells
+    from deficits.publications.mhclg_revenue_outturn import read_cells
 
     return best(read_cells)
 
@@ -95,7 +95,7 @@ def read_whole_file() -> float:
 
 
 def parse_needed_columns() -> float:
-    from deficits.sources.mhclg_revenue_outturn import parse
+    from deficits.publications.mhclg_revenue_outturn import parse
 
     return best(parse)
 
@@ -104,7 +104,7 @@ def tabulate_whole_file() -> float:
     """The whole file in pandas, then the DSG lines by authority and year, without our checks."""
     import pandas as pd
 
-    from deficits.sources import read_table
+    from deficits.raw import read_table
 
     def tabulate(path: Path) -> None:
         whole = pd.read_csv(path, low_memory=False)

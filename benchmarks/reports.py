@@ -67,7 +67,7 @@ def _ours(folder: Path, councils: list[str]) -> tuple[float, float, float]:
 
 
 def _theirs(folder: Path, councils: list[str]) -> tuple[float, float, float]:
-    from deficits.places import notebooks_dir
+    from deficits.paths import notebooks_dir
 
     notebook = str(notebooks_dir() / "03_authority.ipynb")
     commands = []

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 import deficits as d
-from deficits.places import checkout
+from deficits.paths import checkout
 
 ROOT = checkout()
 assert ROOT is not None

@@ -5,8 +5,8 @@ import re
 
 import deficits as d
 from deficits.outlook.backtest import ORIGIN, TARGET, backtest
-from deficits.places import checkout
-from deficits.wording import gbp, gbp_range, percent
+from deficits.paths import checkout
+from deficits.formatting import gbp, gbp_range, percent
 
 ROOT = checkout()
 assert ROOT is not None

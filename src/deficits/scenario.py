@@ -14,13 +14,13 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, InstanceOf, ValidationError, model_validator
 
 from deficits.errors import DeficitsError, OutlookError, PanelError, closest
+from deficits.formatting import MINUS, gbp, year_end
 from deficits.outlook import Drivers, Outlook, project
 from deficits.outlook.drivers import CouncilDrivers
 from deficits.outlook.fit import base_year
 from deficits.outlook.growth import LEAST, MOST
 from deficits.outlook.lever import Lever, lever_from, lever_names
 from deficits.panel import Panel
-from deficits.wording import MINUS, gbp, year_end
 from deficits.writeoff import Scheme, WriteOff, scheme_names
 
 VERSION: Literal[1] = 1

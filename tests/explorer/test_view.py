@@ -14,7 +14,7 @@ from deficits.explorer import State, view
 from deficits.explorer.code import code
 from deficits.explorer.fan import LETTER, NARROW, WIDE, Fan, Observed, fan_svg
 from deficits.outlook import national, quantiles
-from deficits.wording import gbp_range
+from deficits.formatting import gbp_range
 
 SMALL = State(draws=400)
 MOVED = SMALL.driver("later_block_growth", 0.05).lever("funding-growth", True, growth=0.02)

@@ -3,7 +3,7 @@
 import nbformat
 from nbclient import NotebookClient
 
-from deficits.places import notebooks_dir
+from deficits.paths import notebooks_dir
 from deficits.reporting.kernel import KERNEL_NAME, ReportKernelManager
 from deficits.reporting.run import clean
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from deficits.places import notebooks_dir
+from deficits.paths import notebooks_dir
 from deficits.reporting.parameters import REPORTS, check_parameters_cell, parameters_cell
 
 NOTEBOOKS = sorted(notebooks_dir().glob("*.ipynb"))

@@ -15,7 +15,7 @@ from deficits.errors import OutlookError
 from deficits.outlook import Outlook, national
 from deficits.outlook.lever import KINDS, THRESHOLD, Effect, Lever, lever_from, lever_names
 from deficits.panel import Panel
-from deficits.places import levers_dir
+from deficits.paths import levers_dir
 
 UNTIL, DRAWS = 2029, 200
 PAID_ELSEWHERE = ["funding-growth", "health-share", "threshold-uprating"]

@@ -10,7 +10,7 @@ import deficits as d
 from deficits.errors import PanelError
 from deficits.outlook import Outlook
 from deficits.panel import Panel, disagreements, keep_own
-from deficits.panel.balances import TOLERANCE
+from deficits.panel.choice import TOLERANCE
 
 
 def test_the_lowest_rule_takes_the_lower_deficit_as_the_grant_does() -> None:

@@ -12,7 +12,7 @@ import deficits as d
 from deficits.errors import PanelError
 from deficits.panel import FIGURES, Panel, check_panel, write
 from deficits.panel.dictionary import dictionary
-from deficits.places import checkout
+from deficits.paths import checkout
 
 
 def test_a_trace_names_file_line_sign_rule_and_rival(panel: Panel) -> None:

@@ -17,7 +17,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from papermill.exceptions import PapermillExecutionError
 
 from deficits.errors import ReportFailed
-from deficits.places import notebooks_dir
+from deficits.paths import notebooks_dir
 from deficits.reporting import engine, record, render
 from deficits.reporting.engine import ForkServer, plain_arguments
 from deficits.reporting.limits import Limits

@@ -12,7 +12,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from deficits.places import notebooks_dir
+from deficits.paths import notebooks_dir
 from deficits.reporting import REPORTS, write_index
 from deficits.reporting.changes import changes
 from deficits.reporting.page import first_heading, notebook_page

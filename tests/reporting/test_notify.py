@@ -16,7 +16,7 @@ import pytest
 from deficits.errors import ExitCode, ReportFailed
 from deficits.reporting import Outcome, notify
 from deficits.reporting.notify import COMMAND, URL, Notified, message
-from tests.sources.local_site import Asked, Reply, Site, local_site
+from tests.fetch.local_site import Asked, Reply, Site, local_site
 
 MADE = Outcome("england", "made", 2.0)
 FAILED = Outcome("authority-kent", "failed", 1.0, "report 'authority-kent' failed: KeyError: 'gross'\n  cell", 4)

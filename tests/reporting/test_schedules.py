@@ -18,7 +18,7 @@ import yaml
 
 from deficits.cli import app
 from deficits.errors import ExitCode
-from deficits.places import checkout
+from deficits.paths import checkout
 from deficits.reporting import notify
 
 ROOT = checkout()

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from python_calamine import CalamineWorkbook
 
-from deficits.places import notebooks_dir
+from deficits.paths import notebooks_dir
 from deficits.reporting import show, table
 from deficits.reporting.parameters import REPORTS
 from deficits.reporting.record import RunContent, RunRecord

@@ -13,7 +13,7 @@ import pytest
 import deficits as d
 from deficits.outlook import Outlook
 from deficits.panel import Panel
-from deficits.places import notebooks_dir
+from deficits.paths import notebooks_dir
 from deficits.reporting import parse, stories
 from deficits.writeoff import Scheme, WriteOff, scheme_names
 from tests.writeoff.examples import scheme

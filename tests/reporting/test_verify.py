@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from deficits.errors import ReportError, ReportFailed
-from deficits.places import notebooks_dir
+from deficits.paths import notebooks_dir
 from deficits.reporting import asked, render, verify
 from deficits.reporting.record import RunRecord, record_beside, record_in, with_record
 

@@ -6,7 +6,7 @@ import pandas as pd
 
 import deficits as d
 from deficits.outlook import Outlook
-from deficits.places import schemes_dir
+from deficits.paths import schemes_dir
 from deficits.writeoff import scheme_names
 
 

@@ -7,7 +7,7 @@ import pytest
 import deficits as d
 from deficits.errors import SchemeError
 from deficits.outlook import Outlook, national
-from deficits.places import schemes_dir
+from deficits.paths import schemes_dir
 from deficits.writeoff import STPR, Ground, WriteOff, scheme_names
 from deficits.writeoff.fairness import gini
 from tests.writeoff.examples import scheme, with_balances

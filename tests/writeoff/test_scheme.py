@@ -7,7 +7,7 @@ import pytest
 
 import deficits as d
 from deficits.errors import SchemeError
-from deficits.places import schemes_dir
+from deficits.paths import schemes_dir
 from deficits.writeoff import scheme_names
 from tests.writeoff.examples import scheme
 

@@ -10,7 +10,7 @@ from deficits.charts.drawing import EndLabel
 from deficits.charts.england import SOURCE
 from deficits.charts.phrases import balance, balance_range, counted, march, period, slug
 from deficits.charts.style import AFTER_WRITEOFF, NAVY, OUTLOOK, TEXT, THIN, house_style
-from deficits.wording import gbp, percent, year_end
+from deficits.formatting import gbp, percent, year_end
 
 PLANS_SOURCE = "Education, health and care plans from the Department for Education"
 

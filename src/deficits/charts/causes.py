@@ -11,8 +11,8 @@ from deficits.charts.frames import Row
 from deficits.charts.phrases import march, one_or_range, slug
 from deficits.charts.style import BLUE, ORANGE, TEXT, THIN, house_style
 from deficits.errors import closest
+from deficits.formatting import financial_year, gbp, year_end
 from deficits.outlook.questions import CAUSES
-from deficits.wording import financial_year, gbp, year_end
 
 TOTAL = "total"
 VALUES = ("mean", "p10", "p90")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from deficits.charts import drawing
 from deficits.charts.style import FONT_SIZE, TEXT
-from deficits.wording import MINUS, gbp
+from deficits.formatting import MINUS, gbp
 
 if TYPE_CHECKING:
     import pandas as pd

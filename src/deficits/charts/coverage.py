@@ -10,7 +10,7 @@ import pandas as pd
 from deficits.charts import drawing, frames
 from deficits.charts.chart import Chart
 from deficits.charts.style import BLUE, LINE, NAVY, ORANGE, PALE_BLUE, TEXT, THIN, WHITE, house_style
-from deficits.wording import financial_year
+from deficits.formatting import financial_year
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

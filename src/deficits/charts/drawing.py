@@ -12,7 +12,7 @@ import pandas as pd
 
 from deficits.charts.frames import by_year
 from deficits.charts.style import FONT_SIZE, GREY, HEIGHT, LINE, OUTLOOK, THIN, WHITE, WIDTH, FanStyle
-from deficits.wording import MINUS
+from deficits.formatting import MINUS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

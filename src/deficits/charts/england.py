@@ -14,7 +14,7 @@ from deficits.charts.drawing import EndLabel
 from deficits.charts.frames import Row
 from deficits.charts.phrases import change, counted, march, one_or_range, period, round_gbp, slug
 from deficits.charts.style import AFTER_WRITEOFF, BLUE, GREY, OUTLOOK, PLUM, TEXT, THIN, WHITE, house_style
-from deficits.wording import gbp, percent, year_end
+from deficits.formatting import gbp, percent, year_end
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

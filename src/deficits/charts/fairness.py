@@ -9,7 +9,7 @@ from deficits.charts.chart import Chart
 from deficits.charts.england import SOURCE
 from deficits.charts.phrases import counted, one_or_range
 from deficits.charts.style import BLUE, NAVY, PLUM, WHITE, house_style
-from deficits.wording import gbp
+from deficits.formatting import gbp
 
 PARTS = {"received_per_pupil": ("Safety valve", NAVY, ""), "new_per_pupil": ("This scheme", BLUE, "//")}
 """Name, colour and hatching of what each bar is made of."""

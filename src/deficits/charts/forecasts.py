@@ -13,7 +13,7 @@ from deficits.charts.england import SOURCE_WITH_FORECASTS
 from deficits.charts.frames import Row, forecast_in_words
 from deficits.charts.phrases import counted, march, one_or_range, short_date
 from deficits.charts.style import BLUE, LINE, NAVY, PALE_BLUE, PLUM, THIN, WHITE, house_style
-from deficits.wording import year_end
+from deficits.formatting import year_end
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,7 +9,7 @@ import pandas as pd
 
 from deficits.charts.phrases import one_or_range, short_date
 from deficits.errors import closest
-from deficits.wording import gbp
+from deficits.formatting import gbp
 
 QUANTILES = ("p10", "p25", "p50", "p75", "p90")
 WIDE = ("p10", "p50", "p90")

@@ -18,7 +18,7 @@ from deficits.charts.phrases import counted, one_or_range
 from deficits.charts.relief import count_axis
 from deficits.charts.style import GREY, NAVY, PLUM, WHITE, house_style
 from deficits.errors import closest
-from deficits.wording import gbp, year_end
+from deficits.formatting import gbp, year_end
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,7 +9,7 @@ from deficits.charts.chart import Chart
 from deficits.charts.england import SOURCE
 from deficits.charts.phrases import counted, one_or_range
 from deficits.charts.style import BLUE, TEXT, house_style
-from deficits.wording import gbp
+from deficits.formatting import gbp
 
 AMOUNTS = {
     "grant_p10": "Grant, 10th percentile (£)",

@@ -12,7 +12,7 @@ from deficits.charts.england import SOURCE
 from deficits.charts.frames import Row
 from deficits.charts.phrases import counted, march, one_or_range
 from deficits.charts.style import NAVY, PLUM, house_style
-from deficits.wording import gbp, year_end
+from deficits.formatting import gbp, year_end
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

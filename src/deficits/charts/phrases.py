@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable
 from datetime import date
 
-from deficits.wording import gbp, gbp_range, year_end
+from deficits.formatting import gbp, gbp_range, year_end
 
 
 def slug(text: str) -> str:

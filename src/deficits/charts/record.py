@@ -11,7 +11,7 @@ from deficits.charts import changes, drawing, frames
 from deficits.charts.chart import Chart
 from deficits.charts.phrases import balance, balance_range, counted
 from deficits.charts.style import BLUE, NAVY, ORANGE, PALE_BLUE, TEXT, THIN, WHITE, house_style
-from deficits.wording import MINUS, percent, year_end
+from deficits.formatting import MINUS, percent, year_end
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

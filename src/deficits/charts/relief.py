@@ -12,7 +12,7 @@ from deficits.charts.chart import Chart
 from deficits.charts.england import SOURCE
 from deficits.charts.phrases import counted, march, period
 from deficits.charts.style import BLUE, NAVY, ORANGE, house_style
-from deficits.wording import year_end
+from deficits.formatting import year_end
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

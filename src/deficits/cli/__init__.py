@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import sys
 
-from deficits.cli import figures, models, pages
+from deficits.cli import editions, models, pages, panel
 from deficits.cli.common import app, err
 from deficits.errors import DeficitsError
 
-__all__ = ["app", "figures", "main", "models", "pages"]
+__all__ = ["app", "editions", "main", "models", "pages", "panel"]
 
 
 def main() -> None:

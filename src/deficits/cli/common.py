@@ -10,6 +10,7 @@ import yaml
 from rich.console import Console
 
 from deficits.errors import DeficitsError, OutlookError
+from deficits.formatting import financial_year, gbp
 
 app = typer.Typer(
     help="SEND deficits in England's councils: published figures, an outlook, partial write-offs, reports. "
@@ -45,3 +46,15 @@ def assigned(
             raise error(f"--set {assignment}: expected name=value, for example --set {example}")
         values[key.strip()] = yaml.safe_load(value) if value.strip() else ""
     return values
+
+
+def say_sums(rows: list[dict[str, Any]], newest: int | None = None) -> None:
+    """Print sums of councils with the figure published for England."""
+    out.print("\nSums of councils beside the published figure for England")
+    for name in dict.fromkeys(row["figure"] for row in rows):
+        show = "{:,.0f}".format if name == "plans" else gbp
+        for row in sorted((row for row in rows if row["figure"] == name), key=lambda row: -row["year"])[:newest]:
+            out.print(
+                f"  {name:31}{financial_year(row['year'])}  {show(row['sum'])} beside {show(row['published'])}: "
+                f"{row['state']} ({100 * row['difference']:+.2f}%, {row['councils']} councils; {row['reason']})"
+            )

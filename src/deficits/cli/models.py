@@ -22,7 +22,7 @@ from deficits.cli.common import (
     out,
 )
 from deficits.errors import OutlookError, SchemeError, closest
-from deficits.wording import financial_year, gbp, gbp_range, percent, year_end
+from deficits.formatting import financial_year, gbp, gbp_range, percent, year_end
 
 
 @app.command()

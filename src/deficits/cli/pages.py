@@ -59,7 +59,7 @@ def report(
 
     Of the run's end, the command in DEFICITS_NOTIFY_COMMAND and the address in DEFICITS_NOTIFY_URL are told.
     """
-    from deficits.places import reports_dir
+    from deficits.paths import reports_dir
     from deficits.reporting import How, Limits, exit_code, make, plan, write_index
     from deficits.reporting.notify import Notified
 

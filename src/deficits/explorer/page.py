@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from html import escape
 
 from deficits.explorer.view import View
-from deficits.wording import gbp
+from deficits.formatting import gbp
 
 
 def headline(shown: View) -> str:

@@ -38,12 +38,12 @@ from deficits.explorer.files import USUAL, scenario_files, scenario_path
 from deficits.explorer.report import Wanted, make, wanted
 from deficits.explorer.state import ENGLAND, SIZES, Pick, State
 from deficits.explorer.view import View, view
+from deficits.formatting import financial_year, year_end
 from deficits.outlook import Outlook, lever_names
 from deficits.panel import load_panel
-from deficits.places import reports_dir
+from deficits.paths import reports_dir
 from deficits.reporting import REPORTS
 from deficits.scenario import Scenario
-from deficits.wording import financial_year, year_end
 from deficits.writeoff import WriteOff, scheme_names
 
 FOLDER = "DEFICITS_EXPLORER_FOLDER"

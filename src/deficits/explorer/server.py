@@ -20,7 +20,7 @@ from typing import IO
 
 from deficits.errors import ReportError
 from deficits.explorer.state import ENGLAND
-from deficits.places import notebooks_dir
+from deficits.paths import notebooks_dir
 
 HOST = "127.0.0.1"
 PORT = 8866

@@ -13,7 +13,7 @@ from deficits.charts.phrases import balance, balance_range, change, march, one_o
 from deficits.explorer.engine import Array, Engine, Shown, day, division, quantiles
 from deficits.explorer.fan import NARROW, Fan, fan_svg
 from deficits.explorer.state import State
-from deficits.wording import MINUS, financial_year, gbp, gbp_range, percent, year_end
+from deficits.formatting import MINUS, financial_year, gbp, gbp_range, percent, year_end
 
 PARTS = ("p10", "p25", "p50", "p75", "p90")
 EIGHT_IN_TEN = "8 in 10 simulated futures"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from deficits.errors import OutlookError
+from deficits.formatting import year_end
 from deficits.outlook.drivers import Drivers
 from deficits.panel import Panel
-from deficits.wording import year_end
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ import pandas as pd
 from scoringrules import crps_ensemble, crps_normal, weighted_interval_score
 
 from deficits.errors import OutlookError
+from deficits.formatting import gbp
 from deficits.outlook.anchor import find_anchor
 from deficits.outlook.drivers import Drivers
 from deficits.outlook.outlook import Outlook, national, project
 from deficits.panel import Panel, load_panel
-from deficits.wording import gbp
 
 ORIGIN, TARGET = "2023-02-28", 2024
 """The first day whose outlook can be scored by council: balances of March 2020 to 2022 were public on it (section

@@ -20,7 +20,7 @@ import pandas as pd
 from deficits.errors import OutlookError
 from deficits.outlook.drivers import Drivers, Setting, Spread, setting_in
 from deficits.outlook.streams import Shock, stream
-from deficits.panel import PEOPLE_YEAR, PLANS_YEAR, Panel
+from deficits.panel import Ages, Panel
 
 Array = npt.NDArray[np.float64]
 
@@ -199,26 +199,20 @@ def _cost(panel: Panel, plans: pd.Series, shares: pd.DataFrame, spend: pd.Series
     return (total / number)[list(PLACEMENTS)], year
 
 
-def _people(ages: pd.DataFrame, until: int) -> pd.DataFrame | None:
-    """Plans that people by age bring at the rates of January 2025, authorities by years; None without ages.
+def _people(ages: Ages, until: int) -> pd.DataFrame | None:
+    """Plans that people by age bring at the rates of the newest plans by age, authorities by years.
 
-    Each child counted in mid-2023 grows a year older a year; later births are as many as the newest (assumption);
-    nobody moves between councils.
+    None without ages. Each child counted grows a year older a year; later births are as many as the newest
+    (assumption); nobody moves between councils.
     """
-    if ages.empty:
+    if ages.empty or ages.plans_year is None:
         return None
-    people, plans = ages["people"].unstack("age"), ages["plans"].fillna(0.0).unstack("age")
-
-    def at(year: int) -> Array:
-        """People by age, of the January of a year."""
-        older = year - PEOPLE_YEAR
-        return np.stack([people[max(age - older, 0)].to_numpy() for age in people], axis=1)
-
-    then = at(PLANS_YEAR)
+    plans = ages.plans.fillna(0.0)
+    then = ages.people_in(ages.plans_year).reindex(plans.index)[plans.columns].to_numpy()
     rates = np.divide(plans.to_numpy(), then, out=np.zeros_like(then), where=then > 0)
-    return pd.DataFrame(
-        {year: (rates * at(year)).sum(axis=1) for year in range(PEOPLE_YEAR, until + 1)}, index=people.index
-    )
+    years = range(min(ages.counts[0], ages.plans_year), until + 1)
+    people = {year: ages.people_in(year).reindex(plans.index)[plans.columns].to_numpy() for year in years}
+    return pd.DataFrame({year: (rates * each).sum(axis=1) for year, each in people.items()}, index=plans.index)
 
 
 def _growth(people: pd.DataFrame, year: int) -> float:

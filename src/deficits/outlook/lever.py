@@ -21,11 +21,11 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, ValidationError
 
 from deficits.errors import OutlookError, closest
+from deficits.formatting import financial_year, gbp
 from deficits.outlook.councils import Parts
 from deficits.outlook.fit import Fit
 from deficits.outlook.growth import PLACEMENTS, Paths
-from deficits.places import levers_dir
-from deficits.wording import financial_year, gbp
+from deficits.paths import levers_dir
 
 if TYPE_CHECKING:
     from deficits.outlook.outlook import Outlook

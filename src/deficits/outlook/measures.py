@@ -10,7 +10,7 @@ import pandas as pd
 
 from deficits.errors import OutlookError, closest
 from deficits.outlook.drivers import Drivers
-from deficits.panel import PEOPLE_YEAR, Panel
+from deficits.panel import Panel
 
 Per = Literal["pupil", "plan", "dsg"]
 PERS: tuple[Per, ...] = get_args(Per)
@@ -46,11 +46,9 @@ def pupils(panel: Panel, authorities: pd.Index, years: list[int]) -> pd.DataFram
     """People aged 2 to 18 by authority and year: those of mid-2023 grown older, births as in the newest year."""
     if panel.ages.empty:
         raise OutlookError(f"no population by age was public on {panel.as_of}: per 'pupil' cannot be worked out")
-    people = panel.ages["people"].unstack("age").reindex(authorities)
     return pd.DataFrame(
-        {year: sum(people[max(age - (year - PEOPLE_YEAR), 0)] for age in PUPIL_AGES) for year in years},
-        index=authorities,
-    )
+        {year: panel.ages.people_in(year)[list(PUPIL_AGES)].sum(axis=1, min_count=1) for year in years}
+    ).reindex(authorities)
 
 
 def dsg(panel: Panel, drivers: Drivers, authorities: pd.Index, years: list[int]) -> pd.DataFrame:

@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from deficits.errors import OutlookError, closest
+from deficits.formatting import gbp, year_end
 from deficits.outlook.anchor import Anchoring, find_anchor
 from deficits.outlook.councils import Parts, gone, own_changes, own_drivers, parts, plan_shares, plans_by_council
 from deficits.outlook.drivers import Drivers
@@ -21,7 +22,6 @@ from deficits.outlook.measures import Per, check_per, dsg, price_factor, pupils
 from deficits.outlook.questions import Step, breaks_even, decomposed
 from deficits.outlook.simulate import simulate
 from deficits.panel import Panel
-from deficits.wording import gbp, year_end
 
 Measure = Literal["gross", "net", "in_year"]
 MEASURES: tuple[Measure, ...] = get_args(Measure)

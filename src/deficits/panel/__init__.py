@@ -1,23 +1,22 @@
 """Published figures by authority and year in one panel, each with its basis, source and date."""
 
-from deficits.panel.ages import PEOPLE_YEAR, PLANS_YEAR
-from deficits.panel.authorities import Authorities, load_authorities
-from deficits.panel.balances import RULES, Rule, disagreements
-from deficits.panel.build import Panel, keep_own, load_panel
+from deficits.authorities import Authorities, load_authorities
+from deficits.formatting import year_of
 from deficits.panel.check import Checked, check_panel
-from deficits.panel.figures import FIGURES, Figure
+from deficits.panel.choice import RULES, Rule, disagreements
 from deficits.panel.outputs import describe, panel_fields, write
-from deficits.panel.own import read_own
+from deficits.panel.own_figures import keep_own, read_own
+from deficits.panel.panel import Ages, Panel, build, load_panel
 from deficits.panel.reconcile import reconcile
+from deficits.panel.schema import FIGURES, PARTS, Figure
 from deficits.panel.splits import Split, divide, read_splits, shares
 from deficits.panel.trace import Trace, trace
-from deficits.panel.years import year_of
 
 __all__ = [
     "FIGURES",
-    "PEOPLE_YEAR",
-    "PLANS_YEAR",
+    "PARTS",
     "RULES",
+    "Ages",
     "Authorities",
     "Checked",
     "Figure",
@@ -25,6 +24,7 @@ __all__ = [
     "Rule",
     "Split",
     "Trace",
+    "build",
     "check_panel",
     "describe",
     "disagreements",

@@ -7,10 +7,9 @@ from datetime import date
 
 import pandas as pd
 
-from deficits.panel.build import Panel
-from deficits.panel.editions import last_day
+from deficits.formatting import last_day
+from deficits.panel.panel import Panel
 from deficits.panel.reconcile import reconcile
-from deficits.sources import read_sources
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ def check_panel(panel: Panel, today: date | None = None) -> Checked:
     """
     today = today or date.today()
     rows = []
-    for folder, source in read_sources().items():
+    for folder, source in panel.raw.sources.items():
         if source.next_expected is None:
             continue
         newest = max((file.published for file in source.file if file.published), default="")

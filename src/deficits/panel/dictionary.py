@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from deficits.panel.balances import RULES
-from deficits.panel.build import PARTS
-from deficits.panel.corrections import read_corrections
-from deficits.panel.figures import FIGURES
+from deficits.panel.choice import RULES
 from deficits.panel.outputs import FIGURE_PARTS
-from deficits.panel.schema import BASES
-from deficits.places import checkout
-from deficits.sources import read_sources
+from deficits.panel.schema import BASES, FIGURES, PARTS
+from deficits.paths import checkout
+from deficits.raw import raw_data
 
 BASIS = {
     "reported": "as its publication has it",
@@ -53,7 +50,7 @@ def dictionary() -> str:
         "| folder of data/raw | publication | publisher | tables |",
         "| --- | --- | --- | --- |",
     ]
-    for folder, source in read_sources().items():
+    for folder, source in raw_data().sources.items():
         tables = ", ".join(f"`{file.name}`" for file in source.file)
         lines.append(f"| `{folder}` | [{source.title}]({source.url}) | {source.publisher} | {tables} |")
     lines += [
@@ -63,8 +60,8 @@ def dictionary() -> str:
         "| table | column | action | reason |",
         "| --- | --- | --- | --- |",
     ]
-    for folder in read_sources():
-        for entry in read_corrections(folder):
+    for folder in raw_data().sources:
+        for entry in raw_data().corrections(folder).correction:
             lines.append(f"| `{folder}`, {entry.table} | `{entry.column}` | {entry.action} | {entry.reason} |")
     return "\n".join(lines) + "\n"
 

@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import pandas as pd
 
-from deficits.panel.editions import last_day
-from deficits.panel.years import year_of
-from deficits.sources import read_table
+from deficits.formatting import last_day, year_of
+from deficits.raw import RawData
 
 
-def load_national(as_of: str | None = None) -> pd.DataFrame:
+def load_national(raw: RawData, as_of: str | None = None) -> pd.DataFrame:
     """Published national figures, one row each.
 
     Columns: year, measure, value (£, count or %, as `unit` says), unit, price_basis, publisher, publication,
     published (date text, may be missing), url, note. A measure and year may have several rows that disagree.
     """
-    table = read_table("national-figures", "published.csv", numeric=["value"])
+    table = raw.table("national-figures", "published.csv", numeric=["value"])
     return _known(_dated(table, "financial_year"), as_of)
 
 
-def load_forecasts(as_of: str | None = None) -> pd.DataFrame:
+def load_forecasts(raw: RawData, as_of: str | None = None) -> pd.DataFrame:
     """Published forecasts, one row each: year (of the target), measure, low, central, high, unit, publisher...
 
     Of a range only one end may be given; a target that is not one financial year is left out.
     """
-    table = read_table("published-forecasts", "forecasts.csv", numeric=["low", "central", "high"])
+    table = raw.table("published-forecasts", "forecasts.csv", numeric=["low", "central", "high"])
     one_year = table["target"].str.fullmatch(r"\d{4}-\d{2}")
     return _known(_dated(table[one_year], "target"), as_of)
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from deficits.panel.build import PARTS, Panel
-from deficits.panel.figures import FIGURES
+from deficits.panel.panel import Panel
 from deficits.panel.reconcile import reconcile
-from deficits.panel.schema import BASES, REGIONS
-from deficits.sources import data_hashes, read_sources
+from deficits.panel.schema import BASES, FIGURES, PARTS, REGIONS
+from deficits.paths import write_whole
+from deficits.raw import raw_data
 
 FIGURE_PARTS = {
     "_basis": ("string", "whether the figure is reported, or derived and how, or disputed, or why there is none"),
@@ -40,10 +38,10 @@ def write(panel: Panel, folder: Path) -> dict[str, Any]:
     }
     for name, frame in tables.items():
         stored = panel.frame if name == "panel" else frame
-        _put(folder / f"{name}.parquet", stored.to_parquet())
-        _put(folder / f"{name}.csv", frame.to_csv(index=False, lineterminator="\n").encode())
+        write_whole(folder / f"{name}.parquet", stored.to_parquet())
+        write_whole(folder / f"{name}.csv", frame.to_csv(index=False, lineterminator="\n").encode())
     for name, content in {"datapackage.json": _datapackage(tables), "build.json": record}.items():
-        _put(folder / name, f"{json.dumps(content, indent=1, ensure_ascii=False)}\n".encode())
+        write_whole(folder / name, f"{json.dumps(content, indent=1, ensure_ascii=False)}\n".encode())
     return record
 
 
@@ -62,7 +60,7 @@ def describe(panel: Panel) -> dict[str, Any]:
         "figures": {name: _newest(panel, name) for name in FIGURES if panel.frame[name].notna().any()},
         "corrected_cells": len(panel.corrections),
         "reconciliation": json.loads(reconcile(panel).to_json(orient="records")),
-        "inputs": data_hashes(),
+        "inputs": panel.raw.hashes(),
     }
 
 
@@ -172,7 +170,7 @@ def _datapackage(tables: dict[str, pd.DataFrame]) -> dict[str, Any]:
         "name": "send-deficits",
         "title": "High needs deficits of English authorities, by authority and year",
         "licenses": [ogl],
-        "sources": [{"title": source.title, "path": str(source.url)} for source in read_sources().values()],
+        "sources": [{"title": source.title, "path": str(source.url)} for source in raw_data().sources.values()],
         "resources": [
             {
                 "name": name,
@@ -189,15 +187,3 @@ def _datapackage(tables: dict[str, pd.DataFrame]) -> dict[str, Any]:
 
 def _type(column: pd.Series) -> str:
     return {"i": "integer", "f": "number", "b": "boolean"}.get(column.dtype.kind, "string")
-
-
-def _put(path: Path, content: bytes) -> None:
-    """Write a file beside its place and move it in."""
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(beside).replace(path)
-    except BaseException:
-        Path(beside).unlink(missing_ok=True)
-        raise

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from deficits.panel.build import Panel
+from deficits.panel.panel import Panel
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,60 @@
-"""The panel's schema: types, keys, signs and which words a basis may be."""
+"""The panel's figures and its schema: what each figure is, types, keys, signs, and which words a basis may be."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import pandas as pd
 import pandera.pandas as pa
 
 from deficits.errors import PanelError
-from deficits.panel.figures import FIGURES
+
+PARTS = ("", "_basis", "_source", "_published")
+"""What stands in the panel for each figure: its value, and beside it where that comes from."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure of the panel: `signed` where it may be below zero."""
+
+    name: str
+    unit: str
+    meaning: str
+    signed: bool = False
+
+
+FIGURES = {
+    figure.name: figure
+    for figure in [
+        Figure("balance", "£", "cumulative DSG balance at 31 March, chosen among sources", signed=True),
+        Figure("balance_section251", "£", "DSG balance from section 251 outturn, line 1.9.3", signed=True),
+        Figure("balance_mhclg", "£", "DSG balance from MHCLG revenue outturn, lines 912 + 913", signed=True),
+        Figure("balance_own", "£", "DSG balance given by the analyst", signed=True),
+        Figure("safety_valve_payment", "£", "safety valve payment of the year, as far as public: few are"),
+        Figure("dsg_total", "£", "dedicated schools grant, all blocks, before recoupment and deductions"),
+        Figure("schools_block", "£", "schools block of the DSG"),
+        Figure("central_school_services_block", "£", "central school services block of the DSG"),
+        Figure("high_needs_block", "£", "high needs block of the DSG, before recoupment and deductions"),
+        Figure("early_years_block", "£", "early years block of the DSG"),
+        Figure(
+            "high_needs_net_spend", "£", "net high needs spend, section 251 lines 1.2.x, no place funding", True
+        ),
+        Figure("state_special_spend", "£", "spend on state special and alternative provision placements"),
+        Figure("independent_spend", "£", "spend on independent or non-maintained placements"),
+        Figure("plans", "plans", "EHC plans (and statements until 2018) in force in January"),
+        Figure("plans_mainstream", "plans", "plans of children in state mainstream schools"),
+        Figure("plans_state_special", "plans", "plans of children in state special schools"),
+        Figure("plans_independent", "plans", "plans of children in independent and non-maintained schools"),
+        Figure("new_plans", "plans", "first plans made in the calendar year that ends in the financial year"),
+        Figure("population_2_18", "people", "people aged 2 to 18 in the middle of the calendar year"),
+        Figure("pupils", "pupils", "pupils in state primary and secondary schools, no special schools"),
+        Figure(
+            "reserves_unallocated", "£", "unallocated general fund reserves at 31 March, line 916", signed=True
+        ),
+        Figure("reserves_earmarked", "£", "other earmarked reserves at 31 March, line 915", signed=True),
+    ]
+}
+
 
 BASES = (
     "reported",

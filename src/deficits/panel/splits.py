@@ -13,8 +13,8 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, HttpUrl
 
 from deficits.errors import PanelError, closest
-from deficits.places import raw_dir
-from deficits.sources import read_table
+from deficits.paths import raw_dir
+from deficits.raw import read_table
 
 
 class Split(BaseModel):

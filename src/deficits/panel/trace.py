@@ -7,14 +7,16 @@ from dataclasses import dataclass
 import pandas as pd
 
 from deficits.errors import PanelError, closest
-from deficits.panel.balances import FROM_PERCENTAGE, SOURCES
-from deficits.panel.build import Panel
-from deficits.panel.figures import DERIVED, FIGURES
-from deficits.panel.years import year_of
-from deficits.sources import SourceFile, read_sources, read_table
-from deficits.wording import financial_year
+from deficits.formatting import financial_year, year_of
+from deficits.panel.choice import SOURCES
+from deficits.panel.panel import Panel
+from deficits.panel.schema import FIGURES
+from deficits.publications import PUBLICATIONS
+from deficits.publications.editions import DERIVED
+from deficits.publications.section251_outturn import FROM_PERCENTAGE
+from deficits.raw import SourceFile
 
-SIGN_TURNED = {("section251-outturn", "carried_forward")}
+SIGN_TURNED = {(each.folder, kind) for each in PUBLICATIONS for kind, _ in each.turned}
 """Tables whose sign the panel turns: there, positive is a deficit."""
 
 
@@ -79,9 +81,9 @@ def _file(panel: Panel, source: str, basis: str) -> list[str]:
     folder, _, name = place.partition("/")
     if folder == "own":
         return [f"from {name}, line {line}: the analyst's own file"]
-    publication = read_sources()[folder]
+    publication = panel.raw.source(folder)
     declared = publication.find(name)
-    cells = read_table(folder, name).iloc[int(line) - 2].dropna()
+    cells = panel.raw.table(folder, name).iloc[int(line) - 2].dropna()
     steps = [
         f"publication: {publication.title}, {publication.publisher}" + _edition(declared),
         f"file: data/raw/{place}, line {line}, sha256 {declared.sha256[:12]}…",

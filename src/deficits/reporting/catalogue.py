@@ -425,11 +425,11 @@ def _digest(path: Path) -> str | None:
 
 
 def _now(found: Surroundings, lies: _Found) -> _Now:
-    from deficits.sources import read_sources
+    from deficits.raw import raw_data
 
     published = {
         f"{folder}/{file.name}": file.published
-        for folder, source in read_sources().items()
+        for folder, source in raw_data().sources.items()
         for file in source.file
         if file.published
     }

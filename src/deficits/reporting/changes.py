@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from deficits.formatting import financial_year, gbp, gbp_range, percent, year_end
 from deficits.reporting.frame import day
 from deficits.reporting.record import RunContent, RunRecord, record_in
-from deficits.wording import financial_year, gbp, gbp_range, percent, year_end
 
 LISTED = 8
 """Packages that are named; the others are counted."""
@@ -149,9 +149,9 @@ def _whole(name: str, value: int) -> str:
 
 def _data(then: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
     """A line for each publication of which a file has changed."""
-    from deficits.sources import read_sources
+    from deficits.raw import raw_data
 
-    known = read_sources()
+    known = raw_data().sources
     by_folder: dict[str, list[str]] = {}
     for file in sorted(then.keys() | now.keys()):
         if then.get(file) != now.get(file):

@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
 from deficits.errors import ReportFailed
+from deficits.formatting import financial_year, gbp, gbp_range, percent, year_end
 from deficits.reporting.catalogue import (
     EVERY_DAYS,
     FILE,
@@ -31,7 +32,6 @@ from deficits.reporting.parameters import REPORTS
 from deficits.reporting.publish import put_in_place, reason
 from deficits.reporting.record import Surroundings
 from deficits.reporting.tiles import borders
-from deficits.wording import financial_year, gbp, gbp_range, percent, year_end
 
 DASH = Markup('<span role="img" aria-label="not available">–</span>')
 AUTHORITY, FIRST = "authority", "england"

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from deficits.errors import ReportError
+from deficits.formatting import financial_year, gbp, gbp_range, percent, year_end
 from deficits.reporting.display import Shown
 from deficits.reporting.tables import Column, text_table
-from deficits.wording import financial_year, gbp, gbp_range, percent, year_end
 
 if TYPE_CHECKING:
     import numpy as np

@@ -27,7 +27,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from deficits.errors import OutlookError, PanelError, ReportError, closest
-from deficits.places import raw_dir
+from deficits.paths import raw_dir
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode

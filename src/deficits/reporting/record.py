@@ -126,10 +126,10 @@ class FailureRecord(BaseModel):
 
 def surroundings() -> Surroundings:
     """This machine's data, code and packages as they are now."""
-    from deficits.sources import data_hashes
+    from deficits.raw import raw_data
 
     return Surroundings(
-        data=dict(sorted(data_hashes().items())),
+        data=dict(sorted(raw_data().hashes().items())),
         code=code_version(),
         source=source_digest(),
         python=platform.python_version(),

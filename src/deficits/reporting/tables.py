@@ -10,7 +10,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from deficits.errors import closest
-from deficits.wording import MINUS, financial_year, percent
+from deficits.formatting import MINUS, financial_year, percent
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from deficits.errors import SchemeError
+from deficits.formatting import gbp
 from deficits.outlook import Outlook
-from deficits.wording import gbp
 from deficits.writeoff.ground import Array, Ground
 from deficits.writeoff.parts import ByCondition, Scale
 from deficits.writeoff.scheme import Scheme

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from deficits.errors import SchemeError
-from deficits.places import schemes_dir
+from deficits.paths import schemes_dir
 from deficits.writeoff.scheme import Scheme
 
 SCHEMA = "scheme.schema.json"

@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 
 from deficits.errors import PanelError, SchemeError, closest
+from deficits.formatting import financial_year, gbp, percent, year_end
 from deficits.outlook import Drivers, Outlook, project
 from deficits.panel import load_panel
-from deficits.wording import financial_year, gbp, percent, year_end
 from deficits.writeoff import claims, cost
 from deficits.writeoff.effects import WriteOff, apply
 from deficits.writeoff.ground import Ground

@@ -11,7 +11,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from deficits.errors import SchemeError, closest
-from deficits.places import schemes_dir
+from deficits.paths import schemes_dir
 
 Place = tuple[str | int, ...]
 

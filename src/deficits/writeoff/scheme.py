@@ -23,7 +23,7 @@ from pydantic import (
 )
 
 from deficits.errors import SchemeError
-from deficits.wording import financial_year, gbp, percent, year_end
+from deficits.formatting import financial_year, gbp, percent, year_end
 from deficits.writeoff.parts import (
     AnyCondition,
     AnyShare,

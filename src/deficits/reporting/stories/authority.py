@@ -5,13 +5,13 @@ from __future__ import annotations
 import pandas as pd
 import xarray as xr
 
+from deficits.formatting import financial_year, gbp, gbp_range, percent, year_end
 from deficits.outlook import Outlook
 from deficits.outlook.councils import own_drivers
 from deficits.outlook.measures import dsg, pupils
 from deficits.panel import FIGURES, Panel, divide, read_splits, shares
+from deficits.raw import raw_data
 from deficits.reporting.stories.common import OVERRIDE_ENDS, Points, pounds, sentence, standing, standing_range
-from deficits.sources import read_sources
-from deficits.wording import financial_year, gbp, gbp_range, percent, year_end
 from deficits.writeoff import WriteOff
 
 
@@ -90,7 +90,7 @@ def council_facts(panel: Panel, code: str) -> pd.DataFrame:
     A figure that is not published for it is listed with what is missing.
     """
     rows = []
-    sources = read_sources()
+    sources = raw_data().sources
     for figure in FIGURES.values():
         values = panel.frame.loc[code, [figure.name, f"{figure.name}_basis", f"{figure.name}_source"]].dropna()
         described: dict[str, str | None] = {"Figure": sentence(figure.meaning)}

@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from deficits.sources import read_sources
-from deficits.wording import gbp, gbp_range
+from deficits.formatting import gbp, gbp_range
+from deficits.raw import raw_data
 
 OVERRIDE_ENDS = 2028
 """The statutory override ends on 31 March 2028 (written statement of 20 June 2025)."""
@@ -34,7 +34,7 @@ Points = tuple[list[str], dict[str, float | int | str]]
 
 def used_sources(*folders: str) -> list[dict[str, Any]]:
     """What `reporting.sources` shows of some publications, by folder of `data/raw`."""
-    known = read_sources()
+    known = raw_data().sources
     return [
         {
             "title": source.title,

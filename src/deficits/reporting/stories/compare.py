@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 
 from deficits.errors import SchemeError
+from deficits.formatting import gbp, gbp_range, percent, year_end
 from deficits.outlook import Outlook
 from deficits.reporting.stories.common import Points, pounds
-from deficits.wording import gbp, gbp_range, percent, year_end
 from deficits.writeoff import Frontier, Ground, Scheme, WriteOff, apply, frontier
 from deficits.writeoff.fairness import at_cost_of
 

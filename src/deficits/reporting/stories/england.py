@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from deficits.formatting import financial_year, gbp, percent, year_end
 from deficits.outlook import CAUSES, Drivers, Held, Lever, Outlook, lever_names, national
 from deficits.outlook.backtest import Backtest
 from deficits.panel import Panel
 from deficits.reporting.stories.common import OVERRIDE_ENDS, Points, money_range, pounds, sentence
 from deficits.reporting.stories.record import record_point
-from deficits.wording import financial_year, gbp, percent, year_end
 
 THRESHOLD = 5e9
 """£: the figure that the deficit was heading for when MPs reported in September 2025."""

@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 
 from deficits.errors import SchemeError
+from deficits.formatting import financial_year, gbp, gbp_range, percent, year_end
 from deficits.panel import Panel
+from deficits.raw import read_table
 from deficits.reporting.stories.common import OVERRIDE_ENDS, Points, money_range, pounds, sentence
 from deficits.reporting.stories.england import deficit_forecasts
-from deficits.sources import read_table
-from deficits.wording import financial_year, gbp, gbp_range, percent, year_end
 from deficits.writeoff import Scheme, WriteOff, frontier
 from deficits.writeoff.cost import interest_by_year
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
+from deficits.formatting import gbp, year_end
 from deficits.panel import FIGURES, Checked, Panel, disagreements
+from deficits.raw import raw_data
 from deficits.reporting.stories.common import Points, sentence
-from deficits.sources import read_sources
-from deficits.wording import gbp, year_end
 
 STATE_OF_BASIS = {
     "reported": "reported",
@@ -156,7 +156,7 @@ def missing_table(panel: Panel) -> pd.DataFrame:
 
 def edition_table(checked: Checked) -> pd.DataFrame:
     """Editions held and when a newer one is due."""
-    titles = {folder: source.title for folder, source in read_sources().items()}
+    titles = {folder: source.title for folder, source in raw_data().sources.items()}
     editions = checked.editions
     return pd.DataFrame(
         {

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pandas as pd
 
+from deficits.formatting import gbp, percent, year_end
 from deficits.outlook import Outlook
 from deficits.outlook.backtest import ORIGIN, TARGET, Backtest, backtest
 from deficits.panel import Panel, load_panel, year_of
+from deficits.raw import read_table
 from deficits.reporting.stories.common import Points, day_in_words, money_range, pounds
-from deficits.sources import read_table
-from deficits.wording import gbp, percent, year_end
 
 
 def past_record(panel: Panel, draws: int = 4000) -> Backtest:

@@ -1,0 +1,252 @@
+"""The authorities with an education function, through reorganisations, and the one resolver of names and codes.
+
+A council is known by its DfE number. Files and people call it by that, by an ONS code (which changes when its area
+does), by MHCLG's e-code, or by a name in one of many spellings.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import cache, cached_property
+
+import pandas as pd
+
+from deficits.errors import PanelError, SourceError, closest
+from deficits.raw import RawData, raw_data
+
+FORMER_ECODES = {"E2721": "815", "E0421": "825", "E3320": "933"}
+"""E-codes of counties before they became unitary authorities under the same DfE number: North Yorkshire and
+Somerset (April 2023), Buckinghamshire (April 2020). Read in MHCLG's revenue outturn of 2015-16 to 2017-18."""
+
+_ONS_CODE = re.compile(r"E(06|08|09|10)\d{6}")
+_DROPPED = {
+    *("and", "the", "of", "upon", "on", "council", "borough", "royal", "metropolitan", "county", "district"),
+    *("cc", "ua", "mbc", "lb", "mdc", "rb", "unitary", "authority"),
+}
+_EXPANDED = {"s": "south", "n": "north", "e": "east", "w": "west", "st": "st", "gloucs": "gloucestershire"}
+_SHORT = {
+    "hull": "kingston hull",
+    "kingston": "kingston thames",
+    "richmond": "richmond thames",
+    "bcp": "bournemouth christchurch poole",
+    "bath nes": "bath north east somerset",
+    "banes": "bath north east somerset",
+    "southend": "southend sea",
+    "stockton": "stockton tees",
+    "stoke": "stoke trent",
+    "rbwm": "windsor maidenhead",
+    "rbkc": "kensington chelsea",
+    "lbhf": "hammersmith fulham",
+}
+"""Short names in common use, folded, and the folded name each stands for."""
+
+
+def folded(name: str) -> str:
+    """A name without what its spellings differ in.
+
+    >>> folded("Bristol, City of") == folded("BRISTOL CITY COUNCIL") == folded("Bristol")
+    True
+    >>> folded("Herefordshire, County of"), folded("London Borough of Brent"), folded("City of London")
+    ('herefordshire', 'brent', 'london city')
+    >>> folded("Newcastle-on-Tyne") == folded("Newcastle upon Tyne"), folded("Kent CC"), folded("S. Gloucestershire")
+    (True, 'kent', 'south gloucestershire')
+    """
+    plain = name.casefold().replace("&", " and ").replace("-", " ")
+    plain = re.sub(r"[^\w\s]", "", plain)
+    plain = re.sub(r"\blondon borough\b", " ", plain)
+    words = [_EXPANDED.get(word, word) for word in plain.split() if word not in _DROPPED]
+    # "City" says nothing in a name, but the City of London is not London.
+    rest = [word for word in words if word != "city"]
+    if rest == ["london"] and "city" in words:
+        return "london city"
+    text = " ".join(rest)
+    return _SHORT.get(text, text)
+
+
+def plain_code(cell: object) -> str:
+    """A code as text, also where a workbook holds it as a number.
+
+    >>> plain_code(202.0), plain_code(" E09000007 ")
+    ('202', 'E09000007')
+    """
+    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell).strip()
+
+
+def is_upper_tier(ons_code: str) -> bool:
+    """Whether an ONS code has the pattern of a unitary, metropolitan or London borough or a county council.
+
+    Those have an education function. The class rows of MHCLG's tables (`E06`, `E10`), districts (`E07`), fire,
+    police and combined authorities do not match.
+
+    >>> is_upper_tier("E10000016"), is_upper_tier("E10"), is_upper_tier("E07000223")
+    (True, False, False)
+    """
+    return _ONS_CODE.fullmatch(ons_code) is not None
+
+
+@dataclass(frozen=True)
+class Authorities:
+    """Every authority since the first counts of EHC plans by authority, indexed by DfE number.
+
+    `frame` has columns name, region, gss (current ONS code), gss_all (every code it has had, `;` between), ecode,
+    first_year and last_year (financial years at whose end it existed; <NA> where it began before the figures do,
+    or still exists), predecessors (DfE numbers, `;` between, `(part)` where divided), lon, lat (degrees).
+    `districts`: DfE number of the authority that a district lies in, by the district's name, folded.
+    """
+
+    frame: pd.DataFrame
+    districts: dict[str, str] = field(default_factory=dict)
+
+    def in_year(self, year: int) -> pd.Index:
+        """DfE numbers of the authorities that existed on 31 March of `year`."""
+        first, last = self.frame["first_year"], self.frame["last_year"]
+        return self.frame.index[(first.isna() | (first <= year)) & (last.isna() | (last >= year))]
+
+    def resolve(self, word: str | int, year: int | None = None) -> str:
+        """DfE number of the authority meant by a DfE number, an ONS code, an e-code or a name.
+
+        A name or code that has meant two (Dorset) means the one of `year`, or the current one.
+        Raises PanelError that offers the closest name, or says which authority a district lies in.
+        """
+        text = str(word).strip()
+        found = self._found(text)
+        if not found:
+            raise PanelError(f"no authority '{text}': {self._hint(text)}")
+        alive = [code for code in found if self.existed(code, year)]
+        return (alive or found)[0]
+
+    def of_codes(self, *codes: str, name: str = "") -> str:
+        """The DfE number by any of the codes that a file prints (DfE number, e-code, ONS code, old or new).
+
+        Codes that are not known are passed over while one is: a file may print a wrong or an ended one (MHCLG gives
+        North Yorkshire E10000022 in two years). SourceError when none is known, with the closest known name or
+        code, or when two of them belong to different authorities.
+
+        >>> load_authorities().of_codes("E5011"), load_authorities().of_codes("E10000022", "E2721")
+        ('202', '815')
+        """
+        found = {self._codes[code] for code in codes if code in self._codes}
+        if len(found) == 1:
+            return found.pop()
+        shown = " and ".join(f"'{code}'" for code in codes) + (f" ({name})" if name else "")
+        if found:
+            raise SourceError(f"the codes {shown} belong to different authorities, {' and '.join(sorted(found))}")
+        raise SourceError(f"no education authority is known by {shown}: {self._hint(name or codes[0])}")
+
+    def knows(self, code: str) -> bool:
+        """Whether this is a code of an education authority, present or past.
+
+        >>> load_authorities().knows("E2721"), load_authorities().knows("E3831")
+        (True, False)
+        """
+        return code in self._codes
+
+    def existed(self, code: str, year: int | None = None) -> bool:
+        """Whether the authority existed on 31 March of `year`; without a year, whether it still does."""
+        first, last = self._lives[code]
+        if year is None:
+            return last is None
+        return (first is None or first <= year) and (last is None or year <= last)
+
+    def name(self, authority: str) -> str:
+        """Its name, for a DfE number."""
+        return str(self.frame.at[authority, "name"])
+
+    def predecessors(self, authority: str) -> list[str]:
+        """DfE numbers of the authorities that it replaced, whole or in part."""
+        listed = self.frame.at[authority, "predecessors"]
+        return [part.removesuffix("(part)") for part in listed.split(";") if part]
+
+    def _found(self, text: str) -> list[str]:
+        """Authorities meant by a word: by code, by name, or by the beginning of one name alone."""
+        if text.upper() in self._codes:
+            every = self._by_code[text.upper()]
+            return every
+        plain = folded(text)
+        if plain in self._names:
+            return self._names[plain]
+        begun = {name for name in self._names if plain and name.startswith(f"{plain} ")}
+        return self._names[begun.pop()] if len(begun) == 1 else []
+
+    def _hint(self, text: str) -> str:
+        plain = folded(text)
+        if plain in self.districts:
+            return f"{text} is a district of {self.name(self.districts[plain])}"
+        begun = sorted(self.name(self._names[name][0]) for name in self._names if plain and name.startswith(plain))
+        if begun:
+            return f"did you mean {' or '.join(repr(name) for name in begun[:4])}?"
+        near = get_close_matches(plain, self._names, n=1, cutoff=0.75)
+        if near:
+            return f"did you mean '{self.name(self._names[near[0]][0])}'?"
+        return (
+            closest(text, self._codes)
+            if re.fullmatch(r"[A-Z]?\d+", text)
+            else ("give its name, its DfE number (886) or its ONS code (E10000016)")
+        )
+
+    @cached_property
+    def _by_code(self) -> dict[str, list[str]]:
+        known: dict[str, list[str]] = {code: [number] for code, number in FORMER_ECODES.items()}
+        for number, row in self.frame[["gss_all", "ecode"]].iterrows():
+            for code in (str(number), row["ecode"], *row["gss_all"].split(";")):
+                known.setdefault(code, []).append(str(number))
+        return known
+
+    @cached_property
+    def _codes(self) -> dict[str, str]:
+        """DfE number by code; of two with one code, the later one."""
+        return {code: numbers[-1] for code, numbers in self._by_code.items()}
+
+    @cached_property
+    def _names(self) -> dict[str, list[str]]:
+        """DfE numbers by folded name; of two with one name, the one that exists first."""
+        known: dict[str, list[str]] = {}
+        for number, name in self.frame["name"].items():
+            known.setdefault(folded(name), []).append(str(number))
+        return {name: sorted(numbers, key=lambda code: not self.existed(code)) for name, numbers in known.items()}
+
+    @cached_property
+    def _lives(self) -> dict[str, tuple[int | None, int | None]]:
+        years = self.frame[["first_year", "last_year"]].astype(object)
+        return {
+            str(number): tuple(None if pd.isna(year) else int(year) for year in years)  # type: ignore[misc]
+            for number, *years in years.itertuples()
+        }
+
+
+def load_authorities(raw: RawData | None = None) -> Authorities:
+    """The closed list, from `data/raw/authorities`."""
+    return _load(raw or raw_data())
+
+
+@cache
+def _load(raw: RawData) -> Authorities:
+    table = raw.table("authorities", "authority_codes.csv", numeric=["centroid_lon", "centroid_lat"])
+    frame = pd.DataFrame(
+        {
+            "name": table["la_name"],
+            "region": table["region"],
+            "gss": table["gss_current"],
+            "gss_all": table["gss_all"],
+            "ecode": table["mhclg_ecode"],
+            # It starts on 1 April, so its first year end is 31 March a year later; it ends on 1 April,
+            # a day after its last.
+            "first_year": table["start_date"].str[:4].astype("Int64").add(1),
+            "last_year": table["end_date"].str[:4].astype("Int64"),
+            "predecessors": table["predecessors"].fillna(""),
+            "lon": table["centroid_lon"],
+            "lat": table["centroid_lat"],
+        }
+    )
+    frame = frame.set_index(pd.Index(table["dfe_number"], name="authority")).sort_index()
+    lookup = raw.table("authorities", "district_to_authority.csv")
+    numbers = {code: number for number, codes in frame["gss_all"].items() for code in codes.split(";")}
+    districts = {
+        folded(district): numbers[upper]
+        for columns in (["ladnm", "utlacd"], ["ladnm_active", "utlacd"])
+        for district, upper in lookup[columns].itertuples(index=False)
+        if upper in numbers
+    }
+    return Authorities(frame, districts)

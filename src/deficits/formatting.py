@@ -1,0 +1,210 @@
+"""Money, shares, years and days as a reader sees them and as people and publishers write them."""
+
+from __future__ import annotations
+
+import math
+import re
+from calendar import monthrange
+from collections.abc import Sequence
+from datetime import date
+from functools import cache
+
+from deficits.errors import PanelError
+
+MINUS = "\N{MINUS SIGN}"
+UNDATED = "9999-12-31"
+"""Sorts after every day."""
+
+
+def gbp(value: float, places: int = 1) -> str:
+    """Pounds as £bn, £m or £, to `places` decimals (whole pounds below £1m).
+
+    >>> gbp(3.8e9), gbp(-12_345_678), gbp(950)
+    ('£3.8bn', '−£12.3m', '£950')
+    >>> gbp(999_960_000), gbp(0)
+    ('£1.0bn', '£0')
+    """
+    if not math.isfinite(value):
+        return "not available"
+    sign = MINUS if value < 0 else ""
+    size = abs(value)
+    if round(size / 1e6, places) >= 1000:
+        return f"{sign}£{size / 1e9:,.{places}f}bn"
+    if round(size / 1e6, places) >= 1:
+        return f"{sign}£{size / 1e6:,.{places}f}m"
+    whole = round(size)
+    return f"{sign if whole else ''}£{whole:,}"
+
+
+def gbp_range(low: float, high: float, places: int = 1) -> str:
+    """A range in words, low first.
+
+    Both ends are in the unit that the larger needs, so that they compare at a glance.
+
+    >>> gbp_range(5.1e9, 6.3e9), gbp_range(974e6, 1.21e9), gbp_range(-2e6, 400)
+    ('£5.1bn to £6.3bn', '£1.0bn to £1.2bn', '−£2.0m to £0.0m')
+    """
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return f"{gbp(low, places)} to {gbp(high, places)}"
+    size = max(abs(low), abs(high))
+    for unit, pounds in (("bn", 1e9), ("m", 1e6)):
+        if round(size / 1e6, places) >= pounds / 1e6:
+            return f"{_in(low, pounds, unit, places)} to {_in(high, pounds, unit, places)}"
+    return f"{gbp(low, places)} to {gbp(high, places)}"
+
+
+def _in(value: float, pounds: float, unit: str, places: int) -> str:
+    shown = f"{abs(value) / pounds:,.{places}f}"
+    sign = MINUS if value < 0 and shown.strip("0.,") else ""
+    return f"{sign}£{shown}{unit}"
+
+
+def percent(share: float, places: int = 0) -> str:
+    """A share (0 to 1) as a percentage; never a bare 0% or 100% for what is only nearly so.
+
+    >>> percent(0.434), percent(0.9997), percent(1.0), percent(0.0004)
+    ('43%', 'over 99%', '100%', 'under 1%')
+    """
+    if not math.isfinite(share):
+        return "not available"
+    shown = f"{100 * share:.{places}f}%"
+    if places == 0 and 0 < share < 0.005:
+        return "under 1%"
+    if places == 0 and 0.995 <= share < 1:
+        return "over 99%"
+    return shown.replace("-", MINUS)
+
+
+def financial_year(year: int) -> str:
+    """The financial year that ends in `year`.
+
+    >>> financial_year(2025), financial_year(2000)
+    ('2024-25', '1999-00')
+    """
+    return f"{year - 1}-{year % 100:02d}"
+
+
+def year_end(year: int) -> str:
+    """The date on which a balance of `year` is measured.
+
+    >>> year_end(2026)
+    '31 March 2026'
+    """
+    return f"31 March {year}"
+
+
+_STYLES = (
+    re.compile(r"(?P<start>\d{4})\s*(?:[-/–—]|to)\s*(?P<end>\d{2}|\d{4})"),  # 2024-25, 2024/25, 2024 to 2025
+    re.compile(r"(?P<start>\d{4})(?P<end>\d{2})"),  # 202425
+    re.compile(r"FY\s*(?:20)?(?P<end>\d{2})", re.IGNORECASE),  # FY25 and FY2025 end in March 2025
+)
+
+
+@cache
+def year_of(label: str) -> int:
+    """The financial year (named by the calendar year it ends in) of a published label.
+
+    >>> [year_of(label) for label in ("2024-25", "2024/25", "202425", "2024 to 2025", "FY25", "1999-00")]
+    [2025, 2025, 2025, 2025, 2025, 2000]
+
+    A calendar year alone is refused: a publisher's 2024 may mean 2023-24 or 2024-25.
+    """
+    text = str(label).strip()
+    for style in _STYLES:
+        match = style.fullmatch(text)
+        if match is None:
+            continue
+        parts = match.groupdict()
+        if "start" not in parts:
+            return 2000 + int(parts["end"])
+        year = int(parts["start"]) + 1
+        if year % 100 != int(parts["end"]) % 100 or (len(parts["end"]) == 4 and int(parts["end"]) != year):
+            raise PanelError(f"'{text}' is not one year: the year that starts in {parts['start']} ends in {year}")
+        return year
+    if re.fullmatch(r"\d{4}", text):
+        start = int(text)
+        raise PanelError(
+            f"'{text}' may be the year to or from March {text}: write '{start - 1}-{start % 100:02d}' or "
+            f"'{start}-{(start + 1) % 100:02d}'"
+        )
+    raise PanelError(f"'{text}' is not a financial year like '2024-25'")
+
+
+def year_given(value: int | str) -> int:
+    """The year that a person means: 2025 is the year to 31 March 2025, as everywhere here, or a label like 2024-25.
+
+    >>> year_given(2025), year_given("2025"), year_given("2024-25"), year_given("31 March 2025")
+    (2025, 2025, 2025, 2025)
+    """
+    text = str(value).strip()
+    text = re.sub(r"^(?:at|as at)?\s*31(?:st)?\s+mar(?:ch)?\s+", "", text, flags=re.IGNORECASE)
+    if re.fullmatch(r"(19|20)\d\d(\.0)?", text):
+        return int(float(text))
+    return year_of(text)
+
+
+def last_day(published: str | None) -> str:
+    """The day by which something was public, for a date known to the day, the month or the year.
+
+    >>> last_day("2025-06"), last_day("2024"), last_day("2024-12-12"), last_day("2024-02")
+    ('2025-06-30', '2024-12-31', '2024-12-12', '2024-02-29')
+
+    What carries no date is not known to have been public by any: it sorts after every day.
+    """
+    if not published:
+        return UNDATED
+    if len(published) == 4:
+        return f"{published}-12-31"
+    if len(published) == 7:
+        year, month = map(int, published.split("-"))
+        return f"{published}-{monthrange(year, month)[1]}"
+    return published
+
+
+def iso_day(value: str | date, name: str = "as_of") -> str:
+    """A real day as ISO text, from text, a date, a datetime or a pandas Timestamp; PanelError for anything else.
+
+    >>> iso_day("2025-09-17"), iso_day(date(2025, 9, 17))
+    ('2025-09-17', '2025-09-17')
+    """
+    try:
+        if isinstance(value, date):
+            return value.isoformat()[:10]
+        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
+            return date.fromisoformat(value).isoformat()
+    except (TypeError, ValueError):
+        pass
+    raise PanelError(f"{name} '{value}' is not a day: give one like '2025-09-17', or a date")
+
+
+def day_in_words(day: str | date) -> str:
+    """A day as it is written; a month or a year alone stays one.
+
+    >>> day_in_words("2023-02-28"), day_in_words("2026-02"), day_in_words("2026")
+    ('28 February 2023', 'February 2026', '2026')
+    """
+    text = day.isoformat()[:10] if isinstance(day, date) else day
+    if len(text) == 4:
+        return text
+    if len(text) == 7:
+        return f"{date.fromisoformat(f'{text}-01'):%B %Y}"
+    when = date.fromisoformat(text)
+    return f"{when.day} {when:%B %Y}"
+
+
+def slug(text: str) -> str:
+    """A name as part of a file's name or of an address.
+
+    >>> slug("Bristol, City of")
+    'bristol-city-of'
+    """
+    return re.sub(r"[^a-z0-9]+", "-", text.casefold()).strip("-")
+
+
+def listed(words: Sequence[str], last: str = "and") -> str:
+    """Words in a sentence.
+
+    >>> listed(["Kent"]), listed(["Kent", "Essex"]), listed(["Kent", "Essex", "Bury"])
+    ('Kent', 'Kent and Essex', 'Kent, Essex and Bury')
+    """
+    return f" {last} ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))

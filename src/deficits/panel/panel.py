@@ -1,0 +1,218 @@
+"""One authority-by-year panel from the published tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from datetime import date
+from functools import cache, cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from deficits.assumptions import assumed
+from deficits.authorities import Authorities, load_authorities
+from deficits.errors import PanelError, closest
+from deficits.formatting import iso_day
+from deficits.panel import choice, own_figures
+from deficits.panel.choice import RULES, Rule
+from deficits.panel.national import load_forecasts, load_national
+from deficits.panel.schema import FIGURES, PARTS, check
+from deficits.publications import PUBLICATIONS, Reader, ehc_plans, gdp_deflator, ons_population, safety_valve
+from deficits.publications.editions import KEY, newest
+from deficits.raw import RawData, raw_data
+
+
+@dataclass(frozen=True)
+class Ages:
+    """People and EHC plans by single year of age, as far as they are published.
+
+    `people`: people aged 0 to 25, authorities (rows) by (year, age): mid-2023 is in year 2024. `plans`: plans in
+    the January of `plans_year`, authorities by age; those of children "under 3" stand at 2. Empty without either.
+    """
+
+    people: pd.DataFrame
+    plans: pd.DataFrame
+    plans_year: int | None
+
+    @property
+    def empty(self) -> bool:
+        """Whether people or plans by age were not public."""
+        return self.people.empty or self.plans.empty
+
+    @cached_property
+    def counts(self) -> list[int]:
+        """Years with a count of people."""
+        return sorted({int(year) for year in self.people.columns.get_level_values("year")})
+
+    def people_in(self, year: int) -> pd.DataFrame:
+        """People by age in a year, authorities by ages: the newest count until then, grown older.
+
+        Later births are as many as in that count, and nobody moves between councils (assumptions). Before the first
+        count it is the first one, grown younger as far as it goes.
+        """
+        count = max((each for each in self.counts if each <= year), default=self.counts[0])
+        people = self.people[count]
+        older = year - count
+        return pd.DataFrame({age: people[min(max(age - older, 0), people.columns[-1])] for age in people})
+
+
+@dataclass(frozen=True)
+class Panel:
+    """The published figures by authority and year, with what is published for England.
+
+    `frame` is indexed by authority (DfE number, str) and year (int; 2025 is 2024-25), one row for each authority
+    that existed at that year end. Columns: gss, name, region, then for each figure of `deficits.panel.FIGURES` its
+    value (float; £, plans, pupils or people; balances negative for a deficit), `<figure>_basis`,
+    `<figure>_source` (`publication/file:line`) and `<figure>_published` (the ISO day by which it was public).
+    `national` and `forecasts` are published figures for England; `agreements` the safety valve payments by council
+    and year, published and scheduled (see `deficits.publications.safety_valve.agreements`); `ages` people and plans
+    by authority and age; `prices` growth of the GDP deflator by year (share); `corrections` the cells that a declared
+    correction touched. `as_of`, `rule` and `own` say what the panel was made with, `raw` from which folder.
+    """
+
+    frame: pd.DataFrame
+    national: pd.DataFrame
+    forecasts: pd.DataFrame
+    agreements: pd.DataFrame
+    ages: Ages
+    prices: pd.Series
+    authorities: Authorities
+    corrections: pd.DataFrame
+    as_of: str | None
+    rule: Rule
+    own: str | None
+    raw: RawData
+
+    def figure(self, name: str) -> pd.DataFrame:
+        """One figure as authorities (rows) by years (columns), missing where not published."""
+        if name not in FIGURES:
+            raise PanelError(f"no figure '{name}': {closest(name, FIGURES)}")
+        return self.frame[name].unstack("year")
+
+    def copy(self) -> Panel:
+        """The same figures as a value of its own: what is changed in it changes nothing elsewhere."""
+        frames = {
+            each.name: value.copy()
+            for each in fields(self)
+            if isinstance(value := getattr(self, each.name), pd.DataFrame | pd.Series)
+        }
+        ages = replace(self.ages, people=self.ages.people.copy(), plans=self.ages.plans.copy())
+        return replace(self, **frames, ages=ages)
+
+    def __repr__(self) -> str:
+        years = self.frame.index.get_level_values("year")
+        authorities = self.frame.index.get_level_values("authority").nunique()
+        made = [f"as of {self.as_of}"] * bool(self.as_of) + [f"with own figures of {self.own}"] * bool(self.own)
+        return ", ".join(
+            [
+                f"Panel of {len(self.frame):,} rows: {authorities} authorities",
+                f"{years.min()} to {years.max()}",
+                f"{len(FIGURES)} figures",
+                *made,
+            ]
+        )
+
+
+def load_panel(
+    as_of: str | date | None = None,
+    *,
+    rule: Rule = "section251",
+    own: str | Path | None = None,
+    raw: str | Path | None = None,
+) -> Panel:
+    """The panel, built from the raw tables in about a second.
+
+    `as_of` (a day: ISO text, date or Timestamp) leaves out what was published after that day; where only a later
+    edition is held, its figures stand in for the first ones, revisions included. `rule` chooses among sources of a
+    balance: see `deficits.panel.choice`. `own` is a CSV of an analyst's own balances, a path or the name of one kept
+    by `deficits own`: see `deficits.panel.read_own`. `raw` is another folder like `data/raw`.
+
+    >>> panel = load_panel()
+    >>> float(panel.frame.at[("886", 2024), "balance"])     # Kent, 31 March 2024, £
+    -67167405.0
+    >>> panel.frame.at[("886", 2024), "balance_basis"]
+    'disputed'
+
+    Raises SourceError when a raw file is not the declared one, PanelError when a date or rule is not one, a table
+    holds an authority that did not exist in its year, or a correction no longer fits.
+    """
+    day = None if as_of is None else iso_day(as_of)
+    if rule not in RULES:
+        raise PanelError(f"no rule '{rule}': {closest(str(rule), RULES)}")
+    if own is None and raw is None:
+        return _published(day, rule).copy()
+    return build(raw_data() if raw is None else RawData(Path(raw)), day, rule, own)
+
+
+@cache
+def _published(as_of: str | None, rule: Rule) -> Panel:
+    return build(raw_data(), as_of, rule)
+
+
+def build(
+    raw: RawData, as_of: str | None = None, rule: Rule = "section251", own: str | Path | None = None
+) -> Panel:
+    """The panel from a folder of raw data, as of a day."""
+    authorities = load_authorities(raw)
+    reader = Reader(raw, authorities, as_of)
+    found = [frame for each in PUBLICATIONS if each.load for frame in each.load(reader)]
+    candidates = pd.concat([frame for frame in found if len(frame)], ignore_index=True)
+    frame = _wide(candidates, authorities)
+    path = None
+    if own is not None:
+        path = own_figures.find(own)
+        frame = own_figures.added(frame, own_figures.read_own(path, frame, authorities))
+    chosen = choice.choose(frame, rule)
+    for part, name in zip(PARTS, ("value", "basis", "source", "published"), strict=True):
+        frame[f"balance{part}"] = chosen[name]
+    return Panel(
+        frame=check(frame),
+        national=load_national(raw, as_of),
+        forecasts=load_forecasts(raw, as_of),
+        agreements=safety_valve.agreements(reader, frame["balance"], frame["dsg_total"]),
+        ages=_ages(reader),
+        prices=gdp_deflator.prices(reader, assumed("prices", "smoothed_years").value),  # type: ignore[arg-type]
+        authorities=authorities,
+        corrections=reader.corrected,
+        as_of=as_of,
+        rule=rule,
+        own=None if path is None else path.name,
+        raw=raw,
+    )
+
+
+def _ages(reader: Reader) -> Ages:
+    plans, year = ehc_plans.plans_by_single_age(reader)
+    return Ages(ons_population.people_by_age(reader), plans, year)
+
+
+def _wide(candidates: pd.DataFrame, authorities: Authorities) -> pd.DataFrame:
+    """Every cell that an authority could have, filled from the newest edition that has it.
+
+    The years are those of the candidates. PanelError when a candidate's authority did not exist in its year, or one
+    file has a cell twice.
+    """
+    years = range(int(candidates["year"].min()), int(candidates["year"].max()) + 1)
+    pairs = [(code, year) for year in years for code in authorities.in_year(year)]
+    index = pd.MultiIndex.from_tuples(pairs, names=KEY).sort_values()
+    strays = candidates[~pd.MultiIndex.from_frame(candidates[KEY]).isin(index)]
+    if len(strays):
+        raise PanelError("no such authority in that year: " + "; ".join(map(_place, strays.head().itertuples())))
+    file = candidates["source"].str.rsplit(":", n=1).str[0]
+    twice = candidates[candidates.assign(file=file).duplicated(["figure", *KEY, "file"], keep=False)]
+    if len(twice):
+        raise PanelError("more than one value for a cell: " + "; ".join(map(_place, twice.head().itertuples())))
+    cells = newest(candidates)
+    labels = authorities.frame.loc[index.get_level_values("authority"), ["gss", "name", "region"]].set_axis(index)
+    columns = {}
+    for figure, found in [
+        (name, cells[cells["figure"] == name].set_index(KEY).reindex(index)) for name in FIGURES
+    ]:
+        columns[figure] = found["value"].astype(float)
+        for part in PARTS[1:]:
+            columns[f"{figure}{part}"] = found[part.removeprefix("_")].astype("str")
+    return pd.concat([labels, pd.DataFrame(columns)], axis=1)
+
+
+def _place(cell: tuple) -> str:
+    return f"{cell.figure} of {cell.authority} in {cell.year} ({cell.source})"  # type: ignore[attr-defined]

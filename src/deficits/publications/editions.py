@@ -1,0 +1,153 @@
+"""Every edition of a kind of table, as it was known on a day, and the candidates for the panel that come from them.
+
+A publication is revised: the same figure stands in several files. Each row keeps where it stands (file and line),
+when its figure was first public, and of which edition it is; the newest edition wins where the panel is built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from deficits.authorities import Authorities
+from deficits.errors import PanelError
+from deficits.formatting import last_day, year_of
+from deficits.raw import RawData, SourceFile
+from deficits.raw.corrections import TOUCHED, correct
+
+KEY = ["authority", "year"]
+CANDIDATE = ["figure", "authority", "year", "value", "basis", "source", "published", "edition"]
+DISPUTED, REPORTED, DERIVED = "disputed", "reported", "derived"
+Years = Callable[[pd.DataFrame], pd.Series]
+
+
+def financial(column: str) -> Years:
+    """The financial year that a column names (2024 is 2023-24)."""
+    return lambda table: table[column].map(year_of)
+
+
+def calendar(column: str, later: int = 0) -> Years:
+    """The financial year of a January (or, `later` = 1, of the January after a calendar year)."""
+    return lambda table: table[column].astype(int) + later
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Reads tables as they were known on `as_of` (ISO date; None knows everything), noting what it corrected."""
+
+    raw: RawData
+    authorities: Authorities
+    as_of: str | None = None
+    touched: list[pd.DataFrame] = field(default_factory=list)
+
+    def files(self, publication: str, kind: str) -> list[SourceFile]:
+        """The editions of a kind of table that were public on the day, oldest first.
+
+        One without a date is taken to be older than any.
+        """
+        files = self.raw.files(publication, kind)
+        known = [file for file in files if self.as_of is None or _earliest(file) <= self.as_of]
+        return sorted(known, key=lambda file: last_day(file.published) if file.published else "")
+
+    def table(
+        self, publication: str, kind: str, numeric: Iterable[str] = ()
+    ) -> tuple[pd.DataFrame, SourceFile] | None:
+        """The newest edition of a table that is no authority's by year, and its declaration; None when none is public."""
+        files = self.files(publication, kind)
+        if not files:
+            return None
+        there = [column for column in numeric if column in files[-1].columns]
+        return self.raw.table(publication, files[-1].name, there), files[-1]
+
+    def read(self, publication: str, kind: str, numeric: Iterable[str], year: Years) -> pd.DataFrame:
+        """Every edition of a kind of table, corrected; no rows where none is held.
+
+        Indexed by (authority, year), with the files' columns, those of `numeric` as float (missing throughout an
+        edition that has no such column), and source (`publication/file:line`), published (ISO day by which the
+        figure was public), edition (day of the file) and flagged (columns that a correction disputes). `year` gives
+        each row's financial year. Rows that were not public on `as_of` are left out.
+
+        Raises SourceError or PanelError when a file, name, year or correction is wrong.
+        """
+        numeric = list(numeric)
+        files = self.raw.files(publication, kind)
+        corrections = self.raw.corrections(publication)
+        wanted = [each for each in corrections.correction if each.table == kind and each.column in numeric]
+        found: set[str] = set()
+        parts = []
+        for file in files:
+            edition = self._edition(publication, file, numeric, year)
+            about = [each for each in wanted if each.file in (None, file.name)]
+            corrected = correct(edition, corrections, about, publication)
+            found |= corrected.found
+            public = corrected.frame["published"] <= (self.as_of or "9999-12-31")
+            parts.append(corrected.frame.assign(flagged=corrected.flagged)[public])
+            self.touched.append(corrected.touched)
+        lost = [each.name for each in wanted if each.expect is not None and each.name not in found]
+        if lost and files:
+            raise PanelError(
+                f"data/raw/{publication}/corrections.toml: no row of {kind} matches '{', '.join(lost)}'; remove the "
+                "correction or mend its match"
+            )
+        if not parts:
+            return _empty([*numeric, "source", "published", "edition", "flagged"])
+        rows = pd.concat(parts, ignore_index=True)
+        rows["source"] = f"{publication}/" + rows["file"] + ":" + rows["line"].astype(str)
+        keys = [self._authority(rows), rows["ends_in"]]
+        return rows.set_index(pd.MultiIndex.from_arrays(keys, names=KEY))
+
+    @property
+    def corrected(self) -> pd.DataFrame:
+        """A row for each cell that a correction touched."""
+        return pd.concat([pd.DataFrame(columns=TOUCHED), *self.touched], ignore_index=True).drop_duplicates(
+            ["source", "correction", "column"], ignore_index=True
+        )
+
+    def _edition(self, publication: str, file: SourceFile, numeric: list[str], year: Years) -> pd.DataFrame:
+        there = [column for column in numeric if column in file.columns]
+        table = self.raw.table(publication, file.name, there)
+        table = table.assign(**{column: float("nan") for column in numeric if column not in there})
+        # Line 1 of a file is its header.
+        table = table.assign(file=file.name, line=table.index + 2, ends_in=year(table).astype("int64"))
+        edition = last_day(file.published)
+        first = {number: last_day(day) for number, day in file.first_published.items()}
+        published = [first.get(number, edition) for number in table["ends_in"]]
+        return table.assign(edition=edition, published=published)
+
+    def _authority(self, table: pd.DataFrame) -> list[str]:
+        if "dfe_number" in table:
+            return [str(code) for code in table["dfe_number"]]
+        pairs = zip(table["la_name"], table["ends_in"], strict=True)
+        return [self.authorities.resolve(name, year) for name, year in pairs]
+
+
+def _earliest(file: SourceFile) -> str:
+    """The day by which the first of a file's figures was public."""
+    return min([last_day(file.published), *map(last_day, file.first_published.values())])
+
+
+def _empty(columns: list[str]) -> pd.DataFrame:
+    index = pd.MultiIndex.from_arrays([pd.Index([], dtype=str), pd.Index([], dtype="int64")], names=KEY)
+    return pd.DataFrame({column: pd.Series(dtype=float) for column in columns}, index=index)
+
+
+def candidates(rows: pd.DataFrame, values: Mapping[str, pd.Series], basis: str, column: str = "") -> pd.DataFrame:
+    """Candidates for several figures of the panel from the same rows; cells without a value are left out.
+
+    `rows` is a reader's frame. A row flagged on `column` counts as disputed.
+    """
+    flagged = [bool(column) and column in str(flags).split(",") for flags in rows["flagged"]]
+    bases = np.where(flagged, DISPUTED, basis)
+    frames = []
+    for figure, value in values.items():
+        frame = rows[["source", "published", "edition"]].assign(figure=figure, value=value.to_numpy(), basis=bases)
+        frames.append(frame.dropna(subset=["value"]).reset_index())
+    return pd.concat(frames, ignore_index=True)[CANDIDATE]
+
+
+def newest(cells: pd.DataFrame) -> pd.DataFrame:
+    """One candidate a cell: of the newest edition, and of several on one day the one declared last."""
+    return cells.sort_values("edition", kind="stable").drop_duplicates(["figure", *KEY], keep="last")

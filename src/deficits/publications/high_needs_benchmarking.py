@@ -1,0 +1,159 @@
+"""High needs benchmarking tool (DfE): section 251 budget and outturn by type of spending, one year a workbook.
+
+The sheet has names of the amounts in one row, "LA code" and the like in the row below, and over the names the
+words "Section 251 budget" and "Section 251 outturn". Two more blocks (funding formula, broken in the 2021-22
+workbook, and amounts per head) are not read: they have neither.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from pathlib import Path
+
+import pandas as pd
+
+from deficits.errors import SourceError
+from deficits.publications.cells import columns_by_meaning, heading
+from deficits.publications.delimited import figures, keyed_gaps, refuse_twice
+from deficits.publications.publication import GovUk, Publication, Table
+from deficits.publications.workbook import Rows, Workbook
+
+_LABELS: dict[str, tuple[str, ...]] = {
+    "dfe_number": ("la code", "la number"),
+    "la_name": ("la name", "local authority"),
+    "region": ("region",),
+    "pop_2_18": ("2-18 population",),
+    "ehc_plans_0_25": ("no. aged up to 25 with sen statement or ehcp", "no. aged up to 25 with ehcp"),
+}
+_AMOUNTS: dict[str, tuple[str, ...]] = {
+    "place_funding": ("place funding",),
+    "top_up_state": ("top up funding (maintained schools, academies, free schools and colleges)",),
+    "top_up_non_maintained_and_independent": (
+        "top up funding (non-maintained and independent schools and colleges)",
+    ),
+    "sen_support_and_inclusion": ("sen support and inclusion services",),
+    "alternative_provision": ("alternative provision services",),
+    "hospital_education": ("hospital education services",),
+    "therapies": ("therapies and other health related services",),
+}
+_BLOCKS = {"budget": "section 251 budget", "outturn": "section 251 outturn"}
+
+
+def parse(path: Path) -> tuple[Table, ...]:
+    """One table, `spend`: a row an authority, `financial_year` as on the sheet.
+
+    `budget_...` is planned and `outturn_...` spent, £ in the year, positive = spending; place funding is before
+    recoupment in the budget and after it in the outturn, so the two do not compare. `pop_2_18` in people,
+    `ehc_plans_0_25` in plans. `region` is the workbook's (London in two parts), in title case.
+
+    Raises SourceError when no sheet has the headings, a column is missing, an amount is neither number nor symbol,
+    an authority stands twice, or the years on the sheet differ.
+    """
+    book = Workbook(path)
+    sheets = [(sheet, book.rows(sheet)) for sheet in book.sheets]
+    headed = [(sheet, rows, at) for sheet, rows in sheets if (at := _heading_row(rows)) is not None]
+    if len(headed) != 1:
+        found = ", ".join(sheet for sheet, _, _ in headed) or f"none of {', '.join(book.sheets)}"
+        raise SourceError(
+            f"{path.name}: expected one sheet with the headings 'LA code' and '{_BLOCKS['budget']}', found {found}"
+        )
+    sheet, rows, at = headed[0]
+    where = f"{path.name}, sheet '{sheet}'"
+    cells = pd.DataFrame(rows[at + 1 :], index=range(at + 2, len(rows) + 1), dtype=object)
+    places = columns_by_meaning(_without_vintage(rows[at]), _LABELS, where)
+    for block, words in _BLOCKS.items():
+        names = _block(rows, at, words, where)
+        found_at = columns_by_meaning(names, _AMOUNTS, f"{where}, block '{words}'")
+        places |= {f"{block}_{amount}": place for amount, place in found_at.items()}
+    chosen = cells[list(places.values())].set_axis(list(places), axis=1)
+    chosen["dfe_number"] = chosen["dfe_number"].map(_code)
+    # calamine gives no text for a spreadsheet error such as #REF!, so one is a blank here.
+    is_authority = chosen["dfe_number"].str.fullmatch(r"\d{3}")
+    dropped = [_words(row) for row in chosen[~is_authority].to_dict("records") if _words(row)]
+    authorities = chosen[is_authority].copy()
+    if authorities.empty:
+        raise SourceError(f"{where} has headings and no authority; download it again")
+    refuse_twice(authorities, ["dfe_number"], where)
+
+    counted = [column for column in places if column not in ("dfe_number", "la_name", "region")]
+    authorities, gaps = figures(authorities, counted, where)
+    # Councils that have ended keep a row in the tool, without a single amount.
+    amounts = [column for column in counted if column.startswith(tuple(_BLOCKS))]
+    ended = authorities[amounts].isna().all(axis=1)
+    dropped += [f"{row.la_name} ({row.dfe_number}): no amounts" for row in authorities[ended].itertuples()]
+    authorities = authorities[~ended].copy()
+    authorities.insert(0, "financial_year", _financial_year(rows[:at], where))
+    authorities["la_name"] = authorities["la_name"].astype(str).str.strip()
+    authorities["region"] = authorities["region"].astype(str).str.strip().str.title()
+    key = ["financial_year", "dfe_number"]
+    missing = keyed_gaps(gaps, authorities, key)
+    return (Table("spend", authorities.reset_index(drop=True), tuple(key), missing, tuple(dropped)),)
+
+
+def _heading_row(rows: Rows) -> int | None:
+    """The row with the authorities' headings, in a sheet that has both blocks over it."""
+    for at, row in enumerate(rows[:20]):
+        words = {heading(cell) for above in rows[:at] for cell in above}
+        if any(heading(cell) in _LABELS["dfe_number"] for cell in row) and set(_BLOCKS.values()) & words:
+            return at
+    return None
+
+
+def _without_vintage(headings: list[object]) -> list[str]:
+    """Headings without the year of the population projection, which changes with the edition."""
+    return [re.sub(r" \(ons [^)]*\)$", "", heading(cell)) for cell in headings]
+
+
+def _block(rows: Rows, at: int, words: str, where: str) -> list[str]:
+    """The names of a block's amounts in their columns, blank elsewhere.
+
+    A block is an unbroken run of names in the row over the headings, with the block's words above one of them.
+    """
+    labels = [
+        (row, column) for row in range(at - 1) for column, cell in enumerate(rows[row]) if heading(cell) == words
+    ]
+    if len(labels) != 1:
+        raise SourceError(f"{where}: expected '{words}' once over the headings, found it {len(labels)} times")
+    column = labels[0][1]
+    names = [heading(cell) for cell in rows[at - 1]]
+    if not names[column]:
+        raise SourceError(f"{where}, row {at}: expected names of amounts under '{words}', found a blank")
+    first = column
+    while first and names[first - 1]:
+        first -= 1
+    end = column
+    while end < len(names) and names[end]:
+        end += 1
+    return [name if first <= place < end else "" for place, name in enumerate(names)]
+
+
+def _financial_year(rows: Rows, where: str) -> str:
+    """The year beside the word "Year", which stands over each block."""
+    beside = [heading(right) for row in rows for left, right in pairwise(row) if heading(left) == "year"]
+    years = sorted(set(beside))
+    if len(years) != 1 or not re.fullmatch(r"\d{4}-\d{2}", years[0]):
+        raise SourceError(
+            f"{where}: expected one financial year like 2021-22 beside 'Year', found {years or 'none'}"
+        )
+    return years[0]
+
+
+def _code(cell: object) -> str:
+    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell).strip()
+
+
+def _words(row: dict[str, object]) -> str:
+    """What a row that is no authority's calls itself."""
+    return " ".join(
+        str(row[name]).strip() for name in ("region", "dfe_number", "la_name") if str(row[name]).strip()
+    )
+
+
+PUBLICATION = Publication(
+    folder="high-needs-benchmarking",
+    address=GovUk("/government/publications/high-needs-benchmarking-tool", r"benchmarking.?tool"),
+    page="https://www.gov.uk/government/publications/high-needs-benchmarking-tool",
+    short=("benchmarking",),
+    parse=parse,
+)

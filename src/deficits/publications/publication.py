@@ -1,0 +1,107 @@
+"""What one publication is here: where its files are, how they are read, and what they give the panel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from deficits.publications.editions import Reader
+
+
+@dataclass(frozen=True)
+class Table:
+    """A publication's table with its own labels, signs and coverage; money in £ whatever unit it was printed in.
+
+    `kind` is the table's name within its publication (as `table` in source.toml). `frame` is one row a key.
+    `missing` has a row for each cell without a number: the key columns, `column`, `symbol` as printed, `reason`.
+    `dropped` names rows that are no authority's (totals, classes, notes). `notes` are for a person to look at:
+    what the parser found odd and took as it was published.
+    """
+
+    kind: str
+    frame: pd.DataFrame
+    key: tuple[str, ...]
+    missing: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["column", "symbol", "reason"]))
+    dropped: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class EesRelease:
+    """A release of explore education statistics (EES): one file of it by its title, or the zip of all.
+
+    A version is a release's slug, for example 2024-25.
+    """
+
+    slug: str
+    title: str | None = None
+
+    def __str__(self) -> str:
+        return f"files of the latest release of '{self.slug}' on explore education statistics"
+
+
+@dataclass(frozen=True)
+class GovUk:
+    """An attachment of a gov.uk page, by a pattern for its title or file name.
+
+    Where `path` has {version} in it, a version is that part of the path; `newest` finds the page of the newest one
+    in the collection. Else a version is a text that the attachment's title or file name must also hold.
+    """
+
+    path: str
+    attachment: str
+    collection: str | None = None
+
+    def __str__(self) -> str:
+        return f"attachment of www.gov.uk{self.path}"
+
+
+@dataclass(frozen=True)
+class FixedUrl:
+    """A file at a known address, in which {version} stands for the edition; `newest` gives the one to take today."""
+
+    url: str
+    filename: str
+    newest: Callable[[], str]
+
+    def __str__(self) -> str:
+        return self.url.format(version=self.newest())
+
+
+@dataclass(frozen=True)
+class ByHand:
+    """No file to download: someone tabulates it and gives it with `--file`."""
+
+    why: str
+
+    def __str__(self) -> str:
+        return f"by hand only: {self.why}"
+
+
+Address = EesRelease | GovUk | FixedUrl | ByHand
+Parse = Callable[[Path], "tuple[Table, ...]"]
+Load = Callable[[Reader], Iterator[pd.DataFrame]]
+
+
+@dataclass(frozen=True)
+class Publication:
+    """A publication, known by its folder in `data/raw`.
+
+    `parse` turns the publisher's file into tidy tables (SourceError when it is not as expected); None where nothing
+    is fetched. `load` gives the panel's candidates from the tables held, as known on the reader's day. `reads` are
+    the kinds of table that the panel or another room reads: a fetched table of another kind is kept, and `fetch`
+    says that nothing reads it yet. `turned` are the columns, as (kind, column), that are positive for a deficit and
+    whose sign the panel turns.
+    """
+
+    folder: str
+    address: Address
+    page: str
+    short: tuple[str, ...] = ()
+    parse: Parse | None = None
+    load: Load | None = None
+    reads: frozenset[str] = frozenset()
+    turned: frozenset[tuple[str, str]] = frozenset()

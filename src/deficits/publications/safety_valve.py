@@ -1,0 +1,348 @@
+"""Safety valve agreements (DfE): what each council is to be paid against its deficit, in all and by year.
+
+DfE publishes an agreement a council (PDF) and no table of all of them that was seen. Two shapes are read: this
+project's own table of what was reported (`payments_by_year_gbp` as "2020-21:4000000;2024-25:960000"), and a table
+with a column a financial year ("2020-21", "2020 to 2021 (£m)"), the shape assumed for one that DfE may publish.
+Council names are resolved to DfE numbers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from deficits.assumptions import assumed
+from deficits.authorities import load_authorities
+from deficits.errors import PanelError, SourceError
+from deficits.formatting import last_day, year_of
+from deficits.publications.cells import heading, number
+from deficits.publications.delimited import Delimited, figures, keyed_gaps, read_delimited, refuse_twice
+from deficits.publications.editions import CANDIDATE, REPORTED, Reader
+from deficits.publications.publication import ByHand, Publication, Table
+from deficits.raw import SourceFile
+
+_NEEDED: dict[str, tuple[str, ...]] = {
+    "la_name": ("la_name", "local authority", "local authority name", "authority", "council"),
+    "total_payment_gbp": ("total_payment_gbp", "total payment", "total dfe payment", "total funding", "total"),
+}
+_PAYMENTS = "payments_by_year_gbp"
+_TEXTS: dict[str, tuple[str, ...]] = {
+    "agreement_year": ("agreement_year", "agreement year", "year of agreement"),
+    "first_year": ("first_year",),
+    "last_year": ("last_year",),
+    "council_contribution_gbp": ("council_contribution_gbp",),
+    "note": ("note", "notes"),
+    "url": ("url", "source"),
+}
+_TOTALS = {"total", "grand total", "england", "all"}
+_UNITS = {"£": 1.0, "gbp": 1.0, "£m": 1e6, "£ million": 1e6, "£000": 1e3, "£000s": 1e3, "£k": 1e3}
+
+
+def parse(path: Path) -> tuple[Table, ...]:
+    """Two tables: `agreements`, a row a council, and `payments`, a row a council and financial year ("2023-24").
+
+    `total_payment_gbp` and `payment_gbp` are £ paid or to be paid to the council, positive; a payment of 0 was
+    withheld. `agreements` also has what the file tells in words (`agreement_year`, `first_year`, `last_year`,
+    `council_contribution_gbp` as reported, `note`, `url`), blanks missing. A year without a known payment has no
+    row in `payments`, and its symbol is in `Table.missing` where the file has a column for it.
+
+    Raises SourceError for a name that is no council's (with the closest), a council twice, a missing column, a
+    cell that is neither an amount nor a symbol, payments above the total, or councils that do not sum to a row of
+    totals.
+    """
+    try:
+        lines = read_delimited(path.read_bytes(), path.name)
+    except OSError as error:
+        raise SourceError(f"{path.name} cannot be read: {error}") from None
+    lines, scales = _units(lines)
+    years = {text: year for text in lines.headings if (year := financial_year(text))}
+    present = set(lines.headings)
+    texts = {name: words for name, words in _TEXTS.items() if present & set(words)}
+    by_year = {year: (text,) for text, year in years.items()}
+    listed = {} if years else {_PAYMENTS: (_PAYMENTS,)}
+    rows = lines.columns({**_NEEDED, **texts, **by_year, **listed})
+    named = {"total_payment_gbp": _NEEDED["total_payment_gbp"], **by_year}
+    scale = {name: scales.get(next((w for w in words if w in scales), ""), 1.0) for name, words in named.items()}
+    rows, gaps = figures(rows, named, lines.where, scale)
+
+    is_total = rows["la_name"].map(heading).isin(_TOTALS)
+    councils = rows[~is_total].copy()
+    councils.insert(0, "dfe_number", _numbered(councils["la_name"], lines.where))
+    refuse_twice(councils, ["dfe_number"], lines.where)
+    if (councils[list(named)] < 0).any(axis=None):
+        raise SourceError(f"{lines.where}: expected payments to councils of 0 or more, found one below")
+    payments = _payments(councils, list(by_year), lines.where)
+    _check_sums(councils, payments, rows[is_total], list(named), lines.where)
+
+    told = ["dfe_number", "la_name", "total_payment_gbp", *texts]
+    agreements = councils[told].reset_index(drop=True)
+    agreements[list(texts)] = agreements[list(texts)].where(agreements[list(texts)] != "")
+    gaps = keyed_gaps(gaps, councils, ["dfe_number"])
+    untold = gaps["column"] == "total_payment_gbp"
+    yearly = gaps[~untold].rename(columns={"column": "financial_year"}).assign(column="payment_gbp")
+    key = ["dfe_number", "financial_year"]
+    yearly = yearly[[*key, "column", "symbol", "reason"]].reset_index(drop=True)
+    dropped = tuple(rows.loc[is_total, "la_name"])
+    return (
+        Table("agreements", agreements, ("dfe_number",), gaps[untold].reset_index(drop=True), dropped),
+        Table("payments", payments, tuple(key), yearly, dropped),
+    )
+
+
+def financial_year(text: str) -> str | None:
+    """A financial year in any of its spellings as "2023-24", or None for another heading.
+
+    >>> financial_year("2023 to 2024"), financial_year("2023/24"), financial_year("2023-25")
+    ('2023-24', '2023-24', None)
+    """
+    match = re.fullmatch(r"(20\d\d)(?: to |[-/])(?:20)?(\d\d)", text.strip())
+    if match is None or (int(match[1]) + 1) % 100 != int(match[2]):
+        return None
+    return f"{match[1]}-{match[2]}"
+
+
+def _units(lines: Delimited) -> tuple[Delimited, dict[str, float]]:
+    """The headings without a unit at their end, and what each one's amounts are multiplied by to be pounds."""
+    plain, scales = [], {}
+    for text in lines.headings:
+        match = re.fullmatch(r"(.+?),? \(?((?:£|gbp)[^)]*)\)?", text)
+        unit = match[2].strip() if match else ""
+        if match and unit not in _UNITS:
+            raise SourceError(f"{lines.where}, column '{text}': expected a unit among {', '.join(_UNITS)}")
+        plain.append(match[1] if match else text)
+        scales[plain[-1]] = _UNITS.get(unit, 1.0)
+    return Delimited(lines.where, tuple(plain), lines.rows, lines.above, lines.below), scales
+
+
+def _numbered(names: pd.Series, where: str) -> list[str]:
+    found, faults = [], []
+    for line, name in names.items():
+        try:
+            found.append(load_authorities().resolve(name))
+        except PanelError as error:
+            faults.append(f"line {line}: {error}")
+    if faults:
+        raise SourceError(f"{where}, {'; '.join(faults)}")
+    return found
+
+
+def _payments(councils: pd.DataFrame, years: list[str], where: str) -> pd.DataFrame:
+    columns = ["dfe_number", "financial_year", "payment_gbp"]
+    if years:
+        long = councils.melt(["dfe_number"], years, "financial_year", "payment_gbp")
+        paid = long[long["payment_gbp"].notna()]
+    else:
+        pairs = [
+            (code, *pair)
+            for line, code, text in zip(councils.index, councils["dfe_number"], councils[_PAYMENTS], strict=True)
+            for pair in _pairs(text, f"{where}, line {line}, column '{_PAYMENTS}'")
+        ]
+        paid = pd.DataFrame(pairs, columns=columns).astype({"payment_gbp": float})
+    return paid.sort_values(columns[:2]).reset_index(drop=True)[columns]
+
+
+def _pairs(text: str, where: str) -> list[tuple[str, float]]:
+    """Years and payments of a cell such as "2020-21:4000000;2024-25:960000"."""
+    pairs: dict[str, float] = {}
+    for pair in filter(None, (part.strip() for part in text.split(";"))):
+        label, _, amount = pair.partition(":")
+        year, value = financial_year(label), number(amount)
+        if year is None or value is None or value < 0 or year in pairs:
+            raise SourceError(f"{where}: expected each year once, like 2020-21:4000000, found '{pair}'")
+        pairs[year] = value
+    return list(pairs.items())
+
+
+def _check_sums(
+    councils: pd.DataFrame, payments: pd.DataFrame, totals: pd.DataFrame, columns: list[str], where: str
+) -> None:
+    paid = payments.groupby("dfe_number")["payment_gbp"].sum()
+    agreed = councils.set_index("dfe_number")["total_payment_gbp"]
+    # A payment may be printed rounded, in millions with one decimal.
+    above = paid[paid > agreed.reindex(paid.index) + 50_000 * len(columns)]
+    if not above.empty:
+        code = above.index[0]
+        name = councils.loc[councils["dfe_number"] == code, "la_name"].iloc[0]
+        raise SourceError(
+            f"{where}: payments to {name} sum to £{above.iloc[0]:,.0f}, its total is £{agreed[code]:,.0f}"
+        )
+    for line, row in totals.iterrows():
+        for column in columns:
+            found = councils[column].sum()
+            slack = 50_000 * len(councils)
+            if pd.notna(row[column]) and councils[column].notna().all() and abs(found - row[column]) > slack:
+                raise SourceError(
+                    f"{where}, line {line}, column '{column}': councils sum to £{found:,.0f}, "
+                    f"the row of totals has £{row[column]:,.0f}"
+                )
+
+
+# --- what it gives the panel
+
+THEME = "safety_valve"
+WHOLE = 0.9
+"""Share of councils with a balance and a DSG that a year must have for the largest deficits to be told from it."""
+
+
+def load(reader: Reader) -> Iterator[pd.DataFrame]:
+    """Safety valve payments by year; one of the project's own table is taken as public by the end of its year."""
+    paid = _public_payments(reader)
+    paid = paid.assign(figure="safety_valve_payment", basis=REPORTED, edition=paid["published"])
+    yield paid.rename(columns={"payment": "value"})[CANDIDATE]
+
+
+def agreements(reader: Reader, balance: pd.Series, dsg: pd.Series) -> pd.DataFrame:
+    """Payments by council and year as known on a day: authority, year, value (£, >= 0), basis, source.
+
+    `basis` is reported for a payment that is public, scheduled for one worked out from the agreement (the assumed
+    share in the first year, the rest in even parts). It is expected where only the number of councils that were
+    negotiating was public on the day: the agreements are then taken to go to those with the largest deficits as a
+    share of their DSG, and to pay those off, as was said of them. `balance` and `dsg` are the panel's, by authority
+    and year, as known on the day.
+    """
+    announced = assumed(THEME, "agreements_announced").by_year()
+    deals = _deals(reader)
+    early = deals["first"] <= assumed(THEME, "first_agreements_to").value
+    found = deals["total"]
+    unknown = assumed(THEME, "first_agreements_count").value - int((found.notna() & early).sum())
+    if unknown > 0:
+        deals["total"] = found.fillna(
+            (assumed(THEME, "first_agreements_total").value - found[early].sum()) / unknown
+        )
+    paid = _public_payments(reader)
+    rows = []
+    for deal in deals.itertuples():
+        day = announced.get(deal.first)
+        if reader.as_of is not None and (day.isoformat() if day else deal.edition) > reader.as_of:
+            continue
+        public = paid[paid["authority"] == deal.authority].set_index("year")["payment"].to_dict()
+        rows += [(deal.authority, year, amount, "reported", deal.source) for year, amount in public.items()]
+        rows += [
+            (deal.authority, year, amount, "scheduled", deal.source) for year, amount in _scheduled(deal, public)
+        ]
+    if reader.as_of is not None:
+        rows += _expected(reader, balance, dsg, {row[0] for row in rows})
+    return pd.DataFrame(rows, columns=["authority", "year", "value", "basis", "source"])
+
+
+def _deals(reader: Reader) -> pd.DataFrame:
+    """One row an agreement, from the newest edition that has the council: authority, first, last, total, ..."""
+    parts = []
+    for file in _editions(reader, "agreements"):
+        table = reader.raw.table("safety-valve", file.name, ["total_payment_gbp"])
+        for column in ("first_year", "last_year"):
+            table[column] = table[column] if column in table else None
+        first = table["first_year"].map(lambda label: year_of(label) if isinstance(label, str) else None)
+        parts.append(
+            pd.DataFrame(
+                {
+                    "authority": [
+                        reader.authorities.resolve(name, None if pd.isna(year) else int(year))
+                        for name, year in zip(table["la_name"], first, strict=True)
+                    ],
+                    "first": first,
+                    "last": table["last_year"].map(
+                        lambda label: year_of(label) if isinstance(label, str) else None
+                    ),
+                    "total": table["total_payment_gbp"],
+                    "source": [f"safety-valve/{file.name}:{line + 2}" for line in table.index],
+                    "edition": last_day(file.published),
+                }
+            )
+        )
+    every = pd.concat(parts, ignore_index=True)
+    # What a newer edition leaves out, an older one may say; one that says no first year is not an agreement yet.
+    deals = every[::-1].groupby("authority", sort=False).first()
+    order = every.drop_duplicates("authority")["authority"]
+    deals = deals.loc[order].dropna(subset=["first"]).reset_index()
+    return deals.assign(first=deals["first"].astype(int))
+
+
+def _editions(reader: Reader, kind: str) -> list[SourceFile]:
+    """Oldest first; the project's own table, which has no date, is known on every day."""
+    files = [
+        file
+        for file in reader.raw.files("safety-valve", kind)
+        if not file.published or reader.as_of is None or last_day(file.published) <= reader.as_of
+    ]
+    return sorted(files, key=lambda file: last_day(file.published) if file.published else "")
+
+
+def _public_payments(reader: Reader) -> pd.DataFrame:
+    """Payments that were public on the day: authority, year, payment (£), source, published; newest edition first."""
+    rows = []
+    for file in _editions(reader, "agreements"):
+        table = reader.raw.table("safety-valve", file.name)
+        if _PAYMENTS not in table:
+            continue
+        for line, row in enumerate(table.itertuples(), start=2):
+            cell = getattr(row, _PAYMENTS)
+            for label, amount in _pairs(cell, f"{file.name}, line {line}") if isinstance(cell, str) else []:
+                year = year_of(label)
+                day = f"{year}-03-31" if not file.published else last_day(file.published)
+                code = reader.authorities.resolve(row.la_name, year)
+                rows.append((code, year, amount, f"safety-valve/{file.name}:{line}", day))
+    for file in _editions(reader, "payments"):
+        table = reader.raw.table("safety-valve", file.name, ["payment_gbp"])
+        for line, row in enumerate(table.itertuples(), start=2):
+            year, source = year_of(row.financial_year), f"safety-valve/{file.name}:{line}"
+            rows.append((row.dfe_number, year, row.payment_gbp, source, last_day(file.published)))
+    paid = pd.DataFrame(rows, columns=["authority", "year", "payment", "source", "published"])
+    if reader.as_of is not None:
+        paid = paid[paid["published"] <= reader.as_of]
+    return paid.drop_duplicates(["authority", "year"], keep="last", ignore_index=True)
+
+
+def _expected(
+    reader: Reader, balance: pd.Series, dsg: pd.Series, agreed: set[str]
+) -> list[tuple[str, int, float, str, str]]:
+    """Payments of the agreements that were said to be negotiated, and not yet published, on a day."""
+    as_of = str(reader.as_of)
+    announced = assumed(THEME, "agreements_announced").by_year()
+    first_share, years = assumed(THEME, "first_payment_share").value, assumed(THEME, "years_of_an_agreement").value
+    parts = [first_share, *[(1 - first_share) / (years - 1)] * (years - 1)]
+    both = pd.DataFrame({"balance": balance, "dsg": dsg})
+    whole = both.notna().all(axis=1).groupby(level="year").mean() >= WHOLE
+    rows = []
+    file = reader.raw.files("safety-valve", "negotiations")[-1]
+    for line, round_ in enumerate(reader.raw.table("safety-valve", file.name).itertuples(), start=2):
+        first = year_of(round_.agreement_year)
+        if not round_.announced <= as_of < announced[first].isoformat() or not whole.any():
+            continue
+        newest = both.xs(whole.index[whole][-1], level="year")
+        others = (newest["balance"] / newest["dsg"]).dropna().drop(list(agreed), errors="ignore")
+        for code in others.nsmallest(int(round_.councils)).index:
+            total = max(-newest.at[code, "balance"], 0.0)
+            place = f"safety-valve/{file.name}:{line}"
+            rows += [(code, first + after, part * total, "expected", place) for after, part in enumerate(parts)]
+    return rows
+
+
+def _scheduled(deal: Any, public: dict[int, float]) -> list[tuple[int, float]]:
+    """The years whose payment is not public, and what the agreement leaves for each."""
+    years = int(assumed(THEME, "years_of_an_agreement").value)
+    last = deal.first + years - 1 if pd.isna(deal.last) else int(deal.last)
+    open_years = [year for year in range(deal.first, last + 1) if year not in public]
+    left = max(deal.total - sum(public.values()), 0.0)
+    if not open_years:
+        return []
+    if deal.first in public or len(open_years) == 1:
+        return [(year, left / len(open_years)) for year in open_years]
+    share = assumed(THEME, "first_payment_share").value
+    rest = (left - share * left) / (len(open_years) - 1)
+    return [(year, share * left if year == deal.first else rest) for year in open_years]
+
+
+PUBLICATION = Publication(
+    folder="safety-valve",
+    address=ByHand("agreements are letters on a page, one a council"),
+    page="https://www.gov.uk/government/publications/dedicated-schools-grant-very-high-deficit-intervention",
+    short=("safety",),
+    parse=parse,
+    load=load,
+    reads=frozenset({"agreements", "payments", "negotiations"}),
+)

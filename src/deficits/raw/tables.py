@@ -1,0 +1,118 @@
+"""The tables in `data/raw`, read strictly: the declared file, the declared columns, numbers that are numbers."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from deficits.errors import SourceError, closest
+from deficits.paths import raw_dir
+from deficits.raw.corrections import Corrections, read_corrections
+from deficits.raw.declaration import Source, SourceFile, read_source
+
+
+@dataclass(frozen=True)
+class RawData:
+    """A folder like `data/raw`: one folder a publication, each with its declaration, tables and corrections."""
+
+    folder: Path
+
+    @cached_property
+    def sources(self) -> dict[str, Source]:
+        """Every publication's declaration, by folder name."""
+        if not self.folder.is_dir():
+            raise SourceError("data/raw is missing: the package was installed without its data; install it again")
+        return {path.name: read_source(path) for path in sorted(self.folder.iterdir()) if path.is_dir()}
+
+    def source(self, publication: str) -> Source:
+        """The declaration of one publication; SourceError offers the closest name of an unknown one."""
+        if publication not in self.sources:
+            raise SourceError(
+                f"data/raw has no publication '{publication}': {closest(publication, self.sources)}. Restore its "
+                "folder, or start from a whole copy of data/raw"
+            )
+        return self.sources[publication]
+
+    def files(self, publication: str, kind: str) -> list[SourceFile]:
+        """Every edition of a kind of table, in the order in which they were declared."""
+        return [file for file in self.source(publication).file if file.table == kind]
+
+    @cache  # noqa: B019  a folder of raw data is read once and lives as long as the process
+    def corrections(self, publication: str) -> Corrections:
+        """What is corrected in a publication's tables."""
+        return read_corrections(self.folder / publication)
+
+    def table(self, publication: str, name: str, numeric: Iterable[str] = ()) -> pd.DataFrame:
+        """One table as published: text columns as `str`, the `numeric` ones as float64, blanks missing.
+
+        The file must be byte for byte the declared one (sha256), so that a figure can always be traced.
+
+        Raises SourceError when the publication, file or column is unknown, the file differs from its declaration,
+        or a cell of a numeric column is not a number (all such cells in one message).
+        """
+        declared = self.source(publication).find(name)
+        shown = f"data/raw/{publication}/{name}"
+        frame = _read(self.folder / publication / name, declared, shown)
+        for column in numeric:
+            if column not in frame:
+                raise SourceError(f"{shown} has no column '{column}': {closest(column, frame.columns)}")
+            frame[column] = _numbers(frame[column], shown)
+        return frame
+
+    def hashes(self) -> dict[str, str]:
+        """sha256 of each table, by `publication/name`."""
+        return {
+            f"{folder}/{declared.name}": declared.sha256
+            for folder, source in self.sources.items()
+            for declared in source.file
+        }
+
+
+@cache
+def raw_data(folder: Path | None = None) -> RawData:
+    """The figures that come with the project (or those that DEFICITS_RAW names), or another folder's."""
+    return RawData(folder or raw_dir())
+
+
+def read_table(publication: str, name: str, numeric: Iterable[str] = ()) -> pd.DataFrame:
+    """One table of the project's own figures: see `RawData.table`."""
+    return raw_data().table(publication, name, numeric)
+
+
+def _read(path: Path, declared: SourceFile, shown: str) -> pd.DataFrame:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise SourceError(f"{shown} is declared in source.toml but missing") from None
+    found = hashlib.sha256(content).hexdigest()
+    if found != declared.sha256:
+        raise SourceError(
+            f"{shown} is not the declared file: sha256 {found[:12]}…, expected {declared.sha256[:12]}…. "
+            "Restore it, or declare the new file's hash, rows and date in source.toml"
+        )
+    frame = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False, na_values=[""])
+    if list(frame.columns) != list(declared.columns):
+        raise SourceError(
+            f"{shown} has columns {list(frame.columns)}, but source.toml declares {list(declared.columns)}"
+        )
+    if len(frame) != declared.rows:
+        raise SourceError(f"{shown} has {len(frame)} rows, but source.toml declares {declared.rows}")
+    return frame
+
+
+def _numbers(column: pd.Series, shown: str) -> pd.Series:
+    values = pd.to_numeric(column, errors="coerce").astype(float)
+    wrong = (values.isna() & column.notna()) | np.isinf(values)
+    if wrong.any():
+        # Line 1 of the file is its header, so the first row of the frame is line 2.
+        cells = "; ".join(f"line {row + 2}: '{column[row]}'" for row in column.index[wrong][:5])
+        more = f" and {wrong.sum() - 5} more" if wrong.sum() > 5 else ""
+        raise SourceError(f"{shown}, column '{column.name}': expected a number, found {cells}{more}")
+    return values

@@ -1,0 +1,171 @@
+import pandas as pd
+import pytest
+
+from deficits.errors import SourceError
+from deficits.publications import high_needs_benchmarking
+from deficits.raw import read_table
+
+from .samples import native, write_workbook
+
+TOP_UP_STATE = "Top up funding (maintained schools, academies, free schools and colleges)"
+TOP_UP_OTHER = "Top up funding (non-maintained\nand independent schools and colleges)"
+AMOUNTS = [
+    "Place funding",
+    "Early Years",
+    TOP_UP_STATE,
+    "Early Years (1)",
+    TOP_UP_OTHER,
+    "SEN support and inclusion services",
+    "Alternative provision services",
+    "Hospital education services",
+    "Therapies and other health related services",
+]
+LABELS = [
+    "",
+    "Region",
+    "LA code",
+    "LA name",
+    "2-18 Population (ONS mid-2021 projection)",
+    "",
+    "No. aged up to 25 with SEN statement or EHCP",
+]
+PER_HEAD = ["Place funding per head for special schools and AP/PRUs", *["Income (1)"] * 3]
+
+
+def sheet(*councils: list[object], year: str = "2021-22") -> list[list[object]]:
+    """The workbook's layout with these councils: labels, budget, a broken block, outturn, amounts per head."""
+    blank = [""] * len(LABELS)
+    amounts = [""] * len(AMOUNTS)
+    nff = ["2019-20 allocation", ""]
+    return [
+        [],
+        ["", "Year", year, *blank[3:], *amounts, "Year", year],
+        [*blank, "", "Section 251 budget", *amounts[1:], "", "2020-21", "", "Section 251 outturn"],
+        [*blank, "", *AMOUNTS, "", "", "", *AMOUNTS, "", "Table 3b: High needs outturn reported in section 251"],
+        [*LABELS, "", *AMOUNTS, "", *nff, "Place funding", "of which", *AMOUNTS[2:], "", *PER_HEAD],
+        [*blank, "", "", "(1)", *amounts[2:], "", *nff, "", "(1)", *amounts[2:], ""],
+        [],
+        *councils,
+    ]
+
+
+def council(code: object, name: str, budget: object, outturn: object, region: str = "SOUTH EAST ") -> list[object]:
+    """A row with one figure in each block, invented."""
+    nine = [budget] * len(AMOUNTS), [outturn] * len(AMOUNTS)
+    return ["", region, code, name, 1000.5, "", 50.0, "", *nine[0], "", "#REF!", "", *nine[1], "", "#REF!", 1.0]
+
+
+KENT = council(886.0, "Kent", 100.0, 90.0)
+MEDWAY = council(887.0, "Medway", 10.0, 9.5)
+
+
+def parse(tmp_path, rows, name="Sheet1"):
+    return high_needs_benchmarking.parse(write_workbook(tmp_path / "tool.xlsx", {"Notes": [["x"]], name: rows}))
+
+
+def fault(tmp_path, rows):
+    with pytest.raises(SourceError) as told:
+        parse(tmp_path, rows)
+    return str(told.value)
+
+
+def test_both_blocks_by_their_names(tmp_path):
+    (table,) = parse(tmp_path, sheet(KENT, MEDWAY))
+    assert (table.kind, table.key) == ("spend", ("financial_year", "dfe_number"))
+    assert set(table.frame) == set(read_table("high-needs-benchmarking", "spend_2021_22.csv"))
+    first = table.frame.iloc[0]
+    assert first[["financial_year", "dfe_number", "la_name", "region"]].tolist() == [
+        "2021-22",
+        "886",
+        "Kent",
+        "South East",
+    ]
+    assert first["pop_2_18"] == 1000.5
+    assert set(table.frame.filter(like="budget_").iloc[0]) == {100.0}
+    assert set(table.frame.filter(like="outturn_").iloc[1]) == {9.5}
+
+
+def test_columns_in_another_order_change_nothing(tmp_path):
+    rows = sheet(KENT, MEDWAY)
+    width = max(map(len, rows))
+    padded = [[*row, *[""] * (width - len(row))] for row in rows]
+    # The labels and each block turned round, an added column at the start, the blocks exchanged.
+    start, budget, outturn = 8, list(range(8, 17)), list(range(20, 29))
+    order = [*reversed(range(start)), 17, *reversed(outturn), 18, *reversed(budget), 19, *range(29, width)]
+    turned = [["", *[row[place] for place in order]] for row in padded]
+    # The year stands beside its word and keeps its place after it.
+    turned[1] = ["", "Year", "2021-22"]
+    pd.testing.assert_frame_equal(
+        parse(tmp_path, rows)[0].frame, parse(tmp_path, turned, "Another name")[0].frame, check_like=True
+    )
+
+
+def test_broken_and_blank_cells_are_missing_and_zero_is_zero(tmp_path):
+    broken = council(940.0, "North Northamptonshire", 0.0, 5.0)
+    broken[6] = "#REF!"
+    (table,) = parse(tmp_path, sheet(broken))
+    assert table.frame["budget_therapies"].tolist() == [0.0]
+    assert table.missing[["dfe_number", "column", "reason"]].to_numpy().tolist() == [
+        ["940", "ehc_plans_0_25", "blank"]
+    ]
+
+
+def test_rows_that_are_no_authority_s_are_dropped(tmp_path):
+    england = council("", "England", 110.0, 99.5, region="")
+    ended = council(835.0, "Dorset", "", "")
+    (table,) = parse(tmp_path, sheet(KENT, MEDWAY, ended, england))
+    assert table.frame["dfe_number"].tolist() == ["886", "887"]
+    assert table.dropped == ("England", "Dorset (835): no amounts")
+
+
+def test_a_missing_column_is_named_with_its_block(tmp_path):
+    rows = sheet(KENT)
+    at = rows[3].index("Hospital education services")
+    rows[3][at] = "Hospital education service"
+    told = fault(tmp_path, rows)
+    assert "block 'section 251 budget': no column 'hospital education services'" in told
+    assert "did you mean 'hospital education service'?" in told
+    rows = sheet(KENT)
+    rows[4][2] = "Number"
+    assert "expected one sheet with the headings 'LA code'" in fault(tmp_path, rows)
+
+
+def test_other_faults_are_told(tmp_path):
+    assert "886 (lines 8, 9)" in fault(tmp_path, sheet(KENT, KENT))
+    wrong = council(886.0, "Kent", "a lot", 9.0)
+    assert "line 8: 'a lot'" in fault(tmp_path, sheet(wrong))
+    assert "expected one financial year like 2021-22 beside 'Year', found ['2021']" in fault(
+        tmp_path, sheet(KENT, year="2021")
+    )
+    unlabelled = sheet(KENT)
+    unlabelled[2] = ["" if cell == "Section 251 budget" else cell for cell in unlabelled[2]]
+    assert "expected 'section 251 budget' once over the headings, found it 0 times" in fault(tmp_path, unlabelled)
+
+
+def test_another_publication_s_and_a_truncated_workbook(tmp_path):
+    with pytest.raises(SourceError, match="expected one sheet with the headings"):
+        high_needs_benchmarking.parse(write_workbook(tmp_path / "other.xlsx", {"4.3": [["GDP deflator", 1.0]]}))
+    whole = write_workbook(tmp_path / "tool.xlsx", {"Sheet1": sheet(KENT)})
+    cut = tmp_path / "cut.xlsx"
+    cut.write_bytes(whole.read_bytes()[:800])
+    with pytest.raises(SourceError, match=r"cut\.xlsx cannot be read as a workbook"):
+        high_needs_benchmarking.parse(cut)
+
+
+def test_native_workbook_equals_the_project_s_table():
+    (table,) = high_needs_benchmarking.parse(native("hn_benchmarking_outturn_data_202122.xlsx"))
+    raw = read_table("high-needs-benchmarking", "spend_2021_22.csv", numeric=table.frame.select_dtypes("number"))
+    key = ["financial_year", "dfe_number"]
+    pd.testing.assert_frame_equal(
+        table.frame.set_index(key).sort_index(), raw.set_index(key).sort_index(), check_like=True, check_exact=True
+    )
+    outturn = table.frame.filter(like="outturn_")
+    assert round((outturn.drop(columns="outturn_place_funding").sum().sum()) / 1e6) == 6_477
+    assert len(table.frame) == 150
+    assert set(table.missing["dfe_number"]) == {"940", "941"}
+    assert [label.split(" (")[0] for label in table.dropped] == [
+        "Northamptonshire",
+        "Bournemouth",
+        "Dorset",
+        "Poole",
+    ]

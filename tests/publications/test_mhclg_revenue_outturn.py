@@ -1,0 +1,503 @@
+"""MHCLG revenue outturn: the publisher's workbooks, and made-up files in their shapes (figures invented)."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from benchmarks.multiyear import HEAD, LEVELS, write_multiyear
+from deficits.errors import SourceError
+from deficits.raw import read_table
+from deficits.publications.mhclg_revenue_outturn import parse, read_cells
+from deficits.publications.publication import Table
+from tests.publications.samples import csv_text, native, reordered, without
+from tests.publications.workbook_files import write_workbook
+
+Rows = list[list[object]]
+
+# --- the publisher's own workbooks
+
+
+@pytest.mark.parametrize(
+    ("name", "year", "held"),
+    [
+        ("RS_2016-17_data_by_LA.xlsx", "2016-17", "usable_reserves_2015_16_to_2017_18.csv"),
+        ("RS_2023-24_data_by_LA.ods", "2023-24", "usable_reserves_2023_24.csv"),
+    ],
+)
+def test_the_publishers_reserves_are_our_raw_cells(name: str, year: str, held: str) -> None:
+    table = parse(native(name))[0]
+    money = [column for column in table.frame if column.endswith("_gbp")]
+    raw = read_table("mhclg-revenue-outturn", held, numeric=money)
+    raw = raw[raw["financial_year"] == year]
+    assert same_cells(table.frame, raw, [*money, "la_code_published", "class", "ecode"])
+    assert {"E06", "E07", "ENGLAND"}.isdisjoint(table.frame["la_code_published"])
+    assert "ENGLAND" in table.dropped
+
+
+def test_the_publishers_dsg_lines_are_our_raw_cells_and_sums() -> None:
+    table = parse(native("RS_2023-24_data_by_LA.ods"))[1]
+    money = ["dsg_adjustment_account_gbp", "dsg_reserve_gbp"]
+    raw = read_table("mhclg-revenue-outturn", "dsg_lines.csv", numeric=money)
+    assert same_cells(table.frame, raw, [*money, "la_code_published", "certified"])
+    sums = table.frame.groupby("financial_year")[money].sum() / 1e6
+    assert sums["dsg_adjustment_account_gbp"].round().tolist() == [-1642, -2317]
+    assert sums["dsg_reserve_gbp"].round().tolist() == [562, 632]
+    assert sorted(set(table.missing["dfe_number"])) == ["330", "943"]  # Birmingham, Westmorland and Furness
+    assert set(table.missing["symbol"]) == {"[x]"}
+
+
+def test_before_2022_23_there_are_no_dsg_lines() -> None:
+    (table,) = parse(native("RS_2016-17_data_by_LA.xlsx"))
+    assert table.kind == "usable_reserves"
+    assert set(table.missing["reason"]) == {"not returned"}
+    assert set(table.missing["dfe_number"]) == {"420"}  # Isles of Scilly
+
+
+def same_cells(ours: pd.DataFrame, held: pd.DataFrame, columns: list[str]) -> bool:
+    key = ["financial_year", "dfe_number"]
+    for frame in (ours, held):
+        assert frame.duplicated(key).sum() == 0
+    ours, held = (frame.set_index(key).sort_index()[columns] for frame in (ours, held))
+    pd.testing.assert_frame_equal(ours, held, check_dtype=False, atol=0.5)
+    return True
+
+
+# --- made-up revenue summaries
+
+ITEMS = {
+    "911": "schools reserves",
+    "912": "dedicated schools grant adjustment account",
+    "913": "dedicated schools grant reserves",
+    "914": "public health financial reserves",
+    "915": "other earmarked financial reserves",
+    "916": "unallocated financial reserves",
+}
+COUNCILS = [
+    ["E5011", "E09000007", "Camden", "LB", "London", "Y"],
+    ["E5012", "E09000011", "Greenwich", "LB", "London", "N"],
+    ["E4401", "E08000016", "Barnsley MBC", "MD", "MD", "Y"],
+]
+LEVELS_OF = {
+    "E5011": [10, 0, 19, 3, 130, 15, 11, 0, 22, 4, 120, 14],
+    "E5012": [9, -5, 0, 1, 190, 22, 8, -7, 0, 2, 180, 21],
+    "E4401": [5, -12.5, 0, 2, 60, 9, 4, -20.25, 0, 3, 50, 8],
+}
+
+
+def level_headings(dates: list[str], estimated: bool) -> list[str]:
+    before = "Estimated " if estimated else ""
+    return [
+        f"{before}{words} level at {date}{' [Note 12]' if line in ('912', '913') else ''}"
+        for date in dates
+        for line, words in ITEMS.items()
+    ]
+
+
+def rows_of(levels: dict[str, list[object]], councils: list[list[str]]) -> Rows:
+    """Councils, a district, a police body, England, and classes below, as in the workbook of 2023-24."""
+    own = [[code, ons, name, "", group, detail, certified, 1.0, *levels[code]] for code, ons, name, group, detail,
+           certified in councils]  # fmt: skip
+    sums = [sum(LEVELS_OF[code][place] for code in LEVELS_OF) for place in range(12)]
+    london = [LEVELS_OF["E5011"][place] + LEVELS_OF["E5012"][place] for place in range(12)]
+    head = ["E-code", "ONS Code", "Class Breakdown [O]", "Notes", "Class", "Detailed Class", "Certification"]
+    return [
+        ["E3831", "E07000223", "Adur", "", "SD", "SD", "Y", 0.0, *[0] * 12],
+        *own,
+        ["E7055", "E23000016", "West Mercia Police", "", "O", "Police", "Y", 0.0, *[0] * 12],
+        ["Eng", "E92000001", "ENGLAND", "", "", "", "[x]", 1.0, *sums],
+        [*head, "Education services", *[""] * 12],
+        ["[Y]", "E09", "London Boroughs", "", "LB", "London", 24, 1.0, *london],
+        ["[Y]", "E08", "Metropolitan Districts", "", "MD", "MD", 33, 1.0, *LEVELS_OF["E4401"]],
+    ]
+
+
+def summary(
+    levels: dict[str, list[object]] = LEVELS_OF, councils: list[list[str]] = COUNCILS, year: str = "2023-24"
+) -> dict[str, Rows]:
+    """The shape of 2023-24: reference rows that are hidden, line numbers and groups above the headings."""
+    start, end = year[:4], str(int(year[:4]) + 1)
+    head = ["E-code", "ONS Code", "Local authority", "Notes", "Class", "Detailed Class", "Certification"]
+    blank = [""] * 7
+    return {
+        "Front_Page": [["General Fund Revenue Account Outturn"]],
+        f"RS_LA_Data_{year}": [
+            [f"Worksheet 2: Revenue Outturn (RO) {year}: Revenue Outturn Summary (RS) data"],
+            ["This worksheet contains 2 tables. Data are reported in £ thousand. "],
+            [*blank, "RS-edu-net-exp", *[f"RS-{number}-cy" for number in range(12)]],
+            [*blank, 5.0, *[float(number) for number in range(85, 97)]],
+            [
+                *blank,
+                "Service Expenditure",
+                f"Reserves at 1 April {start}",
+                *[""] * 5,
+                f"Reserves at 31 March {end}",
+            ],
+            [*blank, 190.0, *[float(line) for line in ITEMS] * 2],
+            [*head, "Education services", *level_headings(["1 April", "31 March"], estimated=True)],
+            *rows_of(levels, councils),
+        ],
+    }
+
+
+def one_row_summary() -> dict[str, Rows]:
+    """The shape of 2024-25: the group stands before a dash in the heading, and no line numbers above."""
+    sheets = summary(year="2024-25")
+    rows = sheets["RS_LA_Data_2024-25"]
+    groups = ["Reserves at 1 April 2024"] * 6 + ["Reserves at 31 March 2025"] * 6
+    headings = [f"{group} - {text}" for group, text in zip(groups, rows[6][8:], strict=True)]
+    rows[6] = [*rows[6][:7], "Service Expenditure - Education services", *headings]
+    return {"RS_LA_Data_2024-25": [rows[0], rows[1], *rows[6:]]}
+
+
+def parsed(path: Path, sheets: dict[str, Rows]) -> dict[str, Table]:
+    return {table.kind: table for table in parse(write_workbook(path, sheets))}
+
+
+def fault(path: Path, sheets: dict[str, Rows]) -> str:
+    with pytest.raises(SourceError) as caught:
+        parse(write_workbook(path, sheets))
+    return str(caught.value)
+
+
+def data_sheet(sheets: dict[str, Rows]) -> Rows:
+    return sheets["RS_LA_Data_2023-24"]
+
+
+@pytest.mark.parametrize("suffix", [".ods", ".xlsx"])
+def test_levels_are_pounds_with_the_publishers_sign(tmp_path: Path, suffix: str) -> None:
+    tables = parsed(tmp_path / f"RS{suffix}", summary())
+    reserves, dsg = tables["usable_reserves"].frame, tables["dsg_lines"].frame
+    assert list(reserves["dfe_number"]) == ["202", "203", "370"]
+    assert reserves["open_schools_gbp"].tolist() == [10_000, 9_000, 5_000]
+    assert reserves["close_unallocated_gbp"].tolist() == [14_000, 21_000, 8_000]
+    assert reserves["class"].tolist() == ["London", "London", "MD"]
+    assert dsg.drop(columns=["la_code_published", "la_name"]).to_numpy().tolist() == [
+        ["2022-23", "202", 0, 19_000, "Y"],
+        ["2022-23", "203", -5_000, 0, "N"],
+        ["2022-23", "370", -12_500, 0, "Y"],
+        ["2023-24", "202", 0, 22_000, "Y"],
+        ["2023-24", "203", -7_000, 0, "N"],
+        ["2023-24", "370", -20_250, 0, "Y"],
+    ]
+    assert tables["dsg_lines"].dropped == (
+        "Adur",
+        "West Mercia Police",
+        "ENGLAND",
+        "Class Breakdown [O]",
+        "London Boroughs",
+        "Metropolitan Districts",
+    )
+
+
+def test_the_headings_of_2024_25_mean_the_same(tmp_path: Path) -> None:
+    older = parsed(tmp_path / "RS_2023-24.ods", summary())["dsg_lines"].frame
+    newer = parsed(tmp_path / "RS_2024-25.ods", one_row_summary())["dsg_lines"].frame
+    assert set(newer["financial_year"]) == {"2023-24", "2024-25"}
+    pd.testing.assert_frame_equal(newer.drop(columns="financial_year"), older.drop(columns="financial_year"))
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(order=st.permutations(range(20)), at=st.integers(0, 20))
+def test_column_order_and_an_added_column_change_nothing(tmp_path: Path, order: list[int], at: int) -> None:
+    sheets = summary()
+    moved = []
+    for row in data_sheet(sheets):
+        wide = [*row, *[""] * (20 - len(row))]
+        cells = [wide[place] for place in order]
+        cells.insert(at, "Other earmarked reserves: specific risks at 1 April" if row[0] == "E-code" else "")
+        moved.append(cells if len(row) > 1 else row)
+    before = parse(write_workbook(tmp_path / "RS.ods", sheets))
+    after = parse(write_workbook(tmp_path / "RS.ods", {**sheets, "RS_LA_Data_2023-24": moved}))
+    for old, new in zip(before, after, strict=True):
+        pd.testing.assert_frame_equal(old.frame, new.frame)
+
+
+@pytest.mark.parametrize("place", [1, 2, 0, 4, *range(8, 20)])
+def test_a_needed_column_that_is_gone_is_named(tmp_path: Path, place: int) -> None:
+    sheets = summary()
+    heading_row = data_sheet(sheets)[6]
+    lost = str(heading_row[place])
+    heading_row[place] = lost.replace("e", "") if place > 4 else "?"
+    message = fault(tmp_path / "RS.ods", sheets)
+    assert "RS.ods" in message
+    expected = lost.replace("Estimated ", "").replace(" [Note 12]", "").lower()
+    assert expected in message.lower()
+
+
+def test_adjusted_levels_stand_beside_the_unadjusted(tmp_path: Path) -> None:
+    sheets = summary()
+    rows = data_sheet(sheets)
+    for at, row in enumerate(rows):
+        if len(row) == 20:
+            words = {6: "Estimated other earmarked financial reserves level at 1 April (adjusted)", 5: "915b"}
+            row.insert(13, words.get(at, 1.0 if isinstance(row[12], int | float) else ""))
+    rows[6][12] = "Estimated other earmarked financial reserves level at 1 April (unadjusted)"
+    for row in rows[12:]:
+        if row[2] == "London Boroughs":
+            row[13] = 2.0
+    frame = parsed(tmp_path / "RS.ods", sheets)["usable_reserves"].frame
+    assert frame["open_other_earmarked_adjusted_gbp"].tolist() == [1000, 1000, 1000]
+    assert frame["open_other_earmarked_gbp"].tolist() == [130_000, 190_000, 60_000]
+
+
+def with_cell(ecode: str, place: int, value: object) -> dict[str, Rows]:
+    levels = {code: list(cells) for code, cells in LEVELS_OF.items()}
+    levels[ecode][place] = value
+    return summary(levels)
+
+
+@pytest.mark.parametrize(
+    ("sheets", "words"),
+    [
+        (
+            with_cell("E5012", 1, "n/k"),
+            "column 'open_dsg_adjustment_account': expected a number or a symbol, found line 10: 'n/k'",
+        ),
+        (with_cell("E5012", 1, "5%"), "found line 10: '5%'"),
+        (
+            with_cell("E5012", 7, -9),
+            "London Boroughs, close_dsg_adjustment_account: rows of authorities (2) sum to £-9,000",
+        ),
+        (
+            with_cell("E4401", 9, 70),
+            "Metropolitan Districts, close_public_health: rows of authorities (1) sum to £70,000",
+        ),
+        (summary(councils=[*COUNCILS, COUNCILS[0]]), "found 2023-24 202 (lines 9, 12)"),
+        (summary(councils=COUNCILS[1:]), "London Boroughs, open_schools: rows of authorities (1) sum to £9,000"),
+        (
+            summary({"E9": LEVELS_OF["E5011"]}, [["E9", "E09000099", "Camdem", "LB", "London", "Y"]]),
+            "line 9: no education authority is known by 'E9' and 'E09000099' (Camdem): did you mean 'Camden'?",
+        ),
+        (
+            summary(councils=[["E5011", "E07000007", "Camden", "LB", "London", "Y"], *COUNCILS[1:]]),
+            "line 9: 'E5011' (Camden) is an education authority, but its ONS code is 'E07000007'",
+        ),
+        (
+            summary(councils=[["E5011", "E09000011", "Camden", "LB", "London", "Y"], *COUNCILS[1:]]),
+            "belong to different authorities, 202 and 203",
+        ),
+    ],
+)
+def test_a_fault_names_file_line_and_column(tmp_path: Path, sheets: dict[str, Rows], words: str) -> None:
+    message = fault(tmp_path / "RS.ods", sheets)
+    assert "RS.ods, sheet 'RS_LA_Data_2023-24'" in message
+    assert words in message
+
+
+def test_a_return_not_made_is_missing_and_stops_the_comparison_with_totals(tmp_path: Path) -> None:
+    levels = {**LEVELS_OF, "E4401": ["[x]"] * 12}
+    tables = parsed(tmp_path / "RS.ods", summary(levels))
+    assert tables["dsg_lines"].frame["dsg_reserve_gbp"].isna().tolist() == [False, False, True] * 2
+    assert tables["dsg_lines"].missing.to_numpy().tolist() == [
+        ["2023-24", "370", "dsg_adjustment_account_gbp", "[x]", "not available"],
+        ["2023-24", "370", "dsg_reserve_gbp", "[x]", "not available"],
+        ["2022-23", "370", "dsg_adjustment_account_gbp", "[x]", "not available"],
+        ["2022-23", "370", "dsg_reserve_gbp", "[x]", "not available"],
+    ]
+    assert len(tables["usable_reserves"].missing) == 8
+
+
+def test_an_older_ecode_finds_the_county_whatever_its_ons_code(tmp_path: Path) -> None:
+    councils = [["E2721", "E10000022", "North Yorkshire", "SC", "SC", "Y"], *COUNCILS]
+    levels = {"E2721": [0] * 12, **LEVELS_OF}
+    frame = parsed(tmp_path / "RS.ods", summary(levels, councils))["usable_reserves"].frame
+    assert frame.loc[0, ["dfe_number", "la_code_published"]].tolist() == ["815", "E10000022"]
+
+
+def test_words_and_lines_that_differ_are_refused(tmp_path: Path) -> None:
+    sheets = summary()
+    data_sheet(sheets)[5][9] = 913.0
+    assert "column 10 (open_dsg_adjustment_account): expected line 912, found 913" in fault(
+        tmp_path / "RS.ods", sheets
+    )
+
+
+def test_title_unit_and_england_are_needed(tmp_path: Path) -> None:
+    for place, cell, words in (
+        ((0, 0), "Revenue Account (RA) budget 2023-24", "expected revenue outturn in the title"),
+        ((0, 0), "Revenue Outturn (RO) 2022-23", "the title says 2022-23, but reserves are at 1 April 2023"),
+        ((1, 0), "Data are reported in full.", "expected '£ thousand' above the headings"),
+        ((12, 2), "Engl", "expected one row 'ENGLAND', found 0"),
+    ):
+        sheets = summary()
+        data_sheet(sheets)[place[0]][place[1]] = cell
+        assert words in fault(tmp_path / "RS.ods", sheets)
+
+
+def test_another_workbook_and_a_cut_file_are_refused(tmp_path: Path) -> None:
+    message = fault(tmp_path / "dsg.ods", {"Allocations_summary": [["", "", "Schools block (£s)"]]})
+    assert "no sheet has the headings 'ONS Code' and 'Local authority' (sheets: Allocations_summary)" in message
+    path = write_workbook(tmp_path / "cut.xlsx", summary())
+    path.write_bytes(path.read_bytes()[:-900])
+    with pytest.raises(SourceError, match=r"cut\.xlsx cannot be read as a workbook"):
+        parse(path)
+
+
+# --- made-up multi-year files
+
+
+def multi_year() -> Rows:
+    """Two councils over three years, a district and totals; line 912 is blank before 2022-23."""
+    camden, barnsley = ["E09000007", "E5011", "Camden"], ["E08000038", "E4401", "Barnsley"]
+    items = ("ressch", "resdsgadj", "resdsg", "resph", "resoth", "resunall")
+    levels = [f"RS-{item}-{end}-cy" for end in ("start", "end") for item in items]
+    head = ["year_ending", "ONS_code", "LA_LGF_code", "LA_name", "status", "LA_class", "RO1_eduerl_net_cur_exp"]
+
+    def row(ending: int, place: list[str], status: str, group: str, levels: list[object]) -> list[object]:
+        return [ending, *place, status, group, 7, *levels, 0]
+
+    old = [1, "", -3, 1, 1, 1, 1, "", -4, 1, 1, 1]
+    return [
+        [*head, *levels, "RSX_edu_net_cur_exp"],
+        row(202203, camden, "submitted", "LB", old),
+        row(202203, barnsley, "submitted", "MD", old),
+        row(202203, ["E92000001", "", "England"], "total", "", [2, "", -6, 9, 9, 9, 2, "", -8, 9, 9, 9]),
+        row(202303, camden, "submitted", "LB", [1, -9, 2, 1, 1, 1, 1, -10, 3, 1, 1, 1]),
+        row(202303, barnsley, "not submitted", "MD", [""] * 6 + [55] * 6),
+        row(202303, ["E07000223", "E3831", "Adur"], "submitted", "SD", [0] * 12),
+        row(202403, camden, "submitted", "LB", [1, -11, 3, 1, 1, 1, 1, -12, 4, 1, 1, 1]),
+        row(202403, barnsley, "submitted", "MD", [1, -20, 0, 1, 1, 1, 1, -21.5, 0, 1, 1, 1]),
+        row(202403, ["E92000001", "", "England"], "total", "", [2, -31, 3, 9, 9, 9, 2, -33.5, 4, 9, 9, 9]),
+    ]
+
+
+def multi_year_file(path: Path, rows: Rows) -> Path:
+    path.write_text(csv_text(rows), encoding="utf-8", newline="")
+    return path
+
+
+def test_a_closing_level_stands_and_an_opening_one_fills_what_was_not_returned(tmp_path: Path) -> None:
+    reserves, dsg = parse(multi_year_file(tmp_path / "multi.csv", multi_year()))
+    opening = dsg.frame.query("financial_year == '2021-22' and dfe_number == '202'")
+    assert opening.filter(like="_gbp").to_numpy().tolist() == [[-9_000, 2_000]]
+    levels = dsg.frame.set_index(["financial_year", "dfe_number"])["dsg_adjustment_account_gbp"]
+    assert levels["2022-23", "202"] == -10_000  # closing, not the -11,000 that opens 2023-24
+    assert levels["2022-23", "370"] == -20_000  # Barnsley did not return 2022-23: the opening level of 2023-24
+    assert levels["2023-24", "370"] == -21_500
+    assert dsg.missing[["financial_year", "dfe_number", "reason"]].drop_duplicates().to_numpy().tolist() == [
+        ["2021-22", "370", "not returned"]
+    ]
+    assert list(reserves.frame["financial_year"]) == ["2021-22"] * 2 + ["2022-23"] * 2 + ["2023-24"] * 2
+    assert "open_other_earmarked_adjusted_gbp" not in reserves.frame
+    assert reserves.dropped == ("England 2021-22", "Adur 2022-23", "England 2023-24")
+
+
+def test_symbols_and_styles_that_repeat_are_each_told_of_their_own_cell(tmp_path: Path) -> None:
+    rows = multi_year()
+    for line, column, text in (
+        (5, "RS-ressch-start-cy", "[x]"),
+        (5, "RS-resph-end-cy", "(1,234)"),
+        (8, "RS-ressch-start-cy", ""),
+        (9, "RS-resph-end-cy", "[x]"),
+        (9, "RS-resunall-end-cy", "(1,234)"),
+    ):
+        rows[line - 1][rows[0].index(column)] = text
+    reserves, _ = parse(multi_year_file(tmp_path / "multi.csv", rows))
+    told = reserves.missing[reserves.missing["reason"] != "not returned"]
+    assert told.to_numpy().tolist() == [
+        ["2022-23", "202", "open_schools_gbp", "[x]", "not available"],
+        ["2023-24", "202", "open_schools_gbp", "", "blank"],
+        ["2023-24", "370", "close_public_health_gbp", "[x]", "not available"],
+    ]
+    frame = reserves.frame.set_index(["financial_year", "dfe_number"])
+    assert frame.loc[("2022-23", "202"), "close_public_health_gbp"] == -1_234_000
+    assert frame.loc[("2023-24", "370"), "close_unallocated_gbp"] == -1_234_000
+    assert frame.filter(like="_gbp").isna().to_numpy().sum() == 3 + 8  # Barnsley's 2022-23 was not returned
+
+
+def test_a_number_in_a_row_not_submitted_is_not_the_councils(tmp_path: Path) -> None:
+    reserves, _ = parse(multi_year_file(tmp_path / "multi.csv", multi_year()))
+    row = reserves.frame.query("financial_year == '2022-23' and dfe_number == '370'")
+    assert row.filter(like="_gbp").isna().all(axis=None)
+    gaps = reserves.missing.query("column == 'close_schools_gbp'")
+    assert gaps.to_numpy().tolist() == [["2022-23", "370", "close_schools_gbp", "55", "not returned"]]
+
+
+@pytest.mark.parametrize(
+    "spelt",
+    [
+        lambda name: name.replace("-", "_"),
+        lambda name: name.replace("-", "_").upper(),
+        lambda name: name.removeprefix("RS-").replace("-cy", ""),
+        lambda name: f"{name}_net_exp",
+        lambda name: f"{name.removeprefix('RS-')}_RS".replace("-", "_"),
+    ],
+)
+def test_the_ids_are_found_in_any_spelling(tmp_path: Path, spelt) -> None:  # type: ignore[no-untyped-def]
+    rows = multi_year()
+    expected = [table.frame for table in parse(multi_year_file(tmp_path / "multi.csv", rows))]
+    rows[0] = [spelt(name) if str(name).startswith("RS-") else name for name in rows[0]]
+    for table, frame in zip(parse(multi_year_file(tmp_path / "multi.csv", rows)), expected, strict=True):
+        pd.testing.assert_frame_equal(table.frame, frame)
+
+
+def test_column_order_an_added_column_and_a_mark_change_nothing(tmp_path: Path) -> None:
+    expected = parse(multi_year_file(tmp_path / "multi.csv", multi_year()))
+    path = multi_year_file(tmp_path / "turned.csv", reordered(multi_year()))
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    for table, other in zip(parse(path), expected, strict=True):
+        pd.testing.assert_frame_equal(table.frame, other.frame)
+
+
+@pytest.mark.parametrize(
+    "name", ["RS-resdsgadj-end-cy", "RS-resunall-start-cy", "status", "ONS_code", "year_ending"]
+)
+def test_a_column_that_is_gone_from_the_multi_year_file_is_named(tmp_path: Path, name: str) -> None:
+    path = multi_year_file(tmp_path / "multi.csv", without(multi_year(), name))
+    plain = name.removeprefix("RS-").removesuffix("-cy").replace("-", "_").lower()
+    with pytest.raises(SourceError, match=rf"multi\.csv: no column '{plain}'"):
+        parse(path)
+
+
+@pytest.mark.parametrize(
+    ("line", "column", "value", "words"),
+    [
+        (2, "status", "certified", "expected submitted, not submitted or total, found 'certified' on line 2"),
+        (5, "year_ending", 202304, "expected a March such as 202403, found '202304' on line 5"),
+        (5, "RS-resdsg-end-cy", "n/k", "column 'close_dsg_reserve': expected a number or a symbol, found line 5"),
+        (9, "RS-resdsg-end-cy", 7, "England 2023-24, close_dsg_reserve: rows of authorities (2) sum to £11,000"),
+        (8, "LA_LGF_code", "E4401", "the codes 'E4401' and 'E09000007' (Camden) belong to different authorities"),
+        (3, "year_ending", 202303, "found 2022-23 370 (lines 3, 6)"),
+    ],
+)
+def test_a_fault_of_the_multi_year_file_names_its_line(
+    tmp_path: Path, line: int, column: str, value: object, words: str
+) -> None:
+    rows = multi_year()
+    rows[line - 1][rows[0].index(column)] = value
+    with pytest.raises(SourceError) as caught:
+        parse(multi_year_file(tmp_path / "multi.csv", rows))
+    assert "multi.csv" in str(caught.value)
+    assert words in str(caught.value)
+
+
+def test_a_cut_multi_year_file_and_another_csv_are_refused(tmp_path: Path) -> None:
+    path = multi_year_file(tmp_path / "cut.csv", multi_year())
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(SourceError, match=r"cut\.csv cannot be read as a CSV: .*Row #10: Expected 20 columns"):
+        parse(path)
+    path.write_text("time_period,la_name\n202324,Camden\n", encoding="utf-8")
+    with pytest.raises(SourceError, match=r"cut\.csv: no column 'year_ending'"):
+        parse(path)
+    path.write_text("", encoding="utf-8")
+    with pytest.raises(SourceError, match=r"cut\.csv: no column"):
+        parse(path)
+    with pytest.raises(SourceError, match=r"gone\.csv cannot be read as a CSV"):
+        parse(tmp_path / "gone.csv")
+
+
+def test_only_our_columns_are_kept_and_are_the_ones_pandas_reads(tmp_path: Path) -> None:
+    path = tmp_path / "multi.csv"
+    write_multiyear(path, rows=300, columns=60, authorities=20)
+    whole = pd.read_csv(path, dtype=str, keep_default_na=False)
+    cells = read_cells(path)
+    assert len(cells.columns) == 6 + len(LEVELS) < len(whole.columns)
+    assert cells["close_dsg_adjustment_account"].tolist() == whole["RS_resdsgadj_end_cy"].tolist()
+    assert cells["open_other_earmarked_adjusted"].tolist() == whole["RS_resoth_adj_start_cy"].tolist()
+    assert cells["la_name"].tolist() == whole[HEAD[3]].tolist()
+    reserves, dsg = parse(path)
+    assert len(reserves.frame) == 20 * 9
+    assert len(dsg.frame) == 20 * 5

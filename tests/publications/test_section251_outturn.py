@@ -1,0 +1,344 @@
+"""Section 251 outturn: made-up files in the shape of DfE's: its headings, lines, symbols, encoding.
+
+Every figure is invented.
+"""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from deficits.errors import SourceError
+from deficits.publications.section251_outturn import GROUPS, parse
+from deficits.publications.publication import Table
+from tests.publications.samples import csv_text, native, reordered, without
+
+Rows = list[list[object]]
+
+HEADINGS = [
+    "time_period", "time_identifier", "geographic_level", "country_name", "country_code", "region_name",
+    "region_code", "la_name", "old_la_code", "new_la_code", "main_category", "category_of_expenditure",
+    "early_years_establishments", "primary_schools", "secondary_schools", "sen_and_special_schools",
+    "pupil_referral_units_and_alt_provision", "post_16", "gross_expenditure", "income", "net_expenditure",
+    "net_per_capita_expenditure",
+]  # fmt: skip
+
+LINES = {
+    "1.0.1 Individual Schools Budget, after academy recoupment": (900, 100),
+    "1.0.2 High needs place funding within Individual Schools Budget": (90, 80),
+    "1.1.1 Contingencies": (5, 0),
+    "1.2.1 Top-up funding \u2013 maintained schools": (40, 30),
+    "1.2.3 Top-up and other funding \u2013 non-maintained and independent providers": (60, 50),
+    "1.2.5 SEN support service": (7, 6),
+    "1.2.10 PFI/ BSF costs at special schools, AP/ PRUs and Post 16 institutions only": (3, 0),
+    "1.2.12 Carbon reduction commitment allowances (PRUs)": ("z", "z"),
+    "1.3.1 Central expenditure on early years entitlement": (8, 9),
+    "1.4.10 Pupil growth (includes infant class sizes for years prior to 2018-19)": (2, 1),
+    "1.7.1 Other Specific Grants": (1, 1),
+    "1.8.1 TOTAL SCHOOLS EXPENDITURE (after academy recoupment)": (9999, 9999),
+    "1.9.1 Dedicated Schools Grant for year": (1000, 500),
+    "1.9.1a Dedicated Schools Grant in year adjustments": (0, 0),
+    "1.9.2 Dedicated Schools Grant brought forward from previous year": (-20, 13),
+    "1.9.3 Dedicated Schools Grant carried forward to next year": (-22, 19),
+    "2.1.4 Home to school transport (pre 16): SEN transport expenditure": (12, 11),
+    "2.4.3 Total Other education and community expenditure": (9999, 9999),
+    "2.5.1 Capital Expenditure (excluding CERA)": (4, 0),
+}
+"""Each line's label as DfE prints it, with invented net spending (or, of 1.9.x, level) of two councils."""
+
+PLACES = [
+    ["Local authority", "England", "E92000001", "Inner London", "E13000001", "Camden", 202, "E09000007"],
+    [
+        "Local authority",
+        "England",
+        "E92000001",
+        "Yorkshire and The Humber",
+        "E12000003",
+        "Barnsley",
+        370,
+        "E08000038",
+    ],
+    ["National", "England", "E92000001", "", "", "", "", ""],
+    ["Regional", "England", "E92000001", "Inner London", "E13000001", "", "", ""],
+]
+
+
+def section251(period: object = 202324, lines: dict[str, tuple[object, object]] = LINES) -> Rows:
+    rows: Rows = [list(HEADINGS)]
+    for label, (camden, barnsley) in lines.items():
+        england = sum(value for value in (camden, barnsley) if isinstance(value, int))
+        for place, amount in zip(PLACES, (camden, barnsley, england, camden), strict=True):
+            group = "Dedicated schools grant" if label.startswith("1.9") else "Schools"
+            is_level = label.startswith("1.9")
+            gross = amount if is_level or not isinstance(amount, int) else amount + 2
+            net = "z" if is_level else amount
+            income = "z" if is_level else 2
+            rows.append(
+                [period, "Financial year", *place, group, label, 0, 1, 1, "z", ":", 0, gross, income, net, 1]
+            )
+    return rows
+
+
+def wide(measures: bool) -> Rows:
+    """The same with a column a line: its level or net spending alone, or gross, income and net."""
+    rows = section251()
+    columns: dict[str, dict[tuple[object, ...], object]] = {}
+    for row in rows[1:]:
+        label, place = str(row[11]), tuple(row[:11][:10])
+        cells = {"gross expenditure": row[18], "income": row[19], "net expenditure": row[20]}
+        if not measures:
+            columns.setdefault(label, {})[place] = row[18] if label.startswith("1.9") else row[20]
+        for measure, cell in cells.items() if measures else ():
+            columns.setdefault(f"{label} ({measure})", {})[place] = cell
+    places = list(dict.fromkeys(tuple(row[:10]) for row in rows[1:]))
+    return [
+        [*HEADINGS[:10], *columns],
+        *[[*place, *[cells[place] for cells in columns.values()]] for place in places],
+    ]
+
+
+def file_of(folder: Path, rows: Rows, encoding: str = "cp1252") -> Path:
+    path = folder / "s251_alleducation_la_regional_national.csv"
+    path.write_bytes(csv_text(rows).encode(encoding))
+    return path
+
+
+def tables(folder: Path, rows: Rows, encoding: str = "cp1252") -> dict[str, Table]:
+    return {table.kind: table for table in parse(file_of(folder, rows, encoding))}
+
+
+def fault(folder: Path, rows: Rows) -> str:
+    with pytest.raises(SourceError) as caught:
+        parse(file_of(folder, rows))
+    return str(caught.value)
+
+
+def with_line(label: str, camden: object, barnsley: object) -> dict[str, tuple[object, object]]:
+    """The lines with one council's amounts of the line that begins with `label` changed."""
+    return {name: (camden, barnsley) if name.startswith(label) else value for name, value in LINES.items()}
+
+
+def cells(rows: Rows, label: str, name: str) -> list[object]:
+    return next(row for row in rows[1:] if str(row[11]).startswith(label) and row[7] == name)
+
+
+CARRIED = [["2023-24", "202", "Camden", -22, -20], ["2023-24", "370", "Barnsley", 19, 13]]
+SPENT = [
+    ["2023-24", "202", "Camden", "E09000007", 110, 990, 8, 8, 16],
+    ["2023-24", "370", "Barnsley", "E08000038", 86, 180, 2, 9, 11],
+]
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("shape", ["long", "wide", "wide with measures"])
+def test_carried_forward_and_net_spend_come_from_every_shape(tmp_path: Path, encoding: str, shape: str) -> None:
+    rows = section251() if shape == "long" else wide(measures="measures" in shape)
+    found = tables(tmp_path, rows, encoding)
+    assert found["carried_forward"].frame.to_numpy().tolist() == CARRIED
+    assert found["net_spend"].frame.to_numpy().tolist() == SPENT
+    assert list(found["net_spend"].frame.columns[-5:]) == list(GROUPS)
+    assert found["carried_forward"].dropped == ("England", "Inner London")
+    assert found["net_spend"].missing.empty
+    assert found["carried_forward"].missing.empty
+
+
+def test_the_publishers_own_file_sums_to_what_we_hold() -> None:
+    path = native("s251_alleducation_la_regional_national.csv")
+    spend = {table.kind: table for table in parse(path)}["net_spend"].frame
+    sums = spend.groupby("financial_year")["high_needs_net_spend_gbp"].sum() / 1e6
+    assert sums.round()[["2021-22", "2022-23", "2024-25"]].tolist() == [6487, 7419, 10216]
+
+
+@pytest.mark.parametrize("period", [202324, "2023/24", "2023-24", "2023-2024"])
+def test_every_spelling_of_the_year_is_the_same(tmp_path: Path, period: object) -> None:
+    assert (
+        tables(tmp_path, section251(period))["carried_forward"].frame["financial_year"].tolist() == ["2023-24"] * 2
+    )
+
+
+def test_years_of_one_file_stay_apart(tmp_path: Path) -> None:
+    later = {label.replace("service", "services"): value for label, value in LINES.items()}
+    rows = [*section251(), *section251(202425, later)[1:]]
+    spend = tables(tmp_path, rows)["net_spend"].frame
+    assert spend["financial_year"].tolist() == ["2023-24"] * 2 + ["2024-25"] * 2
+    assert spend["high_needs_net_spend_gbp"].tolist() == [110, 86, 110, 86]
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(order=st.permutations(range(len(HEADINGS))))
+def test_column_order_changes_nothing(tmp_path: Path, order: list[int]) -> None:
+    found = tables(tmp_path, [[row[place] for place in order] for row in section251()])
+    assert found["carried_forward"].frame.to_numpy().tolist() == CARRIED
+    assert found["net_spend"].frame.to_numpy().tolist() == SPENT
+
+
+def test_an_added_column_and_a_row_order_change_nothing(tmp_path: Path) -> None:
+    rows = section251()
+    for changed in (reordered(rows), [rows[0], *reversed(rows[1:])]):
+        found = tables(tmp_path, changed)
+        assert found["carried_forward"].frame.to_numpy().tolist() == CARRIED
+        assert found["net_spend"].frame.to_numpy().tolist() == SPENT
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["time_period", "geographic_level", "old_la_code", "new_la_code", "la_name", "category_of_expenditure",
+     "gross_expenditure", "net_expenditure"],
+)  # fmt: skip
+def test_a_needed_column_that_is_gone_is_named(tmp_path: Path, name: str) -> None:
+    message = fault(tmp_path, without(section251(), name))
+    assert f"s251_alleducation_la_regional_national.csv: no column '{name}'" in message
+
+
+def test_a_line_that_no_one_has_was_not_on_the_form(tmp_path: Path) -> None:
+    found = tables(tmp_path, section251(lines=with_line("1.2.10", ":", ":")))["net_spend"]
+    assert found.frame["high_needs_net_spend_gbp"].tolist() == [107, 86]
+    assert found.missing.empty
+
+
+@pytest.mark.parametrize(("symbol", "why"), [(":", "not available"), ("c", "suppressed"), ("", "blank")])
+def test_a_line_that_one_council_lacks_leaves_its_group_without_a_number(
+    tmp_path: Path, symbol: str, why: str
+) -> None:
+    found = tables(tmp_path, section251(lines=with_line("1.2.3", symbol, 50)))["net_spend"]
+    assert found.frame["high_needs_net_spend_gbp"].isna().tolist() == [True, False]
+    assert found.frame["schools_block_gbp"].tolist() == [990, 180]
+    assert found.missing.to_numpy().tolist() == [["2023-24", "202", "high_needs_net_spend_gbp", symbol, why]]
+
+
+def test_a_line_that_does_not_apply_to_one_council_adds_nothing(tmp_path: Path) -> None:
+    found = tables(tmp_path, section251(lines=with_line("1.2.3", "z", 50)))["net_spend"]
+    assert found.frame["high_needs_net_spend_gbp"].tolist() == [50, 86]
+
+
+def test_a_balance_without_a_number_is_missing_with_its_symbol(tmp_path: Path) -> None:
+    found = tables(tmp_path, section251(lines=with_line("1.9.3", ":", 19)))["carried_forward"]
+    assert found.frame["carried_forward_gbp"].isna().tolist() == [True, False]
+    assert found.missing.to_numpy().tolist() == [["2023-24", "202", "carried_forward_gbp", ":", "not available"]]
+
+
+def test_a_council_without_the_line_is_missing_for_want_of_a_row(tmp_path: Path) -> None:
+    rows = [
+        row for row in section251() if not (str(row[11]).startswith(("1.9.3", "1.2.5")) and row[7] == "Camden")
+    ]
+    found = tables(tmp_path, rows)  # nor is the national row held to what is left
+    assert found["carried_forward"].missing.to_numpy().tolist() == [
+        ["2023-24", "202", "carried_forward_gbp", "", "no row in the file"]
+    ]
+    assert found["net_spend"].missing.to_numpy().tolist() == [
+        ["2023-24", "202", "high_needs_net_spend_gbp", "", "no row in the file"]
+    ]
+
+
+def test_brought_forward_is_left_out_where_the_file_has_none(tmp_path: Path) -> None:
+    lines = {label: value for label, value in LINES.items() if not label.startswith("1.9.2")}
+    frame = tables(tmp_path, section251(lines=lines))["carried_forward"].frame
+    assert list(frame.columns) == ["financial_year", "dfe_number", "la_name", "carried_forward_gbp"]
+
+
+def test_the_national_row_may_be_in_millions(tmp_path: Path) -> None:
+    rows = section251(lines=dict.fromkeys(LINES, (5_000_000, 7_400_000)))
+    for row in rows[1:]:
+        if row[2] == "National":
+            row[18], row[20] = (12.4, "z") if str(row[11]).startswith("1.9") else (99, 12.4)
+    assert tables(tmp_path, rows)["carried_forward"].frame["carried_forward_gbp"].sum() == 12_400_000
+    for row in rows[1:]:
+        if row[2] == "National" and str(row[11]).startswith("1.9.3"):
+            row[18] = 17.1
+    assert "national row, 2023-24, line 1.9.3: rows of authorities (2) sum to £12,400,000" in fault(tmp_path, rows)
+
+
+def changed(label: str, name: str, column: str, value: object) -> Rows:
+    rows = section251()
+    cells(rows, label, name)[HEADINGS.index(column)] = value
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (changed("1.9.3", "Camden", "gross_expenditure", "some"), "column 'gross_expenditure': expected a number"),
+        (changed("1.2.1", "Camden", "net_expenditure", "12%"), "found line 14: '12%'"),
+        (changed("1.2.1", "Camden", "net_expenditure", 77), "national row, 2023-24, line 1.2.1: rows of"),
+        (changed("1.9.3", "Camden", "old_la_code", 370), "the codes '370' and 'E09000007' (Camden) belong"),
+        (changed("1.0.1", "Camden", "time_period", 202325), "such as 2023-24, found '202325'"),
+        (changed("1.0.1", "Camden", "geographic_level", "School"), "found 'school' on line 2"),
+        (changed("1.0.1", "Camden", "time_identifier", "Academic year"), "found 'academic year' on line 2"),
+        ([*section251(), section251()[1]], "found 2023-24 202 1.0.1 (lines 2, 78)"),
+        (
+            [
+                [*row[:7], "Camdon", 299, "E09000099", *row[10:]] if row[7] == "Camden" else row
+                for row in section251()
+            ],
+            "line 2: no education authority is known by '299' and 'E09000099' (Camdon): did you mean 'Camden'?",
+        ),
+        (
+            [row for row in section251() if row[2] != "Local authority"],
+            "no rows of local authorities, only national, regional",
+        ),
+        (
+            section251(lines={"1.9.3 Something else": (1, 1), **LINES}),
+            "expected line 1.9.3 to say 'carried forward', found '1.9.3 something else'",
+        ),
+        (
+            section251(lines={label: value for label, value in LINES.items() if not label.startswith("1.9.3")}),
+            "no line '1.9.3 ... carried forward ...'",
+        ),
+        (
+            section251(lines={label: value for label, value in LINES.items() if label.startswith("1.9.3")}),
+            "no lines 1.0.1 to 2.5.1",
+        ),
+        (section251(lines={"Teachers": (1, 1)}), "no lines such as '1.9.3 ...'"),
+    ],
+)  # fmt: skip
+def test_a_fault_names_file_line_and_column(tmp_path: Path, rows: Rows, words: str) -> None:
+    message = fault(tmp_path, rows)
+    assert "s251_alleducation_la_regional_national.csv" in message
+    assert words in message
+
+
+def test_the_budget_is_refused_and_its_heading_offered(tmp_path: Path) -> None:
+    rows = section251()
+    for name in ("category_of_expenditure", "gross_expenditure", "net_expenditure"):
+        rows[0][HEADINGS.index(name)] = name.replace("expenditure", "planned_expenditure")
+    assert "no column 'category_of_expenditure' (label), did you mean 'category_of_planned_expenditure'?" in fault(
+        tmp_path, rows
+    )
+
+
+def test_two_columns_of_one_line_are_refused_in_the_wide_shape(tmp_path: Path) -> None:
+    rows = wide(measures=False)
+    extra = [["1.9.3 Dedicated Schools Grant carried forward", *[0] * 4][place] for place in range(len(rows))]
+    message = fault(tmp_path, [[*row, cell] for row, cell in zip(rows, extra, strict=True)])
+    assert (
+        "expected one gross column of line 1.9.3, found '1.9.3 dedicated schools grant carried forward to"
+        in message
+    )
+
+
+def test_a_wide_cell_that_is_no_number_is_named_by_its_heading(tmp_path: Path) -> None:
+    rows = wide(measures=False)
+    rows[1][rows[0].index("1.1.1 Contingencies")] = "tbc"
+    assert "column '1.1.1 contingencies': expected a number or a symbol, found line 2: 'tbc'" in fault(
+        tmp_path, rows
+    )
+
+
+def test_a_cut_file_is_refused(tmp_path: Path) -> None:
+    path = file_of(tmp_path, section251())
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(SourceError, match=r"cannot be read as a CSV: .*Expected 22 columns"):
+        parse(path)
+    path.write_text(",".join(HEADINGS) + "\n", encoding="utf-8")
+    with pytest.raises(SourceError, match="has headings and no rows"):
+        parse(path)
+
+
+def test_the_tables_are_typed_and_keyed(tmp_path: Path) -> None:
+    for table in tables(tmp_path, section251()).values():
+        assert not table.frame.duplicated([*table.key]).any()
+        money = [name for name in table.frame if name.endswith("_gbp")]
+        assert set(map(str, table.frame[money].dtypes)) == {"float64"}
+        assert isinstance(table.frame, pd.DataFrame)
