@@ -19,12 +19,13 @@ STATED = "stated"
 def statements(reader: Reader) -> pd.DataFrame:
     """Every statement that was public on the reader's day, one row each.
 
-    Columns: source (`publication/file:line`), authority (DfE number), year, name, measure (dsg_balance; dsg_balance_low and dsg_balance_high of a
-    range; high_needs_block_balance, which is not the DSG's balance), value (£, negative for a deficit), rounding
-    (£, to what the page rounds), kind (outturn, forecast; derived and unclear are neither), detail, trust (A the
-    council or a minister, B press that quotes the council, C a machine's summary of council papers, D not to be
-    used), source_kind, published (day, month or year; missing where not seen), use (bool: False is shown as not
-    used), reason (why not), url and words (as the page has them, shortened).
+    Columns: source (`publication/file:line`), authority (DfE number), year, name, measure (dsg_balance;
+    dsg_balance_low and dsg_balance_high of a range; high_needs_block_balance, which is not the DSG's balance),
+    value (£, negative for a deficit), rounding (£, to what the page rounds), kind (outturn, forecast; derived
+    and unclear are neither), detail, trust (A the council or a minister, B press that quotes the council, C a
+    machine's summary of council papers, D not to be used), source_kind, published (day, month or year; missing
+    where not seen), use (bool: False is shown as not used), reason (why not), url and words (as the page has
+    them, shortened).
     """
     rows = dated_rows(reader, FOLDER, KIND, ["value_gbp", "rounding_gbp"])
     rows["use"] = rows["use"].eq("yes") & rows["trust"].ne("D")
