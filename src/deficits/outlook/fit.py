@@ -22,15 +22,23 @@ from statsmodels.tools.sm_exceptions import ConvergenceWarning
 from deficits.errors import OutlookError
 from deficits.outlook.drivers import Drivers
 from deficits.outlook.growth import History, history
+from deficits.formatting import year_end
 from deficits.panel import Panel
+from deficits.panel.choice import SOURCES
 
 T = TypeVar("T")
 
 REFERENCE_YEARS = 2
-"""England's in-year position is taken as its mean over the two years to the base year: of 2023 only some councils'
-balances are held."""
+"""England's in-year position is taken as its mean over the two years to the base year, or over as many as lie between
+it and the newest year end before that has balances of nearly all councils."""
+FURTHEST = 3
+"""Years before the base year at which the reference may start."""
+RESTATED = 150_000.0
+"""£. Sources that differ by more than this at a year end are not subtracted from one another."""
 NEARLY_ALL = 0.9
 """Share of the councils of a year that must have a balance for it to be a base year."""
+ENGLAND = 100
+"""Councils that must have a figure for their sum to stand for England's."""
 FEWEST = 30
 """Councils below which nothing can be fitted."""
 UPPER_DECILE = 1.5332062740589
@@ -71,10 +79,12 @@ class Movement:
 class Fit:
     """Fitted inputs of the simulation; frames and series are indexed by authority (DfE number).
 
-    `base_year`: the newest year end with balances of nearly all councils. `councils`: name, region, start (£,
-    balance at the base year end, negative = deficit), start_basis (reported, ..., or estimated), block (£, of the
-    base year; 0 where none is published), relative (z in the base year), spend_growth (h in the base year) and
-    spend (£, newest published net spend). `known_growth`: h by later year, where spend by council is published,
+    `base_year`: the newest year end with balances of nearly all councils; `reference_start`: the one that England's
+    in-year position is measured from. `origin`: the newest year until then with England's plans, placements, unit
+    cost and block, from which its spend is projected. `councils`: name, region, start (£, balance at the base year
+    end, negative = deficit), start_basis (reported, ..., or estimated), last_known (year end of the last balance
+    that is known), block (£, newest published until the base year; 0 where none is), relative (z in the base year),
+    spend_growth (h in the base year) and spend (£, newest published net spend). `known_growth`: h by later year, where spend by council is published,
     missing where a council's is not; `known_funding`: f likewise. `position`: England's in-year position as a
     share of the block (negative = overspend), the mean of the REFERENCE_YEARS. `history`: England's spend and its
     parts; `block`: England's high needs block by year (£). `spread`: half range of h across councils, by year,
@@ -83,6 +93,8 @@ class Fit:
     """
 
     base_year: int
+    reference_start: int
+    origin: int
     councils: pd.DataFrame
     known_growth: pd.DataFrame
     known_funding: pd.DataFrame
@@ -101,10 +113,9 @@ class Fit:
         return float(self.councils["block"].sum())
 
     @property
-    def reference(self) -> float:
-        """£, England's block less its spend, the mean of the REFERENCE_YEARS."""
-        years = range(self.base_year - REFERENCE_YEARS + 1, self.base_year + 1)
-        return float(np.mean([self.block[year] - self.history.spend[year] for year in years]))
+    def reference_years(self) -> range:
+        """The years whose mean England's in-year position is taken from."""
+        return range(self.reference_start + 1, self.base_year + 1)
 
     def once(self, name: str, key: Hashable, work: Callable[[], T]) -> T:
         """What follows from the fit and a key, worked out once: the newest under a name is kept with the fit."""
@@ -135,33 +146,40 @@ class Fit:
 
 def fit(panel: Panel, drivers: Drivers, until: int) -> Fit:
     """Fit the outlook's inputs to the panel. OutlookError when too little is published to fit."""
-    base = base_year(panel)
+    base, reference_start = year_ends(panel)
     authorities = panel.authorities.in_year(base)
-    block = panel.figure("high_needs_block")[base].reindex(authorities).fillna(0.0)
-    balances = panel.figure("balance").reindex(authorities)
+    blocks = panel.figure("high_needs_block").reindex(authorities)
+    block = _newest_block(blocks, base)
     receipts = bail_outs(panel, authorities)
-    underlying = balances - receipts.reindex(columns=balances.columns).fillna(0.0).cumsum(axis=1)
-    relative, position = _relative(underlying, block, base)
+    balances = Balances.of(panel, authorities, receipts)
+    relative, position = _relative(balances, block, base, reference_start)
     spend_by_council = panel.figure("high_needs_net_spend").reindex(authorities)
     growth_by_council = relative_growth(spend_by_council, block)
     known = history(panel, drivers, until)
     spread = _half_range(growth_by_council)
-    block_by_council = panel.figure("high_needs_block").reindex(authorities)
-    funded_by_council = relative_growth(block_by_council, block)
+    funded_by_council = relative_growth(blocks, block)
     movement = _movement(relative, growth_by_council, funded_by_council, base, spread)
-    start, basis = _start(panel, authorities, base)
+    start, basis, last_known = _start(panel, authorities, base)
+    newest_growth = max((year for year in growth_by_council if year <= base), default=None)
+    if newest_growth is None:
+        raise OutlookError(f"net spend by council is not among the figures known until {year_end(base)}")
     councils = panel.authorities.frame.loc[authorities, ["name", "region"]].assign(
         start=start,
         start_basis=basis,
+        last_known=last_known,
         block=block,
         relative=relative[base].fillna(0.0),
-        spend_growth=growth_by_council.get(base, pd.Series(0.0, index=authorities)).fillna(0.0),
+        # Where spend is older than the balances, relative growth has died away since.
+        spend_growth=growth_by_council[newest_growth].fillna(0.0)
+        * movement.spend_persistence ** (base - newest_growth),
         spend=spend_by_council.ffill(axis=1).iloc[:, -1].fillna(0.0),
     )
-    national_block = panel.figure("high_needs_block").sum(min_count=100).dropna()
-    missed = _level_missed(underlying, known.spend, national_block, base)
+    national_block = panel.figure("high_needs_block").sum(min_count=ENGLAND).dropna()
+    missed = _level_missed(balances, known.spend, national_block, base, _size_year(blocks, base))
     return Fit(
         base_year=base,
+        reference_start=reference_start,
+        origin=_origin(known, national_block, base, reference_start),
         councils=councils,
         known_growth=growth_by_council[[year for year in growth_by_council if year > base]],
         known_funding=funded_by_council[[year for year in funded_by_council if year > base]],
@@ -177,38 +195,116 @@ def fit(panel: Panel, drivers: Drivers, until: int) -> Fit:
 
 
 def bail_outs(panel: Panel, authorities: pd.Index) -> pd.DataFrame:
-    """Safety valve grant by council and year, £ (>= 0): as published, else as its agreement schedules it."""
+    """Safety valve payments by council and year, £ (>= 0): as published, else as the agreement schedules them."""
     by_year = panel.agreements.pivot_table(index="authority", columns="year", values="value", aggfunc="sum")
     return by_year.reindex(authorities).fillna(0.0)
 
 
 def base_year(panel: Panel) -> int:
-    """The newest year end at which nearly all councils have a published balance, and the second before it too."""
+    """The newest year end with balances of nearly all councils, and of an earlier one to measure from."""
+    return year_ends(panel)[0]
+
+
+def year_ends(panel: Panel) -> tuple[int, int]:
+    """The base year end, and the earlier one from which England's in-year position is measured.
+
+    An analyst's own figures do not count. The earlier one lies REFERENCE_YEARS before, or else is the newest before
+    the base year end, at most FURTHEST years back. OutlookError where balances are published for too few councils.
+    """
     published = panel.frame["balance"].where(~panel.frame["balance_basis"].isin(["own_outturn", "own_forecast"]))
     share = published.notna().groupby(level="year").mean()
     complete = [int(year) for year in share.index[share >= NEARLY_ALL]]
-    usable = [year for year in complete if year - REFERENCE_YEARS in complete and year - 1 in share.index]
+    for base in reversed(complete):
+        if base - REFERENCE_YEARS in complete:
+            return base, base - REFERENCE_YEARS
+        earlier = [year for year in complete if base - FURTHEST <= year < base]
+        if earlier:
+            return base, earlier[-1]
+    raise OutlookError(
+        "no two year ends at most three years apart have balances of nearly all councils among the figures known"
+        f"{f' on {panel.as_of}' if panel.as_of else ''}: a projection needs both"
+    )
+
+
+@dataclass(frozen=True)
+class Balances:
+    """Balances by council (rows) and year end, £: the chosen ones, the name of the source of each, and every source's.
+
+    `payments`: safety valve payments by council and year, £.
+    """
+
+    chosen: pd.DataFrame
+    source: pd.DataFrame
+    sources: dict[str, pd.DataFrame]
+    payments: pd.DataFrame
+
+    @classmethod
+    def of(cls, panel: Panel, authorities: pd.Index, payments: pd.DataFrame) -> Balances:
+        """Those of a panel."""
+        chosen = panel.figure("balance").reindex(authorities)
+        sources = {name: panel.figure(name).reindex(authorities) for name in SOURCES}
+        places = panel.frame["balance_source"]
+        source = pd.DataFrame(index=chosen.index, columns=chosen.columns, dtype=object)
+        for name in SOURCES:
+            same = (panel.frame[f"{name}_source"] == places).unstack("year").reindex(authorities)
+            source = source.mask(same.eq(True), name)
+        return cls(chosen, source, sources, payments)
+
+    def moved(self, before: int, year: int) -> pd.Series:
+        """Change between two year ends without the payments received, £; missing where either balance is.
+
+        A grant is no improvement. Where the two ends come from sources that disagree, the later one's source is
+        taken at both ends.
+        """
+        earlier = self.chosen[before].copy()
+        for name, balances in self.sources.items():
+            restated = balances[before].where(self.source[year].eq(name) & self.source[before].ne(name))
+            differs = (restated - earlier).abs() > RESTATED
+            earlier = earlier.mask(differs, restated)
+        paid = self.payments.reindex(columns=range(before + 1, year + 1)).fillna(0.0).sum(axis=1)
+        return self.chosen[year] - earlier - paid
+
+
+def _newest_block(blocks: pd.DataFrame, base: int) -> pd.Series:
+    """The high needs block of the newest year until the base year that has one, £; 0 where none is published."""
+    return blocks[_size_year(blocks, base)].fillna(0.0)
+
+
+def _size_year(blocks: pd.DataFrame, base: int) -> int:
+    published = [int(year) for year in blocks.columns if year <= base and blocks[year].notna().sum() >= ENGLAND]
+    if not published:
+        raise OutlookError(f"no high needs block by council is among the figures known until {year_end(base)}")
+    return max(published)
+
+
+def _origin(known: History, block: pd.Series, base: int, reference_start: int) -> int:
+    """The newest year until the base year in which all of England's spend and its block are published.
+
+    A reference year before it must be published too, or else an earlier year is taken and that one projected.
+    """
+    years = set(known.plans.index) & set(known.shares.columns) & set(known.unit_cost.index) & set(block.index)
+    years &= set(known.rate_growth.index) & set(known.cost_growth.index)
+    whole = set(known.spend.index) & set(block.index)
+    usable = [year for year in years if year <= base and set(range(reference_start + 1, year)) <= whole]
     if not usable:
-        raise OutlookError(
-            "no year end has balances of nearly all councils, and of two years before, among the figures "
-            f"known{f' on {panel.as_of}' if panel.as_of else ''}: an outlook needs both"
-        )
-    return max(usable)
+        raise OutlookError("England's plans, placements, spend and block have no year in common to project from")
+    return int(max(usable))
 
 
-def _relative(balances: pd.DataFrame, block: pd.Series, base: int) -> tuple[pd.DataFrame, float]:
+def _relative(
+    balances: Balances, block: pd.Series, base: int, reference_start: int
+) -> tuple[pd.DataFrame, float]:
     """In-year positions less England's, by council and year, and England's over the reference years (shares).
-
-    The balances are without the bail-outs received so far, as far as they are public: a grant is no improvement.
 
     A year of which a council has no balance before or after is missing; of the base year, the mean of the
     reference years stands in.
     """
     sized = block.where(block > 0)
-    shares = balances.diff(axis=1).div(sized, axis=0)
-    mean = (balances[base] - balances[base - REFERENCE_YEARS]) / REFERENCE_YEARS / sized
+    years = [int(year) for year in balances.chosen.columns]
+    moved = {year: balances.moved(year - 1, year) / sized for year in years[1:]}
+    mean = balances.moved(reference_start, base) / (base - reference_start) / sized
     position = _weighted(mean, block)
-    centred = shares.apply(lambda year: year - _weighted(year, block))
+    centred = pd.DataFrame({year: shares - _weighted(shares, block) for year, shares in moved.items()})
     centred[base] = centred[base].fillna(mean - position)
     return centred, position
 
@@ -220,9 +316,19 @@ def _weighted(shares: pd.Series, block: pd.Series) -> float:
 
 
 def relative_growth(money: pd.DataFrame, block: pd.Series) -> pd.DataFrame:
-    """Yearly growth of net spend, or of the block, as a share of the block, less England's, by council."""
+    """Yearly growth of net spend, or of the block, as a share of the block, less England's, by council.
+
+    Over years of which nothing is published it is spread evenly.
+    """
     published = money.dropna(axis=1, how="all")
-    shares = published.diff(axis=1).iloc[:, 1:].div(block.where(block > 0), axis=0)
+    if published.empty:
+        return pd.DataFrame(index=money.index)
+    years = range(int(published.columns[0]), int(published.columns[-1]) + 1)
+    inside = [year for year in years if year not in published]
+    filled = published.reindex(columns=years)
+    if inside:
+        filled[inside] = filled.interpolate(axis=1, limit_area="inside")[inside]
+    shares = filled.diff(axis=1).iloc[:, 1:].div(block.where(block > 0), axis=0)
     return shares.apply(lambda year: year - _weighted(year, block))
 
 
@@ -301,7 +407,7 @@ def _t_scale(values: pd.Series) -> float:
 
 
 def _level_missed(
-    balances: pd.DataFrame, spend: pd.Series, block: pd.Series, base: int
+    balances: Balances, spend: pd.Series, block: pd.Series, base: int, size_year: int
 ) -> npt.NDArray[np.float64]:
     """What block and spend did not explain of each step of England's in-year position (share of the block).
 
@@ -309,36 +415,47 @@ def _level_missed(
     the last two where only they have); each less what the change in block and spend since the one before it says.
     They are few: the size is known no better than to within a factor of two.
     """
-    gap = (block - spend).dropna() / block[base]
-    complete = balances.loc[:, balances.notna().mean() >= NEARLY_ALL - 0.05]
-    ends = [int(year) for year in complete.columns if year <= base]
-    together = complete[ends].dropna().sum() / block[base]
+    gap = (block - spend).dropna() / block[size_year]
+    ends = [
+        int(year)
+        for year in balances.chosen
+        if year <= base and balances.chosen[year].notna().mean() >= NEARLY_ALL - 0.05
+    ]
+    together = balances.chosen.index[balances.chosen[ends].notna().all(axis=1)]
     middles, in_year, gaps = [], [], []
     for before, year in pairwise(ends):
         between = range(before + 1, year + 1)
         if set(between) <= set(gap.index):
             middles.append(float(np.mean(between)))
-            in_year.append((together[year] - together[before]) / (year - before))
+            moved = balances.moved(before, year)[together].sum() / block[size_year]
+            in_year.append(moved / (year - before))
             gaps.append(gap[list(between)].mean())
     return (np.diff(in_year) - np.diff(gaps)) / np.sqrt(np.diff(middles))
 
 
-def _start(panel: Panel, authorities: pd.Index, base: int) -> tuple[pd.Series, pd.Series]:
-    """Balance at the base year end and its basis; a successor that has not reported takes its share.
+def _start(panel: Panel, authorities: pd.Index, base: int) -> tuple[pd.Series, pd.Series, pd.Series]:
+    """Balance at the base year end, its basis, and the year end of the last balance known.
 
-    The share of its predecessor's last balance is by population aged 2 to 18 among the successors (an assumption
-    until the split is published); where that is not known, by the number of successors.
+    A council that has not reported keeps its last balance here; the simulation brings it up to the base year end.
+    A successor that never reported takes its share of its predecessor's last balance: by population aged 2 to 18
+    among the successors (an assumption until the split is published), or by their number where that is not known.
     """
     balances = panel.figure("balance")
+    balances = balances[[year for year in balances if year <= base]]
     start = balances[base].reindex(authorities)
     basis = panel.frame["balance_basis"].xs(base, level="year").reindex(authorities)
+    last_known = pd.Series(base, index=authorities)
     people = panel.figure("population_2_18").reindex(authorities).ffill(axis=1).iloc[:, -1]
     for authority in authorities[start.isna()]:
         start[authority], basis[authority] = 0.0, "estimated"
+        own = balances.loc[authority].dropna()
+        if len(own):
+            start[authority], last_known[authority] = own.iloc[-1], int(own.index[-1])
+            continue
         for predecessor in panel.authorities.predecessors(authority):
             last = balances.loc[predecessor].dropna()
             heirs = [heir for heir in authorities if predecessor in panel.authorities.predecessors(heir)]
             share = people[authority] / people[heirs].sum() if people[heirs].notna().all() else 1 / len(heirs)
             if len(last):
                 start[authority] += last.iloc[-1] * share
-    return start, basis
+    return start, basis, last_known

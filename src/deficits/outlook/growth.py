@@ -11,7 +11,7 @@ is net spend (section 251) and place funding.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -91,9 +91,9 @@ class History:
 
 @dataclass(frozen=True)
 class Paths:
-    """England's spend and its parts, shape (years, draws), the first year the base year's.
+    """England's spend and its parts, shape (years, draws).
 
-    `people`, `rate` (indices, 1 in the base year), `plans`, `shares` (placements, years, draws), `mix` (£ a plan
+    `people`, `rate` (indices, 1 in the year that they are projected from), `plans`, `shares` (placements, years, draws), `mix` (£ a plan
     of the cost year), `unit_cost` (index of what is not mix) and `spend` = plans x mix x unit cost (£). `block`:
     England's high needs block (£).
     """
@@ -107,6 +107,12 @@ class Paths:
     unit_cost: Array
     spend: Array
     block: Array
+
+    def since(self, year: int) -> Paths:
+        """The same from a later year on; `people` and `rate` stay indices of the first year of all."""
+        first = self.years.index(year)
+        later = {each.name: getattr(self, each.name)[..., first:, :] for each in fields(self) if each.name != "years"}
+        return Paths(years=self.years[first:], **later)
 
 
 def history(panel: Panel, drivers: Drivers, until: int) -> History:
@@ -240,29 +246,29 @@ def growth_shocks(known: History, years: int, draws: int, seed: int) -> tuple[Ar
 def paths(
     known: History,
     block: pd.Series,
-    base: int,
+    origin: int,
     drivers: Drivers,
     years: list[int],
     rate_shocks: Array,
     cost_shocks: Array,
     seed: int,
 ) -> Paths:
-    """Draws of England's spend from the base year on: published where it is, then the drivers or the model.
+    """Draws of England's spend from a year in which all of it is published: published, then the drivers or the model.
 
-    `block`: the published high needs block by year (£). `years` run on from the base year without a gap; shocks of
+    `block`: the published high needs block by year (£). `years` run on from the origin without a gap; shocks of
     shape (years, draws). A published year has no shock.
     """
     draws = rate_shocks.shape[1]
-    every = [base, *years]
+    every = [origin, *years]
     shape = (len(every), draws)
     people, rate, plans, unit_cost, spend, money = (np.empty(shape) for _ in range(6))
     shares = np.empty((len(PLACEMENTS), *shape))
-    people[0], rate[0], plans[0] = 1.0, 1.0, known.plans[base]
-    shares[:, 0] = known.shares[base].to_numpy()[:, None]
+    people[0], rate[0], plans[0] = 1.0, 1.0, known.plans[origin]
+    shares[:, 0] = known.shares[origin].to_numpy()[:, None]
     cost = known.cost.to_numpy()
-    unit_cost[0], money[0] = known.unit_cost[base], block[base]
-    rate_now = np.full(draws, known.rate_growth[base])
-    cost_now = np.full(draws, known.cost_growth[base])
+    unit_cost[0], money[0] = known.unit_cost[origin], block[origin]
+    rate_now = np.full(draws, known.rate_growth[origin])
+    cost_now = np.full(draws, known.cost_growth[origin])
     drift = (known.shares.iloc[:, -1] - known.shares.iloc[:, 0]).to_numpy() / (known.shares.shape[1] - 1)
     persistence = drivers.growth_persistence
     for t, year in enumerate(years, start=1):

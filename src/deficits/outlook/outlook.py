@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from deficits.assumptions import assumed
 from deficits.errors import OutlookError, closest
-from deficits.formatting import gbp, year_end
+from deficits.formatting import gbp, listed, year_end
 from deficits.outlook.anchor import Anchoring, find_anchor
 from deficits.outlook.councils import Parts, gone, own_changes, own_drivers, parts, plan_shares, plans_by_council
 from deficits.outlook.drivers import Drivers
@@ -20,15 +21,16 @@ from deficits.outlook.growth import Paths
 from deficits.outlook.lever import Lever
 from deficits.outlook.measures import Per, check_per, dsg, price_factor, pupils
 from deficits.outlook.questions import Step, breaks_even, decomposed
-from deficits.outlook.simulate import simulate
+from deficits.outlook.simulate import Known, simulate
+from deficits.outlook.streams import Shock, stream
 from deficits.panel import Panel
 
 Measure = Literal["gross", "net", "in_year"]
 MEASURES: tuple[Measure, ...] = get_args(Measure)
 QUANTILES = {"p10": 0.1, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p90": 0.9}
 LAST_HORIZON = 2035
-LAST_COUNTED = 2032
-"""Children of mid-2023 are 9 or older then; the ages with most plans are still of children who were counted."""
+COUNTED_FOR = 8
+"""Years after a count of people for which the ages with most plans are still of children who were counted."""
 SURPRISING = 2.0
 """Standard deviations between the model and a national figure above which a person should look."""
 
@@ -55,9 +57,9 @@ class Outlook:
     """Draws of balances at each 31 March.
 
     `dataset` has `balance` (£, negative = deficit), with dims (draw, authority, year) and coordinates name and
-    region along authority, and `bail_out` (£, authority and year): safety valve grant inside those balances. The
-    first year is the last published one, the same in every draw; later ones are simulated. `paths`: England's
-    plans, spend and block behind them. `warnings` are for a person to act on.
+    region along authority, and `bail_out` (£, authority and year): safety valve payments inside those balances. Up to
+    `base_year` they are the published ones, the same in every draw but for councils that have not reported; later
+    ones are simulated. `paths`: England's plans, spend and block behind them. `warnings` are for a person to act on.
     """
 
     dataset: xr.Dataset
@@ -91,6 +93,22 @@ class Outlook:
     def years(self) -> list[int]:
         """Year ends of the outlook, the published one first."""
         return [int(year) for year in self.dataset["year"].values]
+
+    @property
+    def base_year(self) -> int:
+        """The newest year end at which nearly all councils' balances are published: later ones are simulated."""
+        return self.fit.base_year
+
+    @property
+    def projected_years(self) -> list[int]:
+        """Year ends after the newest published one."""
+        return [year for year in self.years if year > self.base_year]
+
+    @property
+    def headline_year(self) -> int:
+        """The year end to report first: that of the government's grant, or the newest published one if it is later."""
+        measured = int(assumed("write_offs", "grant_measured_at").value)  # type: ignore[arg-type]
+        return min(max(measured, self.base_year), self.years[-1])
 
     @property
     def balance(self) -> xr.DataArray:
@@ -187,9 +205,9 @@ class Outlook:
         True
         """
         self.year(start), self.year(end)
-        if not self.years[0] < start < end:
+        if not self.base_year <= start < end:
             raise OutlookError(
-                f"decompose from {start} to {end}: expected a start after {self.years[0]} and a later end"
+                f"decompose from {start} to {end}: expected a start in {self.base_year} or after, and a later end"
             )
         return decomposed(self._step(authority), start, end)
 
@@ -200,7 +218,7 @@ class Outlook:
         either. Grants do not count. The year is the last one unless another is given.
         """
         year = self.year(self.years[-1] if year is None else year)
-        if year == self.years[0]:
+        if year <= self.base_year:
             raise OutlookError(f"breakeven in {year}: that year is published; give a later one")
         return breaks_even(self._step(authority), year)
 
@@ -213,7 +231,8 @@ class Outlook:
         added = self.dataset["bail_out"].sel(authority=codes).sum("authority").values[:, None]
         changed = np.zeros((years, draws))
         if self.changed is not None:
-            changed[1:] = np.broadcast_to(self.changed, (years - 1, len(share), draws))[:, places].sum(axis=1)
+            ahead = len(self.projected_years)
+            changed[-ahead:] = np.broadcast_to(self.changed, (ahead, len(share), draws))[:, places].sum(axis=1)
         spend = paths.spend * float(share.loc[codes, "spend"].sum())
         factors = {
             "people": paths.people,
@@ -274,7 +293,7 @@ class Outlook:
     def __repr__(self) -> str:
         draws, authorities, _ = self.balance.shape
         gross = self.england().loc["gross"]
-        middle = self.years[min(2, len(self.years) - 1)]
+        middle = self.headline_year
         return (
             f"Outlook of {draws:,} draws, {authorities} councils, {self.years[0]} to {self.years[-1]}: "
             f"gross deficit {gbp(gross.at[middle, 'p10'])} to {gbp(gross.at[middle, 'p90'])} "
@@ -312,9 +331,10 @@ def _projected(
     panel: Panel, drivers: Drivers, levers: tuple[Lever, ...], fitted: Fit, until: int, draws: int, seed: int
 ) -> Outlook:
     base, councils = fitted.base_year, fitted.councils
-    years = list(range(base + 1, until + 1))
+    first = min(base, int(assumed("write_offs", "measured_from").value))  # type: ignore[arg-type]
+    every, years = list(range(first, until + 1)), list(range(base + 1, until + 1))
     anchor = find_anchor(panel, drivers, base + 1)
-    known = _known(panel, councils.index, years)
+    known = _known(panel, councils.index, years, draws, seed)
     if anchor is not None and _mostly_known(councils["block"], known.get(anchor.year)):
         anchor = None
     for lever in levers:
@@ -323,25 +343,27 @@ def _projected(
                 f"lever '{lever.title}' starts in {lever.start}, for which a national figure is published: give "
                 f"start={anchor.year + 1} or later"
             )
-    share = fitted.once("parts", tuple(years), lambda: parts(panel, fitted, [base, *years]))
+    share = fitted.once("parts", tuple(every), lambda: parts(panel, fitted, every))
     own = own_drivers(panel, drivers, councils.index)
 
     def change(paths: Paths) -> np.ndarray | None:
+        paths = paths.since(first)
         changes = [own_changes(fitted, share, paths, own, seed)]
         changes += [lever.effect(fitted, share, paths).position for lever in levers]
         found = [each for each in changes if each is not None]
-        return sum(found[1:], found[0]) if found else None
+        return sum(found[1:], found[0])[-len(years) :] if found else None
 
     run = simulate(fitted, drivers, years, draws, seed, anchor, known, change)
-    bail_outs = np.vstack([fitted.bail_outs.get(base, pd.Series(0.0, councils.index)).to_numpy(), run.receipts])
+    published = fitted.bail_outs.reindex(columns=range(first, base + 1)).fillna(0.0).to_numpy().T
+    bail_outs = np.vstack([published, run.receipts])
     dataset = xr.Dataset(
         {
-            "balance": (("draw", "authority", "year"), run.balances),
+            "balance": (("draw", "authority", "year"), _with_published(panel, councils, first, base, run.balances)),
             "bail_out": (("authority", "year"), bail_outs.T),
         },
         coords={
             "authority": councils.index.to_numpy(dtype=object),
-            "year": [base, *years],
+            "year": every,
             "name": ("authority", councils["name"].to_numpy(dtype=object)),
             "region": ("authority", councils["region"].to_numpy(dtype=object)),
         },
@@ -353,7 +375,7 @@ def _projected(
         drivers=drivers,
         levers=levers,
         fit=fitted,
-        paths=run.paths,
+        paths=run.paths.since(first),
         parts=share,
         changed=run.changed,
         seed=seed,
@@ -395,21 +417,53 @@ def _crossing(deficit: np.ndarray, amount: float) -> np.ndarray:
     return np.where(there.any(axis=1), np.where(first > 0, first - 1 + part, 0.0), np.nan)
 
 
-def _known(panel: Panel, councils: pd.Index, years: list[int]) -> dict[int, tuple[list[int], np.ndarray]]:
-    """Balances by council that are known after the base year: by year, places among the councils, and £."""
+def _known(panel: Panel, councils: pd.Index, years: list[int], draws: int, seed: int) -> dict[int, Known]:
+    """Balances by council that are known after the base year, by year.
+
+    What a council states is true to half of its last digit either way; what it returned is taken as it is.
+    """
     balances = panel.figure("balance").reindex(councils)
     known = {}
-    for year in set(years) & set(balances.columns):
+    for year in sorted(set(years) & set(balances.columns)):
         column = balances[year]
         if column.notna().any():
-            known[year] = ([int(place) for place in np.flatnonzero(column.notna())], column.dropna().to_numpy())
+            places = [int(place) for place in np.flatnonzero(column.notna())]
+            rounding = panel.rounding(year).reindex(councils).fillna(0.0).to_numpy()[places, None]
+            off = stream(seed, Shock.ROUNDING, year).uniform(-0.5, 0.5, (len(places), draws))
+            known[year] = Known(places, column.dropna().to_numpy()[:, None] + rounding * off)
     return known
 
 
-def _mostly_known(block: pd.Series, known: tuple[list[int], np.ndarray] | None) -> bool:
+def _with_published(
+    panel: Panel, councils: pd.DataFrame, first: int, base: int, balances: np.ndarray
+) -> np.ndarray:
+    """Simulated balances with the published ones of earlier year ends before them, £ (draws, authorities, years).
+
+    Where a council's is not known, it lies on the line between its last known balance and that of the base year end.
+    """
+    earlier = range(first, base)
+    if not earlier:
+        return balances
+    published = panel.figure("balance").reindex(councils.index)
+    published = published[[year for year in published if year < base]]
+    start = balances[:, :, 0]
+    before = np.repeat(start[:, :, None], len(earlier), axis=2)
+    for row, code in enumerate(councils.index):
+        known = published.loc[code].dropna()
+        for place, year in enumerate(earlier):
+            if year in known.index:
+                before[:, row, place] = known[year]
+            elif (known.index < year).any():
+                last = int(known.index[known.index < year][-1])
+                part = (year - last) / (base - last)
+                before[:, row, place] = (1 - part) * known[last] + part * start[:, row]
+    return np.concatenate([before, balances], axis=2)
+
+
+def _mostly_known(block: pd.Series, known: Known | None) -> bool:
     """Whether councils with half of the block or more have a known balance: then a rounded national figure adds
     nothing, and the few others would have to make up all that it differs by."""
-    return known is not None and block.iloc[known[0]].sum() >= block.sum() / 2
+    return known is not None and block.iloc[known.places].sum() >= block.sum() / 2
 
 
 def _check_run(base: int, until: int, draws: int, seed: int) -> None:
@@ -435,20 +489,26 @@ def _warnings(
         warnings.append(f"An analyst's own figures, from {panel.own}, go before published ones: {told}.")
     if panel.as_of is not None:
         warnings.append(f"Only what was published by {panel.as_of} is used.")
-    estimated = councils.loc[councils["start_basis"] == "estimated", "name"]
-    if len(estimated):
+    estimated = councils["start_basis"] == "estimated"
+    late = councils["last_known"] < fitted.base_year
+    if (estimated & ~late).any():
         warnings.append(
-            f"No balance at {year_end(fitted.base_year)} is held for {', '.join(estimated)}: a share of the "
-            "predecessor's last balance stands in."
+            f"No balance at {year_end(fitted.base_year)} is held for {listed(list(councils.loc[estimated & ~late, 'name']))}"
+            ": a share of the predecessor's last balance stands in."
+        )
+    if late.any():
+        warnings.append(
+            f"No balance at {year_end(fitted.base_year)} is held for {listed(list(councils.loc[late, 'name']))}: it is "
+            "projected from the last one that is known."
         )
     without = councils.loc[councils["block"] == 0, "name"]
     if len(without):
         warnings.append(f"No high needs block is published for {', '.join(without)}: the balance stays as it is.")
     if fitted.history.people is None:
         warnings.append("No population by age was public: plans per person and people are not told apart.")
-    elif until > LAST_COUNTED:
+    elif until > panel.ages.counts[-1] + COUNTED_FOR:
         warnings.append(
-            f"After {LAST_COUNTED} most children of school age are not born yet in the population counted: births "
+            f"After {panel.ages.counts[-1] + COUNTED_FOR} most children of school age are not born yet in the population counted: births "
             "are taken to stay as in the newest year."
         )
     if anchoring and abs(anchoring.shift) > SURPRISING:

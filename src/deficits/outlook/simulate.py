@@ -20,7 +20,7 @@ import numpy.typing as npt
 from deficits.errors import OutlookError
 from deficits.outlook.anchor import Anchor, Anchoring
 from deficits.outlook.drivers import PROGRAMME_ENDED, Drivers
-from deficits.outlook.fit import REFERENCE_YEARS, Fit
+from deficits.outlook.fit import Fit
 from deficits.outlook.growth import Paths, growth_shocks, paths, uncertain_size
 from deficits.outlook.streams import TAIL, Shock, own_shocks, stream
 
@@ -28,16 +28,14 @@ Array = npt.NDArray[np.float64]
 
 Change = Callable[[Paths], Array | None]
 
-FIRST_STEP = float(np.sqrt((REFERENCE_YEARS + 1) / 2))
-"""The first step of the level runs from the middle of the reference years to the first projected year."""
-
 T_SD = np.sqrt(TAIL / (TAIL - 2))
 """Standard deviation of a Student's t of scale 1."""
 
 
 @dataclass(frozen=True)
 class Simulation:
-    """Balances in £, shape (draws, authorities, years + 1), the base year end first; England's paths behind them;
+    """Balances in £, shape (draws, authorities, years + 1), the base year end first; England's paths behind them,
+    from the year that its spend is projected from;
     how the national figure fitted, if there was one; the bail-outs inside the balances, £, shape (years,
     authorities); what own drivers and levers changed, £, shape (years, authorities, draws) or None; and how each
     forecast that they were drawn to fitted."""
@@ -57,17 +55,16 @@ def simulate(
     draws: int,
     seed: int,
     anchor: Anchor | None,
-    known: dict[int, tuple[list[int], Array]],
+    known: dict[int, Known],
     change: Change,
 ) -> Simulation:
     """Draws of balances. `years` run on from the base year without a gap; the anchor's year must be the first.
 
-    `known` gives for a year the places of councils whose balance at its end is known, and the balances (£): every
-    draw passes through them, and other councils make up what the national figure then lacks. `change`, from the
-    paths, is what councils' own drivers and levers add to each year's position (£, shape (years, authorities,
-    draws) or broadcasting to it); it touches no published year.
+    Every draw passes through the `known` balances of councils after the base year, and other councils make up what
+    the national figure then lacks. `change`, from the paths, is what councils' own drivers and levers add to each
+    year's position (£, shape (years, authorities, draws) or broadcasting to it); it touches no published year.
     """
-    shocks = _shared_shocks(fit, len(years), draws, seed)
+    shocks = _shared_shocks(fit, years, draws, seed)
     run = _run(fit, drivers, years, shocks, seed, anchor, known, change)
     if not drivers.held_to:
         return run
@@ -77,19 +74,33 @@ def simulate(
 
 
 @dataclass(frozen=True)
+class Known:
+    """Balances by council that are known at a year end: places among the councils, and £, shape (places, draws)."""
+
+    places: list[int]
+    balances: Array
+
+
+@dataclass(frozen=True)
 class Shared:
-    """Shocks that councils share, shape (years, draws): to growth of plan rate and unit cost, and to the level."""
+    """Shocks that councils share: to growth of plan rate and unit cost, shape (years from the origin on, draws), and
+    to the level, shape (years after the base year, draws)."""
 
     rate: Array
     cost: Array
     level: Array
 
 
-def _shared_shocks(fit: Fit, years: int, draws: int, seed: int) -> Shared:
-    rate, cost = growth_shocks(fit.history, years, draws, seed)
-    steps = _level_size(fit, draws, seed) * stream(seed, Shock.LEVEL, 0).standard_normal((years, draws))
-    steps[0] *= FIRST_STEP
+def _shared_shocks(fit: Fit, years: list[int], draws: int, seed: int) -> Shared:
+    rate, cost = growth_shocks(fit.history, years[-1] - fit.origin, draws, seed)
+    steps = _level_size(fit, draws, seed) * stream(seed, Shock.LEVEL, 0).standard_normal((len(years), draws))
+    steps[0] *= _first_step(fit)
     return Shared(rate, cost, steps)
+
+
+def _first_step(fit: Fit) -> float:
+    """The first step of the level runs from the middle of the reference years to the first projected year."""
+    return float(np.sqrt((len(fit.reference_years) + 1) / 2))
 
 
 def _level_size(fit: Fit, draws: int, seed: int) -> Array:
@@ -103,20 +114,22 @@ def _run(
     shared: Shared,
     seed: int,
     anchor: Anchor | None,
-    known: dict[int, tuple[list[int], Array]],
+    known: dict[int, Known],
     change: Change,
 ) -> Simulation:
     # In memory the draws lie innermost: sums over councils and quantiles over draws then read straight on.
     councils = fit.councils
     draws = shared.level.shape[1]
     block = councils["block"].to_numpy()[:, None]
-    start = councils["start"].to_numpy()[:, None]
     codes = tuple(int(code) for code in councils.index)
     # No driver but those of the fit moves these two, so a changed driver or lever finds them as they were.
     run = (tuple(years), draws, seed)
     scale, own = fit.once("own", run, lambda: _own(fit, years, codes, draws, seed))
-    england = paths(fit.history, fit.block, fit.base_year, drivers, years, shared.rate, shared.cost, seed)
-    gap = (england.block - england.spend - fit.reference)[1:] / fit.total_block
+    spent = list(range(fit.origin + 1, years[-1] + 1))
+    england = paths(fit.history, fit.block, fit.origin, drivers, spent, shared.rate, shared.cost, seed)
+    left = england.since(fit.base_year).block - england.since(fit.base_year).spend
+    gap = (left[1:] - _reference(fit, england)) / fit.total_block
+    start = fit.once("start", run, lambda: _start(fit, draws, seed))
     pushed = fit.once("pushed", run, lambda: _pushed(fit, years, codes, draws, seed))
     relative = np.repeat(councils["relative"].to_numpy()[:, None], draws, axis=1)
     receipts = _receipts(fit, drivers, years)
@@ -124,21 +137,21 @@ def _run(
     steps = shared.level.copy()
 
     anchoring, first = None, own[0]
+    given = known.get(years[0], Known([], np.empty((0, draws))))
     if anchor is not None:
 
         def held() -> tuple[Anchoring, Array, Array]:
             position = fit.position + gap[0] + fit.movement.persistence * relative + pushed[0]
             expected = start + block * position + added[0]
-            places, at = known.get(years[0], ([], np.empty(0)))
-            moving = block * ~np.isin(np.arange(len(codes)), places)[:, None]
-            expected[places] = at[:, None]
-            level_sd = FIRST_STEP * _level_size(fit, draws, seed)
+            moving = block * ~np.isin(np.arange(len(codes)), given.places)[:, None]
+            expected[given.places] = given.balances
+            level_sd = _first_step(fit) * _level_size(fit, draws, seed)
             shocks, level = own[0].copy(), steps[0].copy()
             found = _condition(expected, moving, shocks, level, scale[0], level_sd, anchor, seed)
             return found, shocks, level
 
-        places, at = known.get(years[0], ([], np.empty(0)))
-        first_year = (gap[0].tobytes(), steps[0].tobytes(), receipts[0].tobytes(), tuple(places), at.tobytes())
+        first_year = (gap[0].tobytes(), steps[0].tobytes(), receipts[0].tobytes())
+        first_year += (tuple(given.places), given.balances.tobytes())
         anchoring, first, steps[0] = fit.once("held", (*run, anchor, *first_year), held)
     position = fit.position + gap + steps.cumsum(axis=0)
     changed = change(england)
@@ -158,12 +171,50 @@ def _run(
         np.add(balances[t], moved, out=balances[t + 1])
         balances[t + 1] += added[t]
         if year in known:
-            places, at = known[year]
-            balances[t + 1, places] = at[:, None]
+            places = known[year].places
+            balances[t + 1, places] = known[year].balances
             # A known balance says what the council's position of the year was.
             step = balances[t + 1, places] - balances[t, places] - added[t][places]
             relative[places] = step / np.maximum(block[places], 1.0) - position[t]
     return Simulation(balances.transpose(2, 1, 0), england, anchoring, receipts, changed, ())
+
+
+def _reference(fit: Fit, england: Paths) -> Array:
+    """England's block less its spend, £, the mean of the reference years: published, or else as projected."""
+    left = [
+        fit.block[year] - fit.history.spend[year]
+        if year in fit.block.index and year in fit.history.spend.index
+        else england.block[england.years.index(year)] - england.spend[england.years.index(year)]
+        for year in fit.reference_years
+    ]
+    mean: Array = np.mean(np.broadcast_arrays(*left), axis=0)
+    return mean
+
+
+def _start(fit: Fit, draws: int, seed: int) -> Array:
+    """Balances at the base year end, £, shape (authorities, 1) or, where some did not report, (authorities, draws).
+
+    A council whose last balance is older moves on from it as England did in the reference years, and strays from that
+    by its own position, which dies away, and by shocks of its own.
+    """
+    councils = fit.councils
+    start: Array = councils["start"].to_numpy()[:, None]
+    late = np.flatnonzero(councils["last_known"] < fit.base_year)
+    if not len(late):
+        return start
+    start = np.repeat(start, draws, axis=1)
+    block = councils["block"].to_numpy()[late, None]
+    position = np.repeat(councils["relative"].to_numpy()[late, None], draws, axis=1)
+    codes = tuple(int(code) for code in councils.index[late])
+    first = int(councils["last_known"].iloc[late].min()) + 1
+    shocks = own_shocks(codes, Shock.NOT_REPORTED, fit.base_year - first + 1, draws, seed)
+    scale = _volatility(fit, fit.base_year)[late, None]
+    paid = fit.bail_outs.reindex(columns=range(first, fit.base_year + 1)).fillna(0.0).to_numpy()[late]
+    last = councils["last_known"].to_numpy()[late, None]
+    for t, year in enumerate(range(first, fit.base_year + 1)):
+        position = fit.movement.persistence * position + scale * shocks[t]
+        start[late] += (year > last) * (block * (fit.position + position) + paid[:, [t]])
+    return start
 
 
 def _nudged(
@@ -198,7 +249,8 @@ def _nudged(
         )
         for held, each in zip(drivers.held_to, gross, strict=True)
     )
-    return Shared(*np.split(shocks, 3)), holdings
+    rows = np.cumsum([len(shared.rate), len(shared.cost)])
+    return Shared(*np.split(shocks, rows)), holdings
 
 
 def _receipts(fit: Fit, drivers: Drivers, years: list[int]) -> Array:

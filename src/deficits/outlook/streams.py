@@ -28,6 +28,8 @@ class Shock(IntEnum):
     COST_SETTING = 7
     BLOCK_SETTING = 8
     HELD = 9
+    NOT_REPORTED = 10
+    ROUNDING = 11
 
 
 def stream(seed: int, kind: Shock, *key: int) -> np.random.Generator:

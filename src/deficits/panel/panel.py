@@ -89,6 +89,13 @@ class Panel:
             raise PanelError(f"no figure '{name}': {closest(name, FIGURES)}")
         return self.frame[name].unstack("year")
 
+    def rounding(self, year: int) -> pd.Series:
+        """The last digit to which balances at a year end are stated, £, by authority; missing where it is returned."""
+        if "balance_stated_rounding" not in self.frame:
+            return pd.Series(dtype=float)
+        stated = self.frame["balance_basis"].eq("stated") & (self.frame.index.get_level_values("year") == year)
+        return self.frame.loc[stated, "balance_stated_rounding"].droplevel("year")
+
     def copy(self) -> Panel:
         """The same figures as a value of its own: what is changed in it changes nothing elsewhere."""
         frames = {
