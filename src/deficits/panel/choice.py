@@ -29,14 +29,16 @@ def choose(frame: pd.DataFrame, rule: Rule) -> pd.DataFrame:
     section251: section 251 where it is returned, else MHCLG. mhclg: the other way round. lowest: the lower
     deficit of the two, as the High Needs Stability Grant's own rule takes. newest: the one first public later.
     An analyst's own figure goes before any. MHCLG stands in only where section 251 was collected that year (so the
-    council did not return it) or not yet, or where the two agree on the council a year later.
+    council did not return it) or not yet, or where the two agree on the council a year later. What a council states
+    counts after the newest year end that a return was collected for, where no return has the council.
 
     The basis is `disputed` where the two differ by more than TOLERANCE, or MHCLG alone is there and may not stand
     in (then without a value); `not_reported` where a source was collected that year and none has the council.
     """
     both = frame[list(SOURCES)]
     usable = both.assign(balance_mhclg=both["balance_mhclg"].where(_may_stand_in(both)))
-    order = _order(frame, usable, rule)
+    collected = pd.concat([_collected(both[name]) for name in SOURCES], axis=1).any(axis=1)
+    order = _order(frame, usable, rule, _after(collected))
     chosen = pd.DataFrame(
         {
             "value": float("nan"),
@@ -45,7 +47,7 @@ def choose(frame: pd.DataFrame, rule: Rule) -> pd.DataFrame:
             "published": pd.Series(pd.NA, index=frame.index, dtype="str"),
         }
     )
-    for name in (*SOURCES, "balance_own"):
+    for name in (*SOURCES, "balance_stated", "balance_own"):
         taken = order.eq(name)
         chosen.loc[taken, "value"] = frame.loc[taken, name]
         for part in ("basis", "source", "published"):
@@ -53,7 +55,6 @@ def choose(frame: pd.DataFrame, rule: Rule) -> pd.DataFrame:
     differ = (both["balance_section251"] - both["balance_mhclg"]).abs() > TOLERANCE
     waiting = chosen["value"].isna() & both["balance_mhclg"].notna()
     chosen.loc[(differ & order.isin(SOURCES)) | waiting, "basis"] = DISPUTED
-    collected = pd.concat([_collected(both[name]) for name in SOURCES], axis=1).any(axis=1)
     chosen.loc[chosen["basis"].isna() & collected, "basis"] = NOT_REPORTED
     return chosen
 
@@ -70,7 +71,7 @@ def disagreements(frame: pd.DataFrame, tolerance: float = TOLERANCE) -> pd.DataF
     return listed.sort_values("difference", key=abs, ascending=False)
 
 
-def _order(frame: pd.DataFrame, usable: pd.DataFrame, rule: Rule) -> pd.Series:
+def _order(frame: pd.DataFrame, usable: pd.DataFrame, rule: Rule, later: pd.Series) -> pd.Series:
     """Name of the source that each cell is taken from; missing where there is none."""
     first, second = SOURCES
     has_first, has_second = usable[first].notna(), usable[second].notna()
@@ -82,6 +83,7 @@ def _order(frame: pd.DataFrame, usable: pd.DataFrame, rule: Rule) -> pd.Series:
         "newest": frame[f"{second}_published"].fillna("") > frame[f"{first}_published"].fillna(""),
     }[rule]
     order = pd.Series(pd.NA, index=frame.index, dtype="str")
+    order[frame["balance_stated"].notna() & later] = "balance_stated"
     order[has_first] = first
     order[has_second & (~has_first | prefers_second)] = second
     order[frame["balance_own"].notna()] = "balance_own"
@@ -93,9 +95,14 @@ def _may_stand_in(both: pd.DataFrame) -> pd.Series:
     agrees = (both["balance_section251"] - both["balance_mhclg"]).abs() <= TOLERANCE
     a_year_later = agrees.rename(lambda year: year - 1, level=1)
     collected = _collected(both["balance_section251"])
-    years = both.index.get_level_values("year")
-    later = pd.Series(years > years[collected].max(), index=both.index)
-    return collected | later | a_year_later.reindex(both.index, fill_value=False)
+    return collected | _after(collected) | a_year_later.reindex(both.index, fill_value=False)
+
+
+def _after(collected: pd.Series) -> pd.Series:
+    """Whether the row's year is later than every year that was collected."""
+    years = collected.index.get_level_values(KEY[1])
+    newest = years[collected].max() if collected.any() else -1
+    return pd.Series(years > newest, index=collected.index)
 
 
 def _collected(values: pd.Series) -> pd.Series:

@@ -17,7 +17,16 @@ from deficits.panel import choice, own_figures
 from deficits.panel.choice import RULES, Rule
 from deficits.panel.national import load_forecasts, load_national
 from deficits.panel.schema import FIGURES, PARTS, check
-from deficits.publications import PUBLICATIONS, Reader, ehc_plans, gdp_deflator, ons_population, safety_valve
+from deficits.publications import (
+    PUBLICATIONS,
+    Reader,
+    council_statements,
+    ehc_plans,
+    gdp_deflator,
+    ons_population,
+    safety_valve,
+)
+from deficits.publications.council_statements import STATED
 from deficits.publications.editions import KEY, newest
 from deficits.raw import RawData, raw_data
 
@@ -64,7 +73,8 @@ class Panel:
     that existed at that year end. Columns: gss, name, region, then for each figure of `deficits.panel.FIGURES` its
     value (float; £, plans, pupils or people; balances negative for a deficit), `<figure>_basis`,
     `<figure>_source` (`publication/file:line`) and `<figure>_published` (the ISO day by which it was public).
-    `national` and `forecasts` are published figures for England; `agreements` the safety valve payments by council
+    `national` and `forecasts` are published figures for England; `statements` what councils have said of their own
+    balances (see `deficits.publications.council_statements`); `agreements` the safety valve payments by council
     and year, published and scheduled (see `deficits.publications.safety_valve.agreements`); `ages` people and plans
     by authority and age; `prices` growth of the GDP deflator by year (share); `corrections` the cells that a declared
     correction touched. `as_of`, `rule` and `own` say what the panel was made with, `raw` from which folder.
@@ -73,6 +83,7 @@ class Panel:
     frame: pd.DataFrame
     national: pd.DataFrame
     forecasts: pd.DataFrame
+    statements: pd.DataFrame
     agreements: pd.DataFrame
     ages: Ages
     prices: pd.Series
@@ -91,10 +102,9 @@ class Panel:
 
     def rounding(self, year: int) -> pd.Series:
         """The last digit to which balances at a year end are stated, £, by authority; missing where it is returned."""
-        if "balance_stated_rounding" not in self.frame:
-            return pd.Series(dtype=float)
-        stated = self.frame["balance_basis"].eq("stated") & (self.frame.index.get_level_values("year") == year)
-        return self.frame.loc[stated, "balance_stated_rounding"].droplevel("year")
+        balances = self.frame.xs(year, level="year")
+        stated = balances.loc[balances["balance_basis"] == STATED, "balance_source"]
+        return stated.map(self.statements.set_index("source")["rounding"]).astype(float)
 
     def copy(self) -> Panel:
         """The same figures as a value of its own: what is changed in it changes nothing elsewhere."""
@@ -176,6 +186,7 @@ def build(
         frame=check(frame),
         national=load_national(raw, as_of),
         forecasts=load_forecasts(raw, as_of),
+        statements=council_statements.statements(reader),
         agreements=safety_valve.agreements(reader, frame["balance"], frame["dsg_total"]),
         ages=_ages(reader),
         prices=gdp_deflator.prices(reader, assumed("prices", "smoothed_years").value),  # type: ignore[arg-type]

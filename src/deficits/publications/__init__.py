@@ -2,6 +2,7 @@
 
 from deficits.errors import SourceError, closest
 from deficits.publications import (
+    council_statements,
     dsg_allocations,
     ehc_plans,
     gdp_deflator,
@@ -25,6 +26,7 @@ PUBLICATIONS: tuple[Publication, ...] = (
     school_pupils.PUBLICATION,
     specialist_placement_spend.PUBLICATION,
     safety_valve.PUBLICATION,
+    council_statements.PUBLICATION,
     gdp_deflator.PUBLICATION,
     high_needs_benchmarking.PUBLICATION,
 )

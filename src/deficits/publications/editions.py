@@ -149,5 +149,10 @@ def candidates(rows: pd.DataFrame, values: Mapping[str, pd.Series], basis: str, 
 
 
 def newest(cells: pd.DataFrame) -> pd.DataFrame:
-    """One candidate a cell: of the newest edition, and of several on one day the one declared last."""
-    return cells.sort_values("edition", kind="stable").drop_duplicates(["figure", *KEY], keep="last")
+    """One candidate a cell: of the newest edition, and of several on one day the one declared last.
+
+    A figure that a later edition repeats was public when the first edition with it was.
+    """
+    first = cells.groupby(["figure", *KEY, "value"])["published"].transform("min")
+    latest = cells.assign(published=first).sort_values("edition", kind="stable")
+    return latest.drop_duplicates(["figure", *KEY], keep="last")
