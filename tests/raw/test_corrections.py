@@ -1,4 +1,4 @@
-"""Rules of corrections: declared, guarded, and gone when their cause is."""
+"""Rules of corrections: declared, guarded, decided anew for each edition, and gone when their cause is."""
 
 from pathlib import Path
 
@@ -7,21 +7,10 @@ import pytest
 
 from deficits.errors import PanelError
 from deficits.panel import Panel
-from deficits.raw.corrections import correct, read_corrections
 from deficits.paths import raw_dir
+from deficits.raw import Corrections, GuardFailed, raw_data, read_corrections
+from deficits.raw.corrections import Corrected, correct
 
-ENTRY = """
-[[correction]]
-table = "table"
-column = "pounds"
-match = {{ name = ["A", "B"] }}
-action = "{action}"
-reason = "for the test: a reason of some length"
-by = "a test"
-decided = 2026-11-25
-expect = {expect}
-{more}
-"""
 TABLE = pd.DataFrame(
     {
         "name": ["A", "B", "C"],
@@ -29,17 +18,25 @@ TABLE = pd.DataFrame(
         "other": [1.0, 2.0, 3.0],
         "file": "t.csv",
         "line": [2, 3, 4],
+        "ends_in": [2024, 2025, 2025],
     }
 )
+GUARDED = 'match = { name = ["A", "B"] }\nexpect = { equals = 0.0 }\n'
 
 
-def entries(tmp_path: Path, action: str, expect: str = "{ equals = 0.0 }", more: str = ""):
+def declared(tmp_path: Path, action: str, more: str, decisions: str = "") -> Corrections:
+    entry = (
+        f'[[correction]]\nname = "mended"\ntable = "table"\ncolumn = "pounds"\naction = "{action}"\n'
+        f'reason = "for the test: a reason of some length"\nby = "a test"\ndecided = 2026-11-25\n{more}\n'
+    )
     folder = tmp_path / "publication"
     folder.mkdir(exist_ok=True)
-    text = ENTRY.format(action=action, expect=expect, more=more)
-    (folder / "corrections.toml").write_text(text, encoding="utf-8")
-    read_corrections.cache_clear()
-    return read_corrections("publication", tmp_path)
+    (folder / "corrections.toml").write_text(entry + decisions, encoding="utf-8")
+    return read_corrections(folder)
+
+
+def corrected(corrections: Corrections, table: pd.DataFrame = TABLE) -> Corrected:
+    return correct(table, corrections, corrections.correction, "publication")
 
 
 @pytest.mark.parametrize(
@@ -52,59 +49,125 @@ def entries(tmp_path: Path, action: str, expect: str = "{ equals = 0.0 }", more:
     ],
 )
 def test_a_correction_does_what_it_says_and_leaves_the_rest(tmp_path, action, more, expected) -> None:
-    corrected, touched = correct(TABLE, entries(tmp_path, action, more=more), "publication")
-    pd.testing.assert_series_equal(corrected["pounds"], pd.Series(expected, dtype=float, name="pounds"))
-    assert list(touched["source"]) == ["publication/t.csv:2", "publication/t.csv:3"]
-    assert set(touched["action"]) == {action}
+    result = corrected(declared(tmp_path, action, GUARDED + more))
+    pd.testing.assert_series_equal(result.frame["pounds"], pd.Series(expected, dtype=float, name="pounds"))
+    assert list(result.touched["source"]) == ["publication/t.csv:2", "publication/t.csv:3"]
+    assert list(result.flagged.str.contains("pounds")) == [action == "flag"] * 2 + [False]
     assert TABLE["pounds"].tolist() == [0.0, 0.0, 5.0]
 
 
-def test_a_scale_multiplies(tmp_path: Path) -> None:
-    table = TABLE.assign(pounds=[2.0, 3.0, 5.0])
-    corrected, _ = correct(table, entries(tmp_path, "scale", "{ most = 10.0 }", "factor = 1000.0"), "publication")
-    assert corrected["pounds"].tolist() == [2000.0, 3000.0, 5.0]
+def test_a_scale_multiplies(tmp_path) -> None:
+    scale = declared(tmp_path, "scale", 'match = { name = "C" }\nexpect = { most = 10.0 }\nfactor = 1000.0')
+    assert corrected(scale).frame["pounds"].tolist() == [0.0, 0.0, 5000.0]
 
 
-def test_a_correction_fails_when_the_publisher_has_mended_the_figure(tmp_path: Path) -> None:
+def test_a_figure_that_is_not_the_one_corrected_needs_a_decision(tmp_path) -> None:
     mended = TABLE.assign(pounds=[0.0, 9.0, 5.0])
-    with pytest.raises(
-        PanelError, match=r"t\.csv line 3 holds 9\.0, not what the guard expects .*may have mended"
-    ):
-        correct(mended, entries(tmp_path, "drop"), "publication")
+    with pytest.raises(GuardFailed, match=r"t\.csv line 3 holds 9") as caught:
+        corrected(declared(tmp_path, "drop", GUARDED), mended)
+    assert (caught.value.correction, caught.value.file) == ("mended", "t.csv")
 
 
-def test_a_correction_that_matches_nothing_fails(tmp_path: Path) -> None:
-    with pytest.raises(PanelError, match="no row matches"):
-        correct(TABLE[TABLE["name"] == "C"], entries(tmp_path, "drop"), "publication")
+@pytest.mark.parametrize(("choice", "expected"), [("keep", [None, None, 5.0]), ("retire", [0.0, 9.0, 5.0])])
+def test_a_decision_holds_for_its_edition_alone(tmp_path, choice, expected) -> None:
+    decision = f'[[decision]]\ncorrection = "mended"\nfile = "t.csv"\nchoice = "{choice}"\ndecided = 2026-11-25\n'
+    corrections = declared(tmp_path, "drop", GUARDED, decision)
+    mended = TABLE.assign(pounds=[0.0, 9.0, 5.0])
+    assert corrected(corrections, mended).frame["pounds"].tolist() == pytest.approx(
+        [float("nan") if value is None else value for value in expected], nan_ok=True
+    )
+    with pytest.raises(GuardFailed):
+        corrected(corrections, mended.assign(file="later.csv"))
+
+
+def test_a_practice_is_corrected_where_its_condition_holds_and_nowhere_else(tmp_path) -> None:
+    practice = declared(
+        tmp_path, "override", "after = 2024\nwhen = { pounds = { equals = 0.0 } }\nvalue = 7.0\ndisputed = true"
+    )
+    result = corrected(practice)
+    assert result.frame["pounds"].tolist() == [0.0, 7.0, 5.0]  # A's zero is of 2024, C holds 5
+    assert list(result.flagged) == ["", "pounds,", ""]
+    assert corrected(practice, TABLE.assign(pounds=1.0)).touched.empty
+
+
+def test_a_practice_may_leave_one_council_out(tmp_path) -> None:
+    practice = declared(tmp_path, "drop", 'unless = { name = "A" }\nwhen = { pounds = { equals = 0.0 } }')
+    assert corrected(practice).frame["pounds"].isna().tolist() == [False, True, False]
 
 
 @pytest.mark.parametrize(
     ("action", "more", "words"),
     [
-        ("override", "", "takes from_column or value"),
-        ("drop", "value = 1.0", "takes no value"),
-        ("override", 'value = 1.0\nfrom_column = "other"', "takes from_column or value"),
-        ("erase", "", "action"),
-        ("drop", 'colour = "red"', "colour"),
+        ("override", GUARDED, "takes from_column or value"),
+        ("drop", GUARDED + "value = 1.0", "takes no value"),
+        ("override", GUARDED + 'value = 1.0\nfrom_column = "other"', "takes from_column or value"),
+        ("erase", GUARDED, "action"),
+        ("drop", GUARDED + 'colour = "red"', "colour"),
+        ("drop", "", "'expect'"),
+        ("drop", GUARDED + "when = { pounds = { equals = 0.0 } }", "not both"),
     ],
 )
 def test_a_correction_that_is_not_well_formed_is_refused(tmp_path, action, more, words) -> None:
     with pytest.raises(PanelError, match=words) as caught:
-        entries(tmp_path, action, more=more)
+        declared(tmp_path, action, more)
     assert "data/raw/publication/corrections.toml" in str(caught.value)
 
 
-def test_a_correction_of_an_unknown_column_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(PanelError, match="the table has no column pounds"):
-        correct(TABLE.drop(columns="pounds"), entries(tmp_path, "drop"), "publication")
+# --- the corrections that come with the project
 
 
-def test_every_shipped_correction_is_in_force(panel: Panel) -> None:
-    folders = [path.parent.name for path in raw_dir().glob("*/corrections.toml")]
-    declared = [entry for folder in folders for entry in read_corrections(folder)]
-    assert {(entry.column, entry.action, entry.reason) for entry in declared} == set(
-        panel.corrections[["column", "action", "reason"]].itertuples(index=False, name=None)
-    )
+def shipped(publication: str, kind: str, rows: list[dict[str, object]]) -> pd.DataFrame:
+    """Rows of a later edition, as the project's own corrections leave them."""
+    corrections = raw_data().corrections(publication)
+    wanted = [each for each in corrections.correction if each.table == kind and each.when]
+    table = pd.DataFrame(rows).assign(file="later.csv", line=range(2, len(rows) + 2))
+    result = correct(table, corrections, wanted, publication)
+    return result.frame.assign(flagged=result.flagged)
+
+
+def test_every_correction_of_looked_at_figures_is_in_force(panel: Panel) -> None:
+    folders = [path.parent for path in raw_dir().glob("*/corrections.toml")]
+    guarded = {each.name for folder in folders for each in read_corrections(folder).correction if each.expect}
+    assert guarded == set(panel.corrections["correction"])
+
+
+def test_a_council_that_again_sets_its_own_money_against_the_deficit_keeps_its_deficit() -> None:
+    lines = [("936", -120e6, 144e6), ("936", -120e6, 0.0), ("926", -117e6, 35e6)]
+    rows = [
+        {"dfe_number": code, "ends_in": 2025, "dsg_adjustment_account_gbp": account, "dsg_reserve_gbp": reserve}
+        for code, account, reserve in lines
+    ]
+    found = shipped("mhclg-revenue-outturn", "dsg_lines", rows)
+    assert found["dsg_reserve_gbp"].tolist() == [0.0, 0.0, 35e6]  # Norfolk's reserve is not such a provision
+    assert found["flagged"].str.contains("dsg_reserve_gbp").tolist() == [True, False, False]
+
+
+def test_two_zeros_are_no_return_but_for_the_city_of_london() -> None:
+    lines = [("881", 2026, 0.0, 0.0), ("201", 2026, 0.0, 0.0), ("881", 2026, 0.0, 5e6), ("831", 2023, 0.0, 0.0)]
+    rows = [
+        {"dfe_number": code, "ends_in": year, "dsg_adjustment_account_gbp": account, "dsg_reserve_gbp": reserve}
+        for code, year, account, reserve in lines
+    ]
+    found = shipped("mhclg-revenue-outturn", "dsg_lines", rows)[["dsg_adjustment_account_gbp", "dsg_reserve_gbp"]]
+    assert found.isna().all(axis=1).tolist() == [True, False, False, False]
+    assert found.notna().all(axis=1).tolist() == [False, True, True, True]
+
+
+def test_a_zero_of_cumbrias_successors_is_no_return_in_any_year() -> None:
+    rows = [
+        {"dfe_number": code, "financial_year": "2024-25", "ends_in": 2025, "carried_forward_gbp": value}
+        for code, value in (("942", 0.0), ("943", 4e6), ("201", 0.0))
+    ]
+    found = shipped("section251-outturn", "carried_forward", rows)
+    assert found["carried_forward_gbp"].isna().tolist() == [True, False, False]
+
+
+def test_a_release_that_repeats_the_regional_total_gives_no_new_plans_for_its_councils() -> None:
+    rows = [
+        {"calendar_year": year, "dfe_number": code, "ends_in": int(year) + 1, "new_ehc_plans": value}
+        for year, code, value in (("2022", "383", 6078.0), ("2022", "383", 362.0), ("2023", "383", 6078.0))
+    ]
+    assert shipped("ehc-plans", "flows", rows)["new_ehc_plans"].isna().tolist() == [True, False, False]
 
 
 def test_the_regional_total_repeated_for_15_councils_is_replaced_by_their_own_figures(panel: Panel) -> None:
@@ -113,6 +176,28 @@ def test_the_regional_total_repeated_for_15_councils_is_replaced_by_their_own_fi
     # DfE, EHC plans 2023 release: the 15 councils' own figures add up to 6,109.
     assert yorkshire.sum() == 6109
     assert yorkshire["383"] == 362  # Leeds
+
+
+def test_a_movement_returned_as_a_balance_is_not_one(panel: Panel) -> None:
+    hillingdon = panel.frame.loc[("312", 2024)]
+    assert pd.isna(hillingdon["balance_section251"])
+    assert hillingdon["balance"] == hillingdon["balance_mhclg"] == -47_492_000
+
+
+def test_an_undercount_is_bridged_disputed_and_still_traced_to_what_was_published(panel: Panel) -> None:
+    plans = panel.figure("plans").loc["316"]
+    others = panel.figure("plans").drop("316")
+    both = others[[2024, 2025]].dropna().sum()
+    assert plans[2024] < plans[2025] < plans[2026]
+    assert plans[2025] == pytest.approx(plans[2024] * both[2025] / both[2024], abs=0.5)
+    assert panel.frame.at[("316", 2025), "plans_basis"] == "disputed"
+    assert (
+        panel.frame.loc[("316", 2025), ["plans_mainstream", "plans_state_special", "plans_independent"]]
+        .isna()
+        .all()
+    )
+    touched = panel.corrections.set_index("correction").loc["newham-january-2025"]
+    assert (touched["before"], touched["source"]) == (1199.0, panel.frame.at[("316", 2025), "plans_source"])
 
 
 def test_a_zero_stays_a_zero_unless_a_correction_says_otherwise(panel: Panel) -> None:

@@ -8,17 +8,17 @@ import pytest
 
 from deficits.errors import SourceError
 from deficits.paths import checkout, raw_dir
-from deficits.sources import data_hashes, read_source, read_sources, read_table
+from deficits.raw import RawData, raw_data, read_source, read_table
 
-EVERY_FILE = sorted(data_hashes())
+EVERY_FILE = sorted(raw_data().hashes())
 
 
 @pytest.mark.parametrize("name", EVERY_FILE)
 def test_every_raw_file_is_the_declared_one(name: str) -> None:
     folder, file = name.split("/")
     content = (raw_dir() / folder / file).read_bytes()
-    assert hashlib.sha256(content).hexdigest() == data_hashes()[name]
-    assert len(read_table(folder, file)) == read_sources()[folder].find(file).rows
+    assert hashlib.sha256(content).hexdigest() == raw_data().hashes()[name]
+    assert len(read_table(folder, file)) == raw_data().source(folder).find(file).rows
 
 
 def test_every_file_in_raw_is_declared() -> None:
@@ -28,7 +28,7 @@ def test_every_file_in_raw_is_declared() -> None:
 
 def test_open_government_data_carries_the_exact_attribution() -> None:
     words = "Contains public sector information licensed under the Open Government Licence v3.0."
-    sources = read_sources().values()
+    sources = raw_data().sources.values()
     assert {source.attribution for source in sources if source.licence == "OGL-UK-3.0"} == {words}
     root = checkout()
     assert root is not None
@@ -74,6 +74,10 @@ def raw(tmp_path: Path) -> Path:
     return tmp_path / "raw"
 
 
+def read(raw: Path, *asked: str, numeric: tuple[str, ...] = ()) -> pd.DataFrame:
+    return RawData(raw).table(*asked, numeric)
+
+
 def declare(raw: Path, content: str, rows: int = 2) -> None:
     folder = raw / "publication"
     (folder / "table.csv").write_text(content)
@@ -83,7 +87,7 @@ def declare(raw: Path, content: str, rows: int = 2) -> None:
 
 def test_a_blank_is_missing_and_a_code_keeps_its_zeros(raw: Path) -> None:
     declare(raw, "dfe_number,value_gbp\n0201,0\n202,\n")
-    table = read_table("publication", "table.csv", numeric=["value_gbp"], raw=raw)
+    table = read(raw, "publication", "table.csv", numeric=("value_gbp",))
     assert list(table["dfe_number"]) == ["0201", "202"]
     assert table["value_gbp"].iloc[0] == 0
     assert pd.isna(table["value_gbp"].iloc[1])
@@ -92,31 +96,31 @@ def test_a_blank_is_missing_and_a_code_keeps_its_zeros(raw: Path) -> None:
 def test_a_changed_file_is_refused(raw: Path) -> None:
     (raw / "publication" / "table.csv").write_text("dfe_number,value_gbp\n201,9.5\n202,\n")
     with pytest.raises(SourceError, match=r"data/raw/publication/table\.csv is not the declared file"):
-        read_table("publication", "table.csv", raw=raw)
+        read(raw, "publication", "table.csv")
 
 
 def test_what_is_not_a_number_is_named_with_its_line(raw: Path) -> None:
     declare(raw, "dfe_number,value_gbp\n201,1.5\n202,N/A\n")
     with pytest.raises(SourceError, match=r"table\.csv, column 'value_gbp'.*line 3: 'N/A'"):
-        read_table("publication", "table.csv", numeric=["value_gbp"], raw=raw)
+        read(raw, "publication", "table.csv", numeric=("value_gbp",))
 
 
 def test_a_missing_row_or_column_is_refused(raw: Path) -> None:
     declare(raw, "dfe_number,value_gbp\n201,1.5\n")
     with pytest.raises(SourceError, match=r"has 1 rows, but source\.toml declares 2"):
-        read_table("publication", "table.csv", raw=raw)
+        read(raw, "publication", "table.csv")
     declare(raw, "dfe_number,value\n201,1.5\n202,2\n")
     with pytest.raises(SourceError, match=r"has columns .*'value'.* but source\.toml declares .*'value_gbp'"):
-        read_table("publication", "table.csv", raw=raw)
+        read(raw, "publication", "table.csv")
 
 
 def test_an_unknown_publication_or_column_offers_the_closest(raw: Path) -> None:
     with pytest.raises(SourceError, match="did you mean 'publication'"):
-        read_table("publicaton", "table.csv", raw=raw)
+        read(raw, "publicaton", "table.csv")
     with pytest.raises(SourceError, match="did you mean 'value_gbp'"):
-        read_table("publication", "table.csv", numeric=["value_gdp"], raw=raw)
+        read(raw, "publication", "table.csv", numeric=("value_gdp",))
     with pytest.raises(SourceError, match=r"declares no file 'tabel\.csv'; it declares table\.csv"):
-        read_table("publication", "tabel.csv", raw=raw)
+        read(raw, "publication", "tabel.csv")
 
 
 def test_all_faults_of_a_declaration_are_told_at_once(raw: Path) -> None:

@@ -70,6 +70,9 @@ class Correction(_Declared):
     match: dict[str, str | list[str]] = Field(
         default_factory=dict, description="column and the text, or texts, that its rows hold"
     )
+    unless: dict[str, str] = Field(
+        default_factory=dict, description="column and the text of rows that it is not about"
+    )
     after: int | None = Field(default=None, description="only year ends after this one (2024 is 2023-24)")
     action: Literal["drop", "override", "scale", "flag"]
     value: float | None = None
@@ -97,13 +100,21 @@ class Correction(_Declared):
     @property
     def columns(self) -> set[str]:
         """Columns that a table must have for the correction to be about it."""
-        return {self.column, *self.match, *self.when, *([self.from_column] if self.from_column else [])}
+        return {
+            self.column,
+            *self.match,
+            *self.unless,
+            *self.when,
+            *([self.from_column] if self.from_column else []),
+        }
 
     def rows(self, frame: pd.DataFrame) -> pd.Series:
         """Which rows of an edition it is about."""
         found = pd.Series(True, index=frame.index)
         for column, wanted in self.match.items():
             found &= frame[column].isin([wanted] if isinstance(wanted, str) else wanted)
+        for column, unwanted in self.unless.items():
+            found &= frame[column] != unwanted
         if self.after is not None:
             found &= frame["ends_in"] > self.after
         for column, expected in self.when.items():
