@@ -394,7 +394,8 @@ def load(reader: Reader) -> Iterator[pd.DataFrame]:
     yield candidates(rows, {"population_2_18": rows[column]}, REPORTED, column)
     by_age = reader.read("ons-population", "population", ["age", "people"], calendar("year", 1))
     existed = np.array([reader.authorities.existed(code, year) for code, year in by_age.index], dtype=bool)
-    by_age = by_age[existed & by_age["age"].between(2, 18)]
+    columns = ["people", "source", "published", "edition", "flagged"]
+    by_age = by_age.loc[existed & by_age["age"].between(2, 18), columns]
     # One sum an edition: a later count of the same year replaces the earlier one, age by age and whole.
     grouped = by_age.groupby([*CELL, "edition"])
     first = grouped[["source", "published", "flagged"]].first().reset_index("edition")
