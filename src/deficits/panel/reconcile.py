@@ -39,7 +39,8 @@ PUBLICATIONS = {
 def reconcile(panel: Panel) -> pd.DataFrame:
     """Each comparison and year that both sides have.
 
-    Columns: figure, year, councils (with a value), sum (of councils; of deficits for the balance), published,
+    Columns: figure, year, councils (with a value), sum (of councils, as published where a correction changed one; of
+    deficits for the balance), published,
     difference (sum over published, less 1), state (agrees, differs, or incomplete where too few councils have a
     value), reason. £ or plans.
     """
@@ -74,6 +75,14 @@ def _as_published(panel: Panel, figure: str) -> pd.DataFrame:
     touched = panel.corrections[panel.corrections["column"] == figure].set_index("source")["before"]
     before = panel.frame[f"{figure}_source"].map(touched).astype(float)
     return before.fillna(panel.frame[figure]).unstack("year")
+
+
+def _corrected(panel: Panel, figure: str) -> pd.Series:
+    """By how much corrections move the sum of a figure, by year: the publisher's total is of what it published."""
+    done = panel.corrections.query("action != 'flag' and column == @figure").set_index("source")
+    moved = done["after"].astype(float) - done["before"].astype(float)
+    cells = panel.frame[f"{figure}_source"].map(moved).astype(float)
+    return cells.groupby(level="year").sum()
 
 
 def _state(difference: float, tolerance: float, complete: bool) -> str:
