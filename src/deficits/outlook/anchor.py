@@ -8,6 +8,7 @@ from deficits.errors import OutlookError
 from deficits.formatting import year_end
 from deficits.outlook.drivers import Drivers
 from deficits.panel import Panel
+from deficits.publications.national_figures import RETURNED
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,8 @@ class Anchor:
 class Anchoring:
     """How the national figure fits the model: what the model alone says of it, £, and how far off that is.
 
-    `expected`, `sd`: mean and standard deviation over draws; `low` to `high`: the 80% range. `shift` is the figure
-    less the mean, in standard deviations.
+    `expected`, `sd`: mean and standard deviation over draws; `low` to `high`: the 80% range. `shift` is the
+    figure less the mean, in standard deviations.
     """
 
     anchor: Anchor
@@ -40,17 +41,17 @@ class Anchoring:
 
 
 def find_anchor(panel: Panel, drivers: Drivers, year: int) -> Anchor | None:
-    """The published national gross deficit of a year end, the one after the newest balances by council.
+    """The published national deficit of a year end, the one after the newest balances by council.
 
-    None when the drivers want none, or none was public when the panel's figures were. OutlookError when several
-    figures that disagree are published for it.
+    It comes from councils' returns, not from a survey, is in the prices of its day and repeats no other figure.
+    One of unknown basis is taken to be gross. None when the drivers want none, or none was public when the
+    panel's figures were. OutlookError when several figures that disagree are published for it.
     """
     if drivers.anchor == "none":
         return None
     rows = panel.national.query("measure == 'gross_deficit' and unit == 'gbp' and price_basis == 'nominal'")
-    # Sector estimates run far above the returns for the same date; the notes of the table call them estimates.
-    estimates = rows["note"].str.contains("estimate", case=False).fillna(False)
-    figures = rows.loc[(rows["year"] == year) & ~estimates.astype(bool), "value"]
+    own = rows["kind"].isin(RETURNED) & rows["basis"].ne("net") & rows["repeats"].isna()
+    figures = rows.loc[own & rows["year"].eq(year), "value"]
     if figures.empty:
         return None
     if figures.nunique() > 1:

@@ -15,7 +15,6 @@ from deficits.errors import PanelError, closest
 from deficits.formatting import iso_day
 from deficits.panel import choice, own_figures
 from deficits.panel.choice import RULES, Rule
-from deficits.panel.national import load_forecasts, load_national
 from deficits.panel.schema import FIGURES, PARTS, check
 from deficits.publications import (
     PUBLICATIONS,
@@ -23,7 +22,9 @@ from deficits.publications import (
     council_statements,
     ehc_plans,
     gdp_deflator,
+    national_figures,
     ons_population,
+    published_forecasts,
     safety_valve,
 )
 from deficits.publications.council_statements import STATED
@@ -178,14 +179,14 @@ def build(
     path = None
     if own is not None:
         path = own_figures.find(own)
-        frame = own_figures.added(frame, own_figures.read_own(path, frame, authorities))
+        frame = own_figures.added(frame, own_figures.read_own(path, frame, authorities).outturns, authorities)
     chosen = choice.choose(frame, rule)
     for part, name in zip(PARTS, ("value", "basis", "source", "published"), strict=True):
         frame[f"balance{part}"] = chosen[name]
     return Panel(
         frame=check(frame),
-        national=load_national(raw, as_of),
-        forecasts=load_forecasts(raw, as_of),
+        national=national_figures.national(reader),
+        forecasts=published_forecasts.forecasts(reader),
         statements=council_statements.statements(reader),
         agreements=safety_valve.agreements(reader, frame["balance"], frame["dsg_total"]),
         ages=_ages(reader),

@@ -1,0 +1,26 @@
+"""What is published for England as a whole: deficits, plans, allocations and spending, by many publishers."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from deficits.formatting import year_of
+from deficits.publications.dated_rows import dated_rows
+from deficits.publications.editions import Reader
+
+RETURNED = ("outturn", "provisional")
+"""Kinds of figure that come from councils' returns; surveys of the sector run far above them for the same day."""
+
+
+def national(reader: Reader) -> pd.DataFrame:
+    """Published national figures that were public on the reader's day, one row each.
+
+    Columns: year, measure, value (£, count or %, as `unit` says; missing where no figure was found), unit,
+    price_basis, kind (outturn, provisional, survey or forecast), basis (of a deficit: gross, net or unknown),
+    repeats (what the row only repeats; missing otherwise), publisher, publication, published (date text, may be
+    missing), url, note and source (`publication/file:line`). A measure and year may have several rows that
+    disagree.
+    """
+    rows = dated_rows(reader, "national-figures", "published", ["value"])
+    rows.insert(0, "year", rows.pop("financial_year").map(year_of).astype("int64"))
+    return rows

@@ -1,0 +1,23 @@
+"""What others forecast for England, with the day on which they said it."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from deficits.formatting import year_of
+from deficits.publications.dated_rows import dated_rows
+from deficits.publications.editions import Reader
+
+
+def forecasts(reader: Reader) -> pd.DataFrame:
+    """Published forecasts that were public on the reader's day, one row each.
+
+    Columns: year (that the forecast is for), publisher, publication, published (date text, may be missing),
+    measure, low, central, high (in `unit`; of a range only one end may be given; a deficit is positive), unit,
+    price_basis, repeats (the forecast that the row only repeats; missing otherwise), url, note and source
+    (`publication/file:line`). A target that is not one financial year is left out.
+    """
+    rows = dated_rows(reader, "published-forecasts", "forecasts", ["low", "central", "high"])
+    rows = rows[rows["target"].str.fullmatch(r"\d{4}-\d{2}")].reset_index(drop=True)
+    rows.insert(0, "year", rows.pop("target").map(year_of).astype("int64"))
+    return rows
