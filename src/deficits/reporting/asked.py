@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deficits import places
+from deficits import paths
 from deficits.errors import ReportError
 from deficits.reporting.parameters import EnglandReport, PanelReport, Report, find_report, parse
 
@@ -42,7 +42,7 @@ class Asked:
 
 def notebook_path(report: Report, notebook: Path | None = None) -> Path:
     """Where a report's notebook lies, or another in its place. ReportError when it is missing."""
-    path = notebook or places.notebooks_dir() / report.notebook
+    path = notebook or paths.notebooks_dir() / report.notebook
     if not path.is_file():
         raise ReportError(f"the notebook {path} is missing")
     return path

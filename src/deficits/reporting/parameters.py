@@ -32,7 +32,7 @@ from deficits.paths import raw_dir
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-    from deficits.panel.authorities import Authorities
+    from deficits.authorities import Authorities
     from deficits.scenario import Scenario
     from deficits.writeoff import Scheme
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deficits import places
+from deficits import paths
 from deficits.errors import ExitCode, ReportFailed
 from deficits.reporting.record import FailureRecord
 
@@ -87,7 +87,7 @@ def reason(error: OSError) -> str:
 
 def _machine_folders() -> set[str]:
     """Folders that tell of the machine or its user."""
-    folders = [Path.home(), Path.cwd(), Path(tempfile.gettempdir()), Path(sys.prefix), places.PACKAGE.parent]
+    folders = [Path.home(), Path.cwd(), Path(tempfile.gettempdir()), Path(sys.prefix), paths.PACKAGE.parent]
     return {str(path) for folder in folders for path in (folder, folder.resolve()) if path != path.parent}
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from packaging.requirements import Requirement
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from deficits import places
+from deficits import paths
 
 INJECTED = "injected-parameters"
 """Tag of the cell in which papermill puts the values of a run."""
@@ -164,7 +164,7 @@ def make_content(
 def _own_file(name: str | None) -> dict[str, str]:
     if name is None:
         return {}
-    from deficits.panel.own import find
+    from deficits.panel.own_figures import find
 
     return {f"own/{name}": file_digest(find(name))}
 
@@ -177,8 +177,8 @@ def file_digest(path: Path) -> str:
 def source_digest() -> str:
     """The sha256 of the package's own files, names included."""
     digest = hashlib.sha256()
-    for path in sorted(places.PACKAGE.rglob("*")):
-        inside = path.relative_to(places.PACKAGE)
+    for path in sorted(paths.PACKAGE.rglob("*")):
+        inside = path.relative_to(paths.PACKAGE)
         if path.is_file() and not {"__pycache__", "_bundle"} & set(inside.parts):
             digest.update(f"{inside.as_posix()} {file_digest(path)}\n".encode())
     return digest.hexdigest()
@@ -261,7 +261,7 @@ def package_versions() -> dict[str, str]:
 def code_version() -> str:
     """The package's version; in a checkout also the commit, and whether there are changes that are not in it."""
     version = metadata.version(PACKAGE)
-    root = places.checkout()
+    root = paths.checkout()
     commit = None if root is None else _git(root, "describe", "--always", "--tags")
     if root is None or commit is None:
         return version

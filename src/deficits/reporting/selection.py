@@ -15,7 +15,7 @@ from deficits.reporting.publish import FAILED
 from deficits.reporting.record import Surroundings, file_digest, make_content, record_beside
 
 if TYPE_CHECKING:
-    from deficits.panel.authorities import Authorities
+    from deficits.authorities import Authorities
 
 FILES = frozenset({".ipynb", ".html"})
 """What a page has besides its record."""

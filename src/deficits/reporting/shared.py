@@ -83,7 +83,7 @@ def _key(*given: Any, **named: Any) -> str:
     """What an outlook depends on, as the name of a file."""
     from deficits.outlook import Drivers
     from deficits.outlook import project as simulate
-    from deficits.panel.own import find
+    from deficits.panel.own_figures import find
     from deficits.scenario import Scenario
 
     bound = inspect.signature(simulate).bind(*given, **named)
