@@ -32,8 +32,7 @@ def test_the_ground_truth_is_the_published_balances(record: Backtest) -> None:
 
 def test_nothing_of_the_target_is_known_at_the_origin() -> None:
     then = d.load_panel(ORIGIN)
-    assert then.frame["balance"].xs(2024, level="year").isna().all()
-    assert then.frame["balance"].xs(2023, level="year").isna().all()
+    assert then.frame["balance"].dropna().index.get_level_values("year").max() == TARGET - 2
     assert then.frame["high_needs_net_spend"].dropna().index.get_level_values("year").max() == 2022
 
 
@@ -45,10 +44,10 @@ def test_the_outlook_errs_less_than_every_rule_that_needs_no_model(record: Backt
 
 
 def test_the_naive_rules_err_as_worked_out_by_hand(record: Backtest, panel: Panel) -> None:
-    # £m, from the balances alone: 9.36 for the last value, 8.56 for own two-year drift.
+    # £m, from the balances alone: 9.51 for the last value, 8.63 for own two-year drift.
     errors = (record.scores["error"] / 1e6).round(2)
-    assert errors["Last value"] == 9.36
-    assert errors["Own drift"] == 8.56
+    assert errors["Last value"] == 9.51
+    assert errors["Own drift"] == 8.63
     last = panel.figure("balance_section251").loc[record.councils.index, 2022]
     assert errors["Last value"] == round((record.councils["actual"] - last).abs().mean() / 1e6, 2)
 
@@ -59,7 +58,7 @@ def _nowcast() -> Outlook:
     now = d.load_panel()
     frame = now.frame.copy()
     later = frame.index.get_level_values("year") > TARGET - 2
-    frame.loc[later, ["balance", "balance_section251", "balance_mhclg"]] = np.nan
+    frame.loc[later, ["balance", "balance_section251", "balance_mhclg", "balance_stated"]] = np.nan
     return d.project(dataclasses.replace(now, frame=frame), d.Drivers(anchor="none"), until=TARGET, draws=1000)
 
 
@@ -101,7 +100,7 @@ def test_an_80_percent_range_holds_about_80_percent_of_councils(record: Backtest
 def test_englands_deficit_lay_inside_its_range(record: Backtest) -> None:
     england = record.england
     assert england["p10"] < england["actual"] < england["p90"]
-    assert england["actual"] == pytest.approx(2.13e9, abs=0.01e9)
+    assert england["actual"] == pytest.approx(2.15e9, abs=0.01e9)
 
 
 def test_a_backtest_without_a_day_or_a_target_is_refused(panel: Panel) -> None:
@@ -112,7 +111,7 @@ def test_a_backtest_without_a_day_or_a_target_is_refused(panel: Panel) -> None:
 
 
 def test_an_outlook_made_before_two_years_of_balances_were_public_is_refused() -> None:
-    with pytest.raises(OutlookError, match="no year end has balances of nearly all councils"):
+    with pytest.raises(OutlookError, match="no two year ends"):
         d.project(d.load_panel("2021-06-30"), until=2024)
 
 

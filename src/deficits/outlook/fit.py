@@ -291,9 +291,7 @@ def _origin(known: History, block: pd.Series, base: int, reference_start: int) -
     return int(max(usable))
 
 
-def _relative(
-    balances: Balances, block: pd.Series, base: int, reference_start: int
-) -> tuple[pd.DataFrame, float]:
+def _relative(balances: Balances, block: pd.Series, base: int, reference_start: int) -> tuple[pd.DataFrame, float]:
     """In-year positions less England's, by council and year, and England's over the reference years (shares).
 
     A year of which a council has no balance before or after is missing; of the base year, the mean of the

@@ -13,6 +13,7 @@ BASIS = {
     "derived_from_percentage": "published as a percentage of the DSG, times the DSG",
     "derived": "a sum or difference of published figures",
     "disputed": "two publications differ by more than £150,000, or a correction flags it",
+    "stated": "the council's own statement of its balance at year end, where no return has it yet",
     "not_reported": "collected that year, and this council has none (balances only, without a value)",
     "own_outturn": "an analyst's own closing balance",
     "own_forecast": "an analyst's own forecast",

@@ -24,7 +24,7 @@ FIGURE_PARTS = {
 def write(panel: Panel, folder: Path) -> dict[str, Any]:
     """Write the panel and what belongs to it; returns what build.json holds.
 
-    panel, national, forecasts and corrections as parquet and CSV, a datapackage.json that describes the CSVs, and
+    panel, national, forecasts, statements and corrections as parquet and CSV, a datapackage.json that describes the CSVs, and
     build.json. Each file is written beside its place and moved into it, so a reader never meets half a file;
     build.json comes last. Its `changes` say what differs from the panel that was there before.
     """
@@ -34,6 +34,7 @@ def write(panel: Panel, folder: Path) -> dict[str, Any]:
         "panel": panel.frame.reset_index(),
         "national": panel.national,
         "forecasts": panel.forecasts,
+        "statements": panel.statements,
         "corrections": panel.corrections,
     }
     for name, frame in tables.items():
