@@ -36,8 +36,8 @@ class Dated(_Declared):
 class Assumption(_Declared):
     """One assumption: a value, or values by financial year (2026 is 2025-26).
 
-    `kind`: announced (somebody with the power to decide said so), published (a statistic), assumed (a choice of this
-    project). `reference`: the publisher's page, or "second-hand, via ..." where it has not been seen.
+    `kind`: announced (somebody with the power to decide said so), published (a statistic), assumed (a choice of
+    this project). `reference`: the publisher's page, or "second-hand, via ..." where it has not been seen.
     """
 
     description: str = Field(min_length=10)
@@ -58,6 +58,13 @@ class Assumption(_Declared):
         if self.kind != "assumed" and not any(sources):
             raise ValueError(f"what is {self.kind} needs a 'reference'")
         return self
+
+    @property
+    def number(self) -> float:
+        """The value, which is one number; PanelError where it is not."""
+        if isinstance(self.value, bool) or not isinstance(self.value, int | float):
+            raise PanelError(f"an assumption's value is not one number: {self.description}")
+        return float(self.value)
 
     def by_year(self, as_of: str | None = None) -> dict[int, Any]:
         """The values by year that were public on a day (ISO; None knows everything)."""
@@ -89,7 +96,7 @@ def assumptions(theme: str) -> dict[str, Assumption]:
 def assumed(theme: str, name: str) -> Assumption:
     """One assumption of a theme; PanelError offers the closest name.
 
-    >>> assumed("safety_valve", "first_payment_share").value
+    >>> assumed("safety_valve", "first_payment_share").number
     0.4
     """
     known = assumptions(theme)

@@ -131,7 +131,7 @@ def year_of(label: str) -> int:
 
 
 def year_given(value: int | str) -> int:
-    """The year that a person means: 2025 is the year to 31 March 2025, as everywhere here, or a label like 2024-25.
+    """The year that a person means: 2025 is the year to 31 March 2025, as everywhere here, or a label.
 
     >>> year_given(2025), year_given("2025"), year_given("2024-25"), year_given("31 March 2025")
     (2025, 2025, 2025, 2025)
@@ -168,10 +168,10 @@ def iso_day(value: str | date, name: str = "as_of") -> str:
     ('2025-09-17', '2025-09-17')
     """
     try:
-        if isinstance(value, date):
-            return value.isoformat()[:10]
-        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
-            return date.fromisoformat(value).isoformat()
+        # pandas' NaT is a date to Python.
+        text = value.isoformat()[:10] if isinstance(value, date) else value
+        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+            return date.fromisoformat(text).isoformat()
     except (TypeError, ValueError):
         pass
     raise PanelError(f"{name} '{value}' is not a day: give one like '2025-09-17', or a date")

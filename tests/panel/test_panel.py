@@ -11,7 +11,7 @@ from deficits.panel.choice import TOLERANCE
 from deficits.panel.schema import check
 
 # £m, from DfE section 251 outturn (balances published as a share of the DSG to 2021-22): gross deficit and
-# number of councils with a return. March 2024 with Hillingdon at -£47.5m, where it returned its movement of £25.6m.
+# number of councils with a return. Hillingdon's March 2024 is -£47.5m: it returned its movement, £25.6m.
 GROSS_SECTION_251 = {2020: (675, 149), 2021: (1047, 149), 2022: (1443, 150), 2024: (2163, 148)}
 
 

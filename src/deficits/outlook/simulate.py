@@ -150,8 +150,10 @@ def _run(
             found = _condition(expected, moving, shocks, level, scale[0], level_sd, anchor, seed)
             return found, shocks, level
 
-        first_year = (gap[0].tobytes(), steps[0].tobytes(), receipts[0].tobytes())
-        first_year += (tuple(given.places), given.balances.tobytes())
+        first_year = (
+            *(part.tobytes() for part in (gap[0], steps[0], receipts[0], given.balances)),
+            tuple(given.places),
+        )
         anchoring, first, steps[0] = fit.once("held", (*run, anchor, *first_year), held)
     position = fit.position + gap + steps.cumsum(axis=0)
     changed = change(england)
@@ -255,7 +257,9 @@ def _nudged(
 
 def _receipts(fit: Fit, drivers: Drivers, years: list[int]) -> Array:
     """Safety valve grant of projected years as the driver says, £, shape (years, authorities)."""
-    last = {"until_2026": PROGRAMME_ENDED[0], "as_agreed": years[-1], "none": fit.base_year}[drivers.bail_outs]
+    last = {"until_2026": int(PROGRAMME_ENDED.number), "as_agreed": years[-1], "none": fit.base_year}[
+        drivers.bail_outs
+    ]
     paid = fit.bail_outs.reindex(columns=years).fillna(0.0)
     return np.where(np.array(years)[:, None] <= last, paid.to_numpy().T, 0.0)
 

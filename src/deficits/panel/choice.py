@@ -29,8 +29,8 @@ def choose(frame: pd.DataFrame, rule: Rule) -> pd.DataFrame:
     section251: section 251 where it is returned, else MHCLG. mhclg: the other way round. lowest: the lower
     deficit of the two, as the High Needs Stability Grant's own rule takes. newest: the one first public later.
     An analyst's own figure goes before any. MHCLG stands in only where section 251 was collected that year (so the
-    council did not return it) or not yet, or where the two agree on the council a year later. What a council states
-    counts after the newest year end that a return was collected for, where no return has the council.
+    council did not return it) or not yet, or where the two agree on the council a year later. What a council
+    states counts after the newest year end that a return was collected for, where no return has the council.
 
     The basis is `disputed` where the two differ by more than TOLERANCE, or MHCLG alone is there and may not stand
     in (then without a value); `not_reported` where a source was collected that year and none has the council.

@@ -47,7 +47,7 @@ class Ages:
     @property
     def empty(self) -> bool:
         """Whether people or plans by age were not public."""
-        return self.people.empty or self.plans.empty
+        return bool(self.people.empty or self.plans.empty)
 
     @cached_property
     def counts(self) -> list[int]:
@@ -57,8 +57,8 @@ class Ages:
     def people_in(self, year: int) -> pd.DataFrame:
         """People by age in a year, authorities by ages: the newest count until then, grown older.
 
-        Later births are as many as in that count, and nobody moves between councils (assumptions). Before the first
-        count it is the first one, grown younger as far as it goes.
+        Later births are as many as in that count, and nobody moves between councils (assumptions). Before the
+        first count it is the first one, grown younger as far as it goes.
         """
         count = max((each for each in self.counts if each <= year), default=self.counts[0])
         people = self.people[count]
@@ -75,9 +75,9 @@ class Panel:
     value (float; £, plans, pupils or people; balances negative for a deficit), `<figure>_basis`,
     `<figure>_source` (`publication/file:line`) and `<figure>_published` (the ISO day by which it was public).
     `national` and `forecasts` are published figures for England; `statements` what councils have said of their own
-    balances (see `deficits.publications.council_statements`); `agreements` the safety valve payments by council
-    and year, published and scheduled (see `deficits.publications.safety_valve.agreements`); `ages` people and plans
-    by authority and age; `prices` growth of the GDP deflator by year (share); `corrections` the cells that a declared
+    balances (see `deficits.publications.council_statements`); `agreements` the safety valve payments by council and
+    year, published and scheduled (see `deficits.publications.safety_valve.agreements`); `ages` people and plans by
+    authority and age; `prices` growth of the GDP deflator by year (share); `corrections` the cells that a declared
     correction touched. `as_of`, `rule` and `own` say what the panel was made with, `raw` from which folder.
     """
 
@@ -102,7 +102,7 @@ class Panel:
         return self.frame[name].unstack("year")
 
     def rounding(self, year: int) -> pd.Series:
-        """The last digit to which balances at a year end are stated, £, by authority; missing where it is returned."""
+        """To what a year end's stated balances are rounded, £, by authority; none for those that were returned."""
         balances = self.frame.xs(year, level="year")
         stated = balances.loc[balances["balance_basis"] == STATED, "balance_source"]
         return stated.map(self.statements.set_index("source")["rounding"]).astype(float)
@@ -142,8 +142,8 @@ def load_panel(
 
     `as_of` (a day: ISO text, date or Timestamp) leaves out what was published after that day; where only a later
     edition is held, its figures stand in for the first ones, revisions included. `rule` chooses among sources of a
-    balance: see `deficits.panel.choice`. `own` is a CSV of an analyst's own balances, a path or the name of one kept
-    by `deficits own`: see `deficits.panel.read_own`. `raw` is another folder like `data/raw`.
+    balance: see `deficits.panel.choice`. `own` is a file of an analyst's own balances, a path or the name of one
+    kept by `deficits own`: see `deficits.panel.read_own`. `raw` is another folder like `data/raw`.
 
     >>> panel = load_panel()
     >>> float(panel.frame.at[("886", 2024), "balance"])     # Kent, 31 March 2024, £
@@ -208,8 +208,8 @@ def _ages(reader: Reader) -> Ages:
 def _wide(candidates: pd.DataFrame, authorities: Authorities) -> pd.DataFrame:
     """Every cell that an authority could have, filled from the newest edition that has it.
 
-    The years are those of the candidates. PanelError when a candidate's authority did not exist in its year, or one
-    file has a cell twice.
+    The years are those of the candidates. PanelError when a candidate's authority did not exist in its year, or
+    one file has a cell twice.
     """
     years = range(int(candidates["year"].min()), int(candidates["year"].max()) + 1)
     pairs = [(code, year) for year in years for code in authorities.in_year(year)]

@@ -39,9 +39,8 @@ PUBLICATIONS = {
 def reconcile(panel: Panel) -> pd.DataFrame:
     """Each comparison and year that both sides have.
 
-    Columns: figure, year, councils (with a value), sum (of councils, as published where a correction changed one; of
-    deficits for the balance), published,
-    difference (sum over published, less 1), state (agrees, differs, or incomplete where too few councils have a
+    Columns: figure, year, councils (with a value), sum (of councils, as published where a correction changed one;
+    of deficits for the balance), published, difference (sum over published, less 1), state (agrees, differs, or incomplete where too few councils have a
     value), reason. £ or plans.
     """
     rows = []

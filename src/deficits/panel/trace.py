@@ -57,7 +57,8 @@ def trace(panel: Panel, authority: str | int, year: int | str, figure: str) -> T
         steps += _file(panel, row[f"{figure}_source"], row[f"{figure}_basis"])
     if figure == "balance":
         steps += [f"rule: {panel.rule}" + (", an analyst's own figures first" if panel.own else "")]
-        steps += [f"rival {_value(row, name)}" for name in (*SOURCES, "balance_stated", "balance_own") if _rival(row, name)]
+        rivals = (*SOURCES, "balance_stated", "balance_own")
+        steps += [f"rival {_value(row, name)}" for name in rivals if _rival(row, name)]
     return Trace(title, tuple(steps))
 
 
