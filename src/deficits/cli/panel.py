@@ -20,12 +20,13 @@ def build(
     as_of: AsOf = None,
     rule: RuleOption = "section251",
     own_figures: OwnFigures = None,
+    raw: Annotated[Path | None, typer.Option(help="Folder of figures to build from, instead of data/raw.")] = None,
 ) -> None:
     """Build the authority-by-year panel from the raw tables and say what is in it."""
     from deficits.panel import load_panel, write
     from deficits.paths import processed_dir
 
-    panel = load_panel(as_of, rule=cast(Any, rule), own=own_figures)
+    panel = load_panel(as_of, rule=cast(Any, rule), own=own_figures, raw=raw)
     folder = folder or processed_dir()
     record = write(panel, folder)
     out.print(
@@ -60,21 +61,35 @@ def trace(
     from deficits.panel import load_panel
     from deficits.panel import trace as way
 
-    out.print(repr(way(load_panel(own=own_figures), authority, year, figure)), markup=False)
+    out.print(repr(way(load_panel(own=own_figures), authority, year, figure)))
 
 
 @app.command()
 def own(
-    file: Annotated[
-        Path, typer.Argument(help="A CSV with columns authority, year, balance; status and note optional.")
-    ],
+    file: Annotated[Path, typer.Argument(help="A CSV or workbook: a row a council and year, or a year a column.")],
+    authority: Annotated[str | None, typer.Option(help="Whose figures, where the file names nobody.")] = None,
+    unit: Annotated[str | None, typer.Option(help="Unit of amounts: £, £000 or £m.")] = None,
+    deficits_positive: Annotated[
+        bool, typer.Option("--deficits-positive", help="A positive number is a deficit.")
+    ] = False,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Amounts that depart from the council's published record are right.")
+    ] = False,
 ) -> None:
-    """Check a CSV of your own balances and keep it, for `--own` and for reports."""
-    from deficits.panel import keep_own, load_panel
+    """Check a file of your own balances and keep it, for `--own` and for reports.
 
-    kept, rows = keep_own(file, load_panel())
-    for row in rows.to_dict("records"):
-        out.print(f"  {row['name']:31}{financial_year(row['year'])}  {gbp(row['value'])}  {row['basis']}")
+    Amounts are in £, negative for a deficit, unless their heading says otherwise (£000; deficit). What is not
+    certain is asked about, and nothing is kept then.
+    """
+    from deficits.panel import Answers, keep_own, load_panel
+
+    kept, figures = keep_own(file, load_panel(), Answers(authority, unit, deficits_positive, accept))
+    for row in figures.kept.to_dict("records"):
+        out.print(f"  {row['name']:31}{financial_year(row['year'])}  {gbp(row['value'])}  {row['status']}")
+    for reading in figures.readings:
+        out.print(f"{reading}.")
+    if len(figures.paths):
+        out.print("Forecasts are the council's own path, and no balances of years that have not ended.")
     out.print(f"Kept as {kept.name}: use it with --own {kept.name}")
 
 

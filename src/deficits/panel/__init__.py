@@ -5,7 +5,8 @@ from deficits.formatting import year_of
 from deficits.panel.check import Checked, check_panel
 from deficits.panel.choice import RULES, Rule, disagreements
 from deficits.panel.outputs import describe, panel_fields, write
-from deficits.panel.own_figures import keep_own, read_own
+from deficits.panel.own_figures import OwnFigures, keep_own, read_own
+from deficits.panel.own_file import Answers
 from deficits.panel.panel import Ages, Panel, build, load_panel
 from deficits.panel.reconcile import reconcile
 from deficits.panel.schema import FIGURES, PARTS, Figure
@@ -17,9 +18,11 @@ __all__ = [
     "PARTS",
     "RULES",
     "Ages",
+    "Answers",
     "Authorities",
     "Checked",
     "Figure",
+    "OwnFigures",
     "Panel",
     "Rule",
     "Split",

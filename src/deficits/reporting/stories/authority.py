@@ -105,7 +105,9 @@ def council_facts(panel: Panel, code: str) -> pd.DataFrame:
                 "Value": shown,
                 "Year": financial_year(int(values.index[-1])),
                 "Basis": basis.replace("_", " "),
-                "From": sources[source.split("/")[0]].publication,
+                "From": f"{panel.own}, given by whoever made this page"
+                if basis.startswith("own_")
+                else sources[source.split("/")[0]].publication,
             }
         )
     return pd.DataFrame(rows)
