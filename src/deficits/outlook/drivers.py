@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-ANNOUNCED = {
-    # DfE ministers' totals, "over £9.1bn" for 2022-23 (5 January 2022) and £9.7bn for 2023-24 (6 December 2022).
-    2024: (0.066, "2022-12-06"),
-    # DfE, written answer 199436: 2024-25 up £440m, 4.3%, on 2023-24.
-    2025: (0.043, "2023-09-22"),
-    # DfE, written answer 46281: 2025-26 "over £12bn", "an increase of £1bn": 1 / (12 - 1).
-    2026: (0.091, "2025-04-29"),
-    # DfE, DSG 2026-27: formula suspended, allocations held at their 2025-26 level.
-    2027: (0.0, "2025-12-17"),
-    # Schools white paper: "a record increase in high needs funding of £3.5 billion in 2028-29", read as 3.5 on 12
-    # (https://www.surfradiofal.co.uk/?p=11113).
-    2029: (0.29, "2026-02-23"),
-}
-"""Growth of the high needs block by year as announced for England, and the day of the announcement. Used where no
-allocation by council is held."""
+from deficits.assumptions import assumed
 
-PROGRAMME_ENDED = (2026, "2026-04-01")
-"""The safety valve programme closed after 2025-26; gov.uk's list of agreements said so on 1 April 2026. Whether
-instalments due later are still paid was not read: `Drivers.bail_outs` takes either."""
+BLOCK_GROWTH = assumed("funding", "block_growth")
+"""Growth of the high needs block as announced for England; used where no allocation by council is held."""
+PROGRAMME_ENDED = assumed("safety_valve", "programme_ended")
+"""Last year of the safety valve programme. Whether instalments due later are still paid was not read:
+`Drivers.bail_outs` takes either."""
+
+
+def _assumed(theme: str, name: str) -> dict[str, Any]:
+    """A field's default and description, from `data/assumptions`."""
+    assumption = assumed(theme, name)
+    return {"default": assumption.number, "description": assumption.description}
 
 
 class _Declared(BaseModel):
@@ -91,9 +85,7 @@ class Drivers(_Declared):
         description="growth of EHC plans where no January count is published; by default people by age, times a "
         "plan rate that goes on as it did and fades to the long run",
     )
-    long_run_rate_growth: Growth = Field(
-        default=0.03, description="growth that plans per person of the same age return to (assumption)"
-    )
+    long_run_rate_growth: Growth = Field(**_assumed("projection", "long_run_rate_growth"))
     independent_share: dict[int, Annotated[float, Field(ge=0, le=0.5)]] = Field(
         default_factory=dict,
         description="share of plans in independent and non-maintained schools by year; by default it drifts as it "
@@ -104,38 +96,19 @@ class Drivers(_Declared):
         description="growth of spend a plan in the same placements; by default prices, and a real growth that "
         "goes on as it did and fades",
     )
-    long_run_prices: Growth = Field(
-        default=0.02, description="price growth where no deflator is published (the Bank's target)"
-    )
+    long_run_prices: Growth = Field(**_assumed("projection", "long_run_prices"))
     block_growth: dict[int, Growth] = Field(
-        default_factory=lambda: {year: growth for year, (growth, _) in ANNOUNCED.items()},
-        description="growth of the high needs block by year, as announced for the total of England",
+        default_factory=BLOCK_GROWTH.by_year, description=BLOCK_GROWTH.description
     )
-    later_block_growth: Growth = Field(
-        default=0.03, description="growth of the block in years for which none is announced (assumption)"
-    )
-    dsg_growth: Growth = Field(
-        default=0.04, description="growth of the whole DSG after the published years, for % of DSG (assumption)"
-    )
-    growth_persistence: float = Field(
-        default=0.9,
-        ge=0,
-        le=1,
-        description="share of growth above the long run that is still there a year later (assumption: the middle "
-        "of the 0.8 to 0.98 that damped-trend forecasts keep to)",
-    )
+    later_block_growth: Growth = Field(**_assumed("funding", "later_block_growth"))
+    dsg_growth: Growth = Field(**_assumed("funding", "dsg_growth"))
+    growth_persistence: float = Field(ge=0, le=1, **_assumed("projection", "growth_persistence"))
     bail_outs: Literal["until_2026", "as_agreed", "none"] = Field(
         default="until_2026",
         description="safety valve instalments of projected years: those due by 31 March 2026, when the programme "
         "ended; all that were agreed; or none",
     )
-    financing_rate: float = Field(
-        default=0.0405,
-        ge=0,
-        le=0.2,
-        description="interest on the average deficit, a year, paid by the general fund (Cheshire East, February "
-        "2026: £5.265m a year on about £130m)",
-    )
+    financing_rate: float = Field(ge=0, le=0.2, **_assumed("financing", "rate"))
     councils: dict[str, CouncilDrivers] = Field(
         default_factory=dict, description="what differs for a named council (name, DfE number or ONS code)"
     )
@@ -144,13 +117,7 @@ class Drivers(_Declared):
         description="the national gross deficit that draws are held to: the newest published one for a year end "
         "after the balances by council, or none",
     )
-    anchor_half_width: float = Field(
-        default=50e6,
-        gt=0,
-        le=2e9,
-        description="£ either way within which the anchor is true: it is published to the nearest £0.1bn",
-    )
-
+    anchor_half_width: float = Field(gt=0, le=2e9, **_assumed("projection", "calibration_half_width"))
     held_to: tuple[Held, ...] = Field(
         default=(),
         description="forecasts of England's gross deficit that draws are drawn to, each as far as its error "
@@ -165,13 +132,13 @@ class Drivers(_Declared):
         """
         if as_of is None:
             return self
-        later = {
-            year
-            for year, (growth, day) in ANNOUNCED.items()
-            if day > as_of and self.block_growth.get(year) == growth
+        announced, known = BLOCK_GROWTH.by_year(), BLOCK_GROWTH.by_year(as_of)
+        kept = {
+            year: growth
+            for year, growth in self.block_growth.items()
+            if year in known or growth != announced.get(year)
         }
-        kept = {year: growth for year, growth in self.block_growth.items() if year not in later}
-        agreed = self.bail_outs == "until_2026" and as_of < PROGRAMME_ENDED[1]
+        agreed = self.bail_outs == "until_2026" and as_of < str(PROGRAMME_ENDED.announced)
         bail_outs = "as_agreed" if agreed else self.bail_outs
         return self.model_copy(update={"block_growth": kept, "bail_outs": bail_outs})
 
