@@ -37,13 +37,15 @@ def gbp(value: float, places: int = 1) -> str:
 
 
 def gbp_range(low: float, high: float, places: int = 1) -> str:
-    """A range in words, low first.
+    """A range in words, low first; one amount where both ends read the same.
 
     Both ends are in the unit that the larger needs, so that they compare at a glance.
 
-    >>> gbp_range(5.1e9, 6.3e9), gbp_range(974e6, 1.21e9), gbp_range(-2e6, 400)
-    ('£5.1bn to £6.3bn', '£1.0bn to £1.2bn', '−£2.0m to £0.0m')
+    >>> gbp_range(5.1e9, 6.3e9), gbp_range(974e6, 1.21e9), gbp_range(-2e6, 400), gbp_range(6.31e9, 6.34e9)
+    ('£5.1bn to £6.3bn', '£1.0bn to £1.2bn', '−£2.0m to £0.0m', '£6.3bn')
     """
+    if gbp(low, places) == gbp(high, places):
+        return gbp(low, places)
     if not (math.isfinite(low) and math.isfinite(high)):
         return f"{gbp(low, places)} to {gbp(high, places)}"
     size = max(abs(low), abs(high))
@@ -57,6 +59,15 @@ def _in(value: float, pounds: float, unit: str, places: int) -> str:
     shown = f"{abs(value) / pounds:,.{places}f}"
     sign = MINUS if value < 0 and shown.strip("0.,") else ""
     return f"{sign}£{shown}{unit}"
+
+
+def between(low: str, high: str) -> str:
+    """Two ends in words, or one where they read the same.
+
+    >>> between("117", "121"), between("37%", "37%")
+    ('117 to 121', '37%')
+    """
+    return low if low == high else f"{low} to {high}"
 
 
 def percent(share: float, places: int = 0) -> str:
