@@ -35,6 +35,13 @@ def test_open_government_data_carries_the_exact_attribution() -> None:
     assert words in (root / "data" / "LICENCE.md").read_text(encoding="utf-8")
 
 
+def test_the_licence_page_names_every_publication() -> None:
+    root = checkout()
+    assert root is not None
+    page = (root / "data" / "LICENCE.md").read_text(encoding="utf-8")
+    assert [folder for folder in raw_data().sources if f"(raw/{folder}/source.toml)" not in page] == []
+
+
 def test_no_raw_file_holds_a_machine_path() -> None:
     for path in raw_dir().glob("*/*"):
         text = path.read_text(encoding="utf-8")
