@@ -84,3 +84,8 @@ def write_whole(path: Path, content: bytes | str) -> None:
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def forecasts_dir() -> Path:
+    """The forecast ledger: every projection that was issued, never changed afterwards."""
+    return _given() / "forecasts"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import pandas as pd
+
 from deficits.errors import OutlookError
 from deficits.formatting import year_end
 from deficits.outlook.drivers import Drivers
@@ -40,18 +42,25 @@ class Anchoring:
         return (self.anchor.gross - self.expected) / self.sd
 
 
+def returned(national: pd.DataFrame) -> pd.DataFrame:
+    """Published national gross deficits that come from councils' returns, £, in the prices of their day.
+
+    Not from a survey, not net, and none that repeats another; one of unknown basis is taken to be gross.
+    """
+    rows = national.query("measure == 'gross_deficit' and unit == 'gbp' and price_basis == 'nominal'")
+    return rows[rows["kind"].isin(RETURNED) & rows["basis"].ne("net") & rows["repeats"].isna()]
+
+
 def find_anchor(panel: Panel, drivers: Drivers, year: int) -> Anchor | None:
     """The published national deficit of a year end, the one after the newest balances by council.
 
-    It comes from councils' returns, not from a survey, is in the prices of its day and repeats no other figure.
-    One of unknown basis is taken to be gross. None when the drivers want none, or none was public when the
-    panel's figures were. OutlookError when several figures that disagree are published for it.
+    None when the drivers want none, or none was public when the panel's figures were. OutlookError when several
+    figures that disagree are published for it.
     """
     if drivers.anchor == "none":
         return None
-    rows = panel.national.query("measure == 'gross_deficit' and unit == 'gbp' and price_basis == 'nominal'")
-    own = rows["kind"].isin(RETURNED) & rows["basis"].ne("net") & rows["repeats"].isna()
-    figures = rows.loc[own & rows["year"].eq(year), "value"]
+    rows = returned(panel.national)
+    figures = rows.loc[rows["year"].eq(year), "value"]
     if figures.empty:
         return None
     if figures.nunique() > 1:

@@ -1,0 +1,81 @@
+"""Commands on the forecast ledger: forecasts list, issue, verify, score."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deficits.cli.common import Draws, Seed, app, out
+from deficits.formatting import gbp, percent
+
+ledger = typer.Typer(help="The forecast ledger: projections as they were issued, never changed, and scored.")
+app.add_typer(ledger, name="forecasts")
+
+Folder = Annotated[Path | None, typer.Option("--folder", help="Another ledger than the project's.")]
+
+
+@ledger.command("list")
+def listed(folder: Folder = None) -> None:
+    """The entries, oldest first, each with its hash."""
+    from deficits.outlook.forecasts import entries
+
+    for entry in entries(folder):
+        out.print(f"{entry.name}  {entry.hash[:16]}  {entry.facts['note']}", markup=False)
+
+
+@ledger.command()
+def issue(
+    name: Annotated[str, typer.Argument(help="What the entry is called, after the day.")],
+    note: Annotated[str, typer.Option(help="What a reader must know, above all of figures that were not seen.")],
+    until: Annotated[int, typer.Option(help="Last year end.")] = 2029,
+    draws: Draws = 4000,
+    seed: Seed = 1,
+    folder: Folder = None,
+) -> None:
+    """Add today's projection to the ledger."""
+    from deficits import load_panel, project
+    from deficits.outlook.forecasts import issue as add
+
+    entry = add(project(load_panel(), until=until, draws=draws, seed=seed), name, note, folder)
+    out.print(f"forecasts/{entry.name}, hash {entry.hash}", markup=False)
+
+
+@ledger.command()
+def verify(folder: Folder = None) -> None:
+    """Check that every entry is byte for byte as it was issued; exit 2 names the first that is not."""
+    from deficits.outlook.forecasts import entries
+    from deficits.outlook.forecasts import verify as check
+
+    newest = check(folder)
+    out.print(f"{len(entries(folder))} entries, all as issued; newest hash {newest}", markup=False)
+
+
+@ledger.command()
+def score(folder: Folder = None) -> None:
+    """Score every entry, and other people's published forecasts, against what has come out since."""
+    from deficits import load_panel
+    from deficits.outlook.forecasts import entries, skill
+    from deficits.outlook.forecasts import score as scored
+
+    panel = load_panel()
+    for row in scored(panel, folder).itertuples():
+        inside = "" if row.within_80 != row.within_80 else f", {percent(row.within_80)} in the 80% range"
+        out.print(
+            f"{row.forecaster}: {row.area} at {row.target_end_date}, {row.n} outturns: error {gbp(row.error)}, "
+            f"CRPS {gbp(row.crps)}{inside}",
+            markup=False,
+        )
+    for entry in entries(folder):
+        better = skill(entry, panel)
+        if better.empty:
+            out.print(f"{entry.name}: nothing that it forecast for a council has come out yet", markup=False)
+        for row in better.itertuples():
+            by_council = f"{percent(row.councils_low)} to {percent(row.councils_high)} by council"
+            by_region = f"{percent(row.regions_low)} to {percent(row.regions_high)} by region"
+            out.print(
+                f"{entry.name}: councils at {row.target_end_date}, {row.n} outturns: CRPS {percent(row.skill)} "
+                f"below that of the last value (95%: {by_council}, {by_region})",
+                markup=False,
+            )
