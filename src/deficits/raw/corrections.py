@@ -237,8 +237,8 @@ def _guard(frame: pd.DataFrame, rows: pd.Series, correction: Correction, publica
         place = frame.loc[unexpected.index[0]]
         raise GuardFailed(
             f"data/raw/{publication}/corrections.toml, '{correction.name}' (column {correction.column}): "
-            f"{place['file']} line {place['line']} holds {unexpected.iloc[0]:,.0f}, but the correction was made for "
-            f"{correction.expect}: the publisher may have mended it. Correction: {correction.reason}",
+            f"{place['file']} line {place['line']} holds {unexpected.iloc[0]:,.0f}, but the correction was made "
+            f"for {correction.expect}: the publisher may have mended it. Correction: {correction.reason}",
             correction.name,
             str(place["file"]),
         )
