@@ -4,9 +4,9 @@ import doctest
 import re
 
 import deficits as d
-from deficits.outlook.backtest import ORIGIN, TARGET, backtest
-from deficits.paths import checkout
 from deficits.formatting import gbp, gbp_range, percent
+from deficits.outlook.backtest import as_known, backtest, scored_record
+from deficits.paths import checkout
 
 ROOT = checkout()
 assert ROOT is not None
@@ -28,7 +28,9 @@ def test_todays_answer_is_the_outlooks() -> None:
 
 def test_the_record_told_is_the_backtests() -> None:
     told = " ".join(README.read_text(encoding="utf-8").replace("> ", "").split())
-    record = backtest(d.load_panel(), d.load_panel(ORIGIN), TARGET)
+    panel = d.load_panel()
+    day, target = scored_record(panel)
+    record = backtest(panel, as_known(panel, day), target)
     england, scores = record.england, record.scores.loc["This outlook"]
     assert f"March 2024 at {gbp_range(england['p10'], england['p90'])}; it was {gbp(england['actual'])}." in told
     method = (ROOT / "docs" / "method.md").read_text(encoding="utf-8")

@@ -14,9 +14,11 @@ import pytest
 import deficits as d
 from deficits.errors import OutlookError
 from deficits.outlook import Outlook
-from deficits.outlook.backtest import ORIGIN, TARGET, Backtest, backtest
+from deficits.outlook.backtest import Backtest, backtest, scored_record
 from deficits.outlook.fit import fit
 from deficits.panel import Panel
+
+ORIGIN, TARGET = "2023-02-28", 2024
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +30,12 @@ def test_the_ground_truth_is_the_published_balances(record: Backtest) -> None:
     truth = pd.read_csv(Path(__file__).parent / "march_2024.csv", dtype={"authority": str}, index_col="authority")
     assert len(truth) == 146
     pd.testing.assert_series_equal(record.councils["actual"], truth["balance"], check_names=False)
+
+
+def test_the_record_is_of_the_newest_year_end_two_years_after_balances_known_on_a_day(
+    panel: Panel,
+) -> None:
+    assert scored_record(panel) == (ORIGIN, TARGET)
 
 
 def test_nothing_of_the_target_is_known_at_the_origin() -> None:
@@ -106,7 +114,7 @@ def test_englands_deficit_lay_inside_its_range(record: Backtest) -> None:
 def test_a_backtest_without_a_day_or_a_target_is_refused(panel: Panel) -> None:
     with pytest.raises(OutlookError, match="a panel as of a day"):
         backtest(panel, panel, TARGET)
-    with pytest.raises(OutlookError, match="no council has a section 251 balance"):
+    with pytest.raises(OutlookError, match="balances of nearly all councils at 31 March 2023"):
         backtest(panel, d.load_panel(ORIGIN), 2023)
 
 

@@ -3,33 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import pandas as pd
 from scoringrules import crps_ensemble, crps_normal, weighted_interval_score
 
+from deficits.assumptions import assumed
 from deficits.errors import OutlookError
-from deficits.formatting import gbp
+from deficits.formatting import gbp, iso_day, year_end
 from deficits.outlook.anchor import find_anchor
 from deficits.outlook.drivers import Drivers
-from deficits.outlook.outlook import Outlook, national, project
+from deficits.outlook.fit import NEARLY_ALL, base_year
+from deficits.outlook.outlook import QUANTILES, Outlook, national, project
 from deficits.panel import Panel, load_panel
-
-ORIGIN, TARGET = "2023-02-28", 2024
-"""The first day whose outlook can be scored by council: balances of March 2020 to 2022 were public on it (section
-251 outturn 2021-22), and March 2024 is the newest that is held."""
-
-DAYS = (ORIGIN, "2024-02-28", "2024-09-30", "2025-02-28")
-"""Days on which new figures had been published, all before the national figure of March 2025: from each an
-outlook for England can be scored."""
+from deficits.raw import raw_data
 
 
 @dataclass(frozen=True)
 class Backtest:
     """An outlook of a past day beside what happened.
 
-    `councils`: indexed by DfE number; name, block, start, actual (£, balance at 31 March of `target`), p10 to
-    p90.
+    `as_of`: the day (ISO). `origin`: the newest year end whose balances were public on it. `councils`: indexed by
+    DfE number; name, block, start and actual (£, balance at 31 March of `origin` and of `target`), p10 to p90.
     `scores`: one row a method, the outlook first; error (mean absolute error of the middle, £), crps (continuous
     ranked probability score, £), interval (weighted interval score of the middle, the 50% and the 80% range, £;
     for all three less is better), within_50 and within_80 (share of councils inside the range; missing for a
@@ -37,33 +33,78 @@ class Backtest:
     """
 
     as_of: str
+    origin: int
     target: int
     councils: pd.DataFrame
     scores: pd.DataFrame
     england: pd.Series
 
 
+def scored_record(now: Panel) -> tuple[str, int]:
+    """The day and the year end of the record by council.
+
+    The newest year end that nearly all councils have a balance of and that lay the assumed years ahead of the
+    newest one known on a day; of several such days the first. OutlookError when there is none.
+    """
+    ahead = int(assumed("backtest", "years_ahead").value)  # type: ignore[arg-type]
+    newest: dict[str, int] = {}
+    for target in sorted(returned_gross(now).index, reverse=True):
+        for day in past_days(now):
+            if day not in newest:
+                newest[day] = base_year(as_known(now, day))
+            if newest[day] == target - ahead:
+                return day, int(target)
+    raise OutlookError(
+        f"no past projection can be scored: no year end lies {ahead} years after balances that were public on one "
+        f"of the days of data/assumptions/backtest.yaml until {now.as_of or 'today'}"
+    )
+
+
+def past_days(now: Panel) -> list[str]:
+    """The days (ISO) from which past projections are made, until the panel's own."""
+    days: list[date] = assumed("backtest", "days").value  # type: ignore[assignment]
+    return [iso_day(day) for day in days if now.as_of is None or iso_day(day) < now.as_of]
+
+
+def as_known(now: Panel, day: str) -> Panel:
+    """What was public on a day, from the raw data that a panel was built from."""
+    return load_panel(day, raw=None if now.raw is raw_data() else now.raw.folder)
+
+
+def returned_gross(panel: Panel) -> pd.Series:
+    """England's gross deficit by year end, £, as councils returned it: where nearly all have a balance."""
+    balances = panel.frame["balance"].groupby(level="year")
+    gross = (-panel.frame["balance"]).clip(lower=0).groupby(level="year").sum()
+    return gross[balances.count() >= NEARLY_ALL * balances.size()]
+
+
 def backtest(now: Panel, then: Panel, target: int, drivers: Drivers | None = None, draws: int = 4000) -> Backtest:
     """Project from what was public `then` and score it on the balances known `now`.
 
-    The councils scored are those with a section 251 balance at the origin, two years before it and at the target.
-    Nothing of the target is used: each number of the model is an assumption stated in `Drivers`, or fitted to
-    figures that were public then.
+    The councils scored are those with a balance at the origin, two years before it and at the target: in section
+    251 where nearly all councils returned that for the target, else in the panel. Nothing of the target is used:
+    each number of the model is an assumption stated in `Drivers`, or fitted to figures that were public then.
 
-    Raises OutlookError when the older panel has no date, or no balance can be scored.
+    Raises OutlookError when the older panel has no date, or too few balances of the target are known to score it.
     """
     if then.as_of is None:
         raise OutlookError("a backtest needs a panel as of a day: load_panel(as_of='2023-02-28')")
+    if target not in returned_gross(now).index:
+        raise OutlookError(
+            f"a backtest needs balances of nearly all councils at {year_end(target)}: too few are held"
+        )
     outlook = project(then, drivers, until=target, draws=draws, seed=1)
-    origin = outlook.fit.base_year
-    balances = now.figure("balance_section251")
+    origin = outlook.base_year
+    balances = now.figure("balance")
+    section251 = now.figure("balance_section251")
+    if section251[target].count() >= NEARLY_ALL * balances[target].count():
+        balances = section251
     past = balances[[origin - 2, origin - 1, origin]]
     blocks = outlook.fit.councils["block"]
-    scored = (
-        blocks.index[blocks > 0].intersection(past.dropna().index).intersection(balances[target].dropna().index)
-    )
+    known = balances[[origin - 2, origin, target]].dropna().index
+    scored = blocks.index[blocks > 0].intersection(known)
     if scored.empty:
-        raise OutlookError(f"no council has a section 251 balance at {origin - 2}, {origin} and {target}")
+        raise OutlookError(f"no council has a balance at {origin - 2}, {origin} and {target}")
     actual, past, block = balances.loc[scored, target], past.loc[scored], blocks[scored]
     draws_of = outlook.balance.sel(authority=scored, year=target).transpose("authority", "draw").values
     quantiles = pd.DataFrame(
@@ -76,6 +117,7 @@ def backtest(now: Panel, then: Panel, target: int, drivers: Drivers | None = Non
     names = outlook.fit.councils.loc[scored, ["name"]]
     return Backtest(
         as_of=then.as_of,
+        origin=origin,
         target=target,
         councils=names.assign(block=block, start=past[origin], actual=actual).join(quantiles),
         scores=pd.DataFrame.from_dict(rows, orient="index").rename_axis("method"),
@@ -83,31 +125,33 @@ def backtest(now: Panel, then: Panel, target: int, drivers: Drivers | None = Non
     )
 
 
-def vintages(now: Panel, days: tuple[str, ...] = DAYS, draws: int = 2000) -> pd.DataFrame:
-    """England's gross deficit as the outlook would have had it on past days, beside what happened, £.
+def vintages(now: Panel, draws: int = 2000) -> pd.DataFrame:
+    """England's gross deficit as the projection would have had it on past days, and what happened, £.
 
-    One row a day and later year end with a figure: as_of, year, p10 to p90, actual, and forecasts: what others had
-    published by that day for that year end (publisher and £bn, in words; empty where none had).
+    One row a day and year end that was not public on it and is now: as_of, year, p10 to p90, actual, and
+    forecasts: what others had published by that day for that year end (publisher and £bn, in words; empty where
+    none had).
     """
-    actual = _outturns(now)
+    actual = outturns(now)
     rows = []
-    for day in days:
-        then = load_panel(day)
-        outlook = project(then, until=max(actual), draws=draws, seed=1)
-        gross = outlook.england().loc["gross"]
+    for day in past_days(now):
+        then = as_known(now, day)
+        later = {year: amount for year, amount in actual.items() if year > max(outturns(then))}
+        if not later:
+            continue
+        gross = project(then, until=max(later), draws=draws, seed=1).england().loc["gross"]
         rows += [
             {"as_of": day, "year": year, **gross.loc[year], "actual": amount, "forecasts": _told(then, year)}
-            for year, amount in actual.items()
-            if year in outlook.years[1:]
+            for year, amount in later.items()
         ]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=["as_of", "year", *QUANTILES, "actual", "forecasts"])
 
 
-def _outturns(now: Panel) -> dict[int, float]:
-    """England's gross deficit at the year ends that can be scored: councils' returns, then the national figure."""
-    returns = float((-now.figure("balance")[TARGET]).clip(lower=0).sum())
-    newest = find_anchor(now, Drivers(), TARGET + 1)
-    return {TARGET: returns} | ({newest.year: newest.gross} if newest else {})
+def outturns(panel: Panel) -> dict[int, float]:
+    """England's gross deficit by year end, £: councils' returns, then the national figure that is newer."""
+    returns = {int(year): float(gross) for year, gross in returned_gross(panel).items()}
+    newest = find_anchor(panel, Drivers(), max(returns) + 1)
+    return returns | ({newest.year: newest.gross} if newest else {})
 
 
 def _told(then: Panel, year: int) -> str:
