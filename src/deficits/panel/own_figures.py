@@ -266,11 +266,14 @@ class _Record:
 
     def __init__(self, frame: pd.DataFrame, authorities: Authorities) -> None:
         published = choice.choose(frame.assign(balance_own=float("nan")), "section251")["value"]
-        self.frame, self.authorities = frame.assign(balance=published), authorities
+        held = frame[["high_needs_block", "reserves_unallocated"]].assign(balance=published)
+        self.largest = float(held["high_needs_block"].max())
+        self.by_council = {code: rows.droplevel("authority") for code, rows in held.groupby(level="authority")}
+        self.authorities = authorities
 
     def newest(self, code: str, figure: str, year: int) -> tuple[int, float]:
         """The year and value of a figure: the newest until a year, or else the first; not a number without any."""
-        known = self.frame[self.frame.index.get_level_values("authority") == code][figure].dropna().droplevel(0)
+        known = self.by_council[code][figure].dropna() if code in self.by_council else pd.Series()
         if known.empty:
             return year, float("nan")
         at = max(int((known.index <= year).sum()) - 1, 0)
@@ -283,7 +286,7 @@ class _Record:
 
     def beyond(self, code: str, year: int, value: float) -> bool:
         """Whether an amount is more than any answer can make of it."""
-        return abs(value) > BEYOND * (self.size(code, year) or float(self.frame["high_needs_block"].max()))
+        return abs(value) > BEYOND * (self.size(code, year) or self.largest)
 
     def question(
         self, code: str, year: int, value: float, others: dict[str, float], *, sure: bool, doubtful: bool

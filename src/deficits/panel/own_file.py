@@ -149,6 +149,7 @@ def year_in(text: str) -> int | None:
 def amount_in(text: str) -> tuple[float | None, bool]:
     """The number in a cell, and whether the cell itself gives the unit (£12.3m)."""
     plain = re.sub(r"\s*(million|mn)\b", "m", text.strip(), flags=re.IGNORECASE).replace("£(", "(£")
+    plain = re.sub(r"\)\s*(bn|m|k)$", r"\1)", plain)
     if "%" in plain or re.fullmatch(r"[£(]*[,'’]?000\)?", plain):
         return None, False
     return number(plain), re.search(r"(bn|m|k)\)?$", plain) is not None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from deficits.errors import PanelError, closest
-from deficits.formatting import financial_year, year_of
+from deficits.formatting import financial_year, year_given
 from deficits.panel.choice import SOURCES
 from deficits.panel.panel import Panel
 from deficits.panel.schema import FIGURES
@@ -34,7 +34,7 @@ class Trace:
 def trace(panel: Panel, authority: str | int, year: int | str, figure: str) -> Trace:
     """The way of a cell: file and line, what it held, sign, unit, corrections, the rule that chose it, its rivals.
 
-    `year` is the panel's (2024) or a label ("2023-24").
+    `year` is the panel's (2024, "2024") or a label ("2023-24").
 
     >>> from deficits.panel import load_panel
     >>> trace(load_panel(), "Kent", 2024, "balance").steps[0]
@@ -42,7 +42,7 @@ def trace(panel: Panel, authority: str | int, year: int | str, figure: str) -> T
 
     Raises PanelError for an unknown authority, year or figure, offering the closest.
     """
-    ends_in = year if isinstance(year, int) else year_of(year)
+    ends_in = year_given(year)
     if figure not in FIGURES:
         raise PanelError(f"no figure '{figure}': {closest(figure, FIGURES)}")
     code = panel.authorities.resolve(authority, ends_in)
