@@ -70,7 +70,7 @@ def test_a_newer_national_figure_calibrates_balances_that_are_older(made: Make) 
     assert gross[RANGE].to_numpy() == pytest.approx(figure, abs=0.1e9)
 
 
-@pytest.mark.parametrize("plans", [(plans_by_placement,)], ids=["plans of the same year"])
+@pytest.mark.parametrize("plans", [(), (plans_by_placement,)], ids=["plans older", "plans of the same year"])
 def test_spend_newer_than_the_balances_is_used_as_published(plans: tuple[Edition, ...], made: Make) -> None:
     case = made(spend, *plans)
     newest = int(case.panel.figure("high_needs_net_spend").dropna(axis=1, how="all").columns[-1])

@@ -11,7 +11,7 @@ import pandas as pd
 from deficits.errors import OutlookError
 from deficits.outlook.drivers import CouncilDrivers, Drivers
 from deficits.outlook.fit import Fit
-from deficits.outlook.growth import LEAST, MOST, PLACE, Paths, chosen
+from deficits.outlook.growth import LEAST, MOST, Paths, chosen, place_rate
 from deficits.outlook.streams import Shock
 from deficits.panel import Panel
 
@@ -46,7 +46,7 @@ def parts(panel: Panel, fit: Fit, years: list[int]) -> Parts:
         "independent": independent,
         "state_special": special,
         "mainstream_and_other": (plans - special - independent).clip(lower=0.0),
-        "spend": fit.councils["spend"] + PLACE * special,
+        "spend": fit.councils["spend"] + place_rate() * special,
         "block": fit.councils["block"],
     }
     share = pd.DataFrame({name: figure / figure.sum() for name, figure in number.items()})

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from deficits.assumptions import assumed
 from deficits.errors import OutlookError
 from deficits.outlook.drivers import Drivers, Setting, Spread, setting_in
 from deficits.outlook.streams import Shock, stream
@@ -24,16 +25,16 @@ from deficits.panel import Ages, Panel
 
 Array = npt.NDArray[np.float64]
 
-PLACE = 10_000.0
-"""£ a year for a place in a state special school, paid from the high needs block and not in net spend (DfE, High
-needs funding operational guide; unchanged from 2013-14 to 2025-26)."""
 PLACEMENTS = ("independent", "state_special", "mainstream_and_other")
-MODERN = 2018
-"""The move from statements to EHC plans ended in April 2018; growth before it says little of growth now."""
 LEAST, MOST = -0.2, 0.5
 """Growth a year stays between these: those that a driver may be set to."""
 FEWEST = 100
 """Councils that must have a figure for their sum to stand for England's."""
+
+
+def place_rate() -> float:
+    """£ a year for a place in a state special school, paid from the high needs block and not in net spend."""
+    return assumed("funding", "place_rate").number
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,9 @@ class Paths:
     def since(self, year: int) -> Paths:
         """The same from a later year on; `people` and `rate` stay indices of the first year of all."""
         first = self.years.index(year)
-        later = {each.name: getattr(self, each.name)[..., first:, :] for each in fields(self) if each.name != "years"}
+        later = {
+            each.name: getattr(self, each.name)[..., first:, :] for each in fields(self) if each.name != "years"
+        }
         return Paths(years=self.years[first:], **later)
 
 
@@ -125,11 +128,11 @@ def history(panel: Panel, drivers: Drivers, until: int) -> History:
     shares = pd.DataFrame({"independent": independent, "state_special": special}).dropna().T / plans
     shares = shares.dropna(axis=1)
     shares.loc["mainstream_and_other"] = 1 - shares.sum()
-    # Before the first count by placement its shares stand in.
-    before = [year for year in net.index if year < shares.columns[0] and year in plans.index]
-    shares = pd.concat([*[shares.iloc[:, [0]].set_axis([year], axis=1) for year in before], shares], axis=1)
+    # In a year with spend and no count by placement, the nearest count's shares stand in.
+    spent = [year for year in net.index if year in plans.index]
+    shares = shares.reindex(columns=sorted({*shares.columns, *spent})).ffill(axis=1).bfill(axis=1)
     both = net.index.intersection(shares.columns)
-    spend = (net + PLACE * shares.loc["state_special"] * plans)[both]
+    spend = (net + place_rate() * shares.loc["state_special"] * plans)[both]
     cost, cost_year = _cost(panel, plans, shares, spend)
     mix = shares.mul(cost, axis=0).sum()
     unit_cost = spend / (plans[both] * mix[both])
@@ -138,7 +141,9 @@ def history(panel: Panel, drivers: Drivers, until: int) -> History:
     plan_growth = plans.pct_change().dropna()
     # How far people alone moved plans is known only where ages are; before that rate growth is that of plans.
     known = pd.Series({year: _growth(people, year) if people is not None else 0.0 for year in plan_growth.index})
-    rate_growth = ((1 + plan_growth) / (1 + known) - 1)[plan_growth.index >= MODERN]
+    rate_growth = ((1 + plan_growth) / (1 + known) - 1)[
+        plan_growth.index >= assumed("plans", "comparable_from").number
+    ]
     published = History(
         plans=plans,
         shares=shares,
@@ -200,7 +205,7 @@ def _cost(panel: Panel, plans: pd.Series, shares: pd.DataFrame, spend: pd.Series
     year = int(years.max())
     number = shares[year] * plans[year]
     total = pd.Series({"independent": independent[year], "state_special": special[year]})
-    total["state_special"] += PLACE * number["state_special"]
+    total["state_special"] += place_rate() * number["state_special"]
     total["mainstream_and_other"] = spend[year] - total.sum()
     return (total / number)[list(PLACEMENTS)], year
 

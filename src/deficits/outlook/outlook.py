@@ -358,7 +358,10 @@ def _projected(
     bail_outs = np.vstack([published, run.receipts])
     dataset = xr.Dataset(
         {
-            "balance": (("draw", "authority", "year"), _with_published(panel, councils, first, base, run.balances)),
+            "balance": (
+                ("draw", "authority", "year"),
+                _with_published(panel, councils, first, base, run.balances),
+            ),
             "bail_out": (("authority", "year"), bail_outs.T),
         },
         coords={
