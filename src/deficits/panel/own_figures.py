@@ -34,7 +34,7 @@ OUTTURN, FORECAST = "outturn", "forecast"
 STATUSES = {
     "unmitigated": re.compile(r"unmitigated|(without|before|pre)[- ](any )?mitigation"),
     "mitigated": re.compile(r"mitigat"),
-    FORECAST: re.compile(r"forecast|project(ed|ion)|estimate|budget|\bplan(ned)?\b"),
+    FORECAST: re.compile(r"forecast|project(ed|ion)|estimate|budget"),
     OUTTURN: re.compile(r"outturn|actual|audited"),
 }
 """Kinds of figure, and the words that a file has for each; the first that fits."""
@@ -212,7 +212,9 @@ def _row(
         for name, size in UNITS.items()
         if name != amount.unit and not has_unit
     }
-    signs = {"": 1} if signed else {"": 1, "head the column 'balance'" if turned else "--deficits-positive": -1}
+    signs = {"": 1}
+    if not signed and (turned or typed > 0):
+        signs["head the column 'balance'" if turned else "--deficits-positive"] = -1
     others = {
         " ".join(filter(None, (scaled, sign))): value * scale * turn
         for scaled, scale in scales.items()
@@ -272,17 +274,23 @@ class _Record:
         self.authorities = authorities
 
     def newest(self, code: str, figure: str, year: int) -> tuple[int, float]:
-        """The year and value of a figure: the newest until a year, or else the first; not a number without any."""
+        """The year and value of a figure: the newest until a year, or else the first.
+
+        Without any, the council's first year and not a number.
+        """
         known = self.by_council[code][figure].dropna() if code in self.by_council else pd.Series()
         if known.empty:
-            return year, float("nan")
+            return (int(self.by_council[code].index[0]) if code in self.by_council else year), float("nan")
         at = max(int((known.index <= year).sum()) - 1, 0)
         return int(known.index[at]), float(known.iloc[at])
 
     def size(self, code: str, year: int) -> float:
-        """What a council's amounts are measured by: its high needs block, or its balance where that is larger."""
-        sizes = [abs(self.newest(code, figure, year)[1]) for figure in ("high_needs_block", "balance")]
-        return float(np.nanmax([*sizes, 0.0]))
+        """What a council's amounts are measured by: its high needs block, or its balance where that is larger.
+
+        0 without a block.
+        """
+        block, balance = (abs(self.newest(code, name, year)[1]) for name in ("high_needs_block", "balance"))
+        return float(np.fmax(block, balance)) if block > 0 else 0.0
 
     def beyond(self, code: str, year: int, value: float) -> bool:
         """Whether an amount is more than any answer can make of it."""

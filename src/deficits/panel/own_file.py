@@ -14,8 +14,7 @@ from typing import NamedTuple
 
 from deficits.errors import PanelError, SourceError, closest
 from deficits.formatting import listed, year_given
-from deficits.publications.cells import heading, number, reason
-from deficits.publications.workbook import Workbook
+from deficits.publications.reading import Workbook, heading, number, reason
 
 LARGEST = 5_000_000
 """Bytes of a file that is read at all."""
@@ -38,7 +37,7 @@ _ROLES = {
         "dfe number",
         "ons code",
     ),
-    "year": ("year", "financial year", "year end", "year ended", "as at", "date"),
+    "year": ("year", "financial year", "year end", "year ending march", "year ended march", "as at", "date"),
     "status": ("status", "basis", "type", "scenario", "case"),
     "accepted": ("accepted",),
     "note": ("note", "notes", "comment", "comments", "source", "reference"),
@@ -152,7 +151,7 @@ def amount_in(text: str) -> tuple[float | None, bool]:
     plain = re.sub(r"\)\s*(bn|m|k)$", r"\1)", plain)
     if "%" in plain or re.fullmatch(r"[£(]*[,'’]?000\)?", plain):
         return None, False
-    return number(plain), re.search(r"(bn|m|k)\)?$", plain) is not None
+    return number(plain, units=True), re.search(r"(bn|m|k)\)?$", plain) is not None
 
 
 def _sheets(path: Path) -> tuple[dict[str, Lines], bool]:
@@ -162,8 +161,7 @@ def _sheets(path: Path) -> tuple[dict[str, Lines], bool]:
             raise PanelError(f"{path.name} is larger than {LARGEST // 1_000_000} MB: no file of a few balances")
         content = path.read_bytes()
         if content.startswith((b"PK", b"\xd0\xcf\x11\xe0")):
-            book = Workbook(path)
-            sheets = {name: [[_text(cell) for cell in row] for row in book.rows(name)] for name in book.sheets}
+            sheets = {name: [[_text(cell) for cell in row] for row in rows] for name, rows in Workbook(path)}
             return {name: _filled(enumerate(rows, start=1)) for name, rows in sheets.items()}, False
     except (OSError, SourceError) as error:
         raise PanelError(f"{path.name} cannot be read: {getattr(error, 'strerror', None) or error}") from None
@@ -214,13 +212,13 @@ def _layout(lines: Lines) -> _Layout:
         numbers = [cell for cell in cells if amount_in(cell)[0] is not None]
         if (
             any(not _YEAR_ALONE.fullmatch(cell) for cell in numbers)
-            or (years and numbers)
+            or (years and (numbers or (cells[0] and not _heads(cells[0]))))
             or (0 <= year_place < len(cells) and _LABEL.search(cells[year_place]))
         ):
             start = place
             break
         folded = [heading(cell) for cell in cells]
-        year_place = next((at for at, cell in enumerate(folded) if cell in _ROLES["year"]), year_place)
+        year_place = next((at for at, cell in enumerate(folded) if _role(cell) == "year"), year_place)
         years = years or (sum(map(bool, cells)) > 1 and any(map(_LABEL.search, cells)))
     above = [cells for _, cells in lines[:start]]
     titles = [cells[0] for cells in above[:-1] if cells[0] and not any(cells[1:])]
@@ -241,6 +239,12 @@ def _layout(lines: Lines) -> _Layout:
     return _Layout(_roles(columns, title), lines[start:], title)
 
 
+def _heads(cell: str) -> bool:
+    """Whether a row's first cell is a heading: of the councils' names, or a unit alone."""
+    text = heading(cell)
+    return _role(text) is not None or any(pattern.fullmatch(text.strip("()")) for pattern in _UNIT.values())
+
+
 def _spread(cells: list[str], width: int) -> list[str]:
     """A row of merged headings: each stands over the empty cells to its right."""
     spread: list[str] = []
@@ -251,10 +255,14 @@ def _spread(cells: list[str], width: int) -> list[str]:
 
 def _column(place: int, own: list[str], over: list[str]) -> _Column:
     text, words = heading(" ".join(own)), heading(" ".join(over))
-    plain = re.sub(r"[^a-z ]", "", text).strip()
-    role = next((role for role, known in _ROLES.items() if plain in known), None)
+    role = _role(text)
     year = None if role else (year_in(text) or year_in(words))
     return _Column(place, role, words, year, None if role else (_unit(text) or _unit(words)))
+
+
+def _role(text: str) -> str | None:
+    plain = " ".join(re.sub(r"[^a-z ]", "", text).split())
+    return next((role for role, known in _ROLES.items() if plain in known), None)
 
 
 def _roles(columns: list[_Column], title: str) -> list[_Column]:
