@@ -16,12 +16,22 @@ import pandas as pd
 
 from deficits.authorities import load_authorities, plain_code
 from deficits.errors import SourceError
-from deficits.publications.cells import columns_by_meaning, heading, number
-from deficits.publications.delimited import figures, keyed_gaps, refuse_twice
 from deficits.publications.editions import REPORTED, Reader, candidates, financial
 from deficits.publications.publication import GovUk, Publication, Table
-from deficits.publications.reading import financial_year, refuse, sums_to
-from deficits.publications.workbook import Rows, Workbook
+from deficits.publications.reading import (
+    Rows,
+    Workbook,
+    columns_by_meaning,
+    dfe_numbers,
+    figures,
+    financial_year,
+    heading,
+    keyed_gaps,
+    number,
+    refuse,
+    refuse_twice,
+    sums_to,
+)
 
 BLOCKS: dict[str, tuple[str, ...]] = {
     "schools_block": ("schools block", "schools block allocation"),
@@ -38,11 +48,9 @@ BLOCKS: dict[str, tuple[str, ...]] = {
 
 TOTAL: dict[str, tuple[str, ...]] = {"total_dsg": ("total dsg allocation", "total dsg", "total dsg allocations")}
 
-_NUMBER_HEADINGS = ("la number", "la code", "lea number", "local authority number", "local authority code")
-_NAME_HEADINGS = ("local authority", "la name", "local authority name", "la")
 _UNITS = {"£s": 1.0, "£": 1.0, "£m": 1e6, "£ million": 1e6, "£ millions": 1e6}
 _UNIT = re.compile(r"\s*\(([^)]*)\)\s*$")
-_KEY = ["financial_year", "dfe_number"]
+_KEY = ("financial_year", "dfe_number")
 
 
 def parse(path: Path) -> tuple[Table, ...]:
@@ -51,124 +59,125 @@ def parse(path: Path) -> tuple[Table, ...]:
     `financial_year` is the one in the workbook's titles, `la_name` is as printed. England, classes and regions are
     in `dropped`; City of London and Isles of Scilly are not in the workbook.
 
-    SourceError for another workbook, a missing block, a cell that is no number, an authority twice or unknown, a
-    total that is not the sum of its blocks, and authorities that do not sum to the England row.
+    SourceError for another workbook, a missing block, a cell that is blank or no number, an authority twice or
+    unknown, a total that is not the sum of its blocks, and authorities that do not sum to the England row.
     """
-    book = Workbook(path)
-    sheet, top, rows = _summary(book)
-    where = f"{path.name}, sheet '{sheet}'"
-    year = _year(book, rows[: top + 1], where)
+    sheets = dict(Workbook(path))
+    sheet, notes = _summary(path.name, sheets)
+    where, rows = f"{path.name}, sheet '{sheet}'", sheets[sheet]
+    top = _heading_row(rows)
+    year = _year(sheets, rows[: top + 1], where)
     group = _before_deductions(rows[: top + 1], where)
-    plain = [heading(_UNIT.sub("", str(cell))) if place in group else "" for place, cell in enumerate(rows[top])]
+    plain = [_UNIT.sub("", str(cell)) if place in group else "" for place, cell in enumerate(rows[top])]
     places = columns_by_meaning(plain, BLOCKS | TOTAL, where)
-    scale = _scale(rows[top], places, where)
+    printed = {name: str(rows[top][place]) for name, place in places.items()}
+    scale = _scale(list(printed.values()), where)
 
     body = pd.DataFrame(rows[top + 1 :], index=range(top + 2, len(rows) + 1))
-    number_at, name_at = _label_columns(rows[top], body, where)
-    numbers = body[number_at].map(plain_code)
-    is_council = numbers.str.fullmatch(r"\d{3}")
-    table = pd.DataFrame({name: body[place] for name, place in places.items()})
+    number_at, name_at = _label_columns(body, places, where)
+    table = pd.DataFrame({"dfe_number": body[number_at].map(plain_code), "la_name": body[name_at].map(plain_code)})
+    table = table.join(body[list(places.values())].set_axis(list(places), axis=1))
     table.insert(0, "financial_year", year)
-    table.insert(1, "dfe_number", numbers)
-    table.insert(2, "la_name", body[name_at].map(plain_code))
+    is_council = table["dfe_number"].str.fullmatch(r"\d{3}")
     councils = table[is_council]
-    _refuse_unknown(councils, where)
+    dfe_numbers(councils, ["dfe_number"], "la_name", where)
     refuse_twice(councils, _KEY, where)
-    counted, gaps = figures(councils, places, where, dict.fromkeys(places, scale))
+    counted, gaps = figures(councils, printed, where, scale)
+    if (gaps["symbol"] == "").any():
+        line, name = gaps.loc[gaps["symbol"] == "", ["line", "column"]].iloc[0]
+        raise SourceError(
+            f"{where}, line {line}, column '{printed[name]}': blank. If the cells are formulas that were never "
+            "calculated, open the workbook in a spreadsheet program, save it, and give that copy"
+        )
     # A binary fraction of £ million is not quite the pence it stands for.
     counted[[*places]] = counted[[*places]].round(2)
     _check_sums(counted, table[~is_council], scale, where)
-    labels = [text or other for text, other in zip(numbers, table["la_name"], strict=True)]
-    dropped = tuple(label for label, council in zip(labels, is_council, strict=True) if label and not council)
+    labels = table["dfe_number"].where(table["dfe_number"] != "", table["la_name"])[~is_council]
+    # The rows below the headings that only name formulas, [A] + [B], are no one's label.
+    dropped = tuple(label for label in labels if label and not label.startswith("["))
     return (
         Table(
-            "allocations",
-            counted.reset_index(drop=True),
-            tuple(_KEY),
-            keyed_gaps(gaps, counted, _KEY),
-            # The rows below the headings that only name formulas, [A] + [B], are no one's label.
-            tuple(label for label in dropped if not label.startswith("[")),
+            "allocations", counted.reset_index(drop=True), _KEY, keyed_gaps(gaps, counted, _KEY), dropped, notes
         ),
     )
 
 
-def _summary(book: Workbook) -> tuple[str, int, Rows]:
-    """The sheet whose headings are the four blocks, and the row they are in."""
-    for sheet in book.sheets:
-        rows = book.rows(sheet)
-        for place, row in enumerate(rows):
-            plain = {heading(_UNIT.sub("", str(cell))) for cell in row}
-            if sum(bool(plain.intersection(words)) for words in BLOCKS.values()) >= 3:
-                return sheet, place, rows
+def _heading_row(rows: Rows) -> int:
+    """The row with three or more of the blocks as headings; -1 where there is none."""
+    for place, row in enumerate(rows):
+        plain = {heading(_UNIT.sub("", str(cell))) for cell in row}
+        if sum(bool(plain.intersection(words)) for words in BLOCKS.values()) >= 3:
+            return place
+    return -1
+
+
+def _summary(name: str, sheets: dict[str, Rows]) -> tuple[str, tuple[str, ...]]:
+    """The sheet with the blocks as headings; of several the one called a summary, with a note."""
+    found = [sheet for sheet, rows in sheets.items() if _heading_row(rows) >= 0]
+    chosen = [sheet for sheet in found if "summary" in sheet.lower()] if len(found) > 1 else found
+    if len(chosen) == 1:
+        others = ", ".join(sheet for sheet in found if sheet != chosen[0])
+        return chosen[0], (f"read from sheet '{chosen[0]}'; {others} has the blocks too",) if others else ()
+    if found:
+        raise SourceError(
+            f"{name}: {len(found)} sheets have the blocks of the DSG ({', '.join(found)}); keep the one with the "
+            "allocations of one year and delete the others"
+        )
     raise SourceError(
-        f"{book.name}: no sheet has the blocks of the DSG as headings (sheets: {', '.join(book.sheets)}). "
+        f"{name}: no sheet has the blocks of the DSG as headings (sheets: {', '.join(sheets)}). "
         "Expected DfE's dedicated schools grant allocations"
     )
 
 
-def _year(book: Workbook, head: Rows, where: str) -> str:
+def _year(sheets: dict[str, Rows], head: Rows, where: str) -> str:
     """The year in the summary's title, which must be the one on the information sheet."""
     year = financial_year(" ".join(str(cell) for row in head for cell in row), where)
-    for sheet in book.sheets:
+    for sheet, rows in sheets.items():
         if sheet.lower().startswith("information"):
-            words = " ".join(str(cell) for row in book.rows(sheet) for cell in row)
-            told = financial_year(words, f"{book.name}, sheet '{sheet}'")
-            if told != year:
-                raise SourceError(f"{where} is for {year}, but sheet '{sheet}' is for {told}")
+            other = financial_year(" ".join(str(cell) for row in rows for cell in row), f"sheet '{sheet}'")
+            if other != year:
+                raise SourceError(f"{where} is for {year}, but sheet '{sheet}' is for {other}")
     return year
 
 
 def _before_deductions(head: Rows, where: str) -> set[int]:
     """Places of the columns under a title that says `before ... deductions`."""
     for row in head[:-1]:
-        title = ""
-        titles = []
-        for cell in row:
+        title, before = "", set()
+        for place, cell in enumerate(row):
             title = heading(cell) or title
-            titles.append(title)
-        before = {place for place, text in enumerate(titles) if "before" in text and "deduction" in text}
+            if "before" in title and "deduction" in title:
+                before.add(place)
         if before:
             return before
     raise SourceError(f"{where}: expected columns under a title 'before recoupment and deductions', found none")
 
 
-def _scale(headings: list[object], places: dict[str, int], where: str) -> float:
-    found = {}
-    for place in places.values():
-        match = _UNIT.search(str(headings[place]))
-        found[str(headings[place])] = _UNITS.get(heading(match[1])) if match else None
-    scales = set(found.values())
-    if len(scales) > 1 or None in scales:
-        units = " or ".join(_UNITS)
-        raise SourceError(f"{where}: expected one unit, {units}, in the headings, found {list(found)}")
-    return scales.pop() or 1.0
+def _scale(headings: list[str], where: str) -> float:
+    units = {text: _UNITS.get(heading(match[1])) if (match := _UNIT.search(text)) else None for text in headings}
+    scale = next(iter(units.values()))
+    if len(set(units.values())) > 1 or scale is None:
+        raise SourceError(
+            f"{where}: expected one unit, {' or '.join(_UNITS)}, in the headings, found {list(units)}"
+        )
+    return scale
 
 
-def _label_columns(headings: list[object], body: pd.DataFrame, where: str) -> tuple[int, int]:
-    """Places of the authority's number and name: by heading or, where they have none, by what stands in them."""
-    folded = [heading(cell) for cell in headings]
-    unnamed = [place for place, text in enumerate(folded) if text in ("", *_NUMBER_HEADINGS, *_NAME_HEADINGS)]
-    known = {place: body[place].map(plain_code).map(load_authorities().knows) for place in unnamed}
-    numbered = max(unnamed, key=lambda place: known[place].sum(), default=None)
-    if numbered is None or not known[numbered].any():
+def _label_columns(body: pd.DataFrame, places: dict[str, int], where: str) -> tuple[int, int]:
+    """Places of the authority's number and name, by what stands in them: they have had no heading."""
+    texts = {place: body[place].map(plain_code) for place in range(min(places.values()))}
+    known = {place: column.map(load_authorities().knows) for place, column in texts.items()}
+    numbered = max(texts, key=lambda place: known[place].sum(), default=-1)
+    if numbered < 0 or not known[numbered].any():
         raise SourceError(f"{where}: expected a column of authorities' DfE numbers such as 202, found none")
-    rows = body[known[numbered]]
     named = [
-        place for place in unnamed if place != numbered and rows[place].map(plain_code).str.contains("[a-z]").any()
+        place
+        for place, column in texts.items()
+        if place != numbered and column[known[numbered]].str.contains("[a-z]").any()
     ]
     if len(named) != 1:
         raise SourceError(f"{where}: expected one column of authorities' names, found {len(named)}")
     return numbered, named[0]
-
-
-def _refuse_unknown(councils: pd.DataFrame, where: str) -> None:
-    faults: list[str | None] = []
-    for line, row in zip(councils.index, councils.itertuples(), strict=True):
-        try:
-            load_authorities().of_codes(row.dfe_number, name=row.la_name)
-        except SourceError as error:
-            faults.append(f"{where}, line {line}: {error}")
-    refuse(faults)
 
 
 def _check_sums(councils: pd.DataFrame, others: pd.DataFrame, scale: float, where: str) -> None:
@@ -181,12 +190,13 @@ def _check_sums(councils: pd.DataFrame, others: pd.DataFrame, scale: float, wher
         f"but its total is £{row.total_dsg:,.0f}"
         for line, row in zip(wrong.index, wrong.itertuples(), strict=True)
     ]
-    england = others[others["dfe_number"].str.lower().eq("england") | others["la_name"].str.lower().eq("england")]
+    england = others[
+        (others[["dfe_number", "la_name"]].apply(lambda text: text.str.lower()) == "england").any(axis=1)
+    ]
     if len(england) != 1:
         faults.append(f"{where}: expected one row 'England', found {len(england)}")
-    for _, row in england.iterrows():
-        for name in [*BLOCKS, *TOTAL]:
-            total = number(row[name])
+    for name in [*BLOCKS, *TOTAL]:
+        for total in england[name].map(number):
             printed = None if total is None else total * scale
             faults.append(sums_to(councils[name], printed, rounding, f"{where}, England, {name}"))
     refuse(faults)

@@ -2,13 +2,14 @@
 
 Shapes that are read, and how each is known:
 
-- 2021 and 2022 releases: not seen; their files have the names of the 2023 release and are read as that.
+- 2021 and 2022 releases: 2022 seen whole: `sen2_mi.csv` (`InreqEHC`), `sen2_age_caseload.csv` and
+  `sen2_age_new_plans.csv` (`characteristic_age`, `Total_all`, `Total_new_st`).
 - 2023 release: `sen2_mi.csv` seen whole (quoted headings, `new_la_code` before `old_la_code`, symbols x and z);
   `sen2_age_caseload.csv` and `sen2_age_new_plans.csv` from its data guidance.
 - 2024 release: first rows of `sen2_mi.csv` and `sen2_age_caseload.csv` seen (no quotes, empty headings at the end,
   spaces in empty cells; the year is "2024, Calendar year" for January 2024).
-- 2025 release: `caseload.csv`, `newplans.csv`, `requests.csv` seen (byte-order mark, `AP_PRU_total_pc` in mixed
-  case, "202425, Academic year" for January 2025); the others from its data guidance.
+- 2025 release: seen whole (byte-order mark, `AP_PRU_total_pc` in mixed case, "202425, Academic year" for January
+  2025).
 - 2026 release: first rows of `caseload.csv`, `newplans.csv`, `requests.csv`, `assessments.csv`,
   `timeliness_20_week.csv` and `annual_reviews.csv` seen, and the last of `caseload.csv`: `special_academy_free` in
   two columns (the second is x in the years before they were told apart), other words for the totals, "age 10".
@@ -20,7 +21,6 @@ number (`old_la_code`): names and ONS codes change between releases.
 from __future__ import annotations
 
 import re
-import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,11 +28,22 @@ from pathlib import Path
 import pandas as pd
 
 from deficits.errors import SourceError
-from deficits.publications.delimited import Delimited, figures, read_delimited, refuse_twice
 from deficits.publications.editions import DERIVED, KEY, REPORTED, Reader, calendar, candidates
 from deficits.publications.publication import EesRelease, Publication, Table
+from deficits.publications.reading import (
+    Csv,
+    dfe_numbers,
+    few_councils,
+    figures,
+    financial_year,
+    heading,
+    open_csvs,
+    refuse,
+    refuse_twice,
+)
 
-_PLACE: dict[str, tuple[str, ...]] = {
+_Columns = dict[str, tuple[str, ...]]
+_PLACE: _Columns = {
     "period": ("time_period",),
     "level": ("geographic_level",),
     "la_code": ("new_la_code",),
@@ -40,12 +51,14 @@ _PLACE: dict[str, tuple[str, ...]] = {
     "la_name": ("la_name",),
     "region": ("region_name",),
 }
-_BREAKDOWN: dict[str, tuple[str, ...]] = {"topic": ("breakdown_topic",), "breakdown": ("breakdown",)}
-_AGE_BAND: dict[str, tuple[str, ...]] = {"age": ("age",), "document": ("ehcp_or_statement",)}
+_BREAKDOWN: _Columns = {"topic": ("breakdown_topic",), "breakdown": ("breakdown",)}
+_AGE_BAND: _Columns = {"age_group": ("age",), "document": ("ehcp_or_statement",)}
+_AGE_BAND_2022: _Columns = {"age_group": ("characteristic_age",)}
 _AGE_TOPICS = ("age at start of academic year", "child or young persons age")
+_LEVELS = ("national", "regional", "local authority")
 
 
-def _named(*columns: str) -> dict[str, tuple[str, ...]]:
+def _named(*columns: str) -> _Columns:
     return {column: (column,) for column in columns}
 
 
@@ -71,22 +84,15 @@ _PLACEMENTS = {
 _SPLIT_IN_2026 = _named("special_academy", "special_free_school")
 
 
+def _calendar(period: str) -> int:
+    if not re.fullmatch(r"20\d\d(\.0)?", period):
+        raise SourceError(f"expected a calendar year like 2024, found '{period}'")
+    return int(period[:4])
+
+
 def _january(period: str) -> int:
     """Year of the January count: 202425 (academic year) and 2025 (2024 release and before) are January 2025."""
-    if re.fullmatch(r"20\d{4}", period) and (int(period[:4]) + 1) % 100 == int(period[4:]):
-        return int(period[:4]) + 1
-    return _calendar(period)
-
-
-def _calendar(period: str) -> int:
-    if not re.fullmatch(r"20\d\d", period):
-        raise ValueError(period)
-    return int(period)
-
-
-def _next_january(period: str) -> int:
-    """A review's calendar year is told of the plans in force in the January after it."""
-    return _calendar(period) + 1
+    return _calendar(period) if len(period) == 4 else int(financial_year(period, "an academic year")[:4]) + 1
 
 
 def _totals(rows: pd.DataFrame) -> pd.DataFrame:
@@ -101,12 +107,14 @@ def _single_ages(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _age_bands(rows: pd.DataFrame) -> pd.DataFrame:
     """Bands of age, plans and statements together."""
-    banded = rows[(rows["document"].str.lower() == "total") & (rows["age"].str.lower() != "total")]
-    return banded.rename(columns={"age": "age_group"})
+    is_total = rows["age_group"].str.lower() == "total"
+    return rows[~is_total & (rows["document"].str.lower() == "total")] if "document" in rows else rows[~is_total]
 
 
-def _new_statements(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows[(rows["document"].str.lower() == "statement") & (rows["age"].str.lower() == "total")]
+def _all_ages(rows: pd.DataFrame) -> pd.DataFrame:
+    """Statements of every age."""
+    is_total = rows["age_group"].str.lower() == "total"
+    return rows[is_total & (rows["document"].str.lower() == "statement")] if "document" in rows else rows[is_total]
 
 
 def age_label(text: str) -> str:
@@ -122,110 +130,127 @@ def age_label(text: str) -> str:
 
 @dataclass(frozen=True)
 class _Shape:
-    """One table of the publication: the file (and the heading) it is known by, and what is taken from it."""
+    """One table of the publication: the file it is in, the headings it is known by, and what is taken from it.
+
+    `may_lack`: figures that a release may not have.
+    """
 
     kind: str
     file: str
-    mark: str
-    figures: dict[str, tuple[str, ...]]
+    marks: tuple[str, ...]
+    figures: _Columns
     rows: Callable[[pd.DataFrame], pd.DataFrame] = _totals
-    filters: dict[str, tuple[str, ...]] = field(default_factory=lambda: _BREAKDOWN)
+    filters: _Columns = field(default_factory=lambda: _BREAKDOWN)
     year: str = "calendar_year"
     year_of: Callable[[str], int] = _calendar
     also: tuple[str, ...] = ()
     needed: bool = True
+    may_lack: tuple[str, ...] = ()
 
     @property
     def key(self) -> list[str]:
         return [self.year, "dfe_number", *self.also]
 
 
+def _of_january(kind: str, file: str, mark: str, figures: _Columns, **how: object) -> _Shape:
+    return _Shape(kind, file, (mark,), figures, **{"year": "january", "year_of": _january, **how})  # type: ignore[arg-type]
+
+
+def _flows(file: str, *columns: str) -> _Shape:
+    return _Shape("flows", file, columns[:1], _named(*columns))
+
+
 _SHAPES = (
-    _Shape("plans_by_placement", "caseload", "ehcplans", _PLACEMENTS, year="january", year_of=_january),
-    _Shape(
+    _of_january("plans_by_placement", "caseload", "ehcplans", _PLACEMENTS),
+    _of_january(
         "plans_by_single_age",
         "caseload",
         "ehcplans",
         {"plans": ("ehcplans",)},
         rows=_single_ages,
-        year="january",
-        year_of=_january,
         also=("age",),
         needed=False,
     ),
-    _Shape(
+    _of_january(
         "plans_by_age",
         "sen2_age_caseload",
         "num_caseload",
         {"plans": ("num_caseload",)},
         rows=_age_bands,
         filters=_AGE_BAND,
+        also=("age_group",),
+    ),
+    _Shape(
+        "plans_by_age",
+        "sen2_age_caseload",
+        ("characteristic_age", "total_all"),
+        {"plans": ("total_all",)},
+        rows=_age_bands,
+        filters=_AGE_BAND_2022,
         year="january",
         year_of=_january,
         also=("age_group",),
     ),
-    _Shape(
+    # A review's calendar year counts the plans in force in the January after it.
+    _of_january(
         "plans_total",
         "annual_reviews",
         "total_ehc_plans",
         {"plans": ("total_ehc_plans",)},
-        year="january",
-        year_of=_next_january,
+        year_of=lambda period: _calendar(period) + 1,
     ),
-    _Shape(
-        "flows",
+    _flows(
         "requests",
         "requests_received_in_year",
-        _named(
-            "requests_received_in_year",
-            "requests_decided_to_assess",
-            "requests_decided_not_to_assess",
-            "requests_decision_not_made",
-            "requests_withdrawn",
-        ),
+        "requests_decided_to_assess",
+        "requests_decided_not_to_assess",
+        "requests_decision_not_made",
+        "requests_withdrawn",
     ),
-    _Shape(
-        "flows", "assessments", "assess_in_year", _named("assess_in_year", "assess_issued", "assess_not_issued")
-    ),
-    _Shape("flows", "newplans", "new_ehc_plans", _named("new_ehc_plans")),
-    _Shape("flows", "ceased_plans", "total_ceased", _named("total_ceased")),
-    _Shape(
-        "flows",
+    _flows("assessments", "assess_in_year", "assess_issued", "assess_not_issued"),
+    _flows("newplans", "new_ehc_plans"),
+    _flows("ceased_plans", "total_ceased"),
+    _flows(
         "timeliness_20_week",
         "plans_issued_den",
-        _named(
-            "plans_issued_den", "plans_issued_den_ex", "plans_issued_within_20_weeks", "plans_issued_20_weeks_ex"
-        ),
+        "plans_issued_den_ex",
+        "plans_issued_within_20_weeks",
+        "plans_issued_20_weeks_ex",
     ),
-    _Shape(
-        "flows_before_2023",
-        "sen2_mi",
-        "inreq_ehc",
-        {
-            "requests_received_in_year": ("inreq_ehc",),
-            "requests_refused": ("ass_refused_ehc",),
-            "assessments": ("assessments",),
-            "assessed_no_plan": ("ass_none_ehc",),
-            "new_ehc_plans": ("new_all_ehc",),
-        },
-        rows=lambda rows: rows,
-        filters={},
-    ),
-    _Shape(
-        "flows_before_2023",
-        "sen2_age_new_plans",
-        "num_new_plans",
-        {"new_statements": ("num_new_plans",)},
-        rows=_new_statements,
-        filters=_AGE_BAND,
-        needed=False,
-    ),
+    *[
+        _Shape(
+            "flows_before_2023",
+            "sen2_mi",
+            (mark,),
+            {
+                "requests_received_in_year": ("inreq_ehc", "InreqEHC"),
+                "requests_refused": ("ass_refused_ehc", "AssRefusedEHC"),
+                "assessments": ("assessments",),
+                "assessed_no_plan": ("ass_none_ehc", "AssnoneEHC"),
+                "new_ehc_plans": ("new_all_ehc", "NewallEHC"),
+            },
+            rows=lambda rows: rows,
+            filters={},
+            may_lack=("assessments",),
+        )
+        for mark in ("inreq_ehc", "InreqEHC")
+    ],
+    *[
+        _Shape(
+            "flows_before_2023",
+            "sen2_age_new_plans",
+            marks,
+            {"new_statements": marks[-1:]},
+            rows=_all_ages,
+            filters=filters,
+            needed=False,
+        )
+        for marks, filters in (
+            (("num_new_plans",), _AGE_BAND),
+            (("characteristic_age", "total_new_st"), _AGE_BAND_2022),
+        )
+    ],
 )
-
-PUBLISHERS_OWN = {("new_ehc_plans", 2022): (151_798, 66_706)}
-"""Sums of councils and England rows that differ in the file as DfE published it: in the 2025 release each of the
-15 councils of Yorkshire and The Humber carries the region's total of new plans in 2022. The parser keeps what was
-published and says so in `Table.dropped`; the corrections are data, not code."""
 
 
 @dataclass(frozen=True)
@@ -237,6 +262,11 @@ class _Part:
     frame: pd.DataFrame
     missing: pd.DataFrame
     dropped: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def counted(self) -> list[str]:
+        return [column for column in self.frame if column in self.shape.figures]
 
 
 def parse(path: Path) -> tuple[Table, ...]:
@@ -252,105 +282,87 @@ def parse(path: Path) -> tuple[Table, ...]:
       `assessments`, `assessed_no_plan`, `new_ehc_plans`, `new_statements`.
 
     Counts are float64 so that a cell without a number can be missing; `Table.missing` says why. A council with two
-    rows under two ONS codes (Buckinghamshire 2022) becomes one when its cells do not conflict.
+    rows under two ONS codes (Buckinghamshire 2022) becomes one when its cells do not conflict. Sums that differ
+    from England's for a reason that the file shows (councils are missing; each council of a region has the
+    region's own figure) are kept as published and stand in `Table.notes`.
 
     Raises SourceError when the file is none of these, is cut short, lacks a column, has a cell that is neither
-    number nor symbol, a council twice, or councils that do not sum to the England row (a sum may fall short
-    where a council is missing).
+    number nor symbol, an unknown council or one twice, or councils that do not sum to the England row otherwise.
     """
-    parts = [part for name, content in _files(path) for part in _parts(read_delimited(content, name))]
-    if not parts:
-        raise SourceError(f"{path.name} holds none of the files {', '.join(_known_files())}")
+    marks = [word for words in _PLACE.values() for word in words]
+    parts = [part for text in open_csvs(path, _is_known, marks) for part in _parts(text)]
     kinds = dict.fromkeys(part.shape.kind for part in parts)
     return tuple(_table([part for part in parts if part.shape.kind == kind], path.name) for kind in kinds)
 
 
-def _known_files() -> list[str]:
-    return list(dict.fromkeys(f"{shape.file}.csv" for shape in _SHAPES))
+def _is_known(name: str) -> bool:
+    return any(_is_file(name, shape) for shape in _SHAPES)
 
 
-def _files(path: Path) -> list[tuple[str, bytes]]:
-    """The CSVs to read, by name. Of a zip, those that are named as a file we know: a release has many others."""
-    try:
-        if not zipfile.is_zipfile(path):
-            content = path.read_bytes()
-            if content.startswith(b"PK"):
-                raise SourceError(f"{path.name} is cut short; download it again")
-            return [(path.name, content)]
-        with zipfile.ZipFile(path) as archive:
-            names = [name for name in archive.namelist() if name.lower().endswith(".csv")]
-            files = [(f"{path.name}/{name}", archive.read(name)) for name in names]
-    except (OSError, zipfile.BadZipFile) as error:
-        raise SourceError(f"{path.name} cannot be read: {error}. Download it again") from None
-    return [(name, content) for name, content in files if _shapes_by_file(name)]
-
-
-def _shapes_by_file(name: str) -> list[_Shape]:
+def _is_file(name: str, shape: _Shape) -> bool:
     stem = Path(name).stem.lower()
-    return [shape for shape in _SHAPES if stem == shape.file or stem.startswith(f"{shape.file}_")]
+    return stem == shape.file or stem.startswith(f"{shape.file}_")
 
 
-def _parts(lines: Delimited) -> list[_Part]:
+def _parts(text: Csv) -> list[_Part]:
     # By its headings; by its name only where the heading that marks it is gone, so that the message can name it.
-    shapes = [shape for shape in _SHAPES if shape.mark in lines.headings] or _shapes_by_file(lines.where)
+    known = {heading(printed) for printed in text.headings}
+    shapes = [shape for shape in _SHAPES if {heading(mark) for mark in shape.marks} <= known]
+    shapes = shapes or [shape for shape in _SHAPES if _is_file(text.name, shape)]
     if not shapes:
-        marks = ", ".join(dict.fromkeys(shape.mark for shape in _SHAPES))
+        marks = ", ".join(dict.fromkeys(mark for shape in _SHAPES for mark in shape.marks))
         raise SourceError(
-            f"{lines.where} is no table of education, health and care plans that we know: expected one of the "
-            f"columns {marks}, found {', '.join(lines.headings[:12])}"
+            f"{text.name} is no table of education, health and care plans that is read here: expected one of the "
+            f"columns {marks}, found {', '.join(text.headings[:12])}"
         )
-    return [part for shape in shapes if (part := _part(shape, lines)) is not None]
+    return [part for shape in shapes if (part := _part(shape, text, known)) is not None]
 
 
-def _part(shape: _Shape, lines: Delimited) -> _Part | None:
-    where = lines.where
-    wanted = dict(shape.figures)
-    if "special_academy_free" not in lines.headings and set(_SPLIT_IN_2026) & set(lines.headings):
+def _part(shape: _Shape, text: Csv, known: set[str]) -> _Part | None:
+    where = text.name
+    wanted = {name: words for name, words in shape.figures.items() if name not in shape.may_lack or name in known}
+    if "special academy free" not in known and {heading(name) for name in _SPLIT_IN_2026} & known:
         wanted.pop("special_academy_free", None)
         wanted |= _SPLIT_IN_2026 if shape.kind == "plans_by_placement" else {}
-    rows = shape.rows(lines.columns({**_PLACE, **shape.filters, **wanted}))
+    table, printed = text.table(_PLACE | shape.filters | wanted)
+    rows = shape.rows(table).copy()
     if rows.empty:
         if not shape.needed:
             return None
         raise SourceError(f"{where} has no rows for {shape.kind}: no totals among its breakdowns")
-    rows = rows.assign(level=_levels(rows["level"], where))
-    rows[shape.year] = _years(rows["period"], shape, where)
-    rows, gaps = figures(rows, wanted, where)
+    rows["level"] = _mapped(rows["level"], _level, f"{where}, column 'geographic_level'")
+    rows[shape.year] = _mapped(rows["period"], shape.year_of, f"{where}, column 'time_period'").astype("int64")
+    rows, gaps = figures(rows, {name: printed[name] for name in wanted}, where)
     if "special_free_school" in rows:
         rows, gaps = _unsplit(rows, gaps, shape)
-    councils = rows[rows["level"] == "local authority"]
-    _check_councils(councils, where)
-    merged, missing = _merged(councils, gaps, shape, where)
-    notes = _check_england(rows, merged, shape, where)
+    councils = rows[rows["level"] == "local authority"].copy()
+    councils["dfe_number"] = dfe_numbers(councils, ["dfe_number", "la_code"], "la_name", where)
+    counted = [column for column in shape.figures if column in rows]
+    merged, missing = _merged(councils, gaps, shape, counted, where)
+    notes = _check_england(rows, merged, shape, counted, where)
+    if not shape.also:
+        later = 0 if shape.year == "january" else 1
+        notes += few_councils(merged, shape.year, lambda year: int(str(year)) + later)
     others = rows[rows["level"] != "local authority"]
     names = others["region"].where(others["level"] == "regional", "England")
-    return _Part(shape, where, merged, missing, (*dict.fromkeys(names), *notes))
+    return _Part(shape, where, merged, missing, tuple(dict.fromkeys(names)), tuple(notes))
 
 
-def _levels(levels: pd.Series, where: str) -> pd.Series:
-    folded = levels.str.lower()
-    known = ("national", "regional", "local authority")
-    unknown = levels[~folded.isin(known)]
-    if not unknown.empty:
-        raise SourceError(
-            f"{where}, line {unknown.index[0]}, column 'geographic_level': found '{unknown.iloc[0]}', "
-            f"expected one of {', '.join(known)}"
-        )
-    return folded
+def _level(text: str) -> str:
+    if text.lower() not in _LEVELS:
+        raise SourceError(f"expected one of {', '.join(_LEVELS)}, found '{text}'")
+    return text.lower()
 
 
-def _years(periods: pd.Series, shape: _Shape, where: str) -> pd.Series:
-    years = {}
-    for period in periods.unique():
+def _mapped(column: pd.Series, meaning: Callable[[str], object], where: str) -> pd.Series:
+    """What each text means; SourceError with the first line of one that means nothing."""
+    found = {}
+    for text in column.unique():
         try:
-            years[period] = shape.year_of(period)
-        except ValueError:
-            line = periods.index[periods == period][0]
-            expected = "a year like 202425 or 2024" if shape.year_of is _january else "a calendar year like 2024"
-            raise SourceError(
-                f"{where}, line {line}, column 'time_period': found '{period}', expected {expected}"
-            ) from None
-    return periods.map(years).astype("int64")
+            found[text] = meaning(text)
+        except SourceError as error:
+            raise SourceError(f"{where}, line {column.index[column == text][0]}: {error}") from None
+    return column.map(found)
 
 
 def _unsplit(rows: pd.DataFrame, gaps: pd.DataFrame, shape: _Shape) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -361,32 +373,19 @@ def _unsplit(rows: pd.DataFrame, gaps: pd.DataFrame, shape: _Shape) -> tuple[pd.
     academies, free = rows["special_academy"], rows["special_free_school"]
     told_apart = free.notna().groupby(rows[shape.year]).transform("any")
     both = (academies + free).where(told_apart, academies)
-    empty = both[both.isna()].index
-    columns = gaps["column"].map(dict.fromkeys(_SPLIT_IN_2026, "special_academy_free"))
-    renamed = gaps.assign(column=columns.fillna(gaps["column"]))
-    filled = (renamed["column"] == "special_academy_free") & ~renamed["line"].isin(empty)
-    kept = renamed[~filled].drop_duplicates(["line", "column"])
-    together = rows.drop(columns=list(_SPLIT_IN_2026)).assign(special_academy_free=both)
-    return together, kept
-
-
-def _check_councils(councils: pd.DataFrame, where: str) -> None:
-    wrong = councils[~councils["dfe_number"].str.fullmatch(r"\d{3}")]
-    if not wrong.empty:
-        raise SourceError(
-            f"{where}, line {wrong.index[0]}, column 'old_la_code': found '{wrong['dfe_number'].iloc[0]}' for "
-            f"{wrong['la_name'].iloc[0]}, expected a DfE number of three digits"
-        )
+    columns = gaps["column"].replace(dict.fromkeys(_SPLIT_IN_2026, "special_academy_free"))
+    filled = (columns == "special_academy_free") & ~gaps["line"].isin(both[both.isna()].index)
+    kept = gaps.assign(column=columns)[~filled].drop_duplicates(["line", "column"])
+    return rows.drop(columns=list(_SPLIT_IN_2026)).assign(special_academy_free=both), kept
 
 
 def _merged(
-    councils: pd.DataFrame, gaps: pd.DataFrame, shape: _Shape, where: str
+    councils: pd.DataFrame, gaps: pd.DataFrame, shape: _Shape, counted: list[str], where: str
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """A row a key, sorted, and its cells without a number.
 
     A council that has two ONS codes may have a row for each, of which one holds what the other lacks.
     """
-    counted = list(shape.figures)
     columns = [shape.year, "la_code", "dfe_number", "la_name", "region", *shape.also, *counted]
     refuse_twice(councils, [*shape.key, "la_code"], where)
     twice = councils[councils.duplicated(shape.key, keep=False)]
@@ -402,37 +401,48 @@ def _merged(
     return merged, missing[[*shape.key, "column", "symbol", "reason"]]
 
 
-def _check_england(rows: pd.DataFrame, merged: pd.DataFrame, shape: _Shape, where: str) -> list[str]:
+def _check_england(
+    rows: pd.DataFrame, merged: pd.DataFrame, shape: _Shape, counted: list[str], where: str
+) -> tuple[str, ...]:
     """Notes where councils rightly do not sum to an England row of the file; SourceError where they should."""
-    nation = rows[rows["level"] == "national"]
     over = [shape.year, *shape.also]
+    nation = rows[rows["level"] == "national"]
     refuse_twice(nation, over, where)
-    england = nation.set_index(over)[list(shape.figures)]
-    groups = merged.groupby(over)[list(shape.figures)]
-    sums = groups.sum().reindex(england.index, fill_value=0.0)
-    gap = merged[list(shape.figures)].isna().groupby([merged[column] for column in over]).any()
+    england = nation.set_index(over)[counted]
+    regions = rows[rows["level"] == "regional"]
+    sums = merged.groupby(over)[counted].sum().reindex(england.index, fill_value=0.0)
+    gap = merged[counted].isna().groupby([merged[column] for column in over]).any()
     gap = gap.reindex(england.index, fill_value=False)
     absent = _years_left_out(merged, shape.year)
     notes, faults = [], []
-    for column in shape.figures:
+    for column in counted:
         for when in england.index[england[column].notna() & (england[column] != sums[column])]:
             found, expected = sums.at[when, column], england.at[when, column]
             parts = when if isinstance(when, tuple) else (when,)
-            shown = " ".join(str(part) for part in parts)
-            told = f"{column} {shown}: councils sum to {found:,.0f}, England is {expected:,.0f}"
-            own = PUBLISHERS_OWN.get((column, when))
-            if own == (found, expected):
-                notes.append(f"{told} (as published)")
+            shown = " ".join(map(str, parts))
+            said = f"{column} {shown}: councils sum to {found:,.0f}, England is {expected:,.0f}"
+            repeated = _repeated_regions(merged, regions, over, parts, column)
+            if repeated and found - sum(repeated.values()) == expected:
+                notes.append(f"{said}; each council of {', '.join(repeated)} has the region's own figure")
             elif found < expected and (gap.at[when, column] or parts[0] in absent):
-                notes.append(f"{told} (councils are missing)")
+                notes.append(f"{said} (councils are missing)")
             else:
-                faults.append(told)
-    if faults:
-        more = f" and {len(faults) - 5} more" if len(faults) > 5 else ""
-        raise SourceError(
-            f"{where}: {'; '.join(faults[:5])}{more}. Rows are missing or changed; download the file again"
-        )
-    return notes
+                faults.append(f"{where}: {said}. Rows are missing or changed; download the file again")
+    refuse(faults)
+    return tuple(notes)
+
+
+def _repeated_regions(
+    merged: pd.DataFrame, regions: pd.DataFrame, over: list[str], when: tuple[object, ...], column: str
+) -> dict[str, float]:
+    """Regions whose every council has the region's own figure, and by how much their councils' sum exceeds it."""
+    found = {}
+    here, there = (frame[(frame[over] == list(when)).all(axis=1)] for frame in (merged, regions))
+    for region, value in there.set_index("region")[column].items():
+        councils = here.loc[here["region"] == region, column]
+        if len(councils) > 1 and value > 0 and (councils == value).all():
+            found[str(region)] = value * (len(councils) - 1)
+    return found
 
 
 def _years_left_out(merged: pd.DataFrame, year: str) -> set[int]:
@@ -448,7 +458,7 @@ def _years_left_out(merged: pd.DataFrame, year: str) -> set[int]:
 def _table(parts: list[_Part], where: str) -> Table:
     """One table of the files that contribute to it, joined on its key."""
     shape, key = parts[0].shape, parts[0].shape.key
-    counted = [column for part in parts for column in part.shape.figures]
+    counted = [column for part in parts for column in part.counted]
     repeated = {column for column in counted if counted.count(column) > 1}
     if repeated:
         files = ", ".join(part.where for part in parts)
@@ -459,15 +469,10 @@ def _table(parts: list[_Part], where: str) -> Table:
     for part in parts:
         absent = frame[key].merge(part.frame[key], how="left", indicator=True).query("_merge == 'left_only'")[key]
         why = f"no row in {Path(part.where).name}"
-        missing.extend(
-            absent.assign(column=column, symbol="", reason=why)
-            for column in part.shape.figures
-            if not absent.empty
-        )
-    gaps = pd.concat(missing, ignore_index=True)
-    return Table(
-        shape.kind, frame, tuple(key), gaps, tuple(dict.fromkeys(n for part in parts for n in part.dropped))
-    )
+        missing += [absent.assign(column=column, symbol="", reason=why) for column in part.counted if len(absent)]
+    dropped = tuple(dict.fromkeys(name for part in parts for name in part.dropped))
+    notes = tuple(dict.fromkeys(note for part in parts for note in part.notes))
+    return Table(shape.kind, frame, tuple(key), pd.concat(missing, ignore_index=True), dropped, notes)
 
 
 # --- what it gives the panel

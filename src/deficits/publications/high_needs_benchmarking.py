@@ -13,11 +13,20 @@ from pathlib import Path
 
 import pandas as pd
 
+from deficits.authorities import plain_code
 from deficits.errors import SourceError
-from deficits.publications.cells import columns_by_meaning, heading
-from deficits.publications.delimited import figures, keyed_gaps, refuse_twice
 from deficits.publications.publication import GovUk, Publication, Table
-from deficits.publications.workbook import Rows, Workbook
+from deficits.publications.reading import (
+    Rows,
+    Workbook,
+    columns_by_meaning,
+    dfe_numbers,
+    figures,
+    financial_year,
+    heading,
+    keyed_gaps,
+    refuse_twice,
+)
 
 _LABELS: dict[str, tuple[str, ...]] = {
     "dfe_number": ("la code", "la number"),
@@ -38,6 +47,7 @@ _AMOUNTS: dict[str, tuple[str, ...]] = {
     "therapies": ("therapies and other health related services",),
 }
 _BLOCKS = {"budget": "section 251 budget", "outturn": "section 251 outturn"}
+_KEY = ("financial_year", "dfe_number")
 
 
 def parse(path: Path) -> tuple[Table, ...]:
@@ -48,51 +58,50 @@ def parse(path: Path) -> tuple[Table, ...]:
     `ehc_plans_0_25` in plans. `region` is the workbook's (London in two parts), in title case.
 
     Raises SourceError when no sheet has the headings, a column is missing, an amount is neither number nor symbol,
-    an authority stands twice, or the years on the sheet differ.
+    an authority is unknown or stands twice, or the years on the sheet differ.
     """
-    book = Workbook(path)
-    sheets = [(sheet, book.rows(sheet)) for sheet in book.sheets]
-    headed = [(sheet, rows, at) for sheet, rows in sheets if (at := _heading_row(rows)) is not None]
+    headed = [(sheet, rows, at) for sheet, rows in Workbook(path) if (at := _heading_row(rows)) is not None]
     if len(headed) != 1:
-        found = ", ".join(sheet for sheet, _, _ in headed) or f"none of {', '.join(book.sheets)}"
+        found = ", ".join(sheet for sheet, _, _ in headed) or "none"
         raise SourceError(
             f"{path.name}: expected one sheet with the headings 'LA code' and '{_BLOCKS['budget']}', found {found}"
         )
     sheet, rows, at = headed[0]
     where = f"{path.name}, sheet '{sheet}'"
-    cells = pd.DataFrame(rows[at + 1 :], index=range(at + 2, len(rows) + 1), dtype=object)
-    places = columns_by_meaning(_without_vintage(rows[at]), _LABELS, where)
+    # The year of the population projection changes with the edition.
+    labels = [re.sub(r" \(ons [^)]*\)$", "", heading(cell)) for cell in rows[at]]
+    places = columns_by_meaning(labels, _LABELS, where)
     for block, words in _BLOCKS.items():
-        names = _block(rows, at, words, where)
-        found_at = columns_by_meaning(names, _AMOUNTS, f"{where}, block '{words}'")
+        found_at = columns_by_meaning(_block(rows, at, words, where), _AMOUNTS, f"{where}, block '{words}'")
         places |= {f"{block}_{amount}": place for amount, place in found_at.items()}
+    cells = pd.DataFrame(rows[at + 1 :], index=range(at + 2, len(rows) + 1), dtype=object)
     chosen = cells[list(places.values())].set_axis(list(places), axis=1)
-    chosen["dfe_number"] = chosen["dfe_number"].map(_code)
+    for name in ("dfe_number", "la_name", "region"):
+        chosen[name] = chosen[name].map(plain_code)
     # calamine gives no text for a spreadsheet error such as #REF!, so one is a blank here.
     is_authority = chosen["dfe_number"].str.fullmatch(r"\d{3}")
-    dropped = [_words(row) for row in chosen[~is_authority].to_dict("records") if _words(row)]
+    others = chosen.loc[~is_authority, ["region", "dfe_number", "la_name"]].agg(" ".join, axis=1).str.split()
+    dropped = [" ".join(words) for words in others if words]
     authorities = chosen[is_authority].copy()
     if authorities.empty:
         raise SourceError(f"{where} has headings and no authority; download it again")
+    dfe_numbers(authorities, ["dfe_number"], "la_name", where)
     refuse_twice(authorities, ["dfe_number"], where)
 
     counted = [column for column in places if column not in ("dfe_number", "la_name", "region")]
-    authorities, gaps = figures(authorities, counted, where)
+    authorities, gaps = figures(authorities, {name: name for name in counted}, where)
     # Councils that have ended keep a row in the tool, without a single amount.
-    amounts = [column for column in counted if column.startswith(tuple(_BLOCKS))]
-    ended = authorities[amounts].isna().all(axis=1)
+    ended = authorities.filter(regex="^(budget|outturn)_").isna().all(axis=1)
     dropped += [f"{row.la_name} ({row.dfe_number}): no amounts" for row in authorities[ended].itertuples()]
     authorities = authorities[~ended].copy()
     authorities.insert(0, "financial_year", _financial_year(rows[:at], where))
-    authorities["la_name"] = authorities["la_name"].astype(str).str.strip()
-    authorities["region"] = authorities["region"].astype(str).str.strip().str.title()
-    key = ["financial_year", "dfe_number"]
-    missing = keyed_gaps(gaps, authorities, key)
-    return (Table("spend", authorities.reset_index(drop=True), tuple(key), missing, tuple(dropped)),)
+    authorities["region"] = authorities["region"].str.title()
+    missing = keyed_gaps(gaps, authorities, _KEY)
+    return (Table("spend", authorities.reset_index(drop=True), _KEY, missing, tuple(dropped)),)
 
 
 def _heading_row(rows: Rows) -> int | None:
-    """The row with the authorities' headings, in a sheet that has both blocks over it."""
+    """The row with the authorities' headings, in a sheet that has a block's words over it."""
     for at, row in enumerate(rows[:20]):
         words = {heading(cell) for above in rows[:at] for cell in above}
         if any(heading(cell) in _LABELS["dfe_number"] for cell in row) and set(_BLOCKS.values()) & words:
@@ -100,54 +109,28 @@ def _heading_row(rows: Rows) -> int | None:
     return None
 
 
-def _without_vintage(headings: list[object]) -> list[str]:
-    """Headings without the year of the population projection, which changes with the edition."""
-    return [re.sub(r" \(ons [^)]*\)$", "", heading(cell)) for cell in headings]
-
-
 def _block(rows: Rows, at: int, words: str, where: str) -> list[str]:
     """The names of a block's amounts in their columns, blank elsewhere.
 
     A block is an unbroken run of names in the row over the headings, with the block's words above one of them.
     """
-    labels = [
-        (row, column) for row in range(at - 1) for column, cell in enumerate(rows[row]) if heading(cell) == words
-    ]
+    labels = [column for row in rows[: at - 1] for column, cell in enumerate(row) if heading(cell) == words]
     if len(labels) != 1:
         raise SourceError(f"{where}: expected '{words}' once over the headings, found it {len(labels)} times")
-    column = labels[0][1]
     names = [heading(cell) for cell in rows[at - 1]]
-    if not names[column]:
-        raise SourceError(f"{where}, row {at}: expected names of amounts under '{words}', found a blank")
-    first = column
-    while first and names[first - 1]:
-        first -= 1
-    end = column
-    while end < len(names) and names[end]:
-        end += 1
+    first = max((place + 1 for place in range(labels[0]) if not names[place]), default=0)
+    end = next((place for place in range(labels[0], len(names)) if not names[place]), len(names))
     return [name if first <= place < end else "" for place, name in enumerate(names)]
 
 
 def _financial_year(rows: Rows, where: str) -> str:
-    """The year beside the word "Year", which stands over each block."""
-    beside = [heading(right) for row in rows for left, right in pairwise(row) if heading(left) == "year"]
-    years = sorted(set(beside))
-    if len(years) != 1 or not re.fullmatch(r"\d{4}-\d{2}", years[0]):
+    """The year next to the word "Year", which stands over each block."""
+    years = sorted({heading(right) for row in rows for left, right in pairwise(row) if heading(left) == "year"})
+    if len(years) != 1:
         raise SourceError(
-            f"{where}: expected one financial year like 2021-22 beside 'Year', found {years or 'none'}"
+            f"{where}: expected one financial year next to 'Year', found {', '.join(years) or 'none'}"
         )
-    return years[0]
-
-
-def _code(cell: object) -> str:
-    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell).strip()
-
-
-def _words(row: dict[str, object]) -> str:
-    """What a row that is no authority's calls itself."""
-    return " ".join(
-        str(row[name]).strip() for name in ("region", "dfe_number", "la_name") if str(row[name]).strip()
-    )
+    return financial_year(years[0], where)
 
 
 PUBLICATION = Publication(

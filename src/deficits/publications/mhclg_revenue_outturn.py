@@ -7,8 +7,8 @@ Two of the ministry's files are read:
 - the **multi-year data set** (CSV), one row an authority and year, one column an item of a form.
 
 Levels are printed in £ thousand and given in pounds, with the publisher's signs: the DSG adjustment account (line
-912) is negative for a deficit, reserves are positive for money held. Line 912 exists from 2022-23. Before that
-many councils put deficits in line 913, so no DSG lines are taken from older years.
+912) is negative for a deficit, reserves are positive for money held. DSG lines are taken from returns whose form
+has line 912: in older ones many councils put deficits in line 913.
 
 Not seen here, and so assumed of the multi-year file: its item columns are the ids that the 2023-24 workbook prints
 in its hidden rows (`RS-resdsgadj-end-cy`), with any case, `-` or `_`, with or without the form's name around them;
@@ -30,88 +30,78 @@ import pandas as pd
 
 from deficits.authorities import is_upper_tier, load_authorities, plain_code
 from deficits.errors import SourceError
-from deficits.formatting import financial_year as words
-from deficits.publications.cells import columns_by_meaning, heading, number
-from deficits.publications.delimited import figures, keyed_gaps, refuse_twice
+from deficits.formatting import financial_year as words_for
+from deficits.formatting import year_of
 from deficits.publications.editions import REPORTED, Reader, candidates, financial
 from deficits.publications.publication import GovUk, Publication, Table
-from deficits.publications.reading import csv_columns, csv_headings, financial_year, refuse, sums_to, year_before
-from deficits.publications.workbook import Rows, Workbook
-
-FIRST_DSG_YEAR = "2022-23"
-"""The first return with a DSG adjustment account (line 912); its opening level is that of March 2022."""
+from deficits.publications.reading import (
+    Csv,
+    Rows,
+    Workbook,
+    columns_by_meaning,
+    dfe_numbers,
+    few_councils,
+    figures,
+    financial_year,
+    heading,
+    keyed_gaps,
+    number,
+    open_csv,
+    refuse,
+    refuse_twice,
+    sums_to,
+)
 
 THOUSAND = 1000.0
-
-RESERVES = {
-    "schools": "schools reserves",
-    "public_health": "public health financial reserves",
-    "other_earmarked": "other earmarked financial reserves",
-    "unallocated": "unallocated financial reserves",
-}
-"""Usable reserves that every revenue summary has: our name, and MHCLG's words before `level at 1 April`."""
-
-DSG = {
-    "dsg_adjustment_account": "dedicated schools grant adjustment account",
-    "dsg_reserve": "dedicated schools grant reserves",
-}
-"""The DSG lines, there from 2022-23."""
-
 ADJUSTED = "other_earmarked_adjusted"
 """Other earmarked reserves after netting off COVID-19 business rates relief: from 2021-22, for some years."""
 
-LINES = {
-    "schools": "911",
-    "dsg_adjustment_account": "912",
-    "dsg_reserve": "913",
-    "public_health": "914",
-    "other_earmarked": "915",
-    ADJUSTED: "915b",
-    "unallocated": "916",
-}
-"""The form's line of each item; a workbook that prints another line over the words is refused."""
 
-ITEM_IDS = {
-    "schools": "ressch",
-    "dsg_adjustment_account": "resdsgadj",
-    "dsg_reserve": "resdsg",
-    "public_health": "resph",
-    "other_earmarked": "resoth",
-    ADJUSTED: "resoth_adj",
-    "unallocated": "resunall",
-}
-"""MHCLG's id of each item, as in the hidden rows of the workbook and in the multi-year file's column names."""
+@dataclass(frozen=True)
+class Item:
+    """An item of the form: its line, MHCLG's id for it, and its words before `level at 1 April`."""
 
+    line: str
+    id: str
+    words: str
+
+
+ITEMS = {
+    "schools": Item("911", "ressch", "schools reserves"),
+    "dsg_adjustment_account": Item("912", "resdsgadj", "dedicated schools grant adjustment account"),
+    "dsg_reserve": Item("913", "resdsg", "dedicated schools grant reserves"),
+    "public_health": Item("914", "resph", "public health financial reserves"),
+    "other_earmarked": Item("915", "resoth", "other earmarked financial reserves"),
+    ADJUSTED: Item("915b", "resoth_adj", "other earmarked financial reserves"),
+    "unallocated": Item("916", "resunall", "unallocated financial reserves"),
+}
+"""The id stands in the hidden rows of the workbook and in the multi-year file's column names."""
+
+DSG = ("dsg_adjustment_account", "dsg_reserve")
 USABLE = ("schools", "public_health", "other_earmarked", ADJUSTED, "unallocated")
 """Items of the usable reserves, in the order of our table."""
 
-ONLY_EDUCATION = ("schools", "dsg_adjustment_account", "dsg_reserve")
+ONLY_EDUCATION = ("schools", *DSG)
 """Items that only education authorities hold, so that their sum is England's."""
 
 _DATES = {"open": "1 april", "close": "31 march"}
-_OTHER_FORM = re.compile(r"(RO\d|RSX|RG|TSR)[_-]", re.IGNORECASE)
-_ECODE = re.compile(r"E\d{4}")
 _WORKBOOK_COLUMNS: dict[str, tuple[str, ...]] = {
     "ecode": ("e-code", "ecode", "la_lgf_code", "lgf code"),
-    "la_code_published": ("ons code", "ons_code"),
+    "la_code_published": ("ons code",),
     "la_name": ("local authority", "la_name", "authority"),
-    "class": ("class", "la_class"),
+    "class": ("detailed class", "la_subclass", "class", "la_class"),
 }
-_WORKBOOK_EXTRAS: dict[str, tuple[str, ...]] = {
-    "detailed_class": ("detailed class", "la_subclass"),
-    "certified": ("certification",),
-    "notes": ("notes",),
-}
+_WORKBOOK_EXTRAS: dict[str, tuple[str, ...]] = {"certified": ("certification",), "notes": ("notes",)}
 _MULTI_YEAR_COLUMNS: dict[str, tuple[str, ...]] = {
     "year_ending": ("year_ending",),
-    "la_code_published": ("ons_code",),
-    "ecode": ("la_lgf_code",),
-    "la_name": ("la_name",),
+    "la_code_published": ("ONS_code",),
+    "ecode": ("LA_LGF_code",),
+    "la_name": ("LA_name",),
     "status": ("status",),
-    "class": ("la_class",),
+    "class": ("LA_class",),
 }
-_KEY = ["financial_year", "dfe_number"]
-_Key = tuple[str, str]
+_OTHER_FORM = re.compile(r"(RO\d|RSX|RG|TSR)[_-]", re.IGNORECASE)
+_KEY = ("financial_year", "dfe_number")
 _WORDS = ("financial_year", "la_code_published", "dfe_number", "la_name", "class", "ecode", "certified", "notes")
 
 
@@ -119,9 +109,9 @@ def parse(path: Path) -> tuple[Table, ...]:
     """The tables of a revenue summary workbook (xlsx, ods) or of the multi-year CSV.
 
     `usable_reserves`: one row an authority and return, opening and closing levels in £.
-    `dsg_lines`, from 2022-23: one row an authority and year end, `dsg_adjustment_account_gbp` (line 912, negative
-    = deficit) and `dsg_reserve_gbp` (line 913) in £. An opening level is the level at the end of the year before;
-    where the multi-year file has that year's own closing level too, the closing level stands.
+    `dsg_lines`, of returns with line 912: one row an authority and year end, `dsg_adjustment_account_gbp` (line
+    912, negative = deficit) and `dsg_reserve_gbp` (line 913) in £. An opening level is the level at the end of the
+    year before; where the multi-year file has that year's own closing level too, the closing level stands.
 
     `la_code_published`, `ecode`, `la_name`, `class`, `certified` and `notes` are as printed; `dfe_number` comes
     from the codes. Districts, police, fire and other bodies, class rows and England are in `dropped`.
@@ -129,26 +119,30 @@ def parse(path: Path) -> tuple[Table, ...]:
     SourceError for another file, a missing column or sheet, a cell that is no number and no symbol, an authority
     twice or unknown, and sums that do not reach the file's own totals where every authority has returned.
     """
-    returns = _multi_year(path) if path.suffix.lower() == ".csv" else _workbook(path)
+    returns = _workbook(path) if path.suffix.lower() in (".xlsx", ".ods", ".xls") else _multi_year(path)
     reserves = _usable_reserves(returns)
-    return (reserves, _dsg_lines(returns)) if returns.has_dsg else (reserves,)
+    return (reserves, _dsg_lines(returns)) if returns.dsg_years else (reserves,)
 
 
 @dataclass(frozen=True)
 class _Returns:
-    """Councils' returns: one row a council and year with levels in £, and the cells without a number."""
+    """Councils' returns: one row a council and year with levels in £, and the cells without a number.
+
+    `dsg_years`: the years whose form has line 912.
+    """
 
     levels: pd.DataFrame
     missing: pd.DataFrame
     dropped: tuple[str, ...]
-
-    @property
-    def has_dsg(self) -> bool:
-        return "close_dsg_reserve" in self.levels
+    dsg_years: frozenset[str]
 
 
 def _sides(items: Iterable[str]) -> list[str]:
     return [f"{side}_{item}" for side in _DATES for item in items]
+
+
+def _is_level(name: str) -> bool:
+    return name.startswith(("open_", "close_"))
 
 
 # --- the revenue summary workbook of one year
@@ -156,39 +150,37 @@ def _sides(items: Iterable[str]) -> list[str]:
 
 def _workbook(path: Path) -> _Returns:
     book = Workbook(path)
-    sheet, top = _data_sheet(book)
-    rows = book.rows(sheet)
+    sheet, top, rows = _data_sheet(book)
     where = f"{path.name}, sheet '{sheet}'"
-    year = _year_of(rows[: top + 1], where)
-    scale = _scale_of(rows[:top], where)
-    places = _places(rows[top], year, where)
-    _refuse_other_lines(rows[:top], places, where)
-
+    head = rows[: top + 1]
+    year = _year_of(head, where)
+    if not any("£ thousand" in heading(cell) for row in head[:-1] for cell in row):
+        raise SourceError(f"{where}: expected '£ thousand' above the headings, found no unit there")
+    places = _places(head, where)
     text = pd.DataFrame(
         {name: [row[place] for row in rows[top + 1 :]] for name, place in places.items()},
         index=range(top + 2, len(rows) + 1),
     )
-    for name in [name for name in text if not str(name).startswith(("open_", "close_"))]:
+    for name in [name for name in text if not _is_level(name)]:
         text[name] = text[name].map(plain_code)
-    if "detailed_class" in text:
-        text["class"] = text.pop("detailed_class")
     councils, others = _councils(text, where)
     councils.insert(0, "financial_year", year)
     refuse_twice(councils, _KEY, where)
-    money = [name for name in places if name.startswith(("open_", "close_"))]
-    levels, gaps = figures(councils, money, where, dict.fromkeys(money, scale))
-    missing = keyed_gaps(gaps, levels, _KEY)
-    _check_totals(levels, others, money, scale, where)
-    return _Returns(levels, missing, tuple(others["la_name"][others["la_name"] != ""]))
+    printed = {name: str(rows[top][place]) for name, place in places.items() if _is_level(name)}
+    levels, gaps = figures(councils, printed, where, THOUSAND)
+    _check_totals(levels, others, list(printed), where)
+    dropped = tuple(name for name in others["la_name"] if name)
+    years = frozenset({year} if f"close_{DSG[0]}" in levels else ())
+    return _Returns(levels, keyed_gaps(gaps, levels, _KEY), dropped, years)
 
 
-def _data_sheet(book: Workbook) -> tuple[str, int]:
+def _data_sheet(book: Workbook) -> tuple[str, int, Rows]:
     """The sheet with one row an authority, and where its row of headings is."""
-    for sheet in book.sheets:
-        for place, row in enumerate(book.rows(sheet)):
+    for sheet, rows in book:
+        for place, row in enumerate(rows):
             headings = {heading(cell) for cell in row}
             if all(headings.intersection(_WORKBOOK_COLUMNS[name]) for name in ("la_code_published", "la_name")):
-                return sheet, place
+                return sheet, place, rows
     raise SourceError(
         f"{book.name}: no sheet has the headings 'ONS Code' and 'Local authority' "
         f"(sheets: {', '.join(book.sheets)}). Expected MHCLG's revenue summary (RS) by authority"
@@ -209,13 +201,6 @@ def _year_of(head: Rows, where: str) -> str:
     return year
 
 
-def _scale_of(head: Rows, where: str) -> float:
-    words = " ".join(str(cell) for row in head for cell in row)
-    if "£ thousand" in heading(words):
-        return THOUSAND
-    raise SourceError(f"{where}: expected '£ thousand' above the headings, found no unit there")
-
-
 def _reserve_words(cell: object) -> str:
     """A heading without what changes from year to year: notes, the year of a date, the group before a dash.
 
@@ -229,58 +214,43 @@ def _reserve_words(cell: object) -> str:
     return re.sub(r"\s+", " ", words).strip().removeprefix("estimated ")
 
 
-def _places(headings: list[object], year: str, where: str) -> dict[str, int]:
-    plain = [_reserve_words(cell) for cell in headings]
+def _places(head: Rows, where: str) -> dict[str, int]:
+    """The place of each column; a line number over the words must say the same as they do."""
+    plain = [_reserve_words(cell) for cell in head[-1]]
+    over = [{plain_code(row[place]) for row in head[:-1]} for place in range(len(plain))]
+    has_912 = any(ITEMS[DSG[0]].words in text for text in plain)
     wanted = dict(_WORKBOOK_COLUMNS)
     wanted |= {name: words for name, words in _WORKBOOK_EXTRAS.items() if set(words) & set(plain)}
-    needed = RESERVES | (DSG if year >= FIRST_DSG_YEAR else {})
     for side, date in _DATES.items():
-        wanted |= {f"{side}_{item}": (f"{words} level at {date}",) for item, words in needed.items()}
-        adjusted = f"{RESERVES['other_earmarked']} level at {date} (adjusted)"
-        wanted |= {f"{side}_{ADJUSTED}": (adjusted,)} if adjusted in plain else {}
-    return columns_by_meaning(plain, wanted, where)
-
-
-def _refuse_other_lines(head: Rows, places: dict[str, int], where: str) -> None:
-    """Words and line number must say the same, where a line number stands over the words."""
-    faults = []
+        for name, item in ITEMS.items():
+            text = f"{item.words} level at {date}" + (" (adjusted)" if name == ADJUSTED else "")
+            if has_912 if name in DSG else name != ADJUSTED or text in plain:
+                wanted[f"{side}_{name}"] = (text,)
+    places = columns_by_meaning(plain, wanted, where)
+    faults: list[str | None] = []
     for name, place in places.items():
-        item = name.partition("_")[2]
-        if not name.startswith(("open_", "close_")):
-            continue
-        printed = [plain_code(row[place]) for row in head]
-        lines = [line for line in printed if re.fullmatch(r"9\d\d[a-z]?", line)]
-        if lines and LINES[item] not in lines:
-            faults.append(f"column {place + 1} ({name}): expected line {LINES[item]}, found {', '.join(lines)}")
-    if faults:
-        raise SourceError(f"{where}: {'; '.join(faults)}")
+        lines = sorted(text for text in over[place] if re.fullmatch(r"9\d\d[a-z]?", text))
+        if _is_level(name) and lines and ITEMS[name.partition("_")[2]].line not in lines:
+            faults.append(
+                f"{where}, column {place + 1} '{head[-1][place]}': expected line "
+                f"{ITEMS[name.partition('_')[2]].line} over it, found {', '.join(lines)}"
+            )
+    refuse(faults)
+    return places
 
 
 def _councils(text: pd.DataFrame, where: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The rows of education authorities, with their DfE numbers, and all other rows."""
     upper = _which(text["la_code_published"], is_upper_tier)
-    councils, others = text[upper], text[~upper]
-    codes = ["ecode", "la_code_published", "la_name"]
-    faults: list[str | None] = [
-        f"{where}, line {line}: '{ecode}' ({name}) is an education authority, but its ONS code is '{ons_code}'"
-        for line, ecode, ons_code, name in others[codes][
-            _which(others["ecode"], load_authorities().knows)
-        ].itertuples(name=None)
-    ]
-    places = list(zip(*(councils[code].tolist() for code in codes), strict=True))
-    numbers: dict[tuple[str, str, str], str | None] = {}
-    for line, place in zip(councils.index, places, strict=True):
-        if place in numbers:
-            continue
-        try:
-            numbers[place] = load_authorities().of_codes(*place[:2], name=place[2])
-        except SourceError as error:
-            numbers[place] = None  # told once, not for each year
-            faults.append(f"{where}, line {line}: {error}")
-    refuse(faults)
+    councils, others = text[upper].copy(), text[~upper]
+    refuse(
+        f"{where}, line {row.Index}: '{row.ecode}' ({row.la_name}) is an education authority, but its ONS code is "
+        f"'{row.la_code_published}'"
+        for row in others[_which(others["ecode"], load_authorities().knows)].itertuples()
+    )
     if councils.empty:
         raise SourceError(f"{where}: expected rows of education authorities, found none")
-    councils.insert(1, "dfe_number", [numbers[place] for place in places])
+    councils.insert(1, "dfe_number", dfe_numbers(councils, ["ecode", "la_code_published"], "la_name", where))
     return councils, others
 
 
@@ -291,8 +261,8 @@ def _which(codes: pd.Series, known: Callable[[str], bool]) -> npt.NDArray[np.boo
     return rows
 
 
-def _check_totals(levels: pd.DataFrame, others: pd.DataFrame, money: list[str], scale: float, where: str) -> None:
-    """Holds the councils to the workbook's own totals.
+def _check_totals(levels: pd.DataFrame, others: pd.DataFrame, money: list[str], where: str) -> None:
+    """Compares the councils with the workbook's own totals.
 
     A class's row (London boroughs, ...) is the sum of its councils, and England's row is the sum of all for the
     items that only education authorities hold. Where a council has not returned, MHCLG grosses the total up, so
@@ -302,118 +272,124 @@ def _check_totals(levels: pd.DataFrame, others: pd.DataFrame, money: list[str], 
     england = others[others["la_name"].str.upper() == "ENGLAND"]
     if len(england) != 1:
         raise SourceError(f"{where}: expected one row 'ENGLAND', found {len(england)}; the sheet may be cut short")
-    classes = others[others["class"].isin(levels["class"]) & ~others["ecode"].str.fullmatch(_ECODE)]
-    compared = [
-        (name, levels.loc[levels["class"] == row["class"], name], row)
-        for _, row in classes.iterrows()
-        for name in money
-    ] + [(name, levels[name], england.iloc[0]) for name in money if name.partition("_")[2] in ONLY_EDUCATION]
-    faults: list[str | None] = []
-    for name, parts, row in compared:
-        total = number(row[name])
-        printed = None if total is None else total * scale
-        faults.append(sums_to(parts, printed, scale / 2, f"{where}, {row['la_name']}, {name}"))
-    refuse(faults)
+    classes = others[others["class"].isin(levels["class"]) & ~others["ecode"].str.fullmatch(r"E\d{4}")]
+    compared = [(levels[levels["class"] == row["class"]], row, money) for _, row in classes.iterrows()]
+    compared.append((levels, england.iloc[0], [name for name in _sides(ONLY_EDUCATION) if name in money]))
+    refuse(
+        sums_to(parts[name], _pounds(row[name]), THOUSAND / 2, f"{where}, {row['la_name']}, {name}")
+        for parts, row, names in compared
+        for name in names
+    )
+
+
+def _pounds(cell: object) -> float | None:
+    total = number(cell)
+    return None if total is None else total * THOUSAND
 
 
 # --- the multi-year CSV
 
 
-def read_cells(path: Path) -> pd.DataFrame:
-    """The multi-year CSV's columns that `parse` needs, as text under our names; the index is the line in the file.
+def read_cells(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
+    """The multi-year CSV's columns that `parse` needs, as text under our names, and their headings in the file.
 
     Columns: `year_ending`, `la_code_published`, `ecode`, `la_name`, `status`, `class`, and `open_...`, `close_...`
-    for each item of `LINES`. The other 2,500 columns are not kept. SourceError names what is missing.
+    for each item of `ITEMS`; the index is the line in the file. The other 2,500 columns are not kept. SourceError
+    names what is missing.
     """
-    headings = csv_headings(path)
+    text = _open(path)
     # The other forms' items are nine columns in ten, and never the ones meant by a heading that is misspelt.
-    ours = [place for place, text in enumerate(headings) if not _OTHER_FORM.match(text)]
-    plain = [_item(headings[place]) for place in ours]
-    wanted = _MULTI_YEAR_COLUMNS | {
-        f"{side}_{item}": (f"{ITEM_IDS[item]}_{end}",)
+    ours = [place for place, name in enumerate(text.headings) if not _OTHER_FORM.match(name)]
+    plain = [_item(text.headings[place]) for place in ours]
+    ends = {
+        f"{side}_{name}": f"{item.id}_{end}"
         for side, end in (("open", "start"), ("close", "end"))
-        for item in LINES
-        if item != ADJUSTED or f"{ITEM_IDS[item]}_{end}" in plain
+        for name, item in ITEMS.items()
     }
-    places = {name: ours[place] for name, place in columns_by_meaning(plain, wanted, path.name).items()}
-    return csv_columns(path, places, len(headings))
+    items = {name: (id_,) for name, id_ in ends.items() if not name.endswith(ADJUSTED) or heading(id_) in plain}
+    found = columns_by_meaning(plain, _MULTI_YEAR_COLUMNS | items, text.name)
+    places = {name: ours[place] for name, place in found.items()}
+    return text.columns(places), {name: text.headings[place] for name, place in places.items()}
+
+
+def _open(path: Path) -> Csv:
+    return open_csv(
+        path,
+        lambda name: "time_series" in name.lower(),
+        [word for words in _MULTI_YEAR_COLUMNS.values() for word in words],
+    )
 
 
 def _multi_year(path: Path) -> _Returns:
-    text = read_cells(path)
-    money = [name for name in text if name.startswith(("open_", "close_"))]
-    text["status"] = text["status"].str.strip().str.lower()
+    text, headings = read_cells(path)
+    printed = {name: words for name, words in headings.items() if _is_level(name)}
+    text["status"] = text["status"].str.lower()
     strange = ~text["status"].isin(["submitted", "not submitted", "total"])
     if strange.any():
         raise SourceError(
-            f"{path.name}, column 'status': expected submitted, not submitted or total, found "
-            f"'{text['status'][strange].iloc[0]}' on line {text.index[strange][0]}"
+            f"{path.name}, line {text.index[strange][0]}, column 'status': expected submitted, not submitted or "
+            f"total, found '{text['status'][strange].iloc[0]}'"
         )
     text.insert(0, "financial_year", _years(text.pop("year_ending"), path.name))
     councils, others = _councils(text, path.name)
     refuse_twice(councils, _KEY, path.name)
-    levels, gaps = figures(councils, money, path.name, dict.fromkeys(money, THOUSAND))
+    levels, gaps = figures(councils, printed, path.name, THOUSAND)
     absent = (levels["status"] == "not submitted").to_numpy()
     # A number in a row that was not submitted is the ministry's estimate, not the council's figure.
-    levels.loc[levels.index[absent], money] = float("nan")
-    missing = pd.concat([keyed_gaps(gaps, levels[~absent], _KEY), _not_returned(councils[absent], money)])
+    levels.loc[levels.index[absent], list(printed)] = float("nan")
+    not_returned = [
+        (*row[:2], name, symbol, "not returned")
+        for row in councils.loc[absent, [*_KEY, *printed]].itertuples(index=False, name=None)
+        for name, symbol in zip(printed, row[2:], strict=True)
+    ]
+    returned = keyed_gaps(gaps, levels[~absent], _KEY)
+    missing = pd.concat([returned, pd.DataFrame(not_returned, columns=list(returned))], ignore_index=True)
     _check_england(levels, others, path.name)
     labels = others["la_name"] + " " + others["financial_year"]
-    return _Returns(levels, missing.reset_index(drop=True), tuple(labels.tolist()))
+    # Before there was line 912 its column is blank or 0 for everyone.
+    used = (levels[f"close_{DSG[0]}"].fillna(0) != 0).groupby(levels["financial_year"]).any()
+    return _Returns(levels, missing, tuple(labels), frozenset(used.index[used]))
 
 
 def _item(text: str) -> str:
     """A column's name without case, form and punctuation.
 
     >>> _item("RS_resdsgadj-end-cy"), _item("RS_resoth_adj_start_cy_net_exp"), _item("LA_name")
-    ('resdsgadj_end', 'resoth_adj_start', 'la_name')
+    ('resdsgadj end', 'resoth adj start', 'la name')
     """
-    name = re.sub(r"\W", "_", heading(text)).removeprefix("rs_").removesuffix("_rs")
-    name = re.sub(r"_(net|tot)(_\w+)?$", "", name) if name.startswith("res") else name
-    return name.removesuffix("_cy").replace("_strt", "_start") if name.startswith("res") else name
+    name = heading(re.sub(r"\W", "_", text)).removeprefix("rs ").removesuffix(" rs")
+    if not name.startswith("res"):
+        return name
+    return re.sub(r" (net|tot)( \w+)?$", "", name).removesuffix(" cy").replace(" strt", " start")
 
 
 def _years(endings: pd.Series, where: str) -> pd.Series:
-    """`2023-24` from 202403; SourceError for anything that is no March."""
+    """`2023-24` from 202403; SourceError for anything that is no March and no financial year."""
     years = {}
     for ending in endings.unique():
-        march = re.fullmatch(r"\s*(20\d\d)-?03\s*", ending)
-        if march is None:
-            line = endings.index[endings == ending][0]
-            raise SourceError(
-                f"{where}, column 'year_ending': expected a March such as 202403, found '{ending}' on line {line}"
-            )
-        years[ending] = words(int(march[1]))
+        march = re.fullmatch(r"(20\d\d)-?03(\.0)?", ending)
+        line = endings.index[endings == ending][0]
+        column = f"{where}, line {line}, column 'year_ending', a March such as 202403"
+        years[ending] = words_for(int(march[1])) if march else financial_year(ending, column)
     return endings.map(years)
 
 
-def _not_returned(councils: pd.DataFrame, money: list[str]) -> pd.DataFrame:
-    cells = {
-        **{part: np.tile(councils[part], len(money)) for part in _KEY},
-        "column": np.repeat(np.array(money, dtype=object), len(councils)),
-        "symbol": councils[money].to_numpy().ravel(order="F"),
-    }
-    return pd.DataFrame(cells, dtype="str").assign(reason="not returned")
-
-
 def _check_england(levels: pd.DataFrame, others: pd.DataFrame, where: str) -> None:
-    """Holds each year's councils to its row `England`, for the items that only education authorities hold.
+    """Compares each year's councils with its row `England`, for the items that only education authorities hold.
 
     Only years in which every council has returned: else the ministry grosses England up.
     """
     names = _sides(ONLY_EDUCATION)
-    totals = others[["financial_year", "la_name", *names]][others["status"] == "total"]
     years, amounts = levels["financial_year"].to_numpy(), levels[names].to_numpy()
-    faults: list[str | None] = []
-    for year, place, *cells in totals.itertuples(index=False, name=None):
-        councils = amounts[years == year]
-        if place.strip().lower() != "england" or not len(councils):
-            continue
-        for name, cell, parts in zip(names, cells, councils.T, strict=True):
-            total = number(cell)
-            printed = None if total is None else total * THOUSAND
-            faults.append(sums_to(parts, printed, THOUSAND / 2, f"{where}, England {year}, {name}"))
-    refuse(faults)
+    england = others[(others["status"] == "total") & (others["la_name"].str.lower() == "england")]
+    refuse(
+        sums_to(
+            amounts[years == year, place], _pounds(cell), THOUSAND / 2, f"{where}, England {year}, {names[place]}"
+        )
+        for year, *cells in england[["financial_year", *names]].itertuples(index=False, name=None)
+        if year in years
+        for place, cell in enumerate(cells)
+    )
 
 
 # --- the tables
@@ -421,70 +397,53 @@ def _check_england(levels: pd.DataFrame, others: pd.DataFrame, where: str) -> No
 
 def _usable_reserves(returns: _Returns) -> Table:
     levels = returns.levels
-    money = [name for name in _sides(USABLE) if name in levels]
+    names = {name: f"{name}_gbp" for name in _sides(USABLE) if name in levels}
     words = [name for name in _WORDS if name in levels]
-    names = {name: f"{name}_gbp" for name in money}
-    frame = levels[words + money].rename(columns=names).reset_index(drop=True)
-    return Table("usable_reserves", frame, tuple(_KEY), _gaps(returns.missing, names), returns.dropped)
-
-
-def _gaps(missing: pd.DataFrame, names: dict[str, str]) -> pd.DataFrame:
-    kept = missing[missing["column"].isin(names)]
-    return kept.assign(column=kept["column"].map(names)).reset_index(drop=True)
+    frame = levels[[*words, *names]].rename(columns=names).reset_index(drop=True)
+    gaps = returns.missing[returns.missing["column"].isin(names)]
+    missing = gaps.assign(column=gaps["column"].map(names)).reset_index(drop=True)
+    return Table("usable_reserves", frame, _KEY, missing, returns.dropped)
 
 
 def _dsg_lines(returns: _Returns) -> Table:
     """One row a council and year end: the closing level, or the next return's opening level if there is none."""
-    rows = returns.levels[returns.levels["financial_year"] >= FIRST_DSG_YEAR]
+    rows = returns.levels[returns.levels["financial_year"].isin(returns.dsg_years)]
+    ends = {
+        (side, year): _year_before(year) if side == "open" else year
+        for side in _DATES
+        for year in returns.dsg_years
+    }
     levels = {side: rows[[f"{side}_{item}" for item in DSG]].to_numpy() for side in _DATES}
-    standing = _standing(rows, levels)
-    keys = sorted(standing)
-    chosen = [standing[key] for key in keys]
-    columns = [name for name in ("la_code_published", "dfe_number", "la_name", "certified") if name in rows]
-    frame = rows[columns].iloc[[place for _, place in chosen]].reset_index(drop=True)
-    frame.insert(0, "financial_year", [year for year, _ in keys])
-    certified = frame.pop("certified") if "certified" in frame else pd.NA
-    frame[[f"{item}_gbp" for item in DSG]] = np.array([levels[side][place] for side, place in chosen])
-    frame["certified"] = certified
-    missing = _dsg_gaps(returns.missing, standing)
-    return Table("dsg_lines", frame, tuple(_KEY), missing, returns.dropped)
+    keys = list(zip(rows["financial_year"], rows["dfe_number"], strict=True))
+    standing = {}
+    # From the worst to the best, the last one stands: a closing level, unless the council did not return it.
+    for lacking in (True, False):
+        for side in _DATES:
+            for place in np.flatnonzero(np.isnan(levels[side]).all(axis=1) == lacking).tolist():
+                standing[ends[side, keys[place][0]], keys[place][1]] = (side, place)
+    chosen = sorted((*key, *level) for key, level in standing.items())
+    frame = rows[["la_code_published", "dfe_number", "la_name"]].iloc[[place for *_, place in chosen]]
+    frame.insert(0, "financial_year", [year for year, *_ in chosen])
+    frame[[f"{item}_gbp" for item in DSG]] = np.array([levels[side][place] for *_, side, place in chosen])
+    frame["certified"] = rows["certified"].iloc[[place for *_, place in chosen]] if "certified" in rows else pd.NA
+    gaps = returns.missing[returns.missing["financial_year"].isin(returns.dsg_years)]
+    found = [
+        (ends[side, year], number, f"{item}_gbp", *why)
+        for side in ("close", "open")
+        for year, number, column, *why in gaps[[*_KEY, "column", "symbol", "reason"]].itertuples(
+            index=False, name=None
+        )
+        for item in DSG
+        if column == f"{side}_{item}" and standing[ends[side, year], number][0] == side
+    ]
+    missing = pd.DataFrame(found, columns=[*_KEY, "column", "symbol", "reason"], dtype="str")
+    notes = few_councils(frame, "financial_year", year_of)
+    return Table("dsg_lines", frame.reset_index(drop=True), _KEY, missing, returns.dropped, notes)
 
 
-def _standing(rows: pd.DataFrame, levels: dict[str, npt.NDArray[np.float64]]) -> dict[_Key, tuple[str, int]]:
-    """The level that stands for each year end and council: its side, and the row that has it.
-
-    The closing level stands unless the council did not return it. (Sorting and merging the two sides on columns of
-    text takes three times as long as a dictionary.)
-    """
-    empty = {side: np.isnan(levels[side]).all(axis=1) for side in _DATES}
-    returns = list(zip(rows["financial_year"].tolist(), rows["dfe_number"].tolist(), strict=True))
-    # From the worst to the best: the last one put in stands.
-    ranks = [(side, none) for none in (True, False) for side in ("open", "close")]
-    return {
-        (_year_end(returns[place][0], side), returns[place][1]): (side, place)
-        for side, none in ranks
-        for place in np.flatnonzero(empty[side] == none).tolist()
-    }
-
-
-def _dsg_gaps(missing: pd.DataFrame, standing: dict[_Key, tuple[str, int]]) -> pd.DataFrame:
-    """The gaps in the levels that stand, under their year end; closing levels first."""
-    names = {side: {f"{side}_{item}": f"{item}_gbp" for item in DSG} for side in ("close", "open")}
-    recent = missing[missing["financial_year"] >= FIRST_DSG_YEAR]
-    returned = list(recent[[*_KEY, "column"]].itertuples(index=False, name=None))
-    found = {
-        place: (_year_end(year, side), names[side][column])
-        for side in names
-        for place, (year, code, column) in enumerate(returned)
-        if column in names[side] and standing[_year_end(year, side), code][0] == side
-    }
-    changed = pd.DataFrame(found.values(), columns=["financial_year", "column"], dtype="str")
-    return recent.iloc[list(found)].reset_index(drop=True).assign(**changed)
-
-
-def _year_end(year: str, side: str) -> str:
-    """The year that a return's level ends: for an opening level, the year before the return's."""
-    return year_before(year) if side == "open" else year
+def _year_before(year: str) -> str:
+    """The year end that an opening level belongs to."""
+    return words_for(year_of(year) - 1)
 
 
 # --- what it gives the panel

@@ -3,8 +3,7 @@
 Shapes that are read, and how each is known:
 
 - estimates, Nomis (NM_2002_1): a row an area, sex and age with `GEOGRAPHY_CODE`, `GENDER_NAME`, `C_AGE_NAME`,
-  `OBS_VALUE`, groups of ages and percentages among the rows; from published code that calls its API. Its download
-  by hand: words above the headings, `mnemonic` and a column an age.
+  `OBS_VALUE`, groups of ages and percentages among the rows; from published code that calls its API.
 - estimates, ONS MYEB1 (CSV, or a sheet of the workbook of all years): a row an area, sex and age, a column a year
   (`ladcode23`, `population_2011`); from published code that reads it. Of two geographies the newer is taken.
 - estimates, ONS MYE2: a row an area, a column an age; assumed to be saved as CSV with its title above.
@@ -18,8 +17,7 @@ series does not break where a county became unitary. `year` is the calendar year
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -27,26 +25,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from deficits.authorities import plain_code
 from deficits.errors import SourceError
-from deficits.publications.cells import heading
-from deficits.publications.delimited import Delimited, figures, read_delimited, read_sheet, refuse_twice
 from deficits.publications.editions import DERIVED, REPORTED, Reader, calendar, candidates
 from deficits.publications.editions import KEY as CELL
 from deficits.publications.publication import FixedUrl, Publication, Table
-from deficits.publications.workbook import Workbook
+from deficits.publications.reading import Workbook, columns_by_meaning, figures, heading, open_csv, refuse_twice
 from deficits.raw import read_table
 
-KEY = ["dfe_number", "year", "age"]
-_AREA = (
-    "area_code",
-    "geography_code",
-    "ladcode",
-    "ladcd",
-    "mnemonic",
-    "area code",
-    "la code",
-    "code",
-)
+KEY = ("dfe_number", "year", "age")
+_AREA = ("area_code", "geography_code", "ladcode", "ladcd", "mnemonic", "la code", "code")
 _OPTIONAL: dict[str, tuple[str, ...]] = {
     "component": ("component",),
     "measure": ("measures_name",),
@@ -55,17 +43,12 @@ _OPTIONAL: dict[str, tuple[str, ...]] = {
     "age": ("c_age_name", "age_group", "age"),
     "people": ("obs_value", "population", "people", "value"),
 }
-_PERSONS = {"persons", "person", "total", "all", "all persons", "people"}
-_MALE_FEMALE = {
-    "male": "male",
-    "males": "male",
-    "m": "male",
-    "female": "female",
-    "females": "female",
-    "f": "female",
+_SEXES = {
+    **dict.fromkeys(("persons", "person", "total", "all", "all persons", "people"), "persons"),
+    **dict.fromkeys(("male", "males", "m"), "male"),
+    **dict.fromkeys(("female", "females", "f"), "female"),
 }
 _ALL_AGES = {"all ages", "all", "total"}
-_YEAR_COLUMN = re.compile(r"(?:population_)?((?:19|20)\d\d)")
 _ENGLAND = "E92000001"
 _ROUNDING = 0.0005
 """People: projections are printed to a thousandth, so each may be half of that away."""
@@ -82,35 +65,32 @@ def parse(path: Path) -> tuple[Table, ...]:
     not sum to the file's "All ages", a council lacks a district, or councils do not sum to the England row; in a
     file without an England row, every authority must be there.
     """
-    rows = _long(_read(path), path)
+    where = path.name
+    rows = _long(path)
     kind = "population_projection" if "component" in rows else "population"
-    if "component" in rows:
-        rows = rows[rows["component"].str.lower() == "population"]
-    if "measure" in rows:
-        rows = rows[rows["measure"].str.lower() == "value"]
+    for column, value in (("component", "population"), ("measure", "value")):
+        if column in rows:
+            rows = rows[rows[column].str.lower() == value]
     if rows.empty:
-        raise SourceError(f"{path.name} has no rows of population; is it a table of births, deaths or migration?")
-
-    wanted, dropped = _areas(rows["area"], path.name)
+        raise SourceError(f"{where} has no rows of population; is it a table of births, deaths or migration?")
+    wanted, dropped = _areas(rows["area"], where)
     rows = rows[rows["area"].isin([*wanted, _ENGLAND])].reset_index(names="in_file")
     rows["year"] = rows["year"].astype("int64")
-    rows["age"], rows["open"] = _ages(rows["age"])
-    rows = _single_years(rows, path.name)
-    counted, gaps = figures(rows, ["people"], path.name)
-    persons = _persons(counted, path.name)
+    rows = _single_years(rows, where)
+    counted, gaps = figures(rows.set_index("in_file"), {"people": "people"}, where)
+    persons = _persons(counted, where)
     tolerance = _ROUNDING if kind == "population_projection" else 0.0
-    _check_all_ages(persons, tolerance, path.name)
+    _check_all_ages(persons, tolerance, where)
     persons = persons[persons["age"] >= 0]
-    areas = persons[persons["area"] != _ENGLAND]
-    _check_complete(areas, path.name)
-    areas = areas.assign(dfe_number=areas["area"].map(wanted))
-    frame = areas.groupby(KEY, as_index=False)["people"].sum(skipna=False)
-    _check_england(frame, persons[persons["area"] == _ENGLAND], len(wanted) * tolerance, path.name)
-    named = gaps.join(rows[["area", "year", "age"]], on="line")
-    named = named[named["area"].isin(wanted) & (named["age"] >= 0)]
-    named["dfe_number"] = named["area"].map(wanted)
-    missing = named[[*KEY, "column", "symbol", "reason"]].drop_duplicates(KEY).reset_index(drop=True)
-    return (Table(kind, frame, tuple(KEY), missing, dropped),)
+    areas = persons[persons["area"] != _ENGLAND].assign(dfe_number=persons["area"].map(wanted))
+    _check_complete(areas, where)
+    frame = areas.groupby(list(KEY), as_index=False)["people"].sum(skipna=False)
+    _check_england(frame, persons[persons["area"] == _ENGLAND], len(wanted) * tolerance, where)
+    blank = counted[counted["people"].isna() & counted["area"].isin(wanted) & (counted["age"] >= 0)]
+    named = blank.assign(dfe_number=blank["area"].map(wanted))[list(KEY)].reset_index(drop=True)
+    whys = gaps[(counted["area"].isin(wanted) & (counted["age"] >= 0))[counted["people"].isna()].to_numpy()]
+    missing = named.join(whys[["column", "symbol", "reason"]].reset_index(drop=True)).drop_duplicates(KEY)
+    return (Table(kind, frame, KEY, missing.reset_index(drop=True), dropped),)
 
 
 def age_of(label: str) -> tuple[int, bool] | None:
@@ -119,42 +99,75 @@ def age_of(label: str) -> tuple[int, bool] | None:
     >>> age_of("Age 7"), age_of("90 and over"), age_of("Age 90+"), age_of("Aged 0 to 15"), age_of("All Ages")
     ((7, False), (90, True), (90, True), None, None)
     """
-    match = re.fullmatch(r"(?:aged?[ _])?(\d{1,3})( and over|\+)?", heading(label))
+    match = re.fullmatch(r"(?:aged? )?(\d{1,3})( and over|\+)?", heading(label))
     return (int(match[1]), match[2] is not None) if match else None
 
 
-def _has_area(cells: list[str]) -> bool:
-    return any(_unversioned(cell) in _AREA for cell in cells)
-
-
-def _unversioned(text: str) -> str:
+def _unversioned(text: object) -> str:
     """A heading without the year of the geography: ladcode23, lad23cd."""
     return re.sub(r"^(lad|la)(code|name)?\d\d(cd|nm)?$", r"\1\2\3", heading(text))
 
 
-def _read(path: Path) -> Delimited:
-    """The CSV, or the workbook's sheet of population, with headings that name no year of geography."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise SourceError(f"{path.name} cannot be read: {error}. Download it again") from None
-    if content.startswith(b"PK"):
-        lines = _sheet_of_ages(Workbook(path))
+def _is_area(cell: object) -> bool:
+    return _unversioned(cell) in [heading(word) for word in _AREA]
+
+
+def _long(path: Path) -> pd.DataFrame:
+    """A row an area, year, sex and age with `people` as text, whether years, ages or neither are columns.
+
+    The index is the line in the file.
+    """
+    headings, cells, above = _cells(path)
+    texts = {place: _unversioned(text) for place, text in enumerate(headings)}
+    years = {
+        at: match[1]
+        for at, text in texts.items()
+        if (match := re.fullmatch(r"(?:population )?((?:19|20)\d\d)", text))
+    }
+    ages = {at: text for at, text in texts.items() if at not in years and age_of(text)}
+    if years:
+        # A projection's years stand alone, an estimate's follow a word; only a projection needs its component.
+        needed = ["age", "component"] if set(years.values()) & set(texts.values()) else ["age"]
+        over, spread = years, "year"
+    elif len(ages) > 1:
+        needed, spread = [], "age"
+        over = {at: text for at, text in texts.items() if at in ages or text in _ALL_AGES}
     else:
-        lines = read_delimited(content, path.name, _has_area)
-    return replace(lines, headings=tuple(_unversioned(text) for text in lines.headings))
+        needed, over, spread = ["age", "people"], {}, ""
+    held = {spread, "people"} if over else set()
+    present = [
+        name for name, words in _OPTIONAL.items() if {heading(word) for word in words} & set(texts.values())
+    ]
+    names = dict.fromkeys([*(name for name in present if name not in held), *needed])
+    wanted = {"area": _AREA} | {name: _OPTIONAL[name] for name in names}
+    places = columns_by_meaning(texts.values(), wanted, path.name)
+    labels = cells[list(places.values())].set_axis(list(places), axis=1)
+    if over:
+        spread_out = labels.join(cells[list(over)].set_axis(list(over.values()), axis=1))
+        labels = spread_out.melt(list(labels), var_name=spread, value_name="people", ignore_index=False)
+    return _with_year(labels, above, path)
 
 
-def _sheet_of_ages(book: Workbook) -> Delimited:
-    """The sheet with a row an area, sex and age, of the newest geography; not one of births, deaths and moves."""
-    found: dict[str, Delimited] = {}
-    for name in book.sheets:
-        rows = book.rows(name)
-        headed = next((row for row in rows[:10] if _has_area([str(cell) for cell in row])), None)
-        texts = [heading(cell) for cell in headed or []]
+def _cells(path: Path) -> tuple[list[str], pd.DataFrame, list[str]]:
+    """Headings, all cells as text by place, and the words above: of the CSV, or of the workbook's sheet of ages.
+
+    Of a workbook's sheets with a row an area, sex and age the one of the newest geography is taken, and none of
+    births, deaths and moves.
+    """
+    if path.suffix.lower() not in (".xlsx", ".ods", ".xls"):
+        dated = [f"{word}{year}{end}" for year in range(11, 40) for word, end in (("ladcode", ""), ("lad", "cd"))]
+        text = open_csv(path, lambda name: True, [*_AREA, *dated])
+        cells = text.columns({str(place): place for place in range(len(text.headings))})
+        return list(text.headings), cells.set_axis(range(len(text.headings)), axis=1), [*text.above]
+    found = {}
+    book = Workbook(path)
+    for _, rows in book:
+        at = next((place for place, row in enumerate(rows[:10]) if any(map(_is_area, row))), -1)
+        texts = [heading(cell) for cell in rows[at]] if at >= 0 else []
         if {"sex", "age"} <= set(texts) and not any(text.startswith(("births", "deaths")) for text in texts):
-            code = next(text for text in texts if _unversioned(text) in _AREA)
-            found[code] = read_sheet(rows, f"{book.name}, sheet '{name}'", _has_area)
+            body = pd.DataFrame(rows[at + 1 :], index=range(at + 2, len(rows) + 1), dtype=object).map(plain_code)
+            above = [str(cell) for row in rows[:at] for cell in row]
+            found[next(filter(_is_area, texts))] = (texts, body[body[0] != ""].astype("str"), above)
     if not found:
         raise SourceError(
             f"{book.name}: expected a sheet with a row an area, sex and age, found {', '.join(book.sheets)}"
@@ -162,48 +175,21 @@ def _sheet_of_ages(book: Workbook) -> Delimited:
     return found[max(found)]
 
 
-def _long(lines: Delimited, path: Path) -> pd.DataFrame:
-    """A row an area, year, sex and age with `people` as text, whether years, ages or neither are columns.
-
-    The index is the line in the file.
-    """
-    texts = dict(enumerate(lines.headings))
-    years = {at: match[1] for at, text in texts.items() if (match := _YEAR_COLUMN.fullmatch(text))}
-    ages = {at: text for at, text in texts.items() if at not in years and age_of(text)}
-    if years:
-        # A projection's years stand alone, an estimate's follow a word; only a projection needs its component.
-        needed = ["age", "component"] if set(years.values()) & set(lines.headings) else ["age"]
-        over, spread = years, "year"
-    elif len(ages) > 1:
-        needed = []
-        over, spread = {at: text for at, text in texts.items() if at in ages or text in _ALL_AGES}, "age"
-    else:
-        needed, over, spread = ["age", "people"], {}, ""
-    present = set(lines.headings)
-    held = {spread, "people"} if over else set()
-    named = [name for name, words in _OPTIONAL.items() if name not in held and present & set(words)]
-    labels = lines.columns({"area": _AREA, **{name: _OPTIONAL[name] for name in dict.fromkeys([*named, *needed])}})
-    if not over:
-        return _with_year(labels, lines, path)
-    cells = lines.rows[list(over)].set_axis(list(over.values()), axis=1)
-    long = labels.join(cells).melt(list(labels), var_name=spread, value_name="people", ignore_index=False)
-    return long if years else _with_year(long, lines, path)
-
-
-def _with_year(rows: pd.DataFrame, lines: Delimited, path: Path) -> pd.DataFrame:
+def _with_year(rows: pd.DataFrame, above: list[str], path: Path) -> pd.DataFrame:
     """The rows with their year: a column of the file, or else the one year in the words above it or its name."""
     if "year" in rows:
         found = rows["year"].str.extract(r"^((?:19|20)\d\d)\b", expand=False)
         if found.isna().any():
             line = found.index[found.isna()][0]
-            raise SourceError(f"{lines.where}, line {line}: expected a year, found '{rows['year'][line]}'")
+            raise SourceError(f"{path.name}, line {line}: expected a year, found '{rows.at[line, 'year']}'")
         return rows.assign(year=found)
-    told = [*lines.above, path.stem]
-    years = sorted({year for text in told for year in re.findall(r"(?<!\d)(?:19|20)\d\d(?!\d)", text)})
+    years = sorted(
+        {year for text in [*above, path.stem] for year in re.findall(r"(?<!\d)(?:19|20)\d\d(?!\d)", text)}
+    )
     if len(years) != 1:
         raise SourceError(
-            f"{lines.where} has no column of years, and the words above it and its name tell "
-            f"{' and '.join(years) or 'none'}; expected one, as in 'mid-2023'"
+            f"{path.name} has no column of years; expected one year above the table or in the file's name, as in "
+            f"'mid-2023', found {' and '.join(years) or 'none'}"
         )
     return rows.assign(year=years[0])
 
@@ -237,97 +223,71 @@ def _areas(codes: pd.Series, where: str) -> tuple[dict[str, str], tuple[str, ...
     """
     found = list(dict.fromkeys(codes))
     counties = not any(code.startswith("E07") for code in found)
-    wanted: dict[str, str] = {}
-    unknown = []
-    for code in found:
-        if re.fullmatch(r"E0[6-9]\d{6}", code):
-            if code in _districts():
-                wanted[code] = _districts()[code][1]
-            elif code in _upper_tier():
-                wanted[code] = _upper_tier()[code]
-            else:
-                unknown.append(code)
-        elif counties and re.fullmatch(r"E10\d{6}", code):
-            if code in _upper_tier():
-                wanted[code] = _upper_tier()[code]
-            else:
-                unknown.append(code)
+    ours = [
+        code for code in found if re.fullmatch(r"E0[6-9]\d{6}|E10\d{6}" if counties else r"E0[6-9]\d{6}", code)
+    ]
+    known = _upper_tier() | {code: number for code, (_, number) in _districts().items()}
+    unknown = [code for code in ours if code not in known]
     if unknown:
         raise SourceError(
             f"{where}: no authority is known for the area {', '.join(unknown)}; a new code goes into "
             "data/raw/authorities/district_to_authority.csv"
         )
-    if not wanted:
+    if not ours:
         raise SourceError(f"{where} has no districts or counties of England, found {', '.join(found[:5])}")
+    wanted = {code: known[code] for code in ours}
     covered = {_districts()[code][0] for code in wanted if code in _districts()}
-    lacking = {
-        active: number
-        for active, number in _districts().values()
+    lacking = [
+        f"{active} (in {number})"
+        for active, number in dict.fromkeys(_districts().values())
         if not counties and number in wanted.values() and active not in covered
-    }
+    ]
     if lacking:
-        shown = "; ".join(f"{code} (in {number})" for code, number in list(lacking.items())[:5])
-        raise SourceError(f"{where}: districts are missing, so their council cannot be summed: {shown}")
+        raise SourceError(
+            f"{where}: districts are missing, so their council cannot be summed: {'; '.join(lacking[:5])}"
+        )
     return wanted, tuple(code for code in found if code not in wanted)
 
 
-def _ages(labels: pd.Series) -> tuple[pd.Series, pd.Series]:
-    """Ages in years and whether each is open; -1 for all ages, -2 for a group of ages."""
-    told = {
-        label: age_of(label) or ((-1, False) if heading(label) in _ALL_AGES else (-2, False))
-        for label in labels.unique()
-    }
-    ages = {label: age for label, (age, _) in told.items()}
-    opened = {label: is_open for label, (_, is_open) in told.items()}
-    return labels.map(ages).astype("int64"), labels.map(opened).astype(bool)
-
-
 def _single_years(rows: pd.DataFrame, where: str) -> pd.DataFrame:
-    """Rows of single years, of the open age that follows the last of them, and of all ages: no other group."""
-    single = rows.loc[(rows["age"] >= 0) & ~rows["open"], "age"]
-    if single.empty or set(single) != set(range(int(single.max()) + 1)):
-        raise SourceError(f"{where}: expected every single year of age from 0, found {_runs(single)}")
-    last = int(single.max())
-    if last < 89 and not (rows["open"] & (rows["age"] == last + 1)).any():
-        raise SourceError(f"{where}: single years of age end at {last}, without the people who are older")
-    follows = rows["open"] & (rows["age"] == last + 1)
-    return rows[(~rows["open"] & (rows["age"] >= -1)) | follows].reset_index(drop=True)
-
-
-def _runs(ages: Iterable[int]) -> str:
-    known = sorted(set(ages))
-    return f"{known[0]} to {known[-1]}, {len(known)} of them" if known else "none"
+    """Rows of single years, of the open age that follows the last of them, and of all ages (-1)."""
+    meant = {
+        label: age_of(label) or ((-1, False) if heading(label) in _ALL_AGES else (-2, False))
+        for label in rows["age"].unique()
+    }
+    ages = rows["age"].map({label: age for label, (age, _) in meant.items()}).astype("int64")
+    opened = rows["age"].map({label: is_open for label, (_, is_open) in meant.items()}).astype(bool)
+    single = sorted(set(ages[(ages >= 0) & ~opened]))
+    if not single or single != list(range(single[-1] + 1)):
+        shown = f"{single[0]} to {single[-1]}, {len(single)} of them" if single else "none"
+        raise SourceError(f"{where}: expected every single year of age from 0, found {shown}")
+    follows = opened & (ages == single[-1] + 1)
+    if single[-1] < 89 and not follows.any():
+        raise SourceError(f"{where}: single years of age end at {single[-1]}, without the people who are older")
+    return rows.assign(age=ages)[(~opened & (ages >= -1)) | follows].reset_index(drop=True)
 
 
 def _persons(rows: pd.DataFrame, where: str) -> pd.DataFrame:
     """One row an area, year and age: the file's persons, or else males and females together."""
     key = ["area", "year", "age"]
     if "sex" not in rows:
-        _refuse_twice_in_file(rows, key, where)
+        refuse_twice(rows, key, where)
         return rows[[*key, "people"]]
-    said = rows["sex"].map(heading)
-    sexes = said.map(lambda text: "persons" if text in _PERSONS else _MALE_FEMALE.get(text))
+    sexes = rows["sex"].map({text: _SEXES.get(heading(text)) for text in rows["sex"].unique()})
     if sexes.isna().any():
-        line = rows.loc[sexes.isna(), "in_file"].iloc[0]
-        raise SourceError(
-            f"{where}, line {line}: expected persons, males or females, found '{said[sexes.isna()].iloc[0]}'"
-        )
+        line = rows.index[sexes.isna()][0]
+        raise SourceError(f"{where}, line {line}: expected persons, males or females, found '{rows['sex'][line]}'")
     rows = rows.assign(sex=sexes)
-    _refuse_twice_in_file(rows, [*key, "sex"], where)
-    present = set(sexes)
-    if "persons" in present:
+    refuse_twice(rows, [*key, "sex"], where)
+    if "persons" in set(sexes):
         return rows.loc[rows["sex"] == "persons", [*key, "people"]]
-    if present != {"male", "female"}:
-        raise SourceError(f"{where} has {' and '.join(sorted(present))} only, expected persons or both sexes")
+    if set(sexes) != {"male", "female"}:
+        raise SourceError(f"{where} has {' and '.join(sorted(set(sexes)))} only, expected persons or both sexes")
     both = rows.groupby(key)["people"].agg(["size", "count", "sum"]).reset_index()
     if (both["size"] != 2).any():
         lone = both[both["size"] != 2].iloc[0]
         raise SourceError(f"{where}: {lone['area']} has one sex only at age {lone['age']} in {lone['year']}")
     return both.assign(people=both["sum"].where(both["count"] == 2))[[*key, "people"]]
-
-
-def _refuse_twice_in_file(rows: pd.DataFrame, key: list[str], where: str) -> None:
-    refuse_twice(rows.set_index("in_file"), key, where)
 
 
 def _check_all_ages(persons: pd.DataFrame, tolerance: float, where: str) -> None:
@@ -344,20 +304,14 @@ def _check_all_ages(persons: pd.DataFrame, tolerance: float, where: str) -> None
 
 
 def _check_complete(areas: pd.DataFrame, where: str) -> None:
-    every = areas["age"].nunique()
-    counts = areas.groupby(["area", "year"]).size()
-    short = counts[counts != every]
+    """Every area has every age in every year."""
+    counts = areas.groupby(["area", "year"]).size().unstack("year", fill_value=0)
+    short = counts.stack()[lambda count: count != areas["age"].nunique()]
     if not short.empty:
         area, year = short.index[0]
         raise SourceError(
-            f"{where}: {area} has {short.iloc[0]} ages in {year}, expected {every}; download the file again"
-        )
-    lacking = areas.groupby("area")["year"].nunique()
-    few = lacking[lacking != areas["year"].nunique()]
-    if not few.empty:
-        raise SourceError(
-            f"{where}: {few.index[0]} has {few.iloc[0]} years, expected {areas['year'].nunique()}; "
-            "download the file again"
+            f"{where}: {area} has {short.iloc[0]} ages in {year}, expected {areas['age'].nunique()}; download the "
+            "file again"
         )
 
 
@@ -372,9 +326,9 @@ def _check_england(frame: pd.DataFrame, england: pd.DataFrame, tolerance: float,
         return
     sums = frame.groupby(["year", "age"])["people"].sum(skipna=False)
     total = england.set_index(["year", "age"])["people"].reindex(sums.index)
-    wrong = (sums - total).abs() > tolerance
-    if wrong.any() or total.isna().any():
-        year, age = wrong.index[wrong | total.isna()][0]
+    wrong = ((sums - total).abs() > tolerance) | total.isna()
+    if wrong.any():
+        year, age = wrong.index[wrong][0]
         raise SourceError(
             f"{where}: councils sum to {sums[year, age]:,.0f} at age {age} in {year}, England is "
             f"{total[year, age]:,.0f}; download the file again"
@@ -406,8 +360,8 @@ def load(reader: Reader) -> Iterator[pd.DataFrame]:
 def people_by_age(reader: Reader) -> pd.DataFrame:
     """People by authority (rows) and (year, age) of every mid-year count that was public on the day.
 
-    A mid-year belongs to the financial year that it falls in: mid-2023 to 2024. A count of an older boundary is left
-    out; of two editions of one count the newer is taken.
+    A mid-year belongs to the financial year that it falls in: mid-2023 to 2024. A count of an older boundary is
+    left out; of two editions of one count the newer is taken.
     """
     counts: dict[int, pd.DataFrame] = {}
     for file in reader.files("ons-population", "population_by_authority"):

@@ -1,11 +1,20 @@
-"""What the money parsers share: a few columns of a big CSV, financial years, sums held to printed totals."""
+"""Publishers' files as tables: what a file is, its headings and rows, the numbers in its cells, whose they are.
+
+A zero stays a zero and nothing is filled in: what is not a number is missing with its reason, or an error. Every
+error says the file, the line, the publisher's column and the cell, and what to do.
+"""
 
 from __future__ import annotations
 
 import csv
+import io
+import itertools
 import re
-from collections.abc import Callable, Iterator
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,19 +22,86 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
+from pyarrow import compute
+from python_calamine import CalamineError, CalamineWorkbook
 
-from deficits.errors import SourceError
+from deficits.authorities import load_authorities
+from deficits.errors import SourceError, closest
 
-_BLOCK = 1 << 22
-"""Bytes that pyarrow reads at a time: with rows of 10 kB, its own 1 MB makes many small pieces."""
+# --- cells
 
+_SYMBOLS = {
+    "blank": ("", "-", "–"),
+    "not available": (":", "..", "x"),
+    "not returned": ("…", "..."),
+    "not applicable": ("z", "n/a", "na"),
+    "suppressed": ("c",),
+    "rounds to zero": ("low", "k"),
+    "broken in the source": ("#ref!", "#n/a", "#div/0!", "#value!"),
+}
+"""What publishers print where there is no number: explore education statistics, the Analysis Function (in square
+brackets), MHCLG (`…`), spreadsheets."""
+
+REASONS = {symbol: reason for reason, symbols in _SYMBOLS.items() for symbol in symbols}
+
+_SPACES = re.compile(r"[\s\u00a0\u2009\u202f\ufeff]+")
+_DASHES = str.maketrans({"\u2013": "-", "\u2014": "-", "\u2212": "-", "\u2010": "-", "\u2011": "-", "\x96": "-"})
+_PLAIN = r"-?[0-9]{1,15}(\.[0-9]{1,15})?"
+_NUMBER = re.compile(
+    r"""
+    (?P<open>\()?                       # (1,234) is minus 1,234
+    (?P<sign>[-+])?
+    £?(?P<inner>-)?                     # -£5 and £-5
+    (?P<digits>\d{1,3}(?:,\d{3})+|\d+)?(?P<fraction>\.\d+)?
+    (?P<power>e[-+]?\d+)?               # as R writes a round number; Excel's 1.05E+08 has lost digits
+    (?P<unit>bn|m|k)?
+    (?(open)\))                         # a bracket that was opened is closed
+    """,
+    re.VERBOSE,
+)
+_SCALES = {"bn": 1e9, "m": 1e6, "k": 1e3, None: 1.0}
 _YEAR = re.compile(r"(?<!\d)(20\d\d)\s*(?:[-/\u2013]|to|)\s*(?:20)?(\d\d)(?!\d)")
 
 
-def financial_year(text: object, where: str) -> str:
-    """The first financial year that a title or a period names, as `2023-24`.
+def number(cell: object, units: bool = False) -> float | None:
+    """The number in a cell, or None where there is none: a symbol, words, a percentage, lost digits (1.05E+08).
 
-    SourceError where there is none whose halves follow one another.
+    `units`: also read 5.5m, 950k and 1.2bn, as people write them; publishers' columns hold plain numbers.
+
+    >>> number("(1,234)"), number("–£5.50"), number("1e+05"), number(7), number("£5.5m", units=True)
+    (-1234.0, -5.5, 100000.0, 7.0, 5500000.0)
+    >>> number("x"), number("12,34"), number("12%"), number("1.05E+08"), number("5k")
+    (None, None, None, None, None)
+    """
+    if isinstance(cell, bool) or cell is None:
+        return None
+    if isinstance(cell, int | float | np.number):
+        return float(cell) if np.isfinite(cell) else None
+    match = _NUMBER.fullmatch(_SPACES.sub("", str(cell)).translate(_DASHES))
+    if match is None or not (match["digits"] or match["fraction"]) or (match["unit"] and not units):
+        return None
+    minus = [match["open"], match["sign"] == "-", match["inner"]]
+    if sum(map(bool, minus)) > 1:
+        return None
+    size = float((match["digits"] or "0").replace(",", "") + (match["fraction"] or "") + (match["power"] or ""))
+    value = (-size if any(minus) else size) * _SCALES[match["unit"]]
+    return value if np.isfinite(value) else None
+
+
+def reason(cell: object) -> str | None:
+    """Why a cell holds no number, or None for words that are no known symbol.
+
+    >>> reason("z"), reason(" [x] "), reason(None), reason("about 5")
+    ('not applicable', 'not available', 'blank', None)
+    """
+    if cell is None or (isinstance(cell, float) and np.isnan(cell)):
+        return REASONS[""]
+    text = _SPACES.sub("", str(cell)).lower()
+    return REASONS.get(re.sub(r"^\[(\w+)\]$", r"\1", text))
+
+
+def financial_year(text: object, where: str) -> str:
+    """The first financial year that a title or a period names, as `2023-24`; SourceError where there is none.
 
     >>> [financial_year(text, "a.csv") for text in (202324, "2023/24", "2023 to 2024", "Outturn (RO) 2023-24")]
     ['2023-24', '2023-24', '2023-24', '2023-24']
@@ -37,74 +113,113 @@ def financial_year(text: object, where: str) -> str:
     raise SourceError(f"{where}: expected a financial year such as 2023-24, found '{shown}'")
 
 
-def year_before(year: str) -> str:
-    """The financial year before.
+# --- headings, rows and sums
 
-    >>> year_before("2000-01")
-    '1999-00'
+
+def heading(text: object) -> str:
+    """A heading without what its spellings differ in: case, spaces, underscores, dashes, a byte-order mark.
+
+    >>> heading("\\ufeffTime_Period"), heading("1.2.1  Top–up funding\\n(state)")
+    ('time period', '1.2.1 top-up funding (state)')
     """
-    start = int(year[:4]) - 1
-    return f"{start}-{(start + 1) % 100:02d}"
+    plain = str(text)
+    plain = plain if plain.isascii() else plain.translate(_DASHES).replace("\ufeff", "")
+    return " ".join(plain.replace("_", " ").split()).lower()
 
 
-def csv_headings(path: Path) -> list[str]:
-    """The headings in the first line of a CSV, in UTF-8 with or without its mark, or in Windows' CP1252."""
-    with _readable(path), path.open("rb") as content:
-        line = content.readline()
-        try:
-            text = line.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            text = line.decode("cp1252")
-        return next(csv.reader([text]), [])
+def columns_by_meaning(
+    headings: Iterable[object], wanted: Mapping[str, tuple[str, ...]], where: str
+) -> dict[str, int]:
+    """Place of each wanted column among the headings, by the first of its spellings that is there.
 
-
-def csv_columns(path: Path, places: dict[str, int], width: int) -> pd.DataFrame:
-    """The columns at `places` of a CSV of `width` columns, as text under our names; the index is the line.
-
-    Only these columns are kept in memory. SourceError when a row is longer or shorter than the headings, as the
-    last row of a file that was cut short is, or when there is none.
+    `wanted` maps our name to the publisher's spellings. SourceError names every wanted column that is not there,
+    with the closest heading, and any that stands there twice.
     """
-    wanted = [str(place) for place in places.values()]
-    chosen = arrow_csv.ConvertOptions(include_columns=wanted, column_types=dict.fromkeys(wanted, pa.string()))
-
-    def read(encoding: str, threads: bool) -> pa.Table:
-        options = arrow_csv.ReadOptions(
-            use_threads=threads,
-            column_names=[str(place) for place in range(width)],
-            skip_rows=1,
-            block_size=_BLOCK,
-            encoding=encoding,
+    folded = [heading(text) for text in headings]
+    places: dict[str, int] = {}
+    faults = []
+    for name, spellings in wanted.items():
+        found = next(
+            (at for word in spellings if (at := [n for n, text in enumerate(folded) if text == heading(word)])), []
         )
-        return arrow_csv.read_csv(path, read_options=options, convert_options=chosen)
-
-    with _readable(path):
-        try:
-            table = read("utf8", threads=True)
-        except pa.ArrowInvalid:
-            table = _again(read)
-    if not table.num_rows:
-        raise SourceError(f"{path.name} has headings and no rows; download it again")
-    # In one piece: every later step on a column of many pieces costs more than putting them together does.
-    frame = table.rename_columns(list(places)).combine_chunks().to_pandas()
-    frame.index = pd.RangeIndex(2, len(frame) + 2)
-    return frame
+        if len(found) == 1:
+            places[name] = found[0]
+        elif found:
+            faults.append(f"the column '{folded[found[0]]}' stands {len(found)} times")
+        else:
+            faults.append(f"no column '{spellings[0]}', {closest(heading(spellings[0]), folded)}")
+    if faults:
+        raise SourceError(f"{where}: {'; '.join(faults)}")
+    return places
 
 
-def _again(read: Callable[[str, bool], pa.Table]) -> pa.Table:
-    """After a fault: without threads, so that its message names the row, and in the other encoding."""
-    try:
-        return read("utf8", False)
-    except pa.ArrowInvalid:
-        return read("cp1252", False)  # another fault than the encoding is found, and told, again
+def figures(
+    rows: pd.DataFrame, printed: Mapping[str, str], where: str, scale: float = 1.0
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows with numbers (float64, times `scale`) in the columns of `printed`, and the cells without one.
+
+    `printed` gives each column's heading in the file. The cells without: `line`, `column`, `symbol`, `reason`.
+    SourceError lists the cells that are neither a number nor a known symbol.
+    """
+    names = list(printed)
+    # All columns at once: plain digits, nearly all cells of a big file, are converted without a look at each.
+    cells = pd.concat([rows[name] for name in names], ignore_index=True)
+    values = np.full(len(cells), np.nan)
+    others, distinct, which = np.arange(len(cells)), cells.to_numpy(object), np.arange(len(cells))
+    if isinstance(cells.dtype, pd.StringDtype):
+        plain = cells.str.fullmatch(_PLAIN).to_numpy(dtype=bool)
+        values[plain] = cells[plain].astype("float64[pyarrow]").to_numpy()
+        others = np.flatnonzero(~plain)
+        which, texts = pd.factorize(cells.iloc[others], use_na_sentinel=False)
+        distinct = texts.to_numpy(object)
+    found = [number(cell) for cell in distinct]
+    reasons = np.array([None if n is not None else reason(cell) for cell, n in zip(distinct, found, strict=True)])
+    values[others] = np.array(found, dtype=float)[which]
+    lacking = np.isnan(values[others])
+    empty, why = others[lacking], reasons[which[lacking]] if len(distinct) else reasons
+    lines, columns = rows.index.to_numpy()[empty % max(len(rows), 1)], empty // max(len(rows), 1)
+    unknown = [
+        f"line {lines[at]}, column '{printed[names[columns[at]]]}': '{cells.iat[empty[at]]}'"
+        for at in np.flatnonzero(why == None)  # noqa: E711
+    ]
+    if unknown:
+        raise SourceError(
+            f"{where}: expected a number or a symbol such as x or z, found {_some(unknown)}. If it is printed so, "
+            "find out what it means, then write the number there, or x"
+        )
+    table = pd.DataFrame(values.reshape(len(names), len(rows)).T * scale, rows.index, names)
+    counted = pd.concat([rows.drop(columns=names), table], axis=1)[list(rows)]
+    gaps = {
+        "line": lines,
+        "column": np.array(names, dtype=object)[columns],
+        "symbol": cells.iloc[empty].to_numpy(),
+    }
+    return counted, pd.DataFrame(gaps | {"reason": why})
 
 
-@contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, UnicodeError, csv.Error, pa.ArrowException) as error:
-        shown = re.sub(r"\s+", " ", str(error)).replace(str(path), path.name)[:160]
-        raise SourceError(f"{path.name} cannot be read as a CSV: {shown}. Download it again") from None
+def keyed_gaps(gaps: pd.DataFrame, frame: pd.DataFrame, key: Sequence[str]) -> pd.DataFrame:
+    """The gaps of a frame's lines, under its key instead of the line in the file."""
+    ours = gaps[gaps["line"].isin(frame.index)]
+    named = frame[list(key)].loc[ours["line"]].reset_index(drop=True)
+    return named.assign(**{name: ours[name].to_numpy() for name in ("column", "symbol", "reason")})
+
+
+def refuse_twice(frame: pd.DataFrame, key: Sequence[str], where: str) -> None:
+    """SourceError when two rows have one key, with their lines in the file."""
+    twice = frame[frame.duplicated(list(key), keep=False)]
+    shown = [
+        f"{' '.join(map(str, values))} (lines {', '.join(map(str, group.index))})"
+        for values, group in twice.groupby(list(key), sort=False)
+    ]
+    if shown:
+        raise SourceError(f"{where}: expected one row for each {', '.join(key)}, found {_some(shown)}")
+
+
+def refuse(faults: Iterable[str | None]) -> None:
+    """One SourceError with every fault of a file, if there is any."""
+    found = [fault for fault in faults if fault]
+    if found:
+        raise SourceError("\n".join(found[:10]) + (f"\nand {len(found) - 10} more" if len(found) > 10 else ""))
 
 
 def sums_to(
@@ -113,20 +228,355 @@ def sums_to(
     """What is wrong when the parts do not add up to a printed total, or None; both in £.
 
     Each part, and the total, may be rounded by up to `rounding`. Parts that are incomplete cannot be compared,
-    because the publisher fills such totals up; nor can a total without a number.
+    because publishers fill such totals up; nor can a total without a number.
     """
     amounts = np.asarray(parts, dtype=float)
     if total is None or np.isnan(amounts).any() or abs(amounts.sum() - total) <= rounding * (len(amounts) + 1):
         return None
     return (
         f"{where}: rows of authorities ({len(amounts)}) sum to £{amounts.sum():,.0f}, but the file's own total is "
-        f"£{total:,.0f}; rows are missing or changed"
+        f"£{total:,.0f}; rows are missing or changed: download the file again"
     )
 
 
-def refuse(faults: list[str | None]) -> None:
-    """One SourceError with every fault of a file, if there is any."""
-    told = [fault for fault in faults if fault]
-    if told:
-        more = f"\nand {len(told) - 10} more" if len(told) > 10 else ""
-        raise SourceError("\n".join(told[:10]) + more)
+def dfe_numbers(rows: pd.DataFrame, codes: Sequence[str], name: str, where: str) -> list[str]:
+    """The DfE number of each row's council, by its codes and name in these columns.
+
+    SourceError lists the lines of councils that are not known, with the closest name. A DfE number that is not
+    known is an error even where another code is.
+    """
+    known = load_authorities()
+    places = list(zip(*(rows[column].tolist() for column in (*codes, name)), strict=True))
+    found: dict[tuple[str, ...], str] = {}
+    faults = []
+    for line, place in zip(rows.index, places, strict=True):
+        if place in found:
+            continue
+        wrong = [code for code in place[:-1] if re.fullmatch(r"\d{3}", code) and not known.knows(code)]
+        try:
+            found[place] = known.of_codes(*(wrong or place[:-1]), name=place[-1])
+        except SourceError as error:
+            found[place] = ""
+            faults.append(f"{where}, line {line}: {error}")
+    refuse(faults)
+    return [found[place] for place in places]
+
+
+def few_councils(frame: pd.DataFrame, year: str, ends_in: Callable[[object], int]) -> tuple[str, ...]:
+    """Notes of years in which more than five councils have no row, as in a file that was cut short."""
+    known = load_authorities()
+    expected = {
+        label: sum(known.existed(code, ends_in(label)) for code in known.frame.index)
+        for label in frame[year].unique()
+    }
+    counts = frame.groupby(year)["dfe_number"].nunique()
+    return tuple(
+        f"{label}: {counts[label]} of {all_of_them} councils have a row; the file may be incomplete"
+        for label, all_of_them in sorted(expected.items(), key=lambda pair: str(pair[0]))
+        if counts[label] < all_of_them - 5
+    )
+
+
+def _some(texts: Sequence[str]) -> str:
+    return "; ".join(texts[:5]) + (f" and {len(texts) - 5} more" if len(texts) > 5 else "")
+
+
+# --- files
+
+LARGEST = 1 << 30
+"""Bytes that a file, or a part of an archive, may have; the publishers' largest have a tenth of it."""
+
+_SQUEEZED = 200
+"""Times that a part of an archive may be compressed: a table is 5 to 50 times, a bomb 1,000 times."""
+
+_CELLS = 15_000_000
+"""Cells that a sheet may span: it is held whole in memory."""
+
+_PROTECTED = "protected by a password; save a copy without one"
+_BEGINNINGS = {
+    b"\x1f\x8b": "compressed (gzip); unpack it first",
+    b"%PDF": "a PDF",
+    b"PAR1": "a Parquet file",
+    b"<": "a web page or XML; download the file again",
+    b"{": "the answer of a web service (JSON); download the file again",
+}
+
+
+@contextmanager
+def _readable(name: str) -> Iterator[None]:
+    """Any fault of a broken, cut or sealed archive or workbook as a SourceError."""
+    try:
+        yield
+    except (CalamineError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, OSError) as error:
+        sealed = "encrypted" in str(error)
+        told = _PROTECTED if sealed else f"broken or cut short ({error}); download it again"
+        raise SourceError(f"{name} is {told}") from None
+
+
+def _content(path: Path) -> bytes:
+    try:
+        if path.exists() and not path.is_file():
+            raise SourceError(f"{path} is not a file; give the path of the file that was downloaded")
+        if path.stat().st_size > LARGEST:
+            raise SourceError(
+                f"{path.name} has {path.stat().st_size:,} bytes; files of up to {LARGEST:,} are read"
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise SourceError(f"{path.name} cannot be read: {error.strerror}") from None
+
+
+def _kind(content: bytes, name: str) -> str:
+    """What a file is, whatever its name: a CSV, a zip archive, a workbook, or else what to say of it."""
+    begins = content[:4096].removeprefix(b"\xef\xbb\xbf").lstrip()
+    if not begins:
+        return "empty; download it again"
+    if content.startswith(b"\xd0\xcf\x11\xe0"):
+        return _PROTECTED if "EncryptedPackage".encode("utf-16-le") in content else "an old workbook"
+    if content.startswith(b"PK"):
+        with _readable(name), zipfile.ZipFile(io.BytesIO(content)) as archive:
+            parts, manifest = set(archive.namelist()), "META-INF/manifest.xml"
+            if manifest in parts and b"encryption-data" in _unpacked(archive, archive.getinfo(manifest)):
+                return _PROTECTED
+            return "a workbook" if parts & {"xl/workbook.xml", "content.xml"} else "a zip archive"
+    for beginning, kind in _BEGINNINGS.items():
+        if begins.startswith(beginning):
+            return kind
+    return "no text" if b"\0" in begins and not content.startswith((b"\xff\xfe", b"\xfe\xff")) else "a CSV"
+
+
+def _unpacked(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> bytes:
+    _refuse_bomb(part)
+    return archive.read(part)
+
+
+def _refuse_bomb(part: zipfile.ZipInfo) -> None:
+    squeezed = part.file_size > LARGEST // 50 and part.file_size > _SQUEEZED * part.compress_size
+    if part.file_size > LARGEST or squeezed:
+        raise SourceError(
+            f"{part.filename} would unpack from {part.compress_size:,} to {part.file_size:,} bytes: no table is "
+            "so large, so it was not unpacked"
+        )
+
+
+# --- CSV
+
+
+@dataclass(frozen=True)
+class Csv:
+    """A delimited text: its headings as printed, the words above them, and the columns that are asked for.
+
+    `content` is UTF-8; `first` is the line after the headings.
+    """
+
+    name: str
+    headings: tuple[str, ...]
+    above: tuple[str, ...]
+    content: bytes
+    delimiter: str
+    first: int
+
+    def table(self, wanted: Mapping[str, tuple[str, ...]]) -> tuple[pd.DataFrame, dict[str, str]]:
+        """The wanted columns by their meaning, and the heading of each in the file."""
+        places = columns_by_meaning(self.headings, wanted, self.name)
+        return self.columns(places), {name: self.headings[place] for name, place in places.items()}
+
+    def columns(self, places: Mapping[str, int]) -> pd.DataFrame:
+        """The columns at these places as text under our names, without spaces around it; the index is the line.
+
+        Blank lines and notes (words in the first cell alone) are left out. SourceError when a row is longer or
+        shorter than the headings, as the last one of a file that was cut short is, or when there is none.
+        """
+        frame = self._at_once(places)
+        frame = self._line_by_line(places) if frame is None else frame
+        blank = np.ones(len(frame), dtype=bool)
+        for name in places:
+            blank = blank & (frame[name] == "").to_numpy(dtype=bool) if blank.any() else blank
+        frame = frame[~blank] if blank.any() else frame
+        if frame.empty:
+            raise SourceError(f"{self.name} has headings and no rows; download it again")
+        return frame
+
+    def _at_once(self, places: Mapping[str, int]) -> pd.DataFrame | None:
+        """By pyarrow, which keeps these columns only; None where a line of the file is not a row of the table."""
+        wanted = [str(place) for place in places.values()]
+        chosen = arrow_csv.ConvertOptions(include_columns=wanted, column_types=dict.fromkeys(wanted, pa.string()))
+        names = [str(place) for place in range(len(self.headings))]
+        reading = arrow_csv.ReadOptions(column_names=names, skip_rows=self.first - 1, block_size=1 << 22)
+        parsing = arrow_csv.ParseOptions(delimiter=self.delimiter)
+        try:
+            table = arrow_csv.read_csv(pa.BufferReader(self.content), reading, parsing, chosen)
+        except pa.ArrowInvalid:
+            return None
+        lines = self.content.count(b"\n") + (not self.content.endswith(b"\n"))
+        if not 0 < table.num_rows == lines - self.first + 1:
+            return None
+        texts = [compute.utf8_trim_whitespace(column) for column in table.combine_chunks().columns]
+        return pa.table(texts, names=list(places)).to_pandas().set_axis(range(self.first, lines + 1))
+
+    def _line_by_line(self, places: Mapping[str, int]) -> pd.DataFrame:
+        width, cut = len(self.headings), not self.content.endswith(b"\n")
+        rows: dict[int, list[str]] = {}
+        notes, faults = [], []
+        for line, cells in _rows(self.name, self.content, self.delimiter):
+            filled = [cell.strip() for cell in cells if cell.strip()]
+            if line < self.first or not filled:
+                continue
+            fault = f"line {line} has {len(cells)} cells"
+            if len(cells) >= width and not any(cell.strip() for cell in cells[width:]):
+                rows[line] = [cells[place].strip() for place in places.values()]
+            elif len(filled) == 1 and filled[0] == cells[0].strip() and re.search("[A-Za-z]{2}", filled[0]):
+                notes.append((line, fault))
+            else:
+                faults.append(fault)
+        if cut and notes and notes[-1][0] > max(rows, default=0):
+            faults.append(notes[-1][1])
+        if faults:
+            raise SourceError(
+                f"{self.name}: {_some(faults)}, expected {width}. If the file is cut short, download it again"
+            )
+        return pd.DataFrame(list(rows.values()), index=list(rows), columns=list(places), dtype="str")
+
+
+def open_csvs(path: Path, wanted: Callable[[str], bool], marks: Iterable[str]) -> list[Csv]:
+    """A CSV, or of a zip each CSV that is `wanted` by its name (the only one, whatever its name, if there is one).
+
+    UTF-8, UTF-16 or Windows' CP1252, cells parted by commas, semicolons or tabs. The headings are the line, among
+    the first forty, that has most of the spellings in `marks`. SourceError says what the file is when it is none.
+    """
+    content = _content(path)
+    kind = _kind(content, path.name)
+    if kind != "a zip archive":
+        return [_csv(path.name, content, marks, kind)]
+    with _readable(path.name), zipfile.ZipFile(io.BytesIO(content)) as archive:
+        every = [part for part in archive.infolist() if part.filename.lower().endswith(".csv")]
+        taken = every if len(every) == 1 else [part for part in every if wanted(part.filename)]
+        if not taken:
+            names = ", ".join(part.filename for part in every[:8]) or "none"
+            raise SourceError(f"{path.name} has no CSV that is read here; its CSVs: {names}")
+        return [_csv(f"{path.name}/{part.filename}", _unpacked(archive, part), marks) for part in taken]
+
+
+def open_csv(path: Path, wanted: Callable[[str], bool], marks: Iterable[str]) -> Csv:
+    """The one CSV that is wanted, as `open_csvs`."""
+    found = open_csvs(path, wanted, marks)
+    if len(found) > 1:
+        raise SourceError(f"{path.name} has {len(found)} files that may be meant; unpack it and give one of them")
+    return found[0]
+
+
+def _csv(name: str, content: bytes, marks: Iterable[str], kind: str = "") -> Csv:
+    kind = kind or _kind(content, name)
+    if kind != "a CSV":
+        raise SourceError(f"{name} is {kind}, expected a CSV" if ";" not in kind else f"{name} is {kind}")
+    content = _utf8(content)
+    head = content[: 1 << 18].rpartition(b"\n")[0] or content
+    known = {heading(word) for word in marks}
+    best, found = 0, None
+    for delimiter in ",;\t":
+        above: list[str] = []
+        for line, cells in itertools.islice(_rows(name, head, delimiter), 40):
+            if best == len(known):
+                break
+            score = len(known & {heading(cell) for cell in cells})
+            if score > best:
+                best, found = score, Csv(name, tuple(cells), tuple(above), content, delimiter, line + 1)
+            above.append(" ".join(cell for cell in cells if cell.strip()))
+    if found is None:
+        begins = head.decode(errors="replace").strip().partition("\n")[0].strip()[:80]
+        raise SourceError(
+            f"{name}: no line has the headings that were expected ({', '.join(sorted(known)[:5])}); it begins "
+            f"'{begins}'. Is it another file?"
+        )
+    return found
+
+
+def _utf8(content: bytes) -> bytes:
+    """A text as UTF-8, without a byte-order mark."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return content.decode("utf-16", errors="replace").encode()
+    try:
+        if not content.isascii():
+            content.decode("utf-8")
+    except UnicodeDecodeError:
+        return content.decode("cp1252", errors="replace").encode()
+    return content.removeprefix(b"\xef\xbb\xbf")
+
+
+def _rows(name: str, content: bytes, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Each row and the line on which it ends (the first is line 1)."""
+    text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", errors="replace", newline="")
+    reader = csv.reader(text, delimiter=delimiter)
+    try:
+        for cells in reader:
+            yield reader.line_num, cells
+    except csv.Error as error:
+        raise SourceError(f"{name}, line {reader.line_num}: {error}; download it again") from None
+
+
+# --- workbooks
+
+Rows = list[list[object]]
+
+
+class Workbook:
+    """A workbook (xlsx, ods, xls): its sheets' names, and their rows one sheet at a time.
+
+    Raises SourceError when the file is missing, broken, protected, too large, or no workbook.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.name = path.name
+        content = _content(path)
+        kind = _kind(content, path.name)
+        if "workbook" not in kind:
+            raise SourceError(
+                f"{self.name} is {kind}" + ("" if ";" in kind else ", expected a workbook (xlsx, ods)")
+            )
+        with _readable(self.name):
+            checked = _checked(self.name, content) if kind == "a workbook" else content
+            self._book = CalamineWorkbook.from_filelike(io.BytesIO(checked))
+        self.sheets = list(self._book.sheet_names)
+
+    def __iter__(self) -> Iterator[tuple[str, Rows]]:
+        """Each sheet's name and rows, each as long as the widest; an empty cell is an empty text."""
+        for sheet in self.sheets:
+            with _readable(f"{self.name}, sheet '{sheet}'"):
+                rows = self._book.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
+            yield sheet, [list(row) for row in rows]
+
+
+def _checked(name: str, content: bytes) -> bytes:
+    """A workbook's bytes after a look at its size; an ods that was written without its `mimetype` is given one."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        parts = archive.infolist()
+        for part in parts:
+            _refuse_bomb(part)
+            if re.fullmatch(r"xl/worksheets/[^/]+\.xml", part.filename):
+                _refuse_sparse(archive, part, name)
+        names = [part.filename for part in parts]
+        if "content.xml" not in names or "mimetype" in names:
+            return content
+        mended = io.BytesIO()
+        with zipfile.ZipFile(mended, "w") as copy:
+            copy.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+            for part in parts:
+                copy.writestr(part, archive.read(part))
+        return mended.getvalue()
+
+
+def _refuse_sparse(archive: zipfile.ZipFile, part: zipfile.ZipInfo, name: str) -> None:
+    """SourceError when a sheet spans more cells than memory holds, as one cell in its far corner makes it do."""
+    rows = columns = 1
+    tail = b""
+    with archive.open(part) as sheet:
+        while block := sheet.read(1 << 20):
+            for letters, row in set(re.findall(rb'\br="([A-Z]{0,3})([0-9]{1,7})"', tail + block)):
+                place = sum((letter - 64) * 26**n for n, letter in enumerate(reversed(letters)))
+                rows, columns = max(rows, int(row)), max(columns, place)
+            tail = block[-20:]
+    if rows * columns > _CELLS:
+        raise SourceError(
+            f"{name}, {part.filename}: its cells span {rows:,} rows and {columns:,} columns; delete what stands "
+            "far from the table and save it again"
+        )

@@ -1,14 +1,12 @@
 """Safety valve agreements (DfE): what each council is to be paid against its deficit, in all and by year.
 
-DfE publishes an agreement a council (PDF) and no table of all of them that was seen. Two shapes are read: this
-project's own table of what was reported (`payments_by_year_gbp` as "2020-21:4000000;2024-25:960000"), and a table
-with a column a financial year ("2020-21", "2020 to 2021 (£m)"), the shape assumed for one that DfE may publish.
-Council names are resolved to DfE numbers.
+DfE publishes an agreement a council (PDF) and no table of all of them, so this project's own table of what was
+reported is read (`payments_by_year_gbp` as "2020-21:4000000;2024-25:960000"). Council names are resolved to DfE
+numbers.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,27 +17,28 @@ from deficits.assumptions import assumed
 from deficits.authorities import load_authorities
 from deficits.errors import PanelError, SourceError
 from deficits.formatting import last_day, year_of
-from deficits.publications.cells import heading, number
-from deficits.publications.delimited import Delimited, figures, keyed_gaps, read_delimited, refuse_twice
 from deficits.publications.editions import CANDIDATE, REPORTED, Reader
 from deficits.publications.publication import ByHand, Publication, Table
+from deficits.publications.reading import (
+    figures,
+    financial_year,
+    heading,
+    keyed_gaps,
+    number,
+    open_csv,
+    refuse,
+    refuse_twice,
+)
 from deficits.raw import SourceFile
 
-_NEEDED: dict[str, tuple[str, ...]] = {
-    "la_name": ("la_name", "local authority", "local authority name", "authority", "council"),
-    "total_payment_gbp": ("total_payment_gbp", "total payment", "total dfe payment", "total funding", "total"),
-}
 _PAYMENTS = "payments_by_year_gbp"
-_TEXTS: dict[str, tuple[str, ...]] = {
-    "agreement_year": ("agreement_year", "agreement year", "year of agreement"),
-    "first_year": ("first_year",),
-    "last_year": ("last_year",),
-    "council_contribution_gbp": ("council_contribution_gbp",),
-    "note": ("note", "notes"),
-    "url": ("url", "source"),
+_TOTAL = "total_payment_gbp"
+_NEEDED: dict[str, tuple[str, ...]] = {
+    "la_name": ("la_name", "local authority"),
+    _TOTAL: (_TOTAL,),
+    _PAYMENTS: (_PAYMENTS,),
 }
-_TOTALS = {"total", "grand total", "england", "all"}
-_UNITS = {"£": 1.0, "gbp": 1.0, "£m": 1e6, "£ million": 1e6, "£000": 1e3, "£000s": 1e3, "£k": 1e3}
+_MAY_LACK = ("agreement_year", "first_year", "last_year", "council_contribution_gbp", "note", "url")
 
 
 def parse(path: Path) -> tuple[Table, ...]:
@@ -48,74 +47,39 @@ def parse(path: Path) -> tuple[Table, ...]:
     `total_payment_gbp` and `payment_gbp` are £ paid or to be paid to the council, positive; a payment of 0 was
     withheld. `agreements` also has what the file tells in words (`agreement_year`, `first_year`, `last_year`,
     `council_contribution_gbp` as reported, `note`, `url`), blanks missing. A year without a known payment has no
-    row in `payments`, and its symbol is in `Table.missing` where the file has a column for it.
+    row in `payments`.
 
     Raises SourceError for a name that is no council's (with the closest), a council twice, a missing column, a
-    cell that is neither an amount nor a symbol, payments above the total, or councils that do not sum to a row of
-    totals.
+    cell that is neither an amount nor a symbol, and payments above the total.
     """
-    try:
-        lines = read_delimited(path.read_bytes(), path.name)
-    except OSError as error:
-        raise SourceError(f"{path.name} cannot be read: {error}") from None
-    lines, scales = _units(lines)
-    years = {text: year for text in lines.headings if (year := financial_year(text))}
-    present = set(lines.headings)
-    texts = {name: words for name, words in _TEXTS.items() if present & set(words)}
-    by_year = {year: (text,) for text, year in years.items()}
-    listed = {} if years else {_PAYMENTS: (_PAYMENTS,)}
-    rows = lines.columns({**_NEEDED, **texts, **by_year, **listed})
-    named = {"total_payment_gbp": _NEEDED["total_payment_gbp"], **by_year}
-    scale = {name: scales.get(next((w for w in words if w in scales), ""), 1.0) for name, words in named.items()}
-    rows, gaps = figures(rows, named, lines.where, scale)
-
-    is_total = rows["la_name"].map(heading).isin(_TOTALS)
-    councils = rows[~is_total].copy()
-    councils.insert(0, "dfe_number", _numbered(councils["la_name"], lines.where))
-    refuse_twice(councils, ["dfe_number"], lines.where)
-    if (councils[list(named)] < 0).any(axis=None):
-        raise SourceError(f"{lines.where}: expected payments to councils of 0 or more, found one below")
-    payments = _payments(councils, list(by_year), lines.where)
-    _check_sums(councils, payments, rows[is_total], list(named), lines.where)
-
-    told = ["dfe_number", "la_name", "total_payment_gbp", *texts]
-    agreements = councils[told].reset_index(drop=True)
-    agreements[list(texts)] = agreements[list(texts)].where(agreements[list(texts)] != "")
-    gaps = keyed_gaps(gaps, councils, ["dfe_number"])
-    untold = gaps["column"] == "total_payment_gbp"
-    yearly = gaps[~untold].rename(columns={"column": "financial_year"}).assign(column="payment_gbp")
+    text = open_csv(path, lambda name: True, ["la_name", "local authority", _TOTAL, _PAYMENTS])
+    known = {heading(printed) for printed in text.headings}
+    words = [name for name in _MAY_LACK if heading(name) in known]
+    rows, printed = text.table(_NEEDED | {name: (name,) for name in words})
+    councils, gaps = figures(rows, {_TOTAL: printed[_TOTAL]}, text.name)
+    councils.insert(0, "dfe_number", _numbered(councils["la_name"], text.name))
+    refuse_twice(councils, ["dfe_number"], text.name)
+    pairs = [
+        (code, *pair)
+        for line, code, cell in zip(councils.index, councils["dfe_number"], councils[_PAYMENTS], strict=True)
+        for pair in _pairs(cell, f"{text.name}, line {line}, column '{printed[_PAYMENTS]}'")
+    ]
     key = ["dfe_number", "financial_year"]
-    yearly = yearly[[*key, "column", "symbol", "reason"]].reset_index(drop=True)
-    dropped = tuple(rows.loc[is_total, "la_name"])
-    return (
-        Table("agreements", agreements, ("dfe_number",), gaps[untold].reset_index(drop=True), dropped),
-        Table("payments", payments, tuple(key), yearly, dropped),
+    payments = pd.DataFrame(pairs, columns=[*key, "payment_gbp"]).astype({"payment_gbp": float})
+    paid = payments.groupby("dfe_number")["payment_gbp"].sum().reindex(councils["dfe_number"]).to_numpy()
+    refuse(
+        f"{text.name}, line {row.Index}: payments to {row.la_name} sum to £{total:,.0f}, above its total of "
+        f"£{row.agreed:,.0f}"
+        for row, total in zip(councils.rename(columns={_TOTAL: "agreed"}).itertuples(), paid, strict=True)
+        if total > row.agreed or row.agreed < 0
     )
-
-
-def financial_year(text: str) -> str | None:
-    """A financial year in any of its spellings as "2023-24", or None for another heading.
-
-    >>> financial_year("2023 to 2024"), financial_year("2023/24"), financial_year("2023-25")
-    ('2023-24', '2023-24', None)
-    """
-    match = re.fullmatch(r"(20\d\d)(?: to |[-/])(?:20)?(\d\d)", text.strip())
-    if match is None or (int(match[1]) + 1) % 100 != int(match[2]):
-        return None
-    return f"{match[1]}-{match[2]}"
-
-
-def _units(lines: Delimited) -> tuple[Delimited, dict[str, float]]:
-    """The headings without a unit at their end, and what each one's amounts are multiplied by to be pounds."""
-    plain, scales = [], {}
-    for text in lines.headings:
-        match = re.fullmatch(r"(.+?),? \(?((?:£|gbp)[^)]*)\)?", text)
-        unit = match[2].strip() if match else ""
-        if match and unit not in _UNITS:
-            raise SourceError(f"{lines.where}, column '{text}': expected a unit among {', '.join(_UNITS)}")
-        plain.append(match[1] if match else text)
-        scales[plain[-1]] = _UNITS.get(unit, 1.0)
-    return Delimited(lines.where, tuple(plain), lines.rows, lines.above, lines.below), scales
+    agreements = councils[["dfe_number", "la_name", _TOTAL, *words]].reset_index(drop=True)
+    agreements[words] = agreements[words].where(agreements[words] != "")
+    missing = keyed_gaps(gaps, councils, ["dfe_number"])
+    return (
+        Table("agreements", agreements, ("dfe_number",), missing),
+        Table("payments", payments.sort_values(key, ignore_index=True), tuple(key)),
+    )
 
 
 def _numbered(names: pd.Series, where: str) -> list[str]:
@@ -124,25 +88,9 @@ def _numbered(names: pd.Series, where: str) -> list[str]:
         try:
             found.append(load_authorities().resolve(name))
         except PanelError as error:
-            faults.append(f"line {line}: {error}")
-    if faults:
-        raise SourceError(f"{where}, {'; '.join(faults)}")
+            faults.append(f"{where}, line {line}: {error}")
+    refuse(faults)
     return found
-
-
-def _payments(councils: pd.DataFrame, years: list[str], where: str) -> pd.DataFrame:
-    columns = ["dfe_number", "financial_year", "payment_gbp"]
-    if years:
-        long = councils.melt(["dfe_number"], years, "financial_year", "payment_gbp")
-        paid = long[long["payment_gbp"].notna()]
-    else:
-        pairs = [
-            (code, *pair)
-            for line, code, text in zip(councils.index, councils["dfe_number"], councils[_PAYMENTS], strict=True)
-            for pair in _pairs(text, f"{where}, line {line}, column '{_PAYMENTS}'")
-        ]
-        paid = pd.DataFrame(pairs, columns=columns).astype({"payment_gbp": float})
-    return paid.sort_values(columns[:2]).reset_index(drop=True)[columns]
 
 
 def _pairs(text: str, where: str) -> list[tuple[str, float]]:
@@ -150,35 +98,11 @@ def _pairs(text: str, where: str) -> list[tuple[str, float]]:
     pairs: dict[str, float] = {}
     for pair in filter(None, (part.strip() for part in text.split(";"))):
         label, _, amount = pair.partition(":")
-        year, value = financial_year(label), number(amount)
-        if year is None or value is None or value < 0 or year in pairs:
+        year, value = financial_year(label, where), number(amount)
+        if value is None or value < 0 or year in pairs:
             raise SourceError(f"{where}: expected each year once, like 2020-21:4000000, found '{pair}'")
         pairs[year] = value
     return list(pairs.items())
-
-
-def _check_sums(
-    councils: pd.DataFrame, payments: pd.DataFrame, totals: pd.DataFrame, columns: list[str], where: str
-) -> None:
-    paid = payments.groupby("dfe_number")["payment_gbp"].sum()
-    agreed = councils.set_index("dfe_number")["total_payment_gbp"]
-    # A payment may be printed rounded, in millions with one decimal.
-    above = paid[paid > agreed.reindex(paid.index) + 50_000 * len(columns)]
-    if not above.empty:
-        code = above.index[0]
-        name = councils.loc[councils["dfe_number"] == code, "la_name"].iloc[0]
-        raise SourceError(
-            f"{where}: payments to {name} sum to £{above.iloc[0]:,.0f}, its total is £{agreed[code]:,.0f}"
-        )
-    for line, row in totals.iterrows():
-        for column in columns:
-            found = councils[column].sum()
-            slack = 50_000 * len(councils)
-            if pd.notna(row[column]) and councils[column].notna().all() and abs(found - row[column]) > slack:
-                raise SourceError(
-                    f"{where}, line {line}, column '{column}': councils sum to £{found:,.0f}, "
-                    f"the row of totals has £{row[column]:,.0f}"
-                )
 
 
 # --- what it gives the panel
@@ -201,8 +125,8 @@ def agreements(reader: Reader, balance: pd.Series, dsg: pd.Series) -> pd.DataFra
     `basis` is reported for a payment that is public, scheduled for one worked out from the agreement (the assumed
     share in the first year, the rest in even parts). It is expected where only the number of councils that were
     negotiating was public on the day: the agreements are then taken to go to those with the largest deficits as a
-    share of their DSG, and to pay those off, as was said of them. `balance` and `dsg` are the panel's, by authority
-    and year, as known on the day.
+    share of their DSG, and to pay those off, as was said of them. `balance` and `dsg` are the panel's, by
+    authority and year, as known on the day.
     """
     announced = assumed(THEME, "agreements_announced").by_year()
     deals = _deals(reader)
@@ -235,7 +159,7 @@ def _deals(reader: Reader) -> pd.DataFrame:
     for file in _editions(reader, "agreements"):
         table = reader.raw.table("safety-valve", file.name, ["total_payment_gbp"])
         for column in ("first_year", "last_year"):
-            table[column] = table[column] if column in table else None
+            table[column] = table.get(column)
         first = table["first_year"].map(lambda label: year_of(label) if isinstance(label, str) else None)
         parts.append(
             pd.DataFrame(
@@ -273,7 +197,7 @@ def _editions(reader: Reader, kind: str) -> list[SourceFile]:
 
 
 def _public_payments(reader: Reader) -> pd.DataFrame:
-    """Payments that were public on the day: authority, year, payment (£), source, published; newest edition first."""
+    """Payments public on the day: authority, year, payment (£), source, published; newest edition first."""
     rows = []
     for file in _editions(reader, "agreements"):
         table = reader.raw.table("safety-valve", file.name)

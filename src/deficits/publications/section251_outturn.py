@@ -11,9 +11,6 @@ pounds, and 1.2.5 is "SEN support service" in older editions and "services" from
 The file itself was not at hand, so these are assumed: that the level of lines 1.9.x stands in the gross column
 (from which its users read it), and that the national rows are in £ or £ million.
 
-A file with a column for each line (`1.9.3 ...` as a heading, with `gross expenditure` or `net expenditure` behind
-it where there are both) is read too.
-
 Signs are the publisher's: line 1.9.3 is **positive for a deficit** from 2019-20. Spending is positive.
 """
 
@@ -25,14 +22,24 @@ from pathlib import Path
 
 import pandas as pd
 
-from deficits.authorities import load_authorities
+from deficits.assumptions import assumed
 from deficits.errors import SourceError
+from deficits.formatting import year_of
 from deficits.publications import dsg_allocations
-from deficits.publications.cells import columns_by_meaning, heading, number
-from deficits.publications.delimited import figures, refuse_twice
 from deficits.publications.editions import KEY, REPORTED, Reader, candidates, financial, newest
 from deficits.publications.publication import EesRelease, Publication, Table
-from deficits.publications.reading import csv_columns, csv_headings, financial_year, refuse, sums_to
+from deficits.publications.reading import (
+    dfe_numbers,
+    few_councils,
+    figures,
+    financial_year,
+    heading,
+    number,
+    open_csv,
+    refuse,
+    refuse_twice,
+    sums_to,
+)
 
 CARRIED = {"1.9.3": "carried_forward_gbp", "1.9.2": "brought_forward_gbp"}
 """Lines of the DSG's balance; their level stands in the gross column."""
@@ -53,26 +60,18 @@ WORDS = {"1.9.3": "carried forward", "1.9.2": "brought forward", "1.2.1": "top-u
 _NOTHING = {"not applicable", "rounds to zero"}
 _GROUP_OF = {prefix: group for group, prefixes in GROUPS.items() for prefix in prefixes}
 _LINE = re.compile(r"^(\d\.\d\.\d+[a-z]?)\b")
-_SIDE = re.compile(r"\b(gross|net|income)([_ ]expenditure)?\)?$")
-_KEY = ["financial_year", "dfe_number"]
-_NO_ROW = "no row in the file"
-
-_PLACE_COLUMNS: dict[str, tuple[str, ...]] = {
-    "time_period": ("time_period",),
-    "geographic_level": ("geographic_level",),
-    "old_la_code": ("old_la_code",),
+_KEY = ("financial_year", "dfe_number")
+_COLUMNS: dict[str, tuple[str, ...]] = {
+    "period": ("time_period",),
+    "level": ("geographic_level",),
+    "dfe_number": ("old_la_code",),
     "la_code_in_source": ("new_la_code",),
     "la_name": ("la_name",),
+    "label": ("category_of_expenditure",),
+    "gross": ("gross_expenditure",),
+    "net": ("net_expenditure",),
 }
-_EXTRA_COLUMNS: dict[str, tuple[str, ...]] = {
-    "time_identifier": ("time_identifier",),
-    "region_name": ("region_name",),
-}
-_LINE_COLUMN: tuple[str, ...] = ("category_of_expenditure",)
-_VALUE_COLUMNS: dict[str, tuple[str, ...]] = {
-    "gross_expenditure": ("gross_expenditure", "gross"),
-    "net_expenditure": ("net_expenditure", "net"),
-}
+_MAY_LACK: dict[str, tuple[str, ...]] = {"identifier": ("time_identifier",), "region": ("region_name",)}
 
 
 def parse(path: Path) -> tuple[Table, ...]:
@@ -84,193 +83,125 @@ def parse(path: Path) -> tuple[Table, ...]:
 
     A line that is not applicable adds nothing to its group; nor does one that no authority has in that year, since
     the form did not have it. A line that others report and this authority does not (suppressed, not available, no
-    row) leaves the group without a number, with the reason in `missing`.
+    row) leaves the group without a number, with the reason in `missing`. Years in which councils have no row are
+    in `notes`.
 
     SourceError for another file (the budget, the national file), a missing column, a renumbered line, a cell that
-    is no number and no symbol, an authority's line twice, an unknown authority, and for lines whose authorities do
-    not sum to the national row where every authority has a number.
+    is no number and no symbol, an authority's line twice, an unknown authority, a balance that has left the gross
+    column, and for lines whose authorities do not sum to the national row where every authority has a number.
     """
-    headings = csv_headings(path)
-    lines = _lines_of(path, headings)
-    frame = _authorities(lines, path.name)
-    regions = lines[lines["level"] != "local authority"]
-    labels = sorted({name or "England" for name in regions["region_name"]})
-    balances = frame[frame["line"].isin(CARRIED)]
-    if not (balances["line"] == "1.9.3").any():
-        raise SourceError(f"{path.name}: no line '1.9.3 ... carried forward ...'; is it the section 251 outturn?")
-    spend = frame[~frame["line"].isin(CARRIED)]
-    if spend.empty:
-        raise SourceError(f"{path.name}: no lines 1.0.1 to 2.5.1; is it the section 251 outturn?")
-    return (
-        _carried_forward(_numbers(balances, regions, path.name), tuple(labels)),
-        _net_spend(_numbers(spend, regions, path.name), tuple(labels)),
+    text = open_csv(
+        path, lambda name: "alleducation" in name.lower(), [word for words in _COLUMNS.values() for word in words]
     )
+    known = {heading(printed) for printed in text.headings}
+    optional = {name: words for name, words in _MAY_LACK.items() if heading(words[0]) in known}
+    rows, printed = text.table(_COLUMNS | optional)
+    rows = _lines(rows, text.name)
+    councils = rows[rows["level"] == "local authority"].copy()
+    regions = rows[rows["level"] != "local authority"]
+    councils["dfe_number"] = dfe_numbers(councils, ["dfe_number", "la_code_in_source"], "la_name", text.name)
+    refuse_twice(councils, [*_KEY, "line"], text.name)
+    carried = councils["line"].isin(CARRIED)
+    for wanted, lines in (
+        ("1.9.3 ... carried forward ...", councils["line"] == "1.9.3"),
+        ("1.0.1 to 2.5.1", ~carried),
+    ):
+        if not lines.any():
+            raise SourceError(f"{text.name}: no line {wanted}; is it the section 251 outturn?")
+    balances = _amounts(councils[carried], "gross", regions, printed, text.name)
+    _refuse_level_elsewhere(balances, councils, text.name)
+    spend = _amounts(councils[~carried], "net", regions, printed, text.name)
+    dropped = tuple(sorted({name or "England" for name in regions.get("region", pd.Series("England"))}))
+    notes = few_councils(balances, "financial_year", year_of)
+    return (_carried_forward(balances, dropped, notes), _net_spend(spend, dropped))
 
 
-# --- both shapes to one row a line
-
-
-def _lines_of(path: Path, headings: list[str]) -> pd.DataFrame:
-    """One row a place, year and line that we use, with its amount as text; the index is the line in the file."""
-    folded = [heading(text) for text in headings]
-    places = dict(_PLACE_COLUMNS)
-    places |= {name: words for name, words in _EXTRA_COLUMNS.items() if set(words) & set(folded)}
-    lines = {text: match[1] for text in folded if (match := _LINE.match(text))}
-    if lines:
-        lines = _chosen(lines, path.name)
-        found = columns_by_meaning(folded, places | {text: (text,) for text in lines}, path.name)
-        cells = csv_columns(path, found, len(headings))
-        rows = pd.concat(
-            cells[[*places]].assign(label=text, line=line, column=text, amount=cells[text])
-            for text, line in lines.items()
-        )
-    else:
-        found = columns_by_meaning(folded, places | {"label": _LINE_COLUMN} | _VALUE_COLUMNS, path.name)
-        rows = csv_columns(path, found, len(headings))
-        rows["label"] = rows["label"].map(heading)
-        rows["line"] = rows["label"].str.extract(_LINE)[0]
-        rows = rows[rows["line"].map(_is_used) & ~rows["label"].str.contains("total")].copy()
-        rows["column"] = rows["line"].isin(CARRIED).map({True: "gross_expenditure", False: "net_expenditure"})
-        gross, net = rows.pop("gross_expenditure"), rows.pop("net_expenditure")
-        rows["amount"] = gross.where(rows["column"] == "gross_expenditure", net)
-    if rows.empty:
-        raise SourceError(f"{path.name}: no lines such as '1.9.3 ...'; is it the section 251 outturn?")
-    _refuse_renumbered(rows[["line", "label"]].drop_duplicates(), path.name)
-    return _checked_places(rows, path.name)
-
-
-def _chosen(lines: dict[str, str], where: str) -> dict[str, str]:
-    """Of the wide shape's columns the one for each line: gross for the DSG's balance, net for spending.
-
-    A line with a single column that does not say which it is has that one.
-    """
-    chosen: dict[str, str] = {}
-    faults: list[str | None] = []
-    for line in sorted({line for line in lines.values() if _is_used(line)}):
-        columns = [text for text, other in lines.items() if other == line and "total" not in text]
-        side = "gross" if line in CARRIED else "net"
-        marked = {text: match[1] for text in columns if (match := _SIDE.search(text))}
-        fitting = [text for text in columns if marked.get(text, side) == side]
-        if len(fitting) == 1:
-            chosen[fitting[0]] = line
-        elif columns:
-            found = ", ".join(f"'{text}'" for text in columns)
-            faults.append(f"{where}: expected one {side} column of line {line}, found {found}")
-    refuse(faults)
-    return chosen
-
-
-def _is_used(line: object) -> bool:
-    return isinstance(line, str) and (line in CARRIED or line.rpartition(".")[0] in _GROUP_OF)
-
-
-def _refuse_renumbered(labels: pd.DataFrame, where: str) -> None:
-    faults: list[str | None] = [
-        f"{where}: expected line {row.line} to say '{WORDS[row.line]}', found '{row.label}'"
-        for row in labels.itertuples()
-        if row.line in WORDS and WORDS[row.line] not in row.label
-    ]
-    refuse(faults)
-
-
-def _checked_places(lines: pd.DataFrame, where: str) -> pd.DataFrame:
-    """With `level` and `financial_year` in place of the file's own; SourceError for levels and periods unknown."""
-    lines = lines.assign(level=lines["geographic_level"].str.strip().str.lower())
-    if "region_name" not in lines:
-        lines["region_name"] = ""
-    faults: list[str | None] = [
-        f"{where}, column '{column}': expected {' or '.join(known)}, found '{text}' on line {line}"
-        for column, known in (
-            ("level", ("national", "regional", "local authority")),
-            ("time_identifier", ("financial year",)),
-        )
-        if column in lines
-        for line, text in lines[column].str.strip().str.lower().drop_duplicates().items()
-        if text not in known
-    ]
-    refuse(faults)
-    if not (lines["level"] == "local authority").any():
-        raise SourceError(
-            f"{where}: no rows of local authorities, only {', '.join(sorted(set(lines['level'])))}; "
-            "expected the file by authority, not the national one"
-        )
-    years = {text: financial_year(text, f"{where}, column 'time_period'") for text in set(lines["time_period"])}
-    return lines.assign(financial_year=lines["time_period"].map(years))
-
-
-# --- authorities and numbers
-
-
-def _authorities(lines: pd.DataFrame, where: str) -> pd.DataFrame:
-    """The rows of authorities with their DfE numbers; SourceError lists every unknown one."""
-    frame = lines[lines["level"] == "local authority"].copy()
-    for column in ("old_la_code", "la_code_in_source", "la_name"):
-        frame[column] = frame[column].str.strip()
-    known: dict[tuple[str, str, str], str] = {}
-    faults: list[str | None] = []
-    for row in frame.drop_duplicates(["old_la_code", "la_code_in_source", "la_name"]).itertuples():
-        place = (row.old_la_code, row.la_code_in_source, row.la_name)
-        try:
-            known[place] = load_authorities().of_codes(*place[:2], name=place[2])
-        except SourceError as error:
-            faults.append(f"{where}, line {row.Index}: {error}")
-    refuse(faults)
-    places = zip(frame["old_la_code"], frame["la_code_in_source"], frame["la_name"], strict=True)
-    frame["dfe_number"] = [known[place] for place in places]
-    refuse_twice(frame, [*_KEY, "line"], where)
-    return frame
-
-
-def _numbers(rows: pd.DataFrame, regions: pd.DataFrame, where: str) -> pd.DataFrame:
-    """The rows with `amount` as a number, `symbol` and `reason` where there is none, held to the national rows."""
-    parts = []
-    faults: list[str | None] = []
-    # By line: in the wide shape the lines of the form share a line of the file.
-    for (_, column), part in rows.groupby(["line", "column"], sort=False):
-        try:
-            counted, gaps = figures(part.rename(columns={"amount": column}), [column], where)
-        except SourceError as error:
-            faults.append(str(error))
-            continue
-        reasons = gaps.set_index("line")[["symbol", "reason"]]
-        parts.append(counted.rename(columns={column: "amount"}).join(reasons))
-    refuse(faults)
-    counted = pd.concat(parts)
-    _check_national(counted, regions, where)
-    return counted
-
-
-def _check_national(counted: pd.DataFrame, regions: pd.DataFrame, where: str) -> None:
-    """Holds a year's line to its national row, where every authority of that year has a number in that line."""
-    councils = counted.groupby("financial_year")["dfe_number"].nunique()
-    national = regions[regions["level"] == "national"]
-    totals = {
-        (row.financial_year, row.line): number(row.amount)
-        for row in national[national["line"].isin(counted["line"])].itertuples()
+def _lines(rows: pd.DataFrame, where: str) -> pd.DataFrame:
+    """The rows of lines that we use, with `line` and `financial_year`; SourceError for a word not known."""
+    folded = {text: heading(text) for text in rows["label"].unique()}
+    line_of = {
+        text: match[1]
+        for text, label in folded.items()
+        if (match := _LINE.match(label))
+        and "total" not in label
+        and (match[1] in CARRIED or match[1].rpartition(".")[0] in _GROUP_OF)
     }
+    if not line_of:
+        raise SourceError(f"{where}: no lines such as '1.9.3 ...'; is it the section 251 outturn?")
+    faults: list[str | None] = [
+        f"{where}: expected line {line} to say '{WORDS[line]}', found '{text}'"
+        for text, line in line_of.items()
+        if line in WORDS and WORDS[line] not in folded[text]
+    ]
+    rows = rows[rows["label"].isin(line_of)].copy()
+    rows["line"] = rows["label"].map(line_of)
+    rows["level"] = rows["level"].str.lower()
+    faults += [
+        f"{where}, line {line}: expected {' or '.join(words)}, found '{text}' in column '{printed}'"
+        for name, printed, words in (
+            ("level", "geographic_level", ("national", "regional", "local authority")),
+            ("identifier", "time_identifier", ("financial year",)),
+        )
+        if name in rows
+        for line, text in rows[name].drop_duplicates().items()
+        if text.lower() not in words
+    ]
+    refuse(faults)
+    if not (rows["level"] == "local authority").any():
+        raise SourceError(
+            f"{where}: no rows of local authorities; expected the file by authority, not the national one"
+        )
+    years = {text: financial_year(text, f"{where}, column 'time_period'") for text in rows["period"].unique()}
+    return rows.assign(financial_year=rows["period"].map(years))
+
+
+def _amounts(
+    rows: pd.DataFrame, side: str, regions: pd.DataFrame, printed: dict[str, str], where: str
+) -> pd.DataFrame:
+    """The rows with `amount` as a number, `symbol` and `reason` where there is none.
+
+    A line is compared with its national row in the years in which every authority has a number in it.
+    """
+    counted, gaps = figures(rows, {side: printed[side]}, where)
+    counted = counted.join(gaps.set_index("line")[["symbol", "reason"]]).rename(columns={side: "amount"})
+    councils = counted.groupby("financial_year")["dfe_number"].nunique()
+    national = regions[regions["level"] == "national"].set_index(["financial_year", "line"])[side]
+    totals = {place: number(amount) for place, amount in national.items()}
     faults: list[str | None] = []
     for (year, line), parts in counted.groupby(["financial_year", "line"])["amount"]:
         total = totals.get((year, line))
         if total is None or len(parts) < councils[year]:
             continue
         in_millions = abs(total) * 1e4 < abs(parts.sum())
-        printed = total * 1e6 if in_millions else total
         # To the pound, or to the whole £ million at the coarsest.
         rounding = 5e5 / (len(parts) + 1) if in_millions else 0.5
-        faults.append(sums_to(parts, printed, rounding, f"{where}, national row, {year}, line {line}"))
+        total = total * 1e6 if in_millions else total
+        faults.append(sums_to(parts, total, rounding, f"{where}, national row, {year}, line {line}"))
     refuse(faults)
+    return counted
+
+
+def _refuse_level_elsewhere(balances: pd.DataFrame, councils: pd.DataFrame, where: str) -> None:
+    """SourceError when line 1.9.3 is 0 for all in the gross column, from which it is read, and not in the net one."""
+    net = councils.loc[balances.index, "net"].map(number).fillna(0.0)
+    for year, rows in balances[balances["line"] == "1.9.3"].groupby("financial_year"):
+        if not rows["amount"].fillna(0.0).any() and net[rows.index].any():
+            raise SourceError(
+                f"{where}: line 1.9.3 of {year} is 0 in the gross column for every council, not in the net one. "
+                "The balance is read from the gross column; ask DfE where it stands now"
+            )
 
 
 # --- the tables
 
 
-def _carried_forward(rows: pd.DataFrame, dropped: tuple[str, ...]) -> Table:
-    money = [column for line, column in CARRIED.items() if (rows["line"] == line).any()]
+def _carried_forward(rows: pd.DataFrame, dropped: tuple[str, ...], notes: tuple[str, ...]) -> Table:
     rows = rows.assign(column=rows["line"].map(CARRIED))
-    amounts = rows.pivot(index=_KEY, columns="column", values="amount")[money]
-    frame = _named(rows).merge(amounts.reset_index(), on=_KEY, validate="one_to_one")
+    money = [column for column in CARRIED.values() if (rows["column"] == column).any()]
+    amounts = rows.pivot(index=list(_KEY), columns="column", values="amount")[money]
+    frame = _named(rows).merge(amounts.reset_index(), on=list(_KEY), validate="one_to_one")
     frame = frame[[*_KEY, "la_name", *money]]
-    return Table("carried_forward", frame, tuple(_KEY), _gaps(frame, rows, money), dropped)
+    return Table("carried_forward", frame, _KEY, _gaps(frame, rows, money), dropped, notes)
 
 
 def _net_spend(rows: pd.DataFrame, dropped: tuple[str, ...]) -> Table:
@@ -282,50 +213,49 @@ def _net_spend(rows: pd.DataFrame, dropped: tuple[str, ...]) -> Table:
     rows = every[on_form].copy()
     rows["lines"] = rows.groupby(["financial_year", "column"])["line"].transform("nunique")
     groups = rows.groupby([*_KEY, "column"])
-    sums = groups.agg(
-        amount=("amount", lambda amounts: amounts.sum(min_count=1)),
-        lacking=("lacking", "any"),
-        rows=("line", "size"),
-        lines=("lines", "first"),
+    short = groups.size() < groups["lines"].first()
+    amounts = groups["amount"].sum(min_count=1).mask(groups["lacking"].any() | short)
+    frame = _named(every).merge(
+        amounts.unstack("column").reindex(columns=money).reset_index(),
+        how="left",
+        on=list(_KEY),
+        validate="one_to_one",
     )
-    short = sums["rows"] < sums["lines"]
-    amounts = sums["amount"].mask(sums["lacking"] | short).unstack("column").reindex(columns=money)
-    frame = _named(every).merge(amounts.reset_index(), how="left", on=_KEY, validate="one_to_one")
     frame = frame[[*_KEY, "la_name", "la_code_in_source", *money]]
     why = every[every["reason"].notna()].sort_values("lacking", ascending=False, kind="stable")
     # Where a row is wanting, a line that is not applicable is not the reason.
     why = why.join(short.rename("short"), on=[*_KEY, "column"])
     why = why[why["lacking"] | ~why["short"].eq(True)]
-    return Table("net_spend", frame, tuple(_KEY), _gaps(frame, why, money), dropped)
+    return Table("net_spend", frame, _KEY, _gaps(frame, why, money), dropped)
 
 
 def _named(rows: pd.DataFrame) -> pd.DataFrame:
     """One row an authority and year, with its name and code as printed there first."""
-    return rows.sort_values(_KEY, kind="stable").drop_duplicates(_KEY)[[*_KEY, "la_name", "la_code_in_source"]]
+    return rows.sort_values(list(_KEY), kind="stable").drop_duplicates(_KEY)[
+        [*_KEY, "la_name", "la_code_in_source"]
+    ]
 
 
 def _gaps(frame: pd.DataFrame, rows: pd.DataFrame, money: list[str]) -> pd.DataFrame:
     """The frame's cells without a number, each with the first symbol and reason that `rows` has for it."""
-    cells = frame.melt(id_vars=_KEY, value_vars=money, var_name="column")
+    cells = frame.melt(id_vars=list(_KEY), value_vars=money, var_name="column")
     cells = cells.loc[cells["value"].isna(), [*_KEY, "column"]]
     why = rows.drop_duplicates([*_KEY, "column"])[[*_KEY, "column", "symbol", "reason"]]
     gaps = cells.merge(why, on=[*_KEY, "column"], how="left")
-    return gaps.assign(symbol=gaps["symbol"].fillna(""), reason=gaps["reason"].fillna(_NO_ROW))
+    return gaps.assign(symbol=gaps["symbol"].fillna(""), reason=gaps["reason"].fillna("no row in the file"))
 
 
 # --- what it gives the panel
 
 FROM_PERCENTAGE = "derived_from_percentage"
-SURPLUS_POSITIVE_TO = 2019
-"""Line 1.9.3 was printed positive for a surplus up to 2018-19, and is positive for a deficit since (DfE's SEND and
-alternative provision dashboard leaves the earlier years out for that reason)."""
 
 
 def load(reader: Reader) -> Iterator[pd.DataFrame]:
     """Balances by section 251, and net spend on high needs.
 
-    For 2019-20 to 2021-22 the balance was published as a percentage of the DSG, to 0.01%, so it is derived from the
-    DSG and rounded to the £ thousand. Line 1.9.3 itself is positive for a deficit: its sign is turned.
+    For 2019-20 to 2021-22 the balance was published as a percentage of the DSG, to 0.01%, so it is derived from
+    the DSG and rounded to the £ thousand. Line 1.9.3 itself is positive for a deficit: its sign is turned, except
+    in the years in which it was printed positive for a surplus.
     """
     shares = reader.read(
         "section251-outturn", "balance_shares", ["balance_pct_of_dsg"], financial("financial_year")
@@ -335,7 +265,8 @@ def load(reader: Reader) -> Iterator[pd.DataFrame]:
     yield candidates(shares, {"balance_section251": derived}, FROM_PERCENTAGE)
     column = "carried_forward_gbp"
     lines = reader.read("section251-outturn", "carried_forward", [column], financial("financial_year"))
-    balance = lines[column].where(lines["ends_in"] <= SURPLUS_POSITIVE_TO, -lines[column])
+    surplus_positive = lines["ends_in"] <= assumed("section251", "surplus_positive_to").value
+    balance = lines[column].where(surplus_positive, -lines[column])
     yield candidates(lines, {"balance_section251": balance}, REPORTED, column)
     column = "high_needs_net_spend_gbp"
     spend = reader.read("section251-outturn", "net_spend", [column], financial("financial_year"))
