@@ -1,61 +1,48 @@
-"""From a publisher's file to new tables in `data/raw`: get it, parse it, check it, and only then write.
+"""Add a publication's newest edition to a folder like `data/raw`, take it out again, ask what is newer.
 
-A fetch adds tables beside those held and never changes or deletes one: the newest of a kind wins when the panel is
-built, and a run as of an earlier date leaves it out. A session that has already read `data/raw` sees the new
-tables after a restart.
+A fetch adds tables to those held and changes none: the newest of a kind wins when the panel is built, and a run as
+of an earlier date leaves it out. A copy of the folder with the new edition in it must pass the gates, build and
+project before anything is written. A session that has already read `data/raw` sees the new tables after a restart.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import re
-import shutil
-import sqlite3
 import tempfile
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from importlib import import_module
-from itertools import chain, count, islice
+from itertools import chain, count
 from pathlib import Path
 
 import pandas as pd
 
-from deficits.errors import SourceError
-from deficits.fetch.http import FetchError, Progress, Sleep, download
-from deficits.formatting import MINUS
-from deficits.paths import checkout, processed_dir, raw_dir
-from deficits.publications.publication import Table
-from deficits.sources import ees, govuk
-from deficits.sources.declaration import Source, SourceFile, read_source
-from deficits.sources.publications import (
-    PUBLICATIONS,
-    Bases,
-    ByHand,
-    EesDataSet,
-    EesRelease,
-    FixedUrl,
-    GovUk,
-    Publication,
-    find,
-)
-from deficits.sources.tables import read_table
+from deficits.authorities import load_authorities
+from deficits.errors import DeficitsError, SourceError
+from deficits.fetch import folder, gates
+from deficits.fetch.addresses import locate
+from deficits.fetch.compare import Difference, compare, contents, year_column
+from deficits.fetch.download import LARGEST_FILE, FetchError, download, printable
+from deficits.formatting import gbp, last_day, listed, year_end
+from deficits.outlook import Outlook, project
+from deficits.panel import Panel, build
+from deficits.paths import processed_dir, raw_dir
+from deficits.publications import PUBLICATIONS, Publication, Table, find
+from deficits.raw import GuardFailed, RawData, Source, SourceFile, read_source
 
-YEARS = ("financial_year", "january", "calendar_year", "academic_year", "mid_year", "year")
-"""Columns that hold a row's year, in the parsers' own names."""
-AUTHORITIES = ("dfe_number", "la_code", "la_name")
-"""Columns that tell authorities apart, the best one first."""
+DRAWS = 200
+ASKED_AT_ONCE = 20
 UNDESCRIBED = "no meaning is declared yet: as the parser names it"
 GAPS = {
     "column": "the column of the table that has no number here",
     "symbol": "what is printed instead",
     "reason": "what the symbol says",
 }
-"""Meanings of the columns that every table of gaps has beside its key."""
-SHOWN = 5
+"""Meanings of the columns that every table of gaps has with its key."""
+Earlier = dict[str, tuple[str, pd.DataFrame, set[str]]]
+"""By kind of table, the edition held to compare with: its name, its rows, and the years of all editions."""
 
 
 @dataclass(frozen=True)
@@ -70,86 +57,41 @@ class Original:
 
 
 @dataclass(frozen=True)
-class Summary:
-    """What is in a parsed table: rows, years, and authorities and sums of the newest year (in the columns' units).
+class Fetched:
+    """What a fetch or an undo did.
 
-    `missing` counts cells without a number by reason; `dropped` names rows that are no authority's.
+    `written` and `removed` are files of the publication's folder: none when everything is already held.
+    `differences` compare new tables with the editions held; `headline` is the middle gross deficit (£) at the
+    newest year end that has passed, before and after (None without a projection); `lines` say all of it in words.
     """
 
-    kind: str
-    rows: int
-    years: tuple[str, ...]
-    authorities: int
-    sums: dict[str, float]
-    missing: dict[str, int]
-    dropped: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Change:
-    """A figure that differs between two editions; None is a figure that is missing there."""
-
-    row: tuple[str, ...]
-    column: str
-    before: float | None
-    after: float | None
-
-
-@dataclass(frozen=True)
-class Difference:
-    """What an edition changed against the one held: rows of the years in both, and figures of the rows in both."""
-
-    kind: str
-    before: str
-    added: int
-    removed: int
-    changed: int
-    largest: tuple[Change, ...]
-
-
-@dataclass(frozen=True)
-class Fetched:
-    """What a fetch found and did. `written` holds the new files' names: none when everything is already held."""
-
     publication: str
-    original: Original
-    summaries: tuple[Summary, ...]
-    written: tuple[str, ...]
-    differences: tuple[Difference, ...]
-    notes: tuple[str, ...]
-
-    def lines(self) -> list[str]:
-        """The same in words, one line a fact."""
-        return [
-            f"{self.publication}: {self.original.url or self.original.path}, published {self.original.published}, "
-            f"sha256 {self.original.sha256[:12]}…",
-            *(line for summary in self.summaries for line in _told(summary)),
-            *(line for difference in self.differences for line in _compared(difference)),
-            *(f"Note: {note}" for note in self.notes),
-            f"Written: {', '.join(self.written)}"
-            if self.written
-            else "Already held, with the same content: no change",
-        ]
+    written: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    differences: tuple[Difference, ...] = ()
+    headline: tuple[float | None, float | None] = (None, None)
+    lines: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Held:
-    """What can be fetched, how, and the newest edition held (None when no date is declared)."""
-
-    publication: str
-    newest: str | None
-    how: str
-    page: str
+def listing(raw: Path | None = None) -> Iterator[tuple[str, str, str]]:
+    """Every publication that can be fetched: folder, newest edition held in `raw`, and where it comes from."""
+    data = RawData(raw or raw_dir())
+    for each in PUBLICATIONS:
+        if each.parse:
+            yield each.folder, _newest(data.source(each.folder)) or "undated", str(each.address)
 
 
-def listing(raw: Path | None = None) -> tuple[Held, ...]:
-    """Every publication that can be fetched, with the newest edition held in `raw`."""
-    held = []
+def suggest(file: Path) -> str:
+    """Which publications' parsers take a file, in words."""
+    taken = []
     for publication in PUBLICATIONS:
-        source = read_source((raw or raw_dir()) / publication.folder)
-        dates = [file.published for file in source.file if file.published]
-        held.append(Held(publication.folder, max(dates, default=None), str(publication.way), publication.page))
-    return tuple(held)
+        try:
+            if publication.parse and publication.parse(file):
+                taken.append(publication.folder)
+        except DeficitsError:
+            continue
+    known = listed([each.folder for each in PUBLICATIONS if each.parse], "or")
+    return f"it is a file of {listed(taken, 'or')}" if taken else f"no parser takes it; there are those of {known}"
 
 
 def fetch(
@@ -158,289 +100,206 @@ def fetch(
     version: str | None = None,
     file: Path | None = None,
     raw: Path | None = None,
-    cache: Path | None = None,
-    bases: Bases | None = None,
-    progress: Progress | None = None,
-    sleep: Sleep = time.sleep,
+    retire: Sequence[str] = (),
+    keep: Sequence[str] = (),
+    accept: str | None = None,
     today: date | None = None,
 ) -> Fetched:
     """Add a publication's newest tables, or those of a `version`, to `raw`.
 
-    `version` is an edition as the publication's way to its file names it: a release (2024-25), an exact data set
-    version (2.0.1), a year or edition in an address. With `file`, taken as it is instead of downloading, it is the
-    day of publication (2026-01-22). `raw` is a folder like `data/raw`; one that is new or empty is first given a
-    copy of the figures that come with the package. Downloads pass through `cache`.
+    `version` is an edition as the publication's address names it: a release (2024-25), a year or edition in an
+    address. With `file`, taken as it is instead of downloading, it is the day of publication (2026-01-22). `raw`
+    is a folder like `data/raw`; one that is new or empty is first given a copy of the project's figures. `retire`
+    and `keep` name corrections whose guard fails in the new edition; `accept` is the reason why figures that were
+    asked about are right, and is kept with them.
 
     Nothing in `raw` changes unless everything was found good. Raises FetchError for an unknown publication, a
     publisher that cannot be reached or a folder that is not to be written; SourceError for a file that is not of
-    the expected shape or fails a check.
+    the expected shape, does not pass a gate, or cannot be built and projected from.
     """
     wanted = find(publication) if isinstance(publication, str) else publication
     today = today or datetime.now(UTC).date()
-    folder = _writable(raw) / wanted.folder
-    with _alone(folder):
-        held = read_source(folder)
-        if file is not None:
-            original = _by_hand(file, version)
-        else:
-            where = (cache or processed_dir() / "downloads") / wanted.folder
-            with _adding(
-                f"Or take it from {wanted.page} and give --file PATH --version DATE, its day of publication"
-            ):
-                original = _download(wanted, version, where, bases or Bases.given(), progress, sleep, today)
-        with _adding("" if file else f"The file as it came is kept at {original.path}"):
-            fetched = _add(wanted, original, held, folder)
-        if file is None:
-            original.path.unlink()
+    if wanted.parse is None:
+        raise FetchError(f"{wanted.folder} is not fetched: {wanted.address}")
+    if file is not None:
+        original = _by_hand(file, version, today)
+        with _trying(raw) as (root, staged):
+            return _add(wanted, original, root, staged, retire, keep, accept, today)
+    with _trying(raw) as (root, staged):
+        with _adding(f"Or take it from {wanted.page}: --file PATH --version DATE (its day of publication)"):
+            original = _downloaded(wanted, version, today)
+        with _adding(f"The file is kept: --file {original.path} --version {original.published}"):
+            fetched = _add(wanted, original, root, staged, retire, keep, accept, today)
+        original.path.unlink()
         return fetched
 
 
-def parse(publication: Publication, path: Path) -> tuple[Table, ...]:
-    """The publisher's file as tidy tables, by the publication's parser; SourceError when it is not as expected."""
-    module = import_module(publication.parser, "deficits.sources")
-    tables: tuple[Table, ...] = module.parse(path)
-    faults = [fault for table in tables for fault in _faults(table)]
-    kinds = [table.kind for table in tables]
-    if not tables:
-        faults.append("no table at all")
-    if len(set(kinds)) < len(kinds):
-        faults.append(f"two tables of the same kind among {', '.join(kinds)}")
-    if faults:
-        raise SourceError(
-            f"{path.name} does not give good tables:\n" + "\n".join(f"  {fault}" for fault in faults)
+def undo(publication: str | Publication, *, raw: Path | None = None, today: date | None = None) -> Fetched:
+    """Take the newest edition of a publication out again: the one fetched last, else the newest that is held.
+
+    Its tables, their entries and the decisions on them go, once the rest was found good. Raises FetchError when it
+    came with the project and nothing of a kind would be left, SourceError when the rest cannot be used.
+    """
+    wanted = find(publication) if isinstance(publication, str) else publication
+    with _trying(raw) as (root, staged):
+        place = root / wanted.folder
+        held = read_source(place)
+        fetched = [each for each in held.file if each.original_sha256]
+        if fetched:
+            last = (fetched[-1].original_sha256, fetched[-1].published)
+            gone = [each for each in fetched if (each.original_sha256, each.published) == last]
+        else:
+            gone = [each for each in held.file if each.published == _newest(held)]
+        names = sorted(each.name for each in gone)
+        lost = {each.table for each in gone} - {each.table for each in held.file if each not in gone}
+        if lost and not fetched:
+            raise FetchError(
+                f"{wanted.folder}: {listed(names)} came with the project, and no {listed(sorted(map(str, lost)))} "
+                "would be left: nothing was taken out"
+            )
+        folder.drop(staged / wanted.folder, set(names))
+        if len(read_source(staged / wanted.folder).file) != len(held.file) - len(gone):
+            raise FetchError(
+                f"{wanted.folder}/source.toml was edited by hand: take {listed(names)} out of it by hand"
+            )
+        before = _projected_or_none(root)
+        try:
+            after = prove(RawData(staged))
+        except DeficitsError as error:
+            raise SourceError(f"nothing was taken out: without this edition {error}") from None
+        folder.move_out(staged / wanted.folder, names, place)
+    headline, line = _headline(before, after, today or datetime.now(UTC).date())
+    words = (f"Taken out: {', '.join(names)}", line)
+    return Fetched(wanted.folder, removed=tuple(names), headline=headline, lines=words)
+
+
+def news(publication: Publication, raw: RawData) -> tuple[bool, str]:
+    """Whether the publisher has something else than the newest edition held, and what, in words.
+
+    An edition of the same day is compared by its content, where the publisher's own file was fetched.
+    """
+    held = raw.source(publication.folder)
+    newest = _newest(held) or ""
+    try:
+        found = locate(publication)
+        if found.published and found.published.isoformat() > last_day(newest):
+            return True, f"a newer edition, of {found.published}"
+        known = {each.original_sha256 for each in held.file if each.published == newest} - {None}
+        if not known:
+            return False, "no newer edition" if found.published else "its publisher gives no date to compare"
+        with tempfile.TemporaryDirectory(prefix="deficits-fetch-") as work:
+            same = download(found.url, Path(work) / "file").sha256 in known
+        return (
+            not same,
+            "as held" if same else f"another file than the one of {newest}: replaced without a new date",
+        )
+    except SourceError as error:
+        return False, f"could not be asked: {printable(str(error).splitlines()[0])}"
+
+
+def prove(raw: RawData) -> Outlook:
+    """The projection from a folder; PanelError, OutlookError or SourceError says which figure does not fit."""
+    return project(build(raw), draws=DRAWS)
+
+
+def _projected_or_none(root: Path) -> Outlook | None:
+    """The projection from what is held; None where that is not good itself, before an edition that mends it."""
+    try:
+        return prove(RawData(root))
+    except DeficitsError:
+        return None
+
+
+def _add(
+    publication: Publication,
+    original: Original,
+    root: Path,
+    staged: Path,
+    retire: Sequence[str],
+    keep: Sequence[str],
+    accept: str | None,
+    today: date,
+) -> Fetched:
+    """Parse, stage and prove an edition, and write what is new of it."""
+    tables = _parsed(publication, original)
+    place = staged / publication.folder
+    held = read_source(place)
+    heads = (
+        f"{publication.folder}: {original.url or original.path}, published {original.published}, "
+        f"sha256 {original.sha256[:12]}…",
+        *(line for table in tables for line in contents(table)),
+    )
+    entries = _entries(tables, original, held, place)
+    if not entries:
+        return Fetched(publication.folder, lines=(*heads, *_already(publication, tables, held)))
+    folder.add_entries(place, entries)
+    before = _projected_or_none(root)
+    earlier = _earlier(tables, RawData(root), publication.folder)
+    found = gates.Findings()
+    for table in tables:
+        if table.kind in earlier:
+            gates.coverage(table, *earlier[table.kind][:2], load_authorities(), found)
+    _refuse(found)
+    panel, decided = _decided(staged, publication, retire, keep, today)
+    held_panel = before.panel if before else None
+    gates.figures(held_panel, panel, [f"{publication.folder}/{entry.name}" for entry in entries], found)
+    gates.national(held_panel, panel, found)
+    _refuse(found)
+    _ask(found, accept)
+    try:
+        after = project(panel, draws=DRAWS)
+    except DeficitsError as error:
+        raise SourceError(f"nothing was written: with this edition there is no projection: {error}") from None
+    if found.asked:
+        noted = f"Asked about, and accepted on {today}: {accept}. {'; '.join(found.asked)}"
+        folder.drop(place, {entry.name for entry in entries})
+        folder.add_entries(place, [each.model_copy(update={"note": f"{each.note} {noted}"}) for each in entries])
+    names = tuple(entry.name for entry in entries)
+    folder.move_in(place, names, root / publication.folder)
+    kinds = {entry.table for entry in entries}
+    differences = [compare(each, *earlier[each.kind]) for each in tables if each.kind in kinds & set(earlier)]
+    headline, line = _headline(before, after, today)
+    notes = [
+        *([original.note] if original.note else []),
+        *(note for table in tables for note in table.notes),
+        *(f"accepted: {text}" for text in found.asked),
+        *decided,
+        *_unused_notes(publication, original, tables, entries, held),
+    ]
+    words = [line for difference in differences for line in difference.lines()]
+    return Fetched(
+        publication.folder,
+        written=names,
+        differences=tuple(differences),
+        headline=headline,
+        lines=(*heads, *words, *(f"Note: {note}" for note in notes), f"Written: {', '.join(names)}", line),
+    )
+
+
+def _parsed(publication: Publication, original: Original) -> tuple[Table, ...]:
+    """The publisher's file as tidy tables; SourceError when it, or its day of publication, is not as expected."""
+    assert publication.parse is not None
+    tables = publication.parse(original.path)
+    if not tables or any(table.frame.empty for table in tables):
+        raise SourceError(f"{original.path.name} has no figures for any council")
+    years = [str(table.frame[year].min()) for table in tables if (year := year_column(table.frame))]
+    # A year's allocations are published in the months before it.
+    if years and int(original.published[:4]) < int(min(years)[:4]) - 1:
+        raise FetchError(
+            f"{original.path.name} has figures from {min(years)} on, so it was not published on "
+            f"{original.published}: give the right day as --version"
         )
     return tables
 
 
-def summarise(table: Table) -> Summary:
-    """What is in a table; shares, rates and indices are not summed."""
-    frame = table.frame
-    year, authority = _first(frame, YEARS), _first(frame, AUTHORITIES)
-    newest = frame[frame[year] == frame[year].max()] if year else frame
-    figures = [
-        column
-        for column in newest.select_dtypes("number").columns
-        if column not in (*table.key, year) and not re.search(r"pct|percent|rate|index", str(column))
-    ]
-    return Summary(
-        kind=table.kind,
-        rows=len(frame),
-        years=tuple(sorted(frame[year].astype(str).unique())) if year else (),
-        authorities=int(newest[authority].nunique()) if authority else 0,
-        sums={str(column): float(newest[column].sum()) for column in figures},
-        missing={str(reason): int(count) for reason, count in table.missing["reason"].value_counts().items()},
-        dropped=table.dropped,
-    )
-
-
-def compare(kind: str, key: Sequence[str], name: str, before: pd.DataFrame, after: pd.DataFrame) -> Difference:
-    """Rows and figures that differ between two editions of a table, read as text and with unique keys.
-
-    `name` is the earlier edition's. The largest changes come first, by their size in the column's own unit.
-    """
-    old, new = before.set_index([*key]), after.set_index([*key])
-    both = new.index.intersection(old.index)
-    changes: list[Change] = []
-    for column in new.columns.intersection(old.columns):
-        was, now = (pd.to_numeric(frame.loc[both, column], errors="coerce") for frame in (old, new))
-        # Binary fractions differ in the last digit from one way of adding up to another: that is no revision.
-        differs = ~((was - now).abs().le(1e-9 * was.abs()) | (was.isna() & now.isna())).to_numpy()
-        changes.extend(
-            Change(_row(row), str(column), _figure(earlier), _figure(later))
-            for row, earlier, later in zip(both[differs], was[differs], now[differs], strict=True)
-        )
-    changes.sort(key=lambda change: abs((change.after or 0.0) - (change.before or 0.0)), reverse=True)
-    return Difference(
-        kind=kind,
-        before=name,
-        added=len(new.index.difference(old.index)),
-        removed=len(old.index.difference(new.index)),
-        changed=len({change.row for change in changes}),
-        largest=tuple(changes[:SHOWN]),
-    )
-
-
-def entry_text(entry: SourceFile) -> str:
-    """A file's entry as it stands in source.toml.
-
-    >>> print(entry_text(SourceFile(name="a.csv", title="A", sha256="0" * 64, rows=1, columns={"x y": "£"})))
-    [[file]]
-    name = "a.csv"
-    title = "A"
-    sha256 = "0000000000000000000000000000000000000000000000000000000000000000"
-    rows = 1
-    [file.columns]
-    "x y" = "£"
-    <BLANKLINE>
-    """
-    values = entry.model_dump(mode="json", exclude_defaults=True, exclude={"columns"})
-    heads = [f"{name} = {_toml(value)}" for name, value in values.items()]
-    columns = [
-        f"{name if re.fullmatch('[A-Za-z0-9_-]+', name) else _toml(name)} = {_toml(meaning)}"
-        for name, meaning in entry.columns.items()
-    ]
-    return "\n".join(["[[file]]", *heads, "[file.columns]", *columns, ""])
-
-
-def _download(
-    publication: Publication,
-    version: str | None,
-    where: Path,
-    bases: Bases,
-    progress: Progress | None,
-    sleep: Sleep,
-    today: date,
-) -> Original:
-    """The publisher's file, by the publication's way to it."""
-    params = None
-    match publication.way:
-        case EesRelease(slug, pattern):
-            release = ees.release(slug, version or "latest", base=bases.ees_releases, sleep=sleep)
-            wanted = release.file(pattern) if pattern else None
-            url = ees.file_url(release, wanted, base=bases.ees_releases)
-            name = wanted.file_name if wanted else f"{slug}_{release.slug}.zip"
-            day = release.day
-        case EesDataSet(data_set):
-            api = ees.Ees(bases.ees_api, sleep)
-            exact = version or _latest(api, data_set)
-            found = api.version(data_set, exact)
-            url, params = api.csv_address(data_set, exact)
-            name = f"{data_set}_{exact}.csv"
-            day = found.published.date() if found.published else None
-        case GovUk() as way:
-            page, attached = _attached(way, version, bases.govuk, sleep)
-            url, name, day = attached.url, govuk.filename(attached), page.day
-        case FixedUrl(address, filename, newest):
-            url, name = (text.format(version=version or newest) for text in (address, filename))
-            day = None
-        case ByHand(why):
-            raise FetchError(f"{publication.folder} cannot be downloaded: {why}")
-    # A name from outside must not lead out of the folder.
-    came = download(url, where / Path(name).name, params=params, progress=progress, sleep=sleep)
-    published = day or came.modified
-    note = None if published else "The publisher gives no date: the day it was fetched stands for it."
-    return Original(came.path, came.sha256, (published or today).isoformat(), came.url, note)
-
-
-def _latest(api: ees.Ees, data_set: str) -> str:
-    latest = api.data_set(data_set).latest_version
-    if latest is None:
-        raise FetchError(f"data set {data_set} has no published version")
-    return latest.version
-
-
-def _attached(way: GovUk, version: str | None, base: str, sleep: Sleep) -> tuple[govuk.Page, govuk.Attachment]:
-    in_path = "{version}" in way.path
-    page = govuk.page(
-        way.path.format(version=version or way.newest) if in_path else way.path, base=base, sleep=sleep
-    )
-    if way.document:
-        page = govuk.page(govuk.document(page, way.document).base_path, base=base, sleep=sleep)
-    narrowed = f"(?=.*{re.escape(version)}).*" if version and not in_path else ""
-    return page, govuk.attachment(page, f"{narrowed}(?:{way.attachment})")
-
-
-def _by_hand(file: Path, version: str | None) -> Original:
-    if not file.is_file():
-        raise FetchError(f"there is no file {file}")
-    try:
-        published = date.fromisoformat(version or "")
-    except ValueError:
-        found = f"found '{version}'" if version else "none was given"
-        raise FetchError(f"--file needs the day it was published, as --version 2026-01-22: {found}") from None
-    return Original(
-        file,
-        hashlib.sha256(file.read_bytes()).hexdigest(),
-        published.isoformat(),
-        note="The file was given by hand.",
-    )
-
-
-def _writable(raw: Path | None) -> Path:
-    if raw is None:
-        if checkout() is None:
-            raise FetchError(
-                f"the figures that came with the installed package ({raw_dir()}) are not changed in place: give "
-                "--raw FOLDER; a new folder is given a copy of them first"
-            )
-        return raw_dir()
-    if not raw.exists() or not any(raw.iterdir()):
-        shutil.copytree(raw_dir(), raw, dirs_exist_ok=True)
-    return raw
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Only one fetch at a time on this machine adds to a folder; FetchError for the second.
-
-    An exclusive transaction of an empty database is a lock that every system gives back when its holder dies.
-    """
-    known = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]
-    lock = Path(tempfile.gettempdir()) / f"deficits-fetch-{known}.lock"
-    with closing(sqlite3.connect(lock, timeout=0, isolation_level=None)) as database:
-        try:
-            database.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
-            raise FetchError(f"another fetch is at work on {folder.name} ({error}): wait for it to end") from None
-        yield
-
-
-@contextmanager
-def _adding(words: str) -> Iterator[None]:
-    """Adds to an error what can be done about it here."""
-    try:
-        yield
-    except SourceError as error:
-        raise type(error)(f"{error}\n{words}".rstrip()) from None
-
-
-def _add(publication: Publication, original: Original, held: Source, folder: Path) -> Fetched:
-    """Parse, check and compare; write what is new."""
-    tables = parse(publication, original.path)
-    summaries = tuple(summarise(table) for table in tables)
-    earlier = {table.kind: found for table in tables if (found := _earlier(held, table, folder))}
-    _check_coverage(summaries, held, folder)
-    with tempfile.TemporaryDirectory(prefix="deficits-fetch-") as staged:
-        staging = Path(staged) / folder.name
-        new = _stage(tables, summaries, original, held, folder, staging)
-        read = {entry.table: read_table(folder.name, entry.name, raw=staging.parent) for entry in new}
-        told = [
-            _against(*earlier[table.kind], table, read[table.kind])
-            for table in tables
-            if table.kind in read and table.kind in earlier
-        ]
-        if new:
-            _move_in(staging, [*(entry.name for entry in new), "source.toml"], folder)
-    return Fetched(
-        publication=publication.folder,
-        original=original,
-        summaries=summaries,
-        written=tuple(entry.name for entry in new),
-        differences=tuple(each for each in told if isinstance(each, Difference)),
-        notes=(
-            *([original.note] if original.note else []),
-            *(note for entry in new for note in _to_describe(entry)),
-            *(each for each in told if isinstance(each, str)),
-        ),
-    )
-
-
-def _stage(
-    tables: Sequence[Table],
-    summaries: Sequence[Summary],
-    original: Original,
-    held: Source,
-    folder: Path,
-    staging: Path,
-) -> list[SourceFile]:
-    """What is not held yet, written to `staging` with the declaration that takes it in; its entries."""
-    staging.mkdir()
-    text = (folder / "source.toml").read_text(encoding="utf-8")
-    new = []
-    for kind, frame, note in _files(tables, summaries):
+def _entries(tables: Sequence[Table], original: Original, held: Source, place: Path) -> list[SourceFile]:
+    """What is not held yet, written to the staged folder; its entries."""
+    known = {file.sha256 for file in held.file}
+    entries = []
+    for kind, frame, note in _files(tables):
         content = _csv(frame)
         sha256 = hashlib.sha256(content).hexdigest()
-        if any(file.sha256 == sha256 for file in held.file):
+        if sha256 in known:
             continue
         meanings = _meanings(held, kind)
         given = {
@@ -452,79 +311,198 @@ def _stage(
             "original_sha256": original.sha256,
             "original_url": original.url,
             "rows": len(frame),
-            "note": f"{note} {original.note}" if original.note else note,
+            "note": " ".join(filter(None, [note, original.note])),
             "columns": {str(name): meanings.get(str(name), UNDESCRIBED) for name in frame.columns},
         }
-        entry = SourceFile.model_validate(given)
-        (staging / entry.name).write_bytes(content)
-        text = f"{text.rstrip()}\n\n{entry_text(entry)}"
-        new.append(entry)
-    (staging / "source.toml").write_text(text, encoding="utf-8", newline="\n")
-    # A declaration with a fault is to be found here, before any of it is moved.
-    read_source(staging)
-    return new
+        entries.append(SourceFile.model_validate(given))
+        (place / entries[-1].name).write_bytes(content)
+    return entries
 
 
-def _faults(table: Table) -> Iterator[str]:
-    frame, key = table.frame, [*table.key]
-    if frame.empty:
-        yield f"{table.kind} has no rows"
-    elif lacking := set(key) - set(frame.columns):
-        yield f"{table.kind} has no column {' and '.join(sorted(lacking))}, which its rows are told apart by"
-    elif not frame.columns.is_unique:
-        yield f"{table.kind} has a column twice among {', '.join(map(str, frame.columns))}"
-    elif (blank := frame[key].isna().any(axis=1)).any():
-        yield f"{table.kind} has {blank.sum()} rows without {' or '.join(key)}"
-    elif (twice := frame.duplicated(key)).any():
-        shown = _few(frame.loc[twice, key].astype(str).agg(", ".join, axis=1).tolist(), "; ")
-        yield f"{table.kind} has the same {' and '.join(key)} in {twice.sum()} more rows: {shown}"
+def _decided(
+    staged: Path, publication: Publication, retire: Sequence[str], keep: Sequence[str], today: date
+) -> tuple[Panel, list[str]]:
+    """The panel with the new edition, each guard that fails in it decided on as was asked, and those decisions.
+
+    SourceError names every guard that fails and was not decided on, or says what else does not fit.
+    """
+    given = dict.fromkeys(retire, "retire") | dict.fromkeys(keep, "keep")
+    decided: list[GuardFailed] = []
+    while True:
+        try:
+            panel = build(RawData(staged))
+            break
+        except GuardFailed as fault:
+            # To find the others too, one that nobody has decided on is kept for now.
+            choice = given.get(fault.correction, "keep")
+            folder.add_decision(staged / publication.folder, fault.correction, fault.file, choice, today)
+            decided.append(fault)
+        except DeficitsError as error:
+            raise SourceError(f"nothing was written: with this edition there is no panel: {error}") from None
+    open_ = [
+        f"{fault}\n  Give --retire-correction {fault.correction}, or --keep {fault.correction}"
+        for fault in decided
+        if fault.correction not in given
+    ]
+    if open_:
+        raise SourceError("\n".join(["nothing was written: corrections were made for other figures.", *open_]))
+    if idle := set(given) - {fault.correction for fault in decided}:
+        raise FetchError(f"nothing was written: this edition needs no decision on {listed(sorted(idle))}")
+    return panel, [f"{given[each.correction]} '{each.correction}' in {each.file}" for each in decided]
 
 
-def _check_coverage(summaries: Sequence[Summary], held: Source, folder: Path) -> None:
-    """SourceError when a table has lost half of its authorities: that is a changed file, not a reorganisation."""
-    faults = []
-    for summary in summaries:
-        for name, frame in islice(_editions(held, summary.kind, folder), 1):
-            before = summarise(Table(summary.kind, frame, ())).authorities
-            if summary.authorities < before / 2:
-                faults.append(
-                    f"{summary.kind} has {summary.authorities} authorities in its newest year, {name} has {before}"
-                )
-    if faults:
-        raise SourceError("\n".join(faults))
+def _refuse(found: gates.Findings) -> None:
+    if found.refused:
+        raise SourceError("\n  ".join(["nothing was written: this file is not as it should be.", *found.refused]))
 
 
-def _editions(held: Source, kind: str, folder: Path) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Name and table of each edition held of a kind, the newest first; of one day, the one declared last."""
-    editions = [file for file in reversed(held.file) if file.table == kind]
-    for file in sorted(editions, key=lambda file: file.published or "", reverse=True):
-        yield file.name, read_table(folder.name, file.name, raw=folder.parent)
+def _ask(found: gates.Findings, accept: str | None) -> None:
+    """SourceError for what is asked about and not accepted."""
+    if found.asked and not (accept or "").strip():
+        more = len(found.asked) - ASKED_AT_ONCE
+        raise SourceError(
+            "\n  ".join(
+                [
+                    "nothing was written: please look at these.",
+                    *found.asked[:ASKED_AT_ONCE],
+                    *([f"and {more} more"] if more > 0 else []),
+                    'If they are right: --accept "the reason why", which is kept with the figures',
+                ]
+            )
+        )
 
 
-def _earlier(held: Source, table: Table, folder: Path) -> tuple[str, pd.DataFrame] | None:
-    """The newest edition held that shares years with a table: its name, and its rows of those years."""
-    year = _first(table.frame, YEARS)
-    for name, frame in _editions(held, table.kind, folder):
-        shared = frame
-        if year is not None and year in frame:
-            shared = frame[frame[year].isin(table.frame[year].astype(str))]
-        if not shared.empty:
-            return name, shared
-    return None
+def _already(publication: Publication, tables: Sequence[Table], held: Source) -> Iterator[str]:
+    """What to say of an edition whose tables are all held: also that a newer one is, if so."""
+    yield "Already held, with the same content: no change"
+    newest = last_day(_newest(held))
+    hashes = {hashlib.sha256(_csv(frame)).hexdigest() for _, frame, _ in _files(tables)}
+    days = [_day(each) for each in held.file if each.sha256 in hashes]
+    if max(days) < newest:
+        yield (
+            f"It is the same as the edition of {max(days)}; the newest held is of {newest}. If its publisher has "
+            f"withdrawn that one, take it out: deficits fetch {publication.folder} --undo"
+        )
 
 
-def _against(name: str, before: pd.DataFrame, table: Table, after: pd.DataFrame) -> Difference | str:
-    """The difference from the edition held before, or why it cannot be told."""
-    if not set(table.key) <= set(before.columns) or before.duplicated([*table.key]).any():
-        return f"{table.kind} cannot be compared: {' and '.join(table.key)} do not tell the rows of {name} apart"
-    return compare(table.kind, table.key, name, before, after)
+def _unused_notes(
+    publication: Publication,
+    original: Original,
+    tables: Sequence[Table],
+    entries: Sequence[SourceFile],
+    held: Source,
+) -> Iterator[str]:
+    """What of a new edition is not read, or not before somebody has done something."""
+    for table in tables:
+        newer = max((_day(each) for each in held.file if each.table == table.kind), default="")
+        if original.published < newer:
+            yield (
+                f"older than the edition of {newer} held: {table.kind} of it is used only where that one has no "
+                "figure, and as of days before it"
+            )
+        if table.kind not in publication.reads:
+            yield f"{table.kind} is kept; nothing reads it yet"
+    for entry in entries:
+        if names := [name for name, meaning in entry.columns.items() if meaning == UNDESCRIBED]:
+            yield f"say in source.toml what these columns of {entry.name} mean: {', '.join(names)}"
 
 
-def _files(tables: Sequence[Table], summaries: Sequence[Summary]) -> Iterator[tuple[str, pd.DataFrame, str]]:
+def _headline(
+    before: Outlook | None, after: Outlook, today: date
+) -> tuple[tuple[float | None, float | None], str]:
+    """The gross deficit at the newest year end that has passed, with what was held and with what is held now."""
+    year = today.year if (today.month, today.day) > (3, 31) else today.year - 1
+    middle = [
+        float(each.england().at[("gross", year), "p50"]) if each and year in each.years else None
+        for each in (before, after)
+    ]
+    shown = ["not known" if value is None else gbp(value, 2) for value in middle]
+    what = f"Gross deficit at {year_end(year)} (central estimate, {DRAWS} simulations)"
+    return (middle[0], middle[1]), f"{what}: {shown[0]} before, {shown[1]} now"
+
+
+def _by_hand(file: Path, version: str | None, today: date) -> Original:
+    if not file.is_file():
+        raise FetchError(f"there is no file {file}")
+    if file.stat().st_size > LARGEST_FILE:
+        raise FetchError(f"{file} is larger than {LARGEST_FILE / 1e6:,.0f} MB: no file here is so large")
+    try:
+        published = date.fromisoformat(version or "")
+    except ValueError:
+        given = f"found '{version}'" if version else "none was given"
+        raise FetchError(f"--file needs the day it was published, as --version 2026-01-22: {given}") from None
+    if published > today:
+        raise FetchError(f"--version {version} is in the future: give the day on which the file was published")
+    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    return Original(file, sha256, published.isoformat(), note="The file was given by hand.")
+
+
+def _downloaded(publication: Publication, version: str | None, today: date) -> Original:
+    found = locate(publication, version)
+    where = processed_dir() / "downloads" / publication.folder
+    try:
+        where.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FetchError(f"{where} cannot be made: {error}") from None
+    # A name from outside must not lead out of the folder.
+    came = download(found.url, where / re.sub(r"[^\w.-]+", "_", f"{Path(found.name).name or 'file'}"))
+    published = found.published or came.modified
+    undated = None if published else "The publisher gives no date: the day it was fetched stands for it."
+    note = " ".join(filter(None, [found.note, undated])) or None
+    return Original(came.path, came.sha256, (published or today).isoformat(), came.url, note)
+
+
+@contextmanager
+def _trying(raw: Path | None) -> Iterator[tuple[Path, Path]]:
+    """A folder for this fetch alone, and a copy of it to try the change in; errors without control codes."""
+    try:
+        root = folder.writable(raw)
+        with folder.alone(root), tempfile.TemporaryDirectory(prefix="deficits-fetch-") as work:
+            yield root, folder.staged(root, Path(work))
+    except DeficitsError as error:
+        error.args = (printable(str(error)), *error.args[1:])
+        raise
+
+
+@contextmanager
+def _adding(words: str) -> Iterator[None]:
+    """Adds to an error what can be done about it here."""
+    try:
+        yield
+    except SourceError as error:
+        raise type(error)(f"{error}\n{words}") from None
+
+
+def _day(file: SourceFile) -> str:
+    """The day of an edition; one without a date is taken to be older than any."""
+    return last_day(file.published) if file.published else ""
+
+
+def _newest(source: Source) -> str | None:
+    return max((each.published for each in source.file if each.published), key=last_day, default=None)
+
+
+def _earlier(tables: Sequence[Table], raw: RawData, publication: str) -> Earlier:
+    """By kind, the newest edition held that shares years with the new table, else the newest."""
+    found: Earlier = {}
+    for table in tables:
+        files = sorted(raw.files(publication, table.kind), key=_day)
+        frames = {file.name: raw.table(publication, file.name) for file in files}
+        year = year_column(table.frame)
+        years = {name: set(frame[year]) if year in frame else set() for name, frame in frames.items()}
+        shared = [name for name in frames if year and years[name] & set(table.frame[year].astype(str))]
+        if frames:
+            name = (shared or list(frames))[-1]
+            found[table.kind] = (name, frames[name], set().union(*years.values()))
+    return found
+
+
+def _files(tables: Sequence[Table]) -> Iterator[tuple[str, pd.DataFrame, str]]:
     """Kind, frame and note of each file to write: the tables, and their gaps where these say more than a blank."""
-    for table, summary in zip(tables, summaries, strict=True):
-        yield table.kind, table.frame, _noted(summary)
-        if set(summary.missing) - {"blank"}:
+    for table in tables:
+        lines = [line.strip() for line in contents(table) if "sum of the newest year" not in line]
+        yield table.kind, table.frame, ". ".join([*lines, *table.notes]) + "."
+        if set(table.missing["reason"]) - {"blank"}:
             yield f"{table.kind}_missing", table.missing, f"Cells of {table.kind} without a number, and why."
 
 
@@ -535,100 +513,14 @@ def _csv(frame: pd.DataFrame) -> bytes:
     return text.encode()
 
 
-def _noted(summary: Summary) -> str:
-    parts = [f"{_covered(summary)}."]
-    if summary.missing:
-        parts.append(f"Without a number: {_counted(summary.missing)}.")
-    if summary.dropped:
-        parts.append(f"Rows left out: {_few(summary.dropped)}.")
-    return " ".join(parts)
-
-
-def _told(summary: Summary) -> Iterator[str]:
-    yield f"{summary.kind}: {summary.rows:,} rows, {_covered(summary)}"
-    for column, total in summary.sums.items():
-        yield f"  {column:40} sum of the newest year {_number(total)}"
-    if summary.missing:
-        yield f"  without a number: {_counted(summary.missing)}"
-    if summary.dropped:
-        yield f"  rows left out: {_few(summary.dropped)}"
-
-
-def _compared(difference: Difference) -> Iterator[str]:
-    yield (
-        f"{difference.kind} against {difference.before}: {difference.added:,} rows added, "
-        f"{difference.removed:,} removed, {difference.changed:,} changed"
-    )
-    for change in difference.largest:
-        yield f"  {', '.join(change.row)}: {change.column} {_number(change.before)} to {_number(change.after)}"
-
-
-def _covered(summary: Summary) -> str:
-    years = summary.years
-    span = f"{years[0]} to {years[-1]}" if len(years) > 1 else "".join(years)
-    councils = f"{summary.authorities} authorities in the newest year" if summary.authorities else ""
-    return ", ".join(filter(None, (span, councils))) or "no years or authorities"
-
-
-def _counted(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{reason} {count:,}" for reason, count in counts.items())
-
-
-def _few(names: Sequence[str], mark: str = ", ") -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return f"{mark.join(names[:SHOWN])}{more}"
-
-
-def _number(value: float | None) -> str:
-    if value is None:
-        return "missing"
-    return f"{value:,.2f}".rstrip("0").rstrip(".").replace("-", MINUS)
-
-
-def _first(frame: pd.DataFrame, names: Sequence[str]) -> str | None:
-    return next((name for name in names if name in frame), None)
-
-
-def _row(label: object) -> tuple[str, ...]:
-    return tuple(map(str, label)) if isinstance(label, tuple) else (str(label),)
-
-
-def _figure(value: float) -> float | None:
-    return None if pd.isna(value) else float(value)
-
-
-def _toml(value: object) -> str:
-    # A JSON text is a TOML basic string, but for the one control character that JSON does not escape.
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def _unused(stem: str, held: Source) -> str:
-    """A file name that is not declared yet: a publisher may replace a file on the day, or a parser be mended."""
-    taken = {file.name for file in held.file}
-    numbered = (f"{stem}_{number}.csv" for number in count(2))
-    return next(name for name in chain([f"{stem}.csv"], numbered) if name not in taken)
-
-
 def _meanings(held: Source, kind: str) -> dict[str, str]:
     """What columns of a name mean in this publication: as declared for this kind of table, else for another."""
     ranked = sorted(held.file, key=lambda file: file.table == kind)
     return GAPS | {name: meaning for file in ranked for name, meaning in file.columns.items()}
 
 
-def _to_describe(entry: SourceFile) -> Iterator[str]:
-    names = [name for name, meaning in entry.columns.items() if meaning == UNDESCRIBED]
-    if names:
-        yield f"say in source.toml what these columns of {entry.name} mean: {', '.join(names)}"
-
-
-def _move_in(staging: Path, names: Sequence[str], folder: Path) -> None:
-    """Files into place one by one; the last is the declaration, without which a run does not see the others."""
-    for name in names:
-        beside = folder / f".{name}.part"
-        try:
-            shutil.copyfile(staging / name, beside)
-            beside.replace(folder / name)
-        except OSError as error:
-            raise FetchError(f"{folder / name} cannot be written ({error}): what was held is as it was") from None
-        finally:
-            beside.unlink(missing_ok=True)
+def _unused(stem: str, held: Source) -> str:
+    """A file name that is not declared yet: a publisher may replace a file on the day, or a parser be mended."""
+    taken = {file.name for file in held.file}
+    numbered = (f"{stem}_{place}.csv" for place in count(2))
+    return next(name for name in chain([f"{stem}.csv"], numbered) if name not in taken)

@@ -18,7 +18,7 @@ from deficits.raw.corrections import Corrections, read_corrections
 from deficits.raw.declaration import Source, SourceFile, read_source
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # a folder may change: what is read of it is kept an object, not a path
 class RawData:
     """A folder like `data/raw`: one folder a publication, each with its declaration, tables and corrections."""
 
