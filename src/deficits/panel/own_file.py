@@ -53,6 +53,7 @@ _OTHER_DAY = re.compile(
 _LABEL = re.compile(
     r"(?<![\d,.£])(?:20\d\d ?(?:[-/–—]|to) ?(?:20)?\d\d|FY ?(?:20)?\d\d|20\d\d(?:\d\d)?)(?![\d,.])", re.IGNORECASE
 )
+_UNIT_AFTER = re.compile(r"(\)?)\s*(billion|bn|million|mn|m|thousand|k)\s*(\)?)$", re.IGNORECASE)
 _PARTED = re.compile(r"[-+(]?£?\d{1,3},\d{3}\)?")
 _YEAR_ALONE = re.compile(r"20\d\d(\d\d)?")
 
@@ -147,11 +148,13 @@ def year_in(text: str) -> int | None:
 
 def amount_in(text: str) -> tuple[float | None, bool]:
     """The number in a cell, and whether the cell itself gives the unit (£12.3m)."""
-    plain = re.sub(r"\s*(million|mn)\b", "m", text.strip(), flags=re.IGNORECASE).replace("£(", "(£")
-    plain = re.sub(r"\)\s*(bn|m|k)$", r"\1)", plain)
-    if "%" in plain or re.fullmatch(r"[£(]*[,'’]?000\)?", plain):
+    plain, units = _UNIT_AFTER.subn(
+        lambda found: {"b": "bn", "m": "m", "t": "k", "k": "k"}[found[2][0].lower()] + found[1] + found[3],
+        text.strip().replace("£(", "(£"),
+    )
+    if re.fullmatch(r"[£(]*[,'’]?000\)?", plain):  # a heading
         return None, False
-    return number(plain, units=True), re.search(r"(bn|m|k)\)?$", plain) is not None
+    return number(plain, units=True), units > 0
 
 
 def _sheets(path: Path) -> tuple[dict[str, Lines], bool]:
