@@ -1,4 +1,4 @@
-"""Our range for one year end beside what others forecast for it."""
+"""Our range for one year end, or what was published for it since, beside what others forecast."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from deficits.charts.england import SOURCE_WITH_FORECASTS
 from deficits.charts.frames import Row, forecast_in_words
 from deficits.charts.phrases import counted, march, one_or_range, short_date
 from deficits.charts.style import BLUE, LINE, NAVY, PALE_BLUE, PLUM, THIN, WHITE, house_style
-from deficits.formatting import year_end
+from deficits.formatting import gbp, year_end
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-OURS = "This outlook"
+OURS, SINCE = "This outlook", "Published since"
 INCHES_A_LINE = 0.2
 
 
@@ -27,9 +27,12 @@ def forecasts_for_year(
     forecasts: pd.DataFrame,
     year: int,
     *,
+    published: float | None = None,
     source: str = SOURCE_WITH_FORECASTS,
 ) -> Chart:
     """Our 80% and 50% range for one year end, and below it a row for each published forecast, oldest first.
+
+    Where the figure has been published since, it stands in place of our range.
 
     A forecast agrees when its central figure, or any part of a range without one, is within our 80% range.
 
@@ -38,6 +41,7 @@ def forecasts_for_year(
         forecasts: columns publisher, year, low, central, high (£, NaN where not given), published (ISO date);
             those for other years are left out.
         year: 2026 for 31 March 2026.
+        published: the gross deficit of that day as published since, £; none where it is not.
         source: publications and organisations.
 
     Raises:
@@ -47,12 +51,14 @@ def forecasts_for_year(
     >>> other = pd.DataFrame([["OBR", 2026, None, 6e9, None, "2025-11-26"]], columns=list(frames.FORECAST))
     >>> forecasts_for_year(row, other, 2026).finding
     '1 of 1 published forecast for March 2026 is within our 80% range'
+    >>> forecasts_for_year(row, other, 2026, published=6.2e9).finding
+    '1 of 1 forecast for March 2026 was below the £6.2bn published since'
     """
     name = f"forecasts-{year}"
     ours = frames.quantiles_by_year(quantiles_row.to_frame(year).T, name)
     if ours.empty:
         raise ValueError(f"chart {name!r}: quantiles_row lacks one of {', '.join(frames.QUANTILES)}")
-    own = ours.iloc[0]
+    own = ours.iloc[0] if published is None else ours.iloc[0] * 0 + published
     others = frames.published_forecasts(forecasts, name)
     others = others[others["year"] == year].reset_index(drop=True)
     rows = frames.records(others)
@@ -63,12 +69,27 @@ def forecasts_for_year(
         unit = _value_axis(axes, own, others)
         _our_row(axes, own)
         places = _their_rows(axes, rows, heights)
-        axes.set_yticks([0.0, *places], [f"{OURS}\nthick: 50%, thin: 80% range", *labels])
+        first = f"{OURS}\nthick: 50%, thin: 80% range" if published is None else SINCE
+        axes.set_yticks([0.0, *places], [first, *labels])
         axes.set_ylim(0.3 + sum(heights), -0.3)
         axes.tick_params(axis="y", length=0)
         _align_left(axes)
         drawing.settle(figure)
-    finding = _finding(own, rows, year)
+    finding = _finding(own, rows, year) if published is None else _too_low(published, rows, year)
+    ranges = (
+        f"Ranges and dots in rows. Our 80% range is {one_or_range(own['p10'], own['p90'])} "
+        f"and our 50% range {one_or_range(own['p25'], own['p75'])}."
+    )
+    told = (
+        ranges
+        if published is None
+        else f"Ranges and dots in rows. The first is what was published, {gbp(published)}."
+    )
+    first_rows = (
+        frames.quantile_rows(ours, OURS)
+        if published is None
+        else [{frames.YEAR: year, frames.FIGURE: SINCE, frames.MIDDLE: published}]
+    )
     each = [f"{_publisher_and_date(row)}: {forecast_in_words(row)}." for row in rows]
     return Chart(
         figure=figure,
@@ -80,14 +101,11 @@ def forecasts_for_year(
         alt=" ".join(
             [
                 f"{finding}.",
-                f"Ranges and dots in rows. Our 80% range is {one_or_range(own['p10'], own['p90'])}",
-                f"and our 50% range {one_or_range(own['p25'], own['p75'])}.",
+                told,
                 *(each or ["No forecast by others is given."]),
             ]
         ),
-        data=frames.table([*frames.quantile_rows(ours, OURS), *frames.forecast_rows(others)]).rename(
-            columns=frames.WITH_FORECASTS
-        ),
+        data=frames.table([*first_rows, *frames.forecast_rows(others)]).rename(columns=frames.WITH_FORECASTS),
     )
 
 
@@ -157,3 +175,12 @@ def _finding(own: pd.Series[float], rows: list[Row], year: int) -> str:
     inside = sum(_agrees(row, own) for row in rows)
     verb = "is" if inside == 1 else "are"
     return f"{inside} of {counted(len(rows), 'published forecast')} for {march(year)} {verb} within our 80% range"
+
+
+def _too_low(published: float, rows: list[Row], year: int) -> str:
+    """How many forecasts were below what was published since; a floor is not."""
+    highest = [max(row["central"], row["high"]) if pd.notna(row["high"]) else row["central"] for row in rows]
+    below = sum(value < published for value in highest)
+    verb = "was" if below == 1 else "were"
+    these = f"{below} of {counted(len(rows), 'forecast')} for {march(year)}"
+    return f"{these} {verb} below the {gbp(published)} published since"

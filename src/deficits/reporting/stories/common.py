@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
 
 import pandas as pd
 
-from deficits.formatting import gbp, gbp_range
+from deficits.assumptions import assumed
+from deficits.formatting import UNDATED, day_in_words, gbp, gbp_range, last_day
+from deficits.panel import Panel
 from deficits.raw import raw_data
 
-OVERRIDE_ENDS = 2028
-"""The statutory override ends on 31 March 2028 (written statement of 20 June 2025)."""
+OVERRIDE_ENDS = int(assumed("override", "ends").value)  # type: ignore[arg-type]
+"""The last year end that the statutory override covers."""
 
 EVERY_FOLDER = (
     "section251-outturn",
@@ -21,13 +22,16 @@ EVERY_FOLDER = (
     "specialist-placement-spend",
     "school-pupils",
     "ons-population",
+    "safety-valve",
+    "gdp-deflator",
+    "council-statements",
     "national-figures",
     "published-forecasts",
     "authorities",
 )
 """Publications that the panel rests on, by folder of `data/raw`."""
 
-BALANCES = ("section251-outturn", "mhclg-revenue-outturn", "dsg-allocations")
+BALANCES = ("section251-outturn", "mhclg-revenue-outturn", "council-statements", "dsg-allocations")
 
 Points = tuple[list[str], dict[str, float | int | str]]
 
@@ -48,6 +52,40 @@ def used_sources(*folders: str) -> list[dict[str, Any]]:
         }
         for source in (known[folder] for folder in folders)
     ]
+
+
+def known_to(panel: Panel) -> str:
+    """The day (ISO) to which a panel knows what is published: its own, or that of the newest figure it holds.
+
+    Not today's: the same figures give the same sentences on every day.
+    """
+    if panel.as_of is not None:
+        return panel.as_of
+    days = [panel.frame[column] for column in panel.frame if column.endswith("_published")]
+    return str(pd.concat(days).dropna().loc[lambda day: day < UNDATED].max())
+
+
+def has_passed(panel: Panel, year: int) -> bool:
+    """Whether 31 March of a year had passed on the day to which a panel knows what is published."""
+    return known_to(panel) > f"{year}-03-31"
+
+
+def named_sources(panel: Panel, figure: str, year: int) -> str:
+    """The publications that a figure of a year is from, each with its publisher and first day, in words.
+
+    The one of most councils comes first.
+    """
+    rows = panel.frame[[f"{figure}_source", f"{figure}_published"]].xs(year, level="year").dropna()
+    rows.columns = ["publication", "day"]
+    rows["publication"] = rows["publication"].str.partition("/")[0]
+    words = []
+    for publication in rows["publication"].value_counts().index:
+        source = panel.raw.source(publication)
+        day = rows.loc[rows["publication"] == publication, "day"].max()
+        # A month alone is kept as its last day.
+        when = day_in_words(day[:7] if day == last_day(day[:7]) else day)
+        words.append(f"{source.title.partition(':')[0]}, {source.publisher}, {when}")
+    return "; ".join(words)
 
 
 def pounds(value: float) -> float:
@@ -78,9 +116,3 @@ def standing_range(row: pd.Series) -> str:
 def sentence(text: str) -> str:
     """The text with a capital first letter."""
     return text[:1].upper() + text[1:]
-
-
-def day_in_words(iso: str) -> str:
-    """An ISO day as it is written: 28 February 2023."""
-    day = date.fromisoformat(iso)
-    return f"{day.day} {day:%B %Y}"

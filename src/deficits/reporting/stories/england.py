@@ -7,90 +7,180 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from deficits.formatting import financial_year, gbp, percent, year_end
-from deficits.outlook import CAUSES, Drivers, Held, Lever, Outlook, lever_names, national
-from deficits.outlook.backtest import Backtest
+from deficits.assumptions import assumed
+from deficits.charts.phrases import one_or_range
+from deficits.formatting import (
+    day_in_words,
+    financial_year,
+    gbp,
+    last_day,
+    percent,
+    year_end,
+)
+from deficits.outlook import CAUSES, Drivers, Held, Lever, Outlook, Reach, lever_names, national
+from deficits.outlook.anchor import Anchor, returned
+from deficits.outlook.backtest import Backtest, outturns, returned_gross
 from deficits.panel import Panel
-from deficits.reporting.stories.common import OVERRIDE_ENDS, Points, money_range, pounds, sentence
+from deficits.publications.council_statements import STATED
+from deficits.reporting.stories.common import (
+    OVERRIDE_ENDS,
+    Points,
+    has_passed,
+    money_range,
+    named_sources,
+    pounds,
+    sentence,
+)
 from deficits.reporting.stories.record import record_point
 
 THRESHOLD = 5e9
-"""£: the figure that the deficit was heading for when MPs reported in September 2025."""
-
-NEARLY_ALL = 145
-"""Councils with a balance from which a year's sum may stand for England, with its count beside it."""
+"""£: the figure that the deficit was heading for when MPs reported."""
 
 
 def observed_gross(panel: Panel) -> pd.DataFrame:
     """England's gross deficit as published: columns year, value (£), label.
 
-    Sums of councils' returns where nearly all have one, then the national figures that are newer.
+    Sums of councils' returns where nearly all have one, then the national figure that is newer.
     """
-    balances = panel.figure("balance_section251")
-    counted = balances.notna().sum()
-    years = counted.index[counted >= NEARLY_ALL]
-    sums = (-balances[years]).clip(lower=0).sum()
-    returns = pd.DataFrame({"year": years, "value": sums.to_numpy(), "label": "Councils' returns"})
-    rows = panel.national[panel.national["measure"].eq("gross_deficit") & panel.national["year"].gt(years.max())]
-    newer = rows.drop_duplicates("year")[["year", "value"]].assign(label="National figure")
-    return pd.concat([returns, newer], ignore_index=True)
+    known = outturns(panel)
+    returned = set(returned_gross(panel).index)
+    labels = ["Councils' returns" if year in returned else "National figure" for year in known]
+    return pd.DataFrame({"year": list(known), "value": list(known.values()), "label": labels})
 
 
-def deficit_forecasts(panel: Panel, after: int) -> pd.DataFrame:
+def deficit_forecasts(panel: Panel, after: int = 0) -> pd.DataFrame:
     """Published forecasts of England's cumulative deficit for year ends after `after`, £.
 
     Columns publisher, year, low, central, high, published. A publication that only repeats another's figure is
     left out.
     """
     rows = panel.forecasts.query("measure == 'cumulative_deficit' and unit == 'gbp' and year > @after")
-    repeats = rows["note"].str.startswith("Repeats").fillna(False)
     columns = ["publisher", "year", "low", "central", "high", "published"]
-    return rows.loc[~repeats, columns].reset_index(drop=True)
+    return rows.loc[rows["repeats"].isna(), columns].reset_index(drop=True)
 
 
 def england_points(outlook: Outlook, record: Backtest) -> Points:
     """Main points and headline figures of the report on England."""
     gross = outlook.england().loc["gross"]
     reach = outlook.reaches(THRESHOLD)
-    first = next((year for year in outlook.years if reach.probability[year] >= 0.5), None)
-    near = outlook.years[2]
-    points = [
-        f"Councils' deficits for special educational needs are likely to have stood at "
-        f"{money_range(gross.loc[near])} at {year_end(near)} (8 in 10 simulated futures), "
-        f"with {gbp(gross.at[near, 'p50'])} in the middle.",
-        _when(reach, first),
-    ]
-    if OVERRIDE_ENDS in outlook.years:
+    near, base = outlook.headline_year, outlook.base_year
+    points = [headline_sentence(outlook), _when(outlook, reach)]
+    if OVERRIDE_ENDS in outlook.projected_years and near != OVERRIDE_ENDS:
         points.append(
             f"Without a write-off, {money_range(gross.loc[OVERRIDE_ENDS])} would stand at "
             f"{year_end(OVERRIDE_ENDS)}, when the statutory override ends."
         )
+    estimates = (
+        f"What is said of later than {year_end(base)} is estimated" if near == base else "These are estimates"
+    )
     points += [
         record_point(record),
-        "These are estimates. The range shows what this model does not know; it leaves out changes of policy.",
+        f"{estimates}. The range shows what this model does not know; it leaves out changes of policy.",
     ]
-    headline: dict[str, float | int | str] = {
+    headline: dict[str, float | int | str] = {}
+    if near == base:
+        headline[f"gross_deficit_{base}"] = pounds(returned_gross(outlook.panel)[base])
+    headline |= {
         f"gross_deficit_{year}_{name}": pounds(gross.at[year, name])
-        for year in outlook.years[1:]
+        for year in outlook.projected_years
         for name in ("p10", "p50", "p90")
     }
-    headline[f"chance_of_5bn_{near}"] = round(float(reach.probability[near]), 4)
+    if near != base:
+        headline[f"chance_of_5bn_{near}"] = round(float(reach.probability[near]), 4)
     headline["backtest_within_80"] = round(float(record.scores.at["This outlook", "within_80"]), 4)
     return points, headline
 
 
-def _when(reach: Any, first: int | None) -> str:
-    amount = gbp(reach.amount, 0)
+def headline_sentence(outlook: Outlook) -> str:
+    """England's gross deficit at the year end to report first: as councils returned it, or as it is projected."""
+    year, deficits = outlook.headline_year, "Councils' deficits for special educational needs"
+    gross = outlook.england().loc[("gross", year)]
+    if year > outlook.base_year:
+        stand = "have stood" if has_passed(outlook.panel, year) else "stand"
+        return (
+            f"{deficits} are likely to {stand} at {money_range(gross)} at {year_end(year)} (8 in 10 simulated "
+            f"futures), with {gbp(gross['p50'])} in the middle."
+        )
+    known = outlook.panel.frame["balance"].xs(year, level="year").notna()
+    amount = gbp(returned_gross(outlook.panel)[year])
+    councils = f"all {len(known)}" if known.all() else f"{known.sum()} of {len(known)}"
+    said = (
+        f"{deficits} stood at {amount} at {year_end(year)}: the sum of what {councils} councils returned "
+        f"({named_sources(outlook.panel, 'balance', year)})."
+    )
+    missing = len(known) - known.sum()
+    if not missing:
+        return said
+    return (
+        f"{said} {missing} {'has' if missing == 1 else 'have'} not returned theirs; with estimates in their "
+        f"place it was {one_or_range(gross['p10'], gross['p90'])}."
+    )
+
+
+def _when(outlook: Outlook, reach: Reach) -> str:
+    """When the deficit passed an amount, where that is published; else when it is likely to."""
+    amount, known = gbp(reach.amount, 0), outturns(outlook.panel)
+    above = [year for year, value in known.items() if value >= reach.amount]
+    if above:
+        before = max((year for year in known if year < above[0]), default=None)
+        stood = f"{year_end(above[0])} ({gbp(known[above[0]])})"
+        if before is None:
+            return f"They had passed {amount} by {stood}."
+        return (
+            f"They passed {amount} between {year_end(before)} ({gbp(known[before])}) and {stood}; balances are "
+            "only measured on 31 March."
+        )
+    first = next((year for year in outlook.projected_years if reach.probability[year] >= 0.5), None)
     if first is None:
         return f"The deficit is more likely than not to stay below {amount} for the whole period."
     dates = [f"{day:%B %Y}" for day in (reach.date["p10"], reach.date["p90"]) if not pd.isna(day)]
     between = f"between {dates[0]} and {dates[-1]}" if dates[0] != dates[-1] else f"in {dates[0]}"
-    chance = percent(reach.probability[first])
+    passed = "have passed" if has_passed(outlook.panel, first) else "pass"
     return (
-        f"It is {chance} likely to have passed {amount} by {year_end(first)}, the first year end at which that is "
-        f"more likely than not. A straight line between year ends puts the day {between}; balances are only "
-        "measured on 31 March."
+        f"It is {percent(reach.probability[first])} likely to {passed} {amount} by {year_end(first)}, the first "
+        "year end at which that is more likely than not. A straight line between year ends puts the day "
+        f"{between}; balances are only measured on 31 March."
     )
+
+
+def what_is_published(outlook: Outlook) -> str:
+    """To when councils' balances are published, and what newer figure the projection uses, in words."""
+    panel, base = outlook.panel, outlook.base_year
+    rows = panel.frame.xs(base, level="year")
+    said = [
+        f"The newest balances held for nearly all councils are those of {year_end(base)}: "
+        f"{rows['balance'].count()} of {len(rows)} have one ({named_sources(panel, 'balance', base)})."
+    ]
+    later = panel.frame.loc[panel.frame.index.get_level_values("year") > base].dropna(subset=["balance"])
+    if len(later):
+        councils = later.index.get_level_values("authority").nunique()
+        papers = "stated" if later["balance_basis"].eq(STATED).all() else "published"
+        said.append(f"{councils} councils have {papers} later ones, which count as known.")
+    anchoring = outlook.anchoring
+    if anchoring is not None:
+        anchor = anchoring.anchor
+        said.append(
+            f"For {year_end(anchor.year)} a national figure is held, {gbp(anchor.gross)}: "
+            f"{_who_said(panel, anchor)}. Every simulated future is held to it, within "
+            f"{gbp(anchor.half_width, 0)}."
+        )
+    return " ".join(said)
+
+
+def _who_said(panel: Panel, anchor: Anchor) -> str:
+    """Who published a national figure first, when, and what they did not say of it."""
+    rows = returned(panel.national).query("year == @anchor.year and value == @anchor.gross")
+    first = rows.sort_values("published").iloc[0]
+    unsaid = "" if first["basis"] == "gross" else ", who did not say whether it is gross or net"
+    return f"{first['publisher']}, {day_in_words(first['published'])}{unsaid}"
+
+
+def others_for(outlook: Outlook) -> str:
+    """Whether the forecasts of others for the year end to report first can be checked yet, in words."""
+    year, known = outlook.headline_year, outturns(outlook.panel)
+    if year in known:
+        return f"What they said of {year_end(year)} stands beside what was published since, {gbp(known[year])}."
+    return f"Those for {year_end(year)} cannot be checked yet: no outturn for that date is among the figures held."
 
 
 def national_arithmetic(outlook: Outlook) -> pd.DataFrame:
@@ -134,22 +224,14 @@ def _assumed(year: int, published: pd.DataFrame, drivers: Drivers) -> str:
     return ", ".join(word for name, word in words.items() if not known[name]) or "–"
 
 
-DFE_PLAN_GROWTH = (718_838 / 638_745 / (7.7 / 5.3)) ** (-1 / 4) - 1
-"""Yearly growth of EHC plans from January 2026 to 2030 that gives DfE's estimate of February 2026: from 5.3% of
-pupils in 2024-25 to 7.7% in 2029-30, with pupils as they are
-(https://www.neilobrien.co.uk/p/the-send-white-paper-asking-mps-to)."""
-
-LEVERS_UNTIL = 2031
-"""Levers are compared at 31 March of this year: some take years to work."""
-
-OBR_ERROR = 1e9
-"""£: standard error given to the OBR's forecast for the end of the override. It publishes none: an assumption."""
+LEVERS_UNTIL = OVERRIDE_ENDS + 3
+"""Levers are compared at 31 March of this year at the earliest: some take years to work."""
 
 
 def sensitivities(outlook: Outlook) -> pd.DataFrame:
     """England's gross deficit under other assumptions, on the same random numbers.
 
-    Columns Assumption, then for two year ends the middle of the range (£).
+    Columns Assumption, then for one or two year ends the middle of the range (£).
     """
     drivers = outlook.drivers
     plans, block = percent(drivers.long_run_rate_growth), percent(drivers.later_block_growth)
@@ -158,36 +240,67 @@ def sensitivities(outlook: Outlook) -> pd.DataFrame:
         "Growth fades faster (0.7 of it left a year later)": {"growth_persistence": 0.7},
         "Growth stays longer (0.98 of it left a year later)": {"growth_persistence": 0.98},
         f"Plans per person stop growing in the long run, instead of {plans} a year": {"long_run_rate_growth": 0.0},
-        "Plans grow 6.6% a year, to DfE's 7.7% of pupils in January 2030": {"plan_growth": DFE_PLAN_GROWTH},
+        **_dfe_plans(outlook),
         "Spend a plan grows 2% a year": {"unit_cost_growth": 0.02},
         f"Block grows 5% a year where no growth is announced, instead of {block}": {"later_block_growth": 0.05},
-        "Not held to the national figure of March 2025": {"anchor": "none"},
     }
+    if outlook.anchoring is not None:
+        year = outlook.anchoring.anchor.year
+        alternatives[f"Not held to the national figure of March {year}"] = {"anchor": "none"}
     obr = _obr(outlook)
     if obr:
         words = f"Drawn to the OBR's {gbp(obr.gross, 0)} for March {obr.year}, give or take {gbp(obr.sd, 0)}"
         alternatives[words] = {"held_to": (obr,)}
-    ends = [year for year in (outlook.years[2], OVERRIDE_ENDS) if year in outlook.years]
+    ends = [year for year in (outlook.headline_year, OVERRIDE_ENDS) if year in outlook.projected_years]
     rows = []
     for words, change in alternatives.items():
         gross = outlook.again(drivers.model_copy(update=change)).england().loc["gross"]
-        middles = {f"Middle at {year_end(year)} (£)": gross.at[year, "p50"] for year in ends}
+        middles = {f"Middle at {year_end(year)} (£)": gross.at[year, "p50"] for year in ends or outlook.years[-1:]}
         rows.append({"Assumption": words} | middles)
     return pd.DataFrame(rows)
 
 
+def _dfe_plans(outlook: Outlook) -> dict[str, dict[str, Any]]:
+    """The growth of plans that gives DfE's estimate of the share of pupils with one, with pupils as they are.
+
+    Nothing where the estimate was not public, or plans have been counted since the year that it is for.
+    """
+    shares = assumed("plans", "share_of_pupils").by_year(outlook.panel.as_of)
+    counts = outlook.panel.national.query("measure == 'ehc_plans_january'").drop_duplicates("year", keep="last")
+    plans = counts.set_index("year")["value"]
+    newest = int(plans.index.max())
+    start = next((year for year in sorted(shares) if year in plans.index), None)
+    end = next((year for year in sorted(shares) if year > newest), None)
+    if start is None or end is None:
+        return {}
+    growth = (plans[start] * shares[end] / shares[start] / plans[newest]) ** (1 / (end - newest)) - 1
+    share = percent(shares[end], 1)
+    return {
+        f"Plans grow {percent(growth, 1)} a year, to DfE's {share} of pupils in January {end}": {
+            "plan_growth": growth
+        }
+    }
+
+
+def _obr_row(outlook: Outlook) -> pd.Series | None:
+    """The OBR's forecast of the deficit at the end of the override, where public and not past."""
+    forecasts = deficit_forecasts(outlook.panel, after=outlook.base_year)
+    theirs = forecasts.query("publisher == 'OBR' and year == @OVERRIDE_ENDS and central.notna()")
+    return theirs.iloc[-1] if len(theirs) and OVERRIDE_ENDS in outlook.projected_years else None
+
+
 def _obr(outlook: Outlook) -> Held | None:
-    """The OBR's forecast for the end of the override, as far as the outlook's panel knows it."""
-    told = outlook.panel.forecasts.query("publisher == 'OBR' and year == @OVERRIDE_ENDS")
-    if OVERRIDE_ENDS not in outlook.years or told.empty:
+    """It as a forecast that draws can be drawn to."""
+    row = _obr_row(outlook)
+    if row is None:
         return None
-    return Held(year=OVERRIDE_ENDS, gross=float(told["central"].iloc[-1]), sd=OBR_ERROR)
+    return Held(year=OVERRIDE_ENDS, gross=row["central"], sd=assumed("projection", "obr_error").value)
 
 
 def beside_the_obr(outlook: Outlook) -> list[str]:
-    """Why the outlook's middle for March 2028 is not the OBR's: what spend would have to do for that."""
-    held = _obr(outlook)
-    if held is None:
+    """Why the outlook's middle for the end of the override is not the OBR's: what spend would have to do."""
+    row, held = _obr_row(outlook), _obr(outlook)
+    if row is None or held is None:
         return []
     year = held.year
     theirs = outlook.again(outlook.drivers.model_copy(update={"held_to": (held,)}))
@@ -199,26 +312,26 @@ def beside_the_obr(outlook: Outlook) -> list[str]:
     ours, obr = (grown[which] ** (1 / (year - first)) - 1 for which in ("ours", "theirs"))
     middle = outlook.england().at[("gross", year), "p50"]
     side = "above" if middle > held.gross else "below"
-    plans = outlook.fit.history.plans
-    newest = int(plans.index[-1])
-    counted = percent(plans[newest] / plans[newest - 1] - 1)
     years = f"from {financial_year(first)} to {financial_year(year)}"
     before = "" if outlook.changed is None else ", before levers and councils' own drivers"
     told = gbp(held.gross, 0)
     return [
         f"The OBR forecast {told} for {year_end(year)}; the middle of this outlook, {gbp(middle)}, lies {side} "
         f"that. Here spend grows by {percent(ours)} a year {years}{before}; draws that end near {told} have it "
-        f"grow by {percent(obr)}. The OBR wrote before the count of January {newest}, in which plans grew by "
-        f"{counted}, and does not publish the growth it assumes. The IFS (December 2025) reckons that spend "
-        f"grows 13% above prices in 2025-26; here it grows by {percent(_real_growth(outlook, 2026))} above them."
+        f"grow by {percent(obr)}. The OBR {_unknown_then(outlook, str(row['published']))}does not publish the "
+        "growth it assumes."
     ]
 
 
-def _real_growth(outlook: Outlook, year: int) -> float:
-    """Growth of spend above prices in a year, at the middle of its path (share)."""
-    paths, place = outlook.paths, outlook.paths.years.index(year)
-    grown = float(np.median(paths.spend[place] / paths.spend[place - 1]))
-    return grown / (1 + outlook.fit.history.price_growth(year, outlook.drivers)) - 1
+def _unknown_then(outlook: Outlook, published: str) -> str:
+    """That a forecast was written before the newest count of plans, where it was."""
+    plans = outlook.fit.history.plans
+    newest = int(plans.index[-1])
+    counted = outlook.panel.frame["plans_published"].xs(newest, level="year").dropna()
+    if not (counted > last_day(published)).all():
+        return ""
+    growth = percent(plans[newest] / plans[newest - 1] - 1)
+    return f"wrote before the count of January {newest}, in which plans grew by {growth}, and "
 
 
 def causes_table(causes: pd.DataFrame) -> pd.DataFrame:
@@ -289,6 +402,7 @@ def lever_table(compared: pd.DataFrame, year: int) -> pd.DataFrame:
 
 
 def span(outlook: Outlook) -> tuple[int, int]:
-    """The two year ends between which growth is explained: the first without a national figure, and the override's
-    end or the last one."""
-    return outlook.years[2], min(OVERRIDE_ENDS, outlook.years[-1])
+    """The two year ends between which growth is explained: the one to report first, and the override's end or,
+    where that is no later, the last one."""
+    start, last = outlook.headline_year, outlook.years[-1]
+    return start, OVERRIDE_ENDS if start < OVERRIDE_ENDS <= last else last

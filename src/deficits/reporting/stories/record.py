@@ -4,17 +4,56 @@ from __future__ import annotations
 
 import pandas as pd
 
-from deficits.formatting import gbp, percent, year_end
+from deficits.assumptions import assumed
+from deficits.charts.phrases import march
+from deficits.formatting import day_in_words, financial_year, gbp, listed, percent, year_end
 from deficits.outlook import Outlook
-from deficits.outlook.backtest import ORIGIN, TARGET, Backtest, backtest
-from deficits.panel import Panel, load_panel, year_of
-from deficits.raw import read_table
-from deficits.reporting.stories.common import Points, day_in_words, money_range, pounds
+from deficits.outlook.backtest import Backtest, as_known, backtest, scored_record
+from deficits.panel import Panel
+from deficits.reporting.stories.common import Points, money_range, pounds
 
 
 def past_record(panel: Panel, draws: int = 4000) -> Backtest:
-    """How good the outlook would have been: made on the day of the one backtest that the figures allow."""
-    return backtest(panel, load_panel(ORIGIN), TARGET, draws=draws)
+    """How good the outlook would have been: made on the newest day from which councils can be scored."""
+    day, target = scored_record(panel)
+    return backtest(panel, as_known(panel, day), target, draws=draws)
+
+
+def record_caption(record: Backtest) -> str:
+    """What the table of scores is of: the year end, and the day."""
+    return (
+        f"How good the outlook would have been at {march(record.target)}, by council, made with what was public "
+        f"on {day_in_words(record.as_of)}"
+    )
+
+
+def known_then(record: Backtest, panel: Panel) -> str:
+    """What was public on the day of the record and what was not, in words."""
+    then = as_known(panel, record.as_of)
+    newest = {
+        name: int(then.figure(name).dropna(axis=1, how="all").columns[-1])
+        for name in ("high_needs_net_spend", "high_needs_block")
+    }
+    announced = assumed("safety_valve", "agreements_announced").values
+    after = [
+        day_in_words(each.value)  # type: ignore[arg-type]
+        for year, each in sorted(announced.items())
+        if str(each.value) > record.as_of and year <= record.target
+    ]
+    said = (
+        f"Made on {day_in_words(record.as_of)} for {year_end(record.target)}. Balances to {march(record.origin)} "
+        f"were public then, spend to {financial_year(newest['high_needs_net_spend'])}, and the block to "
+        f"{financial_year(newest['high_needs_block'])}."
+    )
+    if not after:
+        return said
+    said += f" The safety valve agreements of {listed(after)} were not"
+    expected = then.agreements.loc[then.agreements["basis"] == "expected", "authority"].nunique()
+    return (
+        f"{said}, but a minister had said that {expected} councils were negotiating some."
+        if expected
+        else f"{said}."
+    )
 
 
 def record_point(record: Backtest) -> str:
@@ -52,28 +91,32 @@ def record_table(record: Backtest) -> pd.DataFrame:
 
 
 def statement_table(outlook: Outlook) -> pd.DataFrame:
-    """What councils say of their own balances after the last published ones, beside the outlook (£)."""
+    """What councils forecast of their own balances at year ends that are projected here, beside the outlook (£).
+
+    What they state as an outturn is not in it: it counts as known. Nor is what is of doubtful origin.
+    """
     rows = []
-    stated = read_table("council-statements", "statements.csv", numeric=["value_gbp", "rounding_gbp"])
-    for row in stated[stated["measure"] == "dsg_balance"].itertuples():
-        year = year_of(row.financial_year)
-        if year <= outlook.years[0] or year > outlook.years[-1]:
-            continue
-        path = outlook.authority(row.dfe_number).loc[year]
-        half = row.rounding_gbp / 2
-        inside = path["p10"] - half <= row.value_gbp <= path["p90"] + half
+    stated = outlook.panel.statements
+    known = outlook.panel.frame["balance"].dropna().index
+    forecasts = stated[stated["measure"].eq("dsg_balance") & stated["kind"].eq("forecast") & stated["use"]]
+    forecasts = forecasts[~pd.MultiIndex.from_frame(forecasts[["authority", "year"]]).isin(known)]
+    for row in forecasts[forecasts["year"].isin(outlook.projected_years)].itertuples():
+        path = outlook.authority(row.authority).loc[row.year]
+        half = row.rounding / 2
+        inside = path["p10"] - half <= row.value <= path["p90"] + half
         rows.append(
             {
-                "Council": row.la_name,
-                "Year": year,
-                "Stated (£)": row.value_gbp,
-                "What it is": row.status,
+                "Council": row.name,
+                "Year": row.year,
+                "Stated (£)": row.value,
+                "What it is": row.detail,
                 "Outlook, low (£)": path["p10"],
                 "Outlook, high (£)": path["p90"],
                 "Inside the 80% range": "yes" if inside else "no",
             }
         )
-    return pd.DataFrame(rows)
+    columns = ["Council", "Year", "What it is", *STATEMENT_FORMATS, "Inside the 80% range"]
+    return pd.DataFrame(rows, columns=list(dict.fromkeys(columns)))
 
 
 STATEMENT_FORMATS = {
@@ -90,12 +133,13 @@ def backtest_points(record: Backtest, past: pd.DataFrame) -> Points:
     ours, rules = scores.loc["This outlook"], scores.drop("This outlook")
     best = rules["error"].idxmin()
     inside = past["actual"].between(past["p10"], past["p90"])
+    sharper = 1 - ours["crps"] / scores.at["Own drift, Gaussian range", "crps"]
     points = [
         record_point(record),
         f"By council it would have erred by {gbp(ours['error'])} on average; the best rule that needs no model "
         f"({best.lower()}) by {gbp(rules.at[best, 'error'])}.",
-        f"Its ranges as a whole were {percent(1 - ours['crps'] / scores.at['Own drift, Gaussian range', 'crps'])} "
-        "sharper than those of a council's own drift (CRPS).",
+        f"Its ranges as a whole were {percent(abs(sharper))} {'sharper' if sharper >= 0 else 'less sharp'} than "
+        "those of a council's own drift (CRPS).",
         f"For England, {inside.sum()} of {len(past)} forecasts from {past['as_of'].nunique()} past days held what "
         "happened in their 80% range.",
         "One past date by council is a small record, and the model's assumptions were chosen by people who know "
@@ -136,28 +180,16 @@ def missed_table(record: Backtest, agreements: pd.DataFrame, most: int = 15) -> 
     councils = record.councils
     half = (councils["p90"] - councils["p10"]) / 2
     away = (councils["actual"] - councils["p50"]) / half
-    listed = councils.loc[away.abs().sort_values(ascending=False).index[:most]]
+    furthest = councils.loc[away.abs().sort_values(ascending=False).index[:most]]
     paid = agreements[agreements["year"] <= record.target].groupby("authority")["value"].sum()
     return pd.DataFrame(
         {
-            "Council": listed["name"],
-            "March 2022 (£)": listed["start"],
-            "Outlook, low (£)": listed["p10"],
-            "High (£)": listed["p90"],
-            "What happened (£)": listed["actual"],
-            "Half ranges away": away[listed.index].round(1),
-            "Grant by then (£)": paid.reindex(listed.index),
+            "Council": furthest["name"],
+            f"{march(record.origin)} (£)": furthest["start"],
+            "Outlook, low (£)": furthest["p10"],
+            "High (£)": furthest["p90"],
+            "What happened (£)": furthest["actual"],
+            "Grant by then (£)": paid.reindex(furthest.index),
+            "Half ranges away": away[furthest.index].round(1),
         }
     ).reset_index(drop=True)
-
-
-MISSED_FORMATS = dict.fromkeys(
-    [
-        "March 2022 (£)",
-        "Outlook, low (£)",
-        "High (£)",
-        "What happened (£)",
-        "Grant by then (£)",
-    ],
-    "gbp_m",
-)
