@@ -172,7 +172,7 @@ def test_a_spreadsheets_csv_is_read_in_each_encoding_and_with_each_divider(
 def test_a_workbook_with_merged_headings_gives_a_path_a_scenario(tmp_path: Path, panel: Panel) -> None:
     path = tmp_path / "plan.xlsx"
     with xlsxwriter.Workbook(path) as book:
-        book.add_worksheet("Cover").write(0, 0, "Schools Forum")
+        book.add_worksheet("Cover").write_row(0, 0, ["Schools Forum", "19/11/2025", "£000 or £m"])
         sheet = book.add_worksheet("Plan")
         sheet.write(0, 0, "DSG management plan 2025/26 to 2026/27")
         sheet.write_row(2, 0, ["£000", "Outturn"])
@@ -348,6 +348,7 @@ def test_a_row_that_cannot_be_used_is_named_by_its_line(
         (b"\x89PNG\r\n\x1a\n\x00\x00", "neither"),
         ("authority,year,balance\nKe\0nt,2024-25,-97500000\n", "neither"),
         (b"PK\x03\x04 cut short", "mine.csv"),
+        ('authority,year,balance,note\nKent,2024-25,-97.5m,"so\nSurrey,2024-25,-90m,x\n', "quotation mark"),
     ],
 )
 def test_a_file_of_another_kind_is_refused_by_what_it_lacks(

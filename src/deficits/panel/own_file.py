@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
@@ -103,7 +104,6 @@ class _Column(NamedTuple):
 class _Layout(NamedTuple):
     columns: list[_Column]
     rows: Lines
-    title: str
 
 
 def amounts(path: Path, answers: Answers, readings: list[str], faults: list[str]) -> Iterator[Amount]:
@@ -112,22 +112,22 @@ def amounts(path: Path, answers: Answers, readings: list[str], faults: list[str]
     PanelError when the file cannot be read or has no headings that are understood.
     """
     sheets, commas = _sheets(path)
-    layouts = {name: _layout(lines) for name, lines in sheets.items()}
-    found = {
-        name: layout for name, layout in layouts.items() if any(each.role == "amount" for each in layout.columns)
-    }
+    found, others = {}, []
+    for name, lines in sheets.items():
+        try:
+            layout = _layout(lines)
+        except PanelError as error:
+            others.append(str(error))
+            continue
+        if any(each.role == "amount" for each in layout.columns):
+            found[name] = layout
+        elif layout.columns:
+            others.append(f"found the headings {listed([each.words for each in layout.columns if each.words])}")
     if len(found) != 1:
-        headings = [each.words for layout in layouts.values() for each in layout.columns if each.words]
-        what = (
-            f"sheets {listed(list(found))} could be it: save one alone"
-            if found
-            else f"found the headings {listed(headings[:8])}"
-            if headings
-            else "found none"
-        )
+        what = [f"sheets {listed(list(found))} could be it: save one alone"] if found else others or ["found none"]
         raise PanelError(
             f"{path.name} cannot be used: expected one table with headings, a row for each council and year "
-            f"(authority, year, balance) or a year a column; {what}"
+            f"(authority, year, balance) or a year a column; {what[0]}"
         )
     ((name, layout),) = found.items()
     if len(sheets) > 1:
@@ -169,12 +169,22 @@ def _sheets(path: Path) -> tuple[dict[str, Lines], bool]:
     except (OSError, SourceError) as error:
         raise PanelError(f"{path.name} cannot be read: {getattr(error, 'strerror', None) or error}") from None
     text = _decoded(content, path.name)
-    divided = {mark: _filled(_divided(text, mark)) for mark in "\t;,"}
-    mark = max(
-        divided,
-        key=lambda each: max(Counter(len(row) for _, row in divided[each] if len(row) > 1).values(), default=0),
-    )
-    return {"": divided[mark]}, mark == ","
+    mark = max("\t;,", key=lambda mark: _alike(text, mark))
+    try:
+        return {"": _filled(_divided(text, mark, strict=True))}, mark == ","
+    except csv.Error as error:
+        raise PanelError(
+            f"{path.name} is not a whole CSV ({error}): look for a quotation mark without its pair"
+        ) from None
+
+
+def _alike(text: str, mark: str) -> int:
+    """How many rows have the same number of cells, over one, where this mark divides them."""
+    try:
+        widths = Counter(len(cells) for _, cells in _filled(_divided(text, mark)) if len(cells) > 1)
+    except csv.Error:
+        return 0
+    return max(widths.values(), default=0)
 
 
 def _decoded(content: bytes, name: str) -> str:
@@ -189,8 +199,8 @@ def _decoded(content: bytes, name: str) -> str:
     return text
 
 
-def _divided(text: str, mark: str) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark, skipinitialspace=True)
+def _divided(text: str, mark: str, strict: bool = False) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark, skipinitialspace=True, strict=strict)
     start = 1
     for cells in reader:
         yield start, [re.sub(r"\s+", " ", cell).strip() for cell in cells]
@@ -224,22 +234,16 @@ def _layout(lines: Lines) -> _Layout:
         year_place = next((at for at, cell in enumerate(folded) if _role(cell) == "year"), year_place)
         years = years or (sum(map(bool, cells)) > 1 and any(map(_LABEL.search, cells)))
     above = [cells for _, cells in lines[:start]]
-    titles = [cells[0] for cells in above[:-1] if cells[0] and not any(cells[1:])]
-    heads = [
-        cells
-        for place, cells in enumerate(above)
-        if place == len(above) - 1 or not (cells[0] and not any(cells[1:]))
-    ]
+    titles = [cells for cells in above[:-1] if cells[0] and not any(cells[1:])]
+    heads = [cells for cells in above if cells not in titles]
     width = max((place + 1 for cells in heads for place, cell in enumerate(cells) if cell), default=0)
-    spread = [_spread(cells, width) for cells in heads[:-1]] + [
-        (*cells, *[""] * width)[:width] for cells in heads[-1:]
-    ]
-    title = heading(" ".join(titles))
+    heads = [(cells + [""] * width)[:width] for cells in heads]
+    over = [*map(_spread, heads[:-1]), *heads[-1:]]
+    title = heading(" ".join(cells[0] for cells in titles))
     columns = [
-        _column(place, [row[place] for row in heads if place < len(row)], [row[place] for row in spread])
-        for place in range(width)
+        _column(place, [row[place] for row in heads], [row[place] for row in over]) for place in range(width)
     ]
-    return _Layout(_roles(columns, title), lines[start:], title)
+    return _Layout(_roles(columns, title), lines[start:])
 
 
 def _heads(cell: str) -> bool:
@@ -248,12 +252,13 @@ def _heads(cell: str) -> bool:
     return _role(text) is not None or any(pattern.fullmatch(text.strip("()")) for pattern in _UNIT.values())
 
 
-def _spread(cells: list[str], width: int) -> list[str]:
+def _spread(cells: list[str]) -> list[str]:
     """A row of merged headings: each stands over the empty cells to its right."""
-    spread: list[str] = []
-    for cell in (*cells, *[""] * width)[:width]:
-        spread.append(cell or (spread[-1] if spread else ""))
-    return spread
+
+    def over(left: str, cell: str) -> str:
+        return cell or left
+
+    return list(accumulate(cells, over))
 
 
 def _column(place: int, own: list[str], over: list[str]) -> _Column:
@@ -270,19 +275,25 @@ def _role(text: str) -> str | None:
 
 def _roles(columns: list[_Column], title: str) -> list[_Column]:
     """The columns with what each holds: an amount, a label, or nothing that is used."""
-    wide = any(each.year for each in columns) and not any(each.role == "year" for each in columns)
-    dated = wide or any(each.role == "year" for each in columns) or year_in(title)
+    rowed = any(each.role == "year" for each in columns)
+    wide = any(each.year for each in columns) and not rowed
+    dated = wide or rowed or year_in(title)
     label = next((each for each in columns[:1] if wide and not each.role and not each.year), None)
     corner = label.words if label else ""
     done = []
     for each in columns:
         amount = bool(each.year) if wide else bool(dated and (_BALANCE.search(each.words) or each.unit))
-        role = each.role or ("label" if each == label else "amount" if amount else "unknown")
-        if role == "amount" and _NO_BALANCE.search(each.words):
-            role = "other"
-        unit = each.unit or _unit(corner) or _unit(title)
-        year = each.year or (None if any(one.role == "year" for one in columns) else year_in(title))
-        done.append(each._replace(role=role, unit=unit, year=year, words=f"{corner} {each.words}".strip()))
+        if each.role or each == label or not amount:
+            done.append(each._replace(role=each.role or ("label" if each == label else "unknown")))
+            continue
+        done.append(
+            each._replace(
+                role="other" if _NO_BALANCE.search(each.words) else "amount",
+                unit=each.unit or _unit(corner) or _unit(title),
+                year=each.year or (None if rowed else year_in(title)),
+                words=f"{corner} {each.words}".strip(),
+            )
+        )
     return done
 
 
