@@ -173,7 +173,7 @@ class Authorities:
 
     def _hint(self, text: str) -> str:
         plain = folded(text)
-        if plain in self.districts:
+        if plain in self.districts and plain not in self._names:
             return f"{text} is a district of {self.name(self.districts[plain])}"
         begun = sorted(self.name(self._names[name][0]) for name in self._names if plain and name.startswith(plain))
         if begun:

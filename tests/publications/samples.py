@@ -1,37 +1,54 @@
-"""What tests of parsers share: publishers' own files where they are, and small made-up ones in the same shape.
+"""What tests of parsers share: publishers' own files, and small made-up ones in the same shapes.
 
-Figures in a made-up file are invented, whatever the council's name beside them.
+Figures in a made-up file are invented, whatever the name of the council in its row.
 """
 
 import csv
 import io
-import os
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from xml.sax.saxutils import escape
 
 import pytest
 
-_FOLDER = Path(os.environ.get("DEFICITS_NATIVE", Path(__file__).parents[3] / "shared" / "native"))
+from deficits.errors import SourceError
+from deficits.publications.publication import Table
+
+FILES = Path(__file__).parent / "files"
+Rows = Sequence[Sequence[object]]
+Sheets = Mapping[str, Rows]
+
+_ODS = "application/vnd.oasis.opendocument.spreadsheet"
+_OASIS = "urn:oasis:names:tc:opendocument:xmlns:"
+_OPENXML = "http://schemas.openxmlformats.org"
 
 
-def native(name: str) -> Path:
-    """A publisher's own file; the test is skipped where there is none."""
-    path = _FOLDER / name
-    if not path.exists():
-        pytest.skip(f"no {name}: set DEFICITS_NATIVE to a folder of publishers' own files")
-    return path
+def tables_of(parse: Callable[[Path], tuple[Table, ...]], path: Path) -> dict[str, Table]:
+    return {table.kind: table for table in parse(path)}
 
 
-def csv_text(rows: Sequence[Sequence[object]], quoted: bool = False) -> str:
+def fault_of(parse: Callable[[Path], object], path: Path) -> str:
+    """What is said of a file that is refused."""
+    with pytest.raises(SourceError) as caught:
+        parse(path)
+    assert path.name in str(caught.value)
+    return str(caught.value)
+
+
+def csv_text(rows: Rows, quoted: bool = False, delimiter: str = ",") -> str:
     text = io.StringIO()
     quoting = csv.QUOTE_NONNUMERIC if quoted else csv.QUOTE_MINIMAL
-    csv.writer(text, quoting=quoting, lineterminator="\r\n").writerows(rows)
+    csv.writer(text, quoting=quoting, lineterminator="\r\n", delimiter=delimiter).writerows(rows)
     return text.getvalue()
 
 
-def reordered(rows: Sequence[Sequence[object]]) -> list[list[object]]:
+def write_csv(path: Path, rows: Rows, encoding: str = "utf-8-sig", **how: bool) -> Path:
+    path.write_bytes(csv_text(rows, **how).encode(encoding))
+    return path
+
+
+def reordered(rows: Rows) -> list[list[object]]:
     """The same table with its columns turned round and one more among them."""
     width = len(rows[0])
     added = ["a new column", *["new"] * (len(rows) - 1)]
@@ -39,47 +56,70 @@ def reordered(rows: Sequence[Sequence[object]]) -> list[list[object]]:
     return [[*row[:3], word, *row[3:]] for row, word in zip(turned, added, strict=True)]
 
 
-def without(rows: Sequence[Sequence[object]], heading: str) -> list[list[object]]:
+def without(rows: Rows, heading: str) -> list[list[object]]:
     at = list(rows[0]).index(heading)
     return [[cell for place, cell in enumerate(row) if place != at] for row in rows]
 
 
-def write_workbook(path: Path, sheets: dict[str, Sequence[Sequence[object]]]) -> Path:
-    """A workbook of these sheets, with the little that the format asks for; "#REF!" is a spreadsheet error."""
-    kinds = {
-        "[Content_Types].xml": '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
-        '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
-        '<Default Extension="xml" ContentType="application/xml"/></Types>',
-        "_rels/.rels": f'<Relationships xmlns="{_PACKAGE}"><Relationship Id="rId1" '
-        f'Type="{_OFFICE}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
-    }
-    listed, related = [], []
-    for number, (name, rows) in enumerate(sheets.items(), start=1):
-        listed.append(f'<sheet name="{escape(name)}" sheetId="{number}" r:id="rId{number}"/>')
-        target = f"worksheets/sheet{number}.xml"
-        related.append(f'<Relationship Id="rId{number}" Type="{_OFFICE}/worksheet" Target="{target}"/>')
-        body = "".join(f"<row>{''.join(map(_cell, row))}</row>" for row in rows)
-        kinds[f"xl/{target}"] = f'<worksheet xmlns="{_MAIN}"><sheetData>{body}</sheetData></worksheet>'
-    kinds["xl/workbook.xml"] = (
-        f'<workbook xmlns="{_MAIN}" xmlns:r="{_OFFICE}"><sheets>{"".join(listed)}</sheets></workbook>'
-    )
-    kinds["xl/_rels/workbook.xml.rels"] = f'<Relationships xmlns="{_PACKAGE}">{"".join(related)}</Relationships>'
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, text in kinds.items():
-            archive.writestr(name, f'<?xml version="1.0" encoding="UTF-8"?>{text}')
+def write_workbook(path: Path, sheets: Sheets) -> Path:
+    """An ods or xlsx file, by its suffix: numbers, text, empty cells for None and "", errors for "#REF!"."""
+    entries = _ods(sheets) if path.suffix == ".ods" else _xlsx(sheets)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in entries.items():
+            archive.writestr(name, content)
     return path
 
 
-_MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
-_OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
-_PACKAGE = "http://schemas.openxmlformats.org/package/2006/relationships"
+def _ods(sheets: Sheets) -> dict[str, str]:
+    def cell(value: object) -> str:
+        if value is None or value == "":
+            return "<table:table-cell/>"
+        if isinstance(value, int | float):
+            return f'<table:table-cell office:value-type="float" office:value="{value}"/>'
+        text = escape(str(value))
+        return f'<table:table-cell office:value-type="string"><text:p>{text}</text:p></table:table-cell>'
+
+    tables = "".join(
+        f'<table:table table:name="{escape(name)}">'
+        + "".join(f"<table:table-row>{''.join(map(cell, row))}</table:table-row>" for row in rows)
+        + "</table:table>"
+        for name, rows in sheets.items()
+    )
+    spaces = " ".join(f'xmlns:{name}="{_OASIS}{name}:1.0"' for name in ("office", "table", "text"))
+    return {
+        "mimetype": _ODS,
+        "META-INF/manifest.xml": f'<m:manifest xmlns:m="{_OASIS}manifest"><m:file-entry m:full-path="/" '
+        f'm:media-type="{_ODS}"/></m:manifest>',
+        "content.xml": f"<office:document-content {spaces}><office:body><office:spreadsheet>{tables}"
+        "</office:spreadsheet></office:body></office:document-content>",
+    }
 
 
-def _cell(value: object) -> str:
-    if value == "":
-        return "<c/>"
-    if isinstance(value, int | float):
-        return f"<c><v>{value!r}</v></c>"
-    if str(value).startswith("#"):
-        return f'<c t="e"><v>{value}</v></c>'
-    return f'<c t="inlineStr"><is><t>{escape(str(value))}</t></is></c>'
+def _xlsx(sheets: Sheets) -> dict[str, str]:
+    def cell(value: object) -> str:
+        if value is None or value == "":
+            return "<c/>"
+        if isinstance(value, int | float):
+            return f"<c><v>{value!r}</v></c>"
+        if str(value).startswith("#"):
+            return f'<c t="e"><v>{value}</v></c>'
+        return f'<c t="inlineStr"><is><t xml:space="preserve">{escape(str(value))}</t></is></c>'
+
+    main, kind = f"{_OPENXML}/spreadsheetml/2006/main", f"{_OPENXML}/officeDocument/2006/relationships"
+    package = f"{_OPENXML}/package/2006"
+    listed, related, entries = "", "", {}
+    for number, (name, rows) in enumerate(sheets.items(), start=1):
+        target = f"worksheets/sheet{number}.xml"
+        listed += f'<sheet name="{escape(name)}" sheetId="{number}" r:id="rId{number}"/>'
+        related += f'<Relationship Id="rId{number}" Type="{kind}/worksheet" Target="{target}"/>'
+        body = "".join(f"<row>{''.join(map(cell, row))}</row>" for row in rows)
+        entries[f"xl/{target}"] = f'<worksheet xmlns="{main}"><sheetData>{body}</sheetData></worksheet>'
+    return entries | {
+        "[Content_Types].xml": f'<Types xmlns="{package}/content-types"><Default Extension="rels" '
+        'ContentType="application/vnd.openxmlformats-package.relationships+xml"/><Default Extension="xml" '
+        'ContentType="application/xml"/></Types>',
+        "_rels/.rels": f'<Relationships xmlns="{package}/relationships"><Relationship Id="rId1" '
+        f'Type="{kind}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+        "xl/workbook.xml": f'<workbook xmlns="{main}" xmlns:r="{kind}"><sheets>{listed}</sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{package}/relationships">{related}</Relationships>',
+    }

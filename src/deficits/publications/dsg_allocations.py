@@ -48,6 +48,7 @@ BLOCKS: dict[str, tuple[str, ...]] = {
 
 TOTAL: dict[str, tuple[str, ...]] = {"total_dsg": ("total dsg allocation", "total dsg", "total dsg allocations")}
 
+_LABELS = ("", "la number", "la code", "lea number", "local authority", "la name", "local authority name", "la")
 _UNITS = {"£s": 1.0, "£": 1.0, "£m": 1e6, "£ million": 1e6, "£ millions": 1e6}
 _UNIT = re.compile(r"\s*\(([^)]*)\)\s*$")
 _KEY = ("financial_year", "dfe_number")
@@ -74,7 +75,7 @@ def parse(path: Path) -> tuple[Table, ...]:
     scale = _scale(list(printed.values()), where)
 
     body = pd.DataFrame(rows[top + 1 :], index=range(top + 2, len(rows) + 1))
-    number_at, name_at = _label_columns(body, places, where)
+    number_at, name_at = _label_columns(rows[top], body, where)
     table = pd.DataFrame({"dfe_number": body[number_at].map(plain_code), "la_name": body[name_at].map(plain_code)})
     table = table.join(body[list(places.values())].set_axis(list(places), axis=1))
     table.insert(0, "financial_year", year)
@@ -163,9 +164,10 @@ def _scale(headings: list[str], where: str) -> float:
     return scale
 
 
-def _label_columns(body: pd.DataFrame, places: dict[str, int], where: str) -> tuple[int, int]:
+def _label_columns(headings: list[object], body: pd.DataFrame, where: str) -> tuple[int, int]:
     """Places of the authority's number and name, by what stands in them: they have had no heading."""
-    texts = {place: body[place].map(plain_code) for place in range(min(places.values()))}
+    unnamed = [place for place, cell in enumerate(headings) if heading(cell) in _LABELS]
+    texts = {place: body[place].map(plain_code) for place in unnamed}
     known = {place: column.map(load_authorities().knows) for place, column in texts.items()}
     numbered = max(texts, key=lambda place: known[place].sum(), default=-1)
     if numbered < 0 or not known[numbered].any():

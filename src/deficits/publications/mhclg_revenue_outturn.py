@@ -44,6 +44,7 @@ from deficits.publications.reading import (
     figures,
     financial_year,
     heading,
+    is_workbook,
     keyed_gaps,
     number,
     open_csv,
@@ -119,7 +120,7 @@ def parse(path: Path) -> tuple[Table, ...]:
     SourceError for another file, a missing column or sheet, a cell that is no number and no symbol, an authority
     twice or unknown, and sums that do not reach the file's own totals where every authority has returned.
     """
-    returns = _workbook(path) if path.suffix.lower() in (".xlsx", ".ods", ".xls") else _multi_year(path)
+    returns = _workbook(path) if is_workbook(path) else _multi_year(path)
     reserves = _usable_reserves(returns)
     return (reserves, _dsg_lines(returns)) if returns.dsg_years else (reserves,)
 

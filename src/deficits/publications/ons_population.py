@@ -30,7 +30,15 @@ from deficits.errors import SourceError
 from deficits.publications.editions import DERIVED, REPORTED, Reader, calendar, candidates
 from deficits.publications.editions import KEY as CELL
 from deficits.publications.publication import FixedUrl, Publication, Table
-from deficits.publications.reading import Workbook, columns_by_meaning, figures, heading, open_csv, refuse_twice
+from deficits.publications.reading import (
+    Workbook,
+    columns_by_meaning,
+    figures,
+    heading,
+    is_workbook,
+    open_csv,
+    refuse_twice,
+)
 from deficits.raw import read_table
 
 KEY = ("dfe_number", "year", "age")
@@ -154,7 +162,7 @@ def _cells(path: Path) -> tuple[list[str], pd.DataFrame, list[str]]:
     Of a workbook's sheets with a row an area, sex and age the one of the newest geography is taken, and none of
     births, deaths and moves.
     """
-    if path.suffix.lower() not in (".xlsx", ".ods", ".xls"):
+    if not is_workbook(path):
         dated = [f"{word}{year}{end}" for year in range(11, 40) for word, end in (("ladcode", ""), ("lad", "cd"))]
         text = open_csv(path, lambda name: True, [*_AREA, *dated])
         cells = text.columns({str(place): place for place in range(len(text.headings))})

@@ -137,7 +137,7 @@ def columns_by_meaning(
     """
     folded = [heading(text) for text in headings]
     places: dict[str, int] = {}
-    faults = []
+    faults, lost = [], []
     for name, spellings in wanted.items():
         found = next(
             (at for word in spellings if (at := [n for n, text in enumerate(folded) if text == heading(word)])), []
@@ -146,10 +146,14 @@ def columns_by_meaning(
             places[name] = found[0]
         elif found:
             faults.append(f"the column '{folded[found[0]]}' stands {len(found)} times")
+        elif (hint := closest(heading(spellings[0]), folded)).startswith("did you mean"):
+            faults.append(f"no column '{spellings[0]}', {hint}")
         else:
-            faults.append(f"no column '{spellings[0]}', {closest(heading(spellings[0]), folded)}")
+            lost.append(f"'{spellings[0]}'")
+    if lost:
+        faults.append(f"no column {', '.join(lost)}; the columns are {', '.join(filter(None, folded[:12]))}")
     if faults:
-        raise SourceError(f"{where}: {'; '.join(faults)}")
+        raise SourceError(f"{where}: {'; '.join(faults)}. Is it another file or edition?")
     return places
 
 
@@ -336,7 +340,7 @@ def _kind(content: bytes, name: str) -> str:
     if content.startswith(b"PK"):
         with _readable(name), zipfile.ZipFile(io.BytesIO(content)) as archive:
             parts, manifest = set(archive.namelist()), "META-INF/manifest.xml"
-            if manifest in parts and b"encryption-data" in _unpacked(archive, archive.getinfo(manifest)):
+            if manifest in parts and b"encryption-data" in _unpacked(name, archive, archive.getinfo(manifest)):
                 return _PROTECTED
             return "a workbook" if parts & {"xl/workbook.xml", "content.xml"} else "a zip archive"
     for beginning, kind in _BEGINNINGS.items():
@@ -345,17 +349,17 @@ def _kind(content: bytes, name: str) -> str:
     return "no text" if b"\0" in begins and not content.startswith((b"\xff\xfe", b"\xfe\xff")) else "a CSV"
 
 
-def _unpacked(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> bytes:
-    _refuse_bomb(part)
+def _unpacked(name: str, archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> bytes:
+    _refuse_bomb(name, part)
     return archive.read(part)
 
 
-def _refuse_bomb(part: zipfile.ZipInfo) -> None:
+def _refuse_bomb(name: str, part: zipfile.ZipInfo) -> None:
     squeezed = part.file_size > LARGEST // 50 and part.file_size > _SQUEEZED * part.compress_size
     if part.file_size > LARGEST or squeezed:
         raise SourceError(
-            f"{part.filename} would unpack from {part.compress_size:,} to {part.file_size:,} bytes: no table is "
-            "so large, so it was not unpacked"
+            f"{name}, {part.filename}: would unpack from {part.compress_size:,} to {part.file_size:,} bytes; no "
+            "table is so large, so it was not unpacked"
         )
 
 
@@ -454,7 +458,7 @@ def open_csvs(path: Path, wanted: Callable[[str], bool], marks: Iterable[str]) -
         if not taken:
             names = ", ".join(part.filename for part in every[:8]) or "none"
             raise SourceError(f"{path.name} has no CSV that is read here; its CSVs: {names}")
-        return [_csv(f"{path.name}/{part.filename}", _unpacked(archive, part), marks) for part in taken]
+        return [_csv(f"{path.name}/{part.filename}", _unpacked(path.name, archive, part), marks) for part in taken]
 
 
 def open_csv(path: Path, wanted: Callable[[str], bool], marks: Iterable[str]) -> Csv:
@@ -519,6 +523,11 @@ def _rows(name: str, content: bytes, delimiter: str) -> Iterator[tuple[int, list
 Rows = list[list[object]]
 
 
+def is_workbook(path: Path) -> bool:
+    """Whether a file is a workbook, whatever its name."""
+    return "workbook" in _kind(_content(path), path.name)
+
+
 class Workbook:
     """A workbook (xlsx, ods, xls): its sheets' names, and their rows one sheet at a time.
 
@@ -551,7 +560,7 @@ def _checked(name: str, content: bytes) -> bytes:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         parts = archive.infolist()
         for part in parts:
-            _refuse_bomb(part)
+            _refuse_bomb(name, part)
             if re.fullmatch(r"xl/worksheets/[^/]+\.xml", part.filename):
                 _refuse_sparse(archive, part, name)
         names = [part.filename for part in parts]

@@ -182,7 +182,7 @@ def _amounts(
 
 
 def _refuse_level_elsewhere(balances: pd.DataFrame, councils: pd.DataFrame, where: str) -> None:
-    """SourceError when line 1.9.3 is 0 for all in the gross column, from which it is read, and not in the net one."""
+    """SourceError when line 1.9.3, read from the gross column, is 0 there for all, and not in the net one."""
     net = councils.loc[balances.index, "net"].map(number).fillna(0.0)
     for year, rows in balances[balances["line"] == "1.9.3"].groupby("financial_year"):
         if not rows["amount"].fillna(0.0).any() and net[rows.index].any():
