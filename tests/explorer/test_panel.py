@@ -46,7 +46,7 @@ def test_every_control_has_a_label(explorer):
     [
         ("place", "Cumbria", "ask for Cumberland or Westmorland and Furness"),
         ("place", "Kant", "did you mean"),
-        ("as_of", "17/9/2025", "is not a date like"),
+        ("as_of", "17/9/2025", "is not a day"),
         ("as_of", "2001-01-01", ""),
     ],
 )

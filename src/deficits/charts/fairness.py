@@ -7,9 +7,9 @@ import pandas as pd
 from deficits.charts import changes, drawing, frames
 from deficits.charts.chart import Chart
 from deficits.charts.england import SOURCE
-from deficits.charts.phrases import counted, one_or_range
+from deficits.charts.phrases import counted
 from deficits.charts.style import BLUE, NAVY, PLUM, WHITE, house_style
-from deficits.formatting import gbp
+from deficits.formatting import gbp, gbp_range
 
 PARTS = {"received_per_pupil": ("Safety valve", NAVY, ""), "new_per_pupil": ("This scheme", BLUE, "//")}
 """Name, colour and hatching of what each bar is made of."""
@@ -158,6 +158,6 @@ def _who(rows: pd.DataFrame) -> str:
     if first["mean"] < 0 and -first["mean"] >= last["mean"]:
         ends = sorted((abs(first["p10"]), abs(first["p90"])))
         whole = first["p90"] <= 0
-        return f"{first['name']} loses most, {one_or_range(*ends) if whole else gbp(-first['mean'])}"
+        return f"{first['name']} loses most, {gbp_range(*ends) if whole else gbp(-first['mean'])}"
     whole = last["p10"] >= 0
-    return f"{last['name']} gains most, {one_or_range(last['p10'], last['p90']) if whole else gbp(last['mean'])}"
+    return f"{last['name']} gains most, {gbp_range(last['p10'], last['p90']) if whole else gbp(last['mean'])}"

@@ -14,11 +14,11 @@ import pandas as pd
 from deficits.charts import changes, drawing, frames
 from deficits.charts.chart import Chart
 from deficits.charts.england import SOURCE
-from deficits.charts.phrases import counted, one_or_range
+from deficits.charts.phrases import counted
 from deficits.charts.relief import count_axis
 from deficits.charts.style import GREY, NAVY, PLUM, WHITE, house_style
 from deficits.errors import closest
-from deficits.formatting import gbp, year_end
+from deficits.formatting import gbp, gbp_range, year_end
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -198,7 +198,7 @@ def schemes_against(frame: pd.DataFrame, reference: str, year: int, *, source: s
     more = int((rows["p10"] > 0).sum())
     finding = f"{more} of {counted(len(rows), 'scheme')} {'leaves' if more == 1 else 'leave'} a larger deficit"
     told = "; ".join(
-        f"{scheme} {changes.signed(middle, unit)} ({one_or_range(low, high)})"
+        f"{scheme} {changes.signed(middle, unit)} ({gbp_range(low, high)})"
         for scheme, low, middle, high in rows.itertuples(index=False, name=None)
     )
     return Chart(
@@ -229,7 +229,7 @@ def _span(of: Measure, row: pd.Series) -> str:
     if len(ends) < 2:
         return of.write(middle)
     if of.write is gbp:
-        return one_or_range(low, high)
+        return gbp_range(low, high)
     return ends[0] if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}"
 
 

@@ -7,9 +7,9 @@ import pandas as pd
 from deficits.charts import drawing, frames
 from deficits.charts.chart import Chart
 from deficits.charts.england import SOURCE
-from deficits.charts.phrases import counted, one_or_range
+from deficits.charts.phrases import counted
 from deficits.charts.style import BLUE, TEXT, house_style
-from deficits.formatting import gbp
+from deficits.formatting import gbp, gbp_range
 
 AMOUNTS = {
     "grant_p10": "Grant, 10th percentile (£)",
@@ -92,7 +92,7 @@ def _bars(grants: pd.DataFrame, name: str, kind: str, subtitle: str, source: str
         )
         for row, (least, most) in enumerate(zip(low, high, strict=True)):
             axes.annotate(
-                one_or_range(least, most),
+                gbp_range(least, most),
                 (most, row),
                 (6, 0),
                 textcoords="offset points",
@@ -122,5 +122,5 @@ def _bars(grants: pd.DataFrame, name: str, kind: str, subtitle: str, source: str
 def _finding(first: pd.Series, kind: str) -> str:
     if gbp(first["grant_p90"]) == gbp(0):
         return f"No {kind.lower()} receives a grant"
-    amounts = one_or_range(first["grant_p10"], first["grant_p90"])
+    amounts = gbp_range(first["grant_p10"], first["grant_p90"])
     return f"{first['who']} receives the largest grant, {amounts}"

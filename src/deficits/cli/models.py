@@ -22,7 +22,7 @@ from deficits.cli.common import (
     out,
 )
 from deficits.errors import OutlookError, SchemeError, closest
-from deficits.formatting import financial_year, gbp, gbp_range, percent, year_end
+from deficits.formatting import between, financial_year, gbp, gbp_range, percent, year_end
 
 
 @app.command()
@@ -69,7 +69,7 @@ def outlook(
         f", prices of {financial_year(real)}" if real else ""
     )
     for year, row in frame.iterrows():
-        out.print(f"  {year_end(int(year))}  {_ranged(row, per == 'dsg', year == projected.years[0])}{unit}")
+        out.print(f"  {year_end(int(year))}  {_ranged(row, per == 'dsg')}{unit}")
     if authority is None and region is None:
         reach = projected.reaches(reaches * 1e9)
         likely = ", ".join(
@@ -82,13 +82,12 @@ def outlook(
         frame.to_csv(csv)
 
 
-def _ranged(row: Any, share: bool, published: bool) -> str:
-    """A year's range and middle; a published year has one value."""
+def _ranged(row: Any, share: bool = False) -> str:
+    """A range and its middle; one value where it is published."""
     if share:
-        return percent(row["p50"]) if published else f"{percent(row['p10'])} to {percent(row['p90'])} of the DSG"
-    if published:
-        return gbp(row["p50"])
-    return f"{gbp_range(row['p10'], row['p90'])}, middle {gbp(row['p50'])}"
+        return f"{between(percent(row['p10']), percent(row['p90']))} of the DSG"
+    span, middle = gbp_range(row["p10"], row["p90"]), gbp(row["p50"])
+    return span if span == middle else f"{span}, middle {middle}"
 
 
 def _drivers(base: Any, changes: dict[str, Any]) -> Any:
@@ -147,13 +146,14 @@ def writeoff(
     if authority is not None:
         code = result.outlook.code(authority)
         row = councils.loc[code]
-        out.print(
-            f"{row['name']}: grant {gbp_range(row['grant_p10'], row['grant_p90'])}, middle {gbp(row['grant_p50'])}"
-        )
+        grant = row[["grant_p10", "grant_p50", "grant_p90"]].rename(lambda name: name.removeprefix("grant_"))
+        out.print(f"{row['name']}: grant {_ranged(grant)}")
     else:
         summary = result.summary()
         for name, row in summary.iterrows():
             out.print(f"  {str(name).replace('_', ' '):24}{_told(row)}")
+    for warning in result.warnings:
+        err.print(f"Note: {warning}")
     if csv:
         councils.to_csv(csv)
 
@@ -194,7 +194,7 @@ def new_scheme(
 
 COMPARED = {
     "cost": "Cost in cash",
-    "deficit": "Deficit left at the year end",
+    "deficit": "Deficit left then",
     "above_reserves": "Councils above their reserves",
     "years_bought": "Years until it is back",
     "gini": "Gini of £ a pupil",
@@ -209,13 +209,16 @@ def _compared(row: Any, measure: str) -> str:
     if measure in ("cost", "deficit"):
         return gbp_range(low, high)
     places = {"years_bought": 1, "gini": 2}.get(measure, 0)
-    return f"{low:.{places}f} to {high:.{places}f}"
+    return between(f"{low:.{places}f}", f"{high:.{places}f}")
 
 
 @app.command()
 def compare(
     names: Annotated[list[str], typer.Argument(help="Schemes, by name or YAML file.")],
-    year: Annotated[int, typer.Option(help="Year end at which what is left is compared.")] = 2028,
+    year: Annotated[
+        int | None,
+        typer.Option(help="Year end at which what is left is compared; the override's end unless given."),
+    ] = None,
     until: Until = 2031,
     draws: Draws = 4000,
     seed: Seed = 1,
@@ -227,10 +230,13 @@ def compare(
 ) -> None:
     """Set write-off schemes side by side on the same draws: cost, what is left, who loses, which are dominated."""
     import deficits as d
+    from deficits.writeoff import grants_inside
 
     chosen = d.Scenario.read(scenario) if scenario else d.Scenario()
     outlook = chosen.project(d.load_panel(as_of, own=own_figures), until=until, draws=draws, seed=seed)
-    table = d.frontier(outlook, [d.Scheme.read(name) for name in names], year=year, cluster=cluster).table()
+    measured = d.frontier(outlook, [d.Scheme.read(name) for name in names], year=year, cluster=cluster)
+    table = measured.table()
+    out.print(f"To {year_end(measured.year)}:")
     for title, row in table.iterrows():
         out.print(str(title), markup=False)
         for measure, words in COMPARED.items():
@@ -239,17 +245,21 @@ def compare(
             out.print(
                 f"  Dominated by {row['dominated_by']}, in {percent(row['in_draws'])} of draws", markup=False
             )
+    for warning in grants_inside(outlook):
+        err.print(f"Note: {warning}")
     if csv:
         table.to_csv(csv)
 
 
 def _told(row: Any) -> str:
     if row["unit"] == "£":
-        return f"{gbp_range(row['p10'], row['p90'])}, middle {gbp(row['p50'])}"
+        return _ranged(row)
     if row["unit"] == "share of draws":
         return percent(row["p50"])
     places = 1 if row["unit"] == "years" else 0
-    return f"{row['p10']:.{places}f} to {row['p90']:.{places}f} {row['unit']}, middle {row['p50']:.{places}f}"
+    low, middle, high = (f"{row[part]:.{places}f}" for part in ("p10", "p50", "p90"))
+    span = between(low, high)
+    return f"{span} {row['unit']}" if span == middle else f"{span} {row['unit']}, middle {middle}"
 
 
 @app.command()

@@ -9,7 +9,9 @@ from functools import cache
 import annotated_types
 
 from deficits.explorer.state import SIZES, Pick
+from deficits.formatting import year_end
 from deficits.outlook import Drivers, Lever
+from deficits.outlook.drivers import PROGRAMME_ENDED
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ OPTIONAL = {
 """Drivers that the model works out itself until they are set: what says so, and where the slider then starts."""
 
 BAIL_OUTS = {
-    "Those due by 31 March 2026": "until_2026",
+    f"Those due by {year_end(int(PROGRAMME_ENDED.number))}": "until_2026",
     "All that were agreed": "as_agreed",
     "None": "none",
 }

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from deficits.errors import OutlookError, PanelError, closest
 from deficits.explorer.fan import Observed
 from deficits.explorer.state import ENGLAND, State
+from deficits.formatting import day_in_words
 from deficits.outlook import Drivers, Lever, Outlook, project
 from deficits.panel import Panel, Split, load_panel, read_splits
 from deficits.reporting import stories
@@ -135,18 +136,13 @@ def division(code: str, as_of: str | None) -> Split | None:
     return split if split is not None and (as_of is None or split.decided.isoformat() <= as_of) else None
 
 
-def day(split: Split) -> str:
-    """The day of a division in words."""
-    return f"{split.on.day} {split.on:%B %Y}"
-
-
 def _refuse_successor(panel: Panel, text: str) -> None:
     """OutlookError for a council that is not there yet: it names the one that is to be divided."""
     for code, split in read_splits().items():
         for name in split.successors:
             if name.casefold() == text.casefold():
                 raise OutlookError(
-                    f"{name} begins on {day(split)}; until then ask for {panel.authorities.name(code)}"
+                    f"{name} begins on {day_in_words(split.on)}; until then ask for {panel.authorities.name(code)}"
                 )
 
 

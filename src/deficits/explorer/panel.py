@@ -16,6 +16,7 @@ from typing import Any
 import ipywidgets as widgets
 from IPython.display import Javascript, display
 
+from deficits.assumptions import assumed
 from deficits.errors import DeficitsError
 from deficits.explorer import changes, page, session
 from deficits.explorer.changes import Change
@@ -40,18 +41,19 @@ from deficits.explorer.state import ENGLAND, SIZES, Pick, State
 from deficits.explorer.view import View, view
 from deficits.formatting import financial_year, year_end
 from deficits.outlook import Outlook, lever_names
+from deficits.outlook.fit import base_year
+from deficits.outlook.outlook import LAST_HORIZON
 from deficits.panel import load_panel
 from deficits.paths import reports_dir
 from deficits.reporting import REPORTS
+from deficits.reporting.parameters import USUAL as USUAL_SCHEME
 from deficits.scenario import Scenario
-from deficits.writeoff import WriteOff, scheme_names
+from deficits.writeoff import Scheme, WriteOff, scheme_names
 
 FOLDER = "DEFICITS_EXPLORER_FOLDER"
 """Environment variable with the folder that scenarios are saved in, where it is not the current one."""
 BEAT = 2.0
 """Seconds between signs of life; panel.js gives up after five of them."""
-HORIZONS = range(2027, 2036)
-SCHEME_YEARS = range(2024, 2036)
 
 
 class Explorer:
@@ -155,13 +157,15 @@ class Explorer:
 
     def _build(self) -> None:
         self.fields: dict[str, Field] = {}
-        known = places(load_panel(self._state.as_of))
+        panel = load_panel(self._state.as_of)
+        ahead = range(base_year(panel) + 1, LAST_HORIZON + 1)
+        known = places(panel)
         self._field("place", combobox("England, region or council", known, "Type a name"), changes.place)
         self._field("as_of", text("Known by (date)", placeholder="all that is published"), changes.as_of)
-        self._years("until", "Look ahead to", year_end, HORIZONS, self._state.until, changes.until)
+        self._years("until", "Look ahead to", year_end, ahead, self._state.until, changes.until)
         self._drivers()
         self._levers()
-        self._schemes()
+        self._schemes(range(ahead[0] - 1, LAST_HORIZON + 1))
         self._files()
         tabs = widgets.Tab(
             [
@@ -232,12 +236,13 @@ class Explorer:
             self._slide(f"{name}.size", slide, start, changes.lever_size(name, slide.name))
             self._lever_order += [name, f"{name}.size"]
 
-    def _schemes(self) -> None:
+    def _schemes(self, years: range) -> None:
+        usual = Scheme.read(USUAL_SCHEME)
         self._field("scheme", choice("Scheme", _scheme_options(None), None), changes.scheme)
         self._terms = html("deficits-terms")
-        self._slide("share", SCHEME["share"], 0.9, changes.share)
-        self._years("base_year", "Deficit of", year_end, SCHEME_YEARS, 2026, changes.base_year)
-        self._years("paid_in", "Paid in", financial_year, SCHEME_YEARS, 2027, changes.paid_in)
+        self._slide("share", SCHEME["share"], assumed("write_offs", "grant_share").number, changes.share)
+        self._years("base_year", "Deficit of", year_end, years, usual.base_year, changes.base_year)
+        self._years("paid_in", "Paid in", financial_year, years, usual.paid_in, changes.paid_in)
         self._slide("budget", SCHEME["budget"], 0.0, changes.budget)
         self._scheme_order = ["share", "base_year", "paid_in", "budget"]
 

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from deficits.charts.england import SOURCE
-from deficits.charts.phrases import balance, balance_range, change, march, one_or_range, slug
-from deficits.explorer.engine import Array, Engine, Shown, day, division, quantiles
+from deficits.charts.phrases import balance, balance_range, change, march, slug
+from deficits.explorer.engine import Array, Engine, Shown, division, quantiles
 from deficits.explorer.fan import NARROW, Fan, fan_svg
 from deficits.explorer.state import State
-from deficits.formatting import MINUS, financial_year, gbp, gbp_range, percent, year_end
+from deficits.formatting import MINUS, day_in_words, financial_year, gbp, gbp_range, percent, year_end
 
 PARTS = ("p10", "p25", "p50", "p75", "p90")
 EIGHT_IN_TEN = "8 in 10 simulated futures"
@@ -82,7 +82,7 @@ def view(state: State, engine: Engine | None = None) -> View:
         lead=words.lead(),
         meaning=words.meaning(),
         points=tuple(words.points()),
-        notes=(*shown.outlook.warnings,),
+        notes=(*shown.outlook.warnings, *(shown.result.warnings if shown.result else ())),
         finding=finding,
         subtitle=words.subtitle(),
         alt=alt,
@@ -139,9 +139,9 @@ class _Words:
         if self.shown.area.is_council:
             low, middle, high = -high, -middle, -low
         if low >= 0 or gbp(low) == gbp(0):
-            words = f"{one_or_range(max(low, 0.0), high)} more deficit than the baseline"
+            words = f"{gbp_range(max(low, 0.0), high)} more deficit than the baseline"
         elif high <= 0 or gbp(high) == gbp(0):
-            words = f"{one_or_range(max(-high, 0.0), -low)} less deficit than the baseline"
+            words = f"{gbp_range(max(-high, 0.0), -low)} less deficit than the baseline"
         else:
             words = f"{MINUS}{gbp(-low)} to +{gbp(high)} beside the deficit of the baseline"
         return f"{words}, on the same random numbers; in the middle {self._signed(middle)}."
@@ -162,7 +162,7 @@ class _Words:
             chance = percent(float((grant > 0).mean()))
             return f"{scheme.title}: up to {gbp(high)} {when}, with a chance of {chance} of any."
         between = "" if gbp(low) == gbp(high) else f"; in the middle {gbp(middle)}"
-        return f"{scheme.title}: pays {one_or_range(low, high)} {when}{between}."
+        return f"{scheme.title}: pays {gbp_range(low, high)} {when}{between}."
 
     def _interest(self) -> str:
         """On the average of the deficits at both ends of the last year, as the outlook charges it."""
@@ -171,7 +171,7 @@ class _Words:
         rate = self.state.drivers.financing_rate
         low, high = np.quantile(rate * deficits.mean(axis=0), (0.1, 0.9))
         who = "The general fund pays" if self.shown.area.is_council else "General funds pay"
-        return f"{who} about {one_or_range(low, high)} of interest on it in {financial_year(self.last)}."
+        return f"{who} about {gbp_range(low, high)} of interest on it in {financial_year(self.last)}."
 
     def _division(self) -> list[str]:
         """A council that is to be divided is shown whole: whoever looks for its successors must know."""
@@ -181,7 +181,7 @@ class _Words:
         if split is None:
             return []
         heirs = " and ".join(split.successors)
-        return [f"{self.shown.area.name} is to be divided on {day(split)}; this is {heirs} together."]
+        return [f"{self.shown.area.name} is to be divided on {day_in_words(split.on)}; this is {heirs} together."]
 
     def finding(self) -> str:
         name, when = self.shown.area.name, march(self.last)

@@ -28,7 +28,7 @@ from deficits.panel import Panel
 Measure = Literal["gross", "net", "in_year"]
 MEASURES: tuple[Measure, ...] = get_args(Measure)
 QUANTILES = {"p10": 0.1, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p90": 0.9}
-LAST_HORIZON = 2035
+LAST_HORIZON = int(assumed("projection", "last_year").number)
 COUNTED_FOR = 8
 """Years after a count of people for which the ages with most plans are still of children who were counted."""
 SURPRISING = 2.0

@@ -26,6 +26,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from deficits.assumptions import assumed
 from deficits.errors import OutlookError, PanelError, ReportError, closest
 from deficits.paths import raw_dir
 
@@ -35,6 +36,12 @@ if TYPE_CHECKING:
     from deficits.authorities import Authorities
     from deficits.scenario import Scenario
     from deficits.writeoff import Scheme
+
+ENDS = int(assumed("override", "ends").number)
+MEASURED = int(assumed("write_offs", "grant_measured_at").number)
+EARLIEST = int(assumed("write_offs", "measured_from").number)
+LAST = int(assumed("projection", "last_year").number)
+"""Year ends that parameters lie between: the override's, the grant's, a scheme's first and a projection's last."""
 
 LITERALS = (type(None), bool, int, float, str, list, tuple, dict)
 """What a parameters cell may hold. Anything else in a notebook's namespace is no parameter."""
@@ -190,7 +197,10 @@ class EnglandReport(PanelReport):
         json_schema_extra={"expected": f"a scenario's file, or what it holds in {LONGEST_SCENARIO:,} characters"},
     )
     until: Annotated[int, BeforeValidator(_number)] = Field(
-        default=2029, ge=2027, le=2035, description="last year of the outlook: 2029 ends on 31 March 2029"
+        default=ENDS + 1,
+        ge=MEASURED + 1,
+        le=LAST,
+        description="last year of the outlook: 2029 ends on 31 March 2029",
     )
     draws: Annotated[int, BeforeValidator(_number)] = Field(
         default=4000, ge=200, le=20_000, description="number of simulated futures"
@@ -272,8 +282,8 @@ class WriteoffReport(_OnAScheme):
     )
     base_year: Annotated[int | None, BeforeValidator(_optional_number)] = Field(
         default=None,
-        ge=2024,
-        le=2034,
+        ge=EARLIEST,
+        le=LAST - 1,
         description="year end of the deficits paid off, instead of the scheme's own; payment moves with it",
     )
     ineligible: Annotated[float | None, BeforeValidator(_optional_number)] = Field(
@@ -308,7 +318,7 @@ class CompareReport(EnglandReport):
     )
     against: Name = Field(default=USUAL, description="the scheme that the others are held against")
     year: Annotated[int, BeforeValidator(_number)] = Field(
-        default=2028, ge=2025, le=2035, description="year end at which deficits are compared"
+        default=ENDS, ge=EARLIEST, le=LAST, description="year end at which deficits are compared"
     )
 
     @field_validator("schemes")

@@ -33,7 +33,7 @@ def eligible(scheme: Scheme, ground: Ground, deficit: Array, to_come: Array | fl
     ineligible = scheme.ineligible
     fixed = np.zeros((len(ground.codes), 1)) + to_come
     if scheme.source == "lowest":
-        fixed += ground.source_gap
+        fixed += ground.source_gap(scheme.base_year)
     if ineligible.reserves:
         # Where reserves are not published none are asked for.
         fixed += ineligible.reserves * np.nan_to_num(ground.size("reserves", scheme.base_year))

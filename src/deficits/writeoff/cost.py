@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from deficits.assumptions import assumed
 from deficits.errors import SchemeError
 from deficits.outlook.outlook import QUANTILES
 from deficits.writeoff import ledger
@@ -16,9 +17,8 @@ from deficits.writeoff.scheme import Scheme
 if TYPE_CHECKING:
     from deficits.writeoff.effects import WriteOff
 
-STPR = 0.035
-"""Social time preference rate, real, a year, for the first 30 years (HM Treasury, Green Book 2026, chapter 6;
-unchanged while its review of December 2025 runs)."""
+STPR = assumed("financing", "social_time_preference").number
+"""Social time preference rate, real, a year."""
 
 
 def interest_by_year(result: WriteOff, *, paid: bool = True) -> dict[int, Array]:

@@ -11,7 +11,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from deficits.assumptions import assumed
 from deficits.errors import SchemeError
+from deficits.formatting import financial_year, year_end
 from deficits.outlook import Outlook, national, quantiles
 from deficits.outlook.measures import Per, check_per
 from deficits.outlook.outlook import QUANTILES
@@ -42,6 +44,16 @@ class WriteOff:
     def outlook(self) -> Outlook:
         """The outlook that the scheme is applied to."""
         return self.ground.outlook
+
+    @property
+    def base_published(self) -> bool:
+        """Whether the deficits at the base date are published for nearly all councils; else they are projected."""
+        return self.scheme.base_year <= self.outlook.base_year
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader of the amounts must know."""
+        return grants_inside(self.outlook)
 
     @cached_property
     def grant(self) -> xr.DataArray:
@@ -184,8 +196,8 @@ class WriteOff:
         """Councils with a deficit above their usable (or unallocated) reserves at each year end: by year,
         quantiles without and with the scheme.
 
-        Reserves are those of 31 March 2024, carried on unchanged: an assumption. A council whose reserves are not
-        published is not counted; `councils` says how many are.
+        Reserves are those of `Ground.reserves_year`, carried on unchanged: an assumption. A council whose reserves
+        are not published then is not counted; `councils` says how many are.
         """
         limit = self.ground.size(reserves, self.scheme.base_year)
         rows = {}
@@ -202,16 +214,18 @@ class WriteOff:
 
     def cannot_balance(self) -> pd.DataFrame:
         """Each council's chance that its deficit is above its unallocated and earmarked reserves when the override
-        ends, without and with the scheme: what it would then have to charge to them. Likeliest first.
+        ends, without and with the scheme: what it would then have to charge to them. Likeliest first; missing
+        where its reserves are not published.
         """
         year = self.scheme.override_ends
         if year not in self.outlook.years:
             raise SchemeError(f"override_ends {year} is not in the outlook: project with until={year} or later")
         limit = self.ground.size("reserves", self.scheme.base_year)
+        unknown = np.isnan(limit[:, 0])
         frame = self.ground.councils[["name", "region"]].assign(
             reserves=limit[:, 0],
-            chance_without=(0.0 - self.ground.balance(year) > limit).mean(axis=1),
-            chance_with=(self.deficit(year) > limit).mean(axis=1),
+            chance_without=np.where(unknown, np.nan, (0.0 - self.ground.balance(year) > limit).mean(axis=1)),
+            chance_with=np.where(unknown, np.nan, (self.deficit(year) > limit).mean(axis=1)),
         )
         return frame.sort_values(["chance_with", "chance_without", "name"], ascending=[False, False, True])
 
@@ -329,6 +343,18 @@ class WriteOff:
 
     def __repr__(self) -> str:
         return f"{self.scheme.title}: {self.scheme.terms()}"
+
+
+def grants_inside(outlook: Outlook) -> tuple[str, ...]:
+    """A warning where published balances may hold the government's grant already; none before it is paid."""
+    published, paid_in = outlook.base_year, int(assumed("write_offs", "grant_paid_in").number)
+    if published < paid_in:
+        return ()
+    return (
+        f"Balances at {year_end(published)} are published, and they may already include grants that the "
+        f"government paid from {financial_year(paid_in)} on. They are taken here as balances before any grant: "
+        "where they include one, what is left with a scheme is too low.",
+    )
 
 
 def apply(scheme: Scheme, outlook: Outlook | Ground) -> WriteOff:

@@ -16,6 +16,7 @@ import pandas as pd
 
 from deficits.errors import SchemeError
 from deficits.outlook import Outlook
+from deficits.outlook.fit import NEARLY_ALL, Balances
 from deficits.outlook.measures import dsg, price_factor, pupils
 from deficits.panel import Panel
 from deficits.writeoff.parts import (
@@ -32,8 +33,7 @@ Array = npt.NDArray[np.float64]
 
 TYPES: dict[str, CouncilType] = {"E06": "unitary", "E08": "metropolitan", "E09": "london", "E10": "county"}
 """Type of council by the first three characters of its ONS code (ONS coding guidance)."""
-NEARLY_ALL = 0.9
-"""Share of councils from which a published column stands for a year."""
+RESERVES = ("unallocated", "earmarked")
 APPROVAL_STREAM = 1_000
 """Key of the random stream of approvals, beside the outlook's own (`deficits.outlook.streams.Shock`)."""
 
@@ -127,8 +127,8 @@ class Ground:
     def size(self, of: Size, year: int) -> Array:
         """What amounts are measured against (see `Size`) in a year; NaN where it is not published.
 
-        DSG after the published years grows as the outlook's drivers say; reserves are those of the newest year end
-        published, carried on unchanged (an assumption).
+        DSG after the published years grows as the outlook's drivers say; reserves are those of `reserves_year`,
+        carried on unchanged (an assumption).
         """
         return self._once((of, year), lambda: self._size(of, year))  # type: ignore[no-any-return]
 
@@ -148,13 +148,23 @@ class Ground:
                 return self._column(self.reserves["unallocated"])
 
     @cached_property
+    def reserves_year(self) -> int | None:
+        """The newest year end at which nearly all councils' reserves are published; None where there is none."""
+        known = sum(self._reserves(name) for name in RESERVES).notna().mean()
+        return max((int(year) for year in known.index[known >= NEARLY_ALL]), default=None)
+
+    @cached_property
     def reserves(self) -> pd.DataFrame:
-        """Unallocated and other earmarked reserves at the newest year end published, £ (>= 0), by authority."""
-        newest = {}
-        for name in ("unallocated", "earmarked"):
-            column = _newest(self.panel.figure(f"reserves_{name}").reindex(self.codes))
-            newest[name] = column.clip(lower=0.0)
-        return pd.DataFrame(newest)
+        """Unallocated and other earmarked reserves at `reserves_year`, £ (>= 0), by authority; missing where they
+        are not published for it."""
+        year = self.reserves_year
+        missing = pd.Series(np.nan, index=self.codes)
+        return pd.DataFrame(
+            {name: missing if year is None else self._reserves(name)[year].clip(lower=0.0) for name in RESERVES}
+        )
+
+    def _reserves(self, name: str) -> pd.DataFrame:
+        return self.panel.figure(f"reserves_{name}").reindex(self.codes)
 
     def _plans(self, year: int) -> Array:
         published = self.panel.figure("plans").reindex(self.codes)
@@ -164,27 +174,28 @@ class Ground:
         values: Array = drawn.sel(year=year, authority=list(self.codes)).transpose("authority", "draw").values
         return values[:, self.draws]
 
-    @cached_property
-    def source_gap(self) -> Array:
-        """£ (>= 0) by which the deficit chosen is above the lowest of the sources, at the newest year both
-        give."""
-        both = [
-            year
-            for year in self.panel.figure("balance").columns
-            if all(
-                self.panel.figure(f"balance_{source}")[year].reindex(self.codes).notna().any()
-                for source in ("section251", "mhclg")
-            )
-        ]
-        if not both:
-            return np.zeros((len(self.codes), 1))
-        deficits = pd.DataFrame(
-            {
-                name: (-self.panel.figure(name)[both[-1]].reindex(self.codes)).clip(lower=0.0)
-                for name in ("balance", "balance_section251", "balance_mhclg")
-            }
-        )
-        return self._column((deficits["balance"] - deficits.min(axis=1)).fillna(0.0))
+    def source_gap(self, year: int) -> Array:
+        """£ (>= 0) by which the deficit of a year end is above the lowest of the sources.
+
+        Where the balance is known: of the sources that give it. Where it is projected: as at the newest year end
+        that both give, for the source that the projection starts from.
+        """
+        return self._once(("source_gap", year), lambda: self._source_gap(year))  # type: ignore[no-any-return]
+
+    def _source_gap(self, year: int) -> Array:
+        held = Balances.of(self.panel, self.codes, self.agreed)
+        both = [at for at in held.chosen if all(one[at].notna().any() for one in held.sources.values())]
+        gap = pd.Series(0.0, index=self.codes)
+        if both:
+            start = held.source[min(self.outlook.base_year, year)]
+            counts = held.chosen[both[-1]]
+            for name, balances in held.sources.items():
+                counts = counts.mask(start.eq(name) & balances[both[-1]].notna(), balances[both[-1]])
+            gap = _above_lowest(counts, held, both[-1]).fillna(0.0)
+        if year in held.chosen:
+            known = held.chosen[year]
+            gap = gap.mask(known.notna(), _above_lowest(known, held, year))
+        return self._column(gap)
 
     @cached_property
     def had_safety_valve(self) -> npt.NDArray[np.bool_]:
@@ -238,9 +249,8 @@ class Ground:
         return column
 
 
-def _newest(table: pd.DataFrame) -> pd.Series:
-    """The newest column that nearly all councils have."""
-    complete = [year for year in table if table[year].notna().mean() >= NEARLY_ALL]
-    if not complete:
-        return pd.Series(np.nan, index=table.index)
-    return table[complete[-1]]
+def _above_lowest(balance: pd.Series, held: Balances, year: int) -> pd.Series:
+    """£ by which each deficit is above the lowest that a source gives at a year end; 0 or more."""
+    deficits = pd.DataFrame({"counts": balance, **{name: one[year] for name, one in held.sources.items()}})
+    deficits = (-deficits).clip(lower=0.0)
+    return deficits["counts"] - deficits.min(axis=1)

@@ -281,7 +281,10 @@ class OwnCase:
         ]
         if self.asked.approval.probability < 1:
             told.append(f"If its plan is approved: chance {percent(self.asked.approval.probability)}.")
-        return told
+        known = self.result.ground.panel.figure("balance").get(self.asked.base_year, pd.Series(dtype=float))
+        if not math.isnan(published := known.get(self.code, math.nan)):
+            told.append(f"Held for {year_end(self.asked.base_year)}: a balance of {gbp(published)}.")
+        return [*told, *self.result.warnings]
 
     def __repr__(self) -> str:
         return "\n".join(self.lines())
@@ -428,7 +431,8 @@ def _paths(
         change = (balances.sel(year=year) - balances.sel(year=known)).values
         paths[year] = paths[known] + np.quantile(change, [0.5, 0.1, 0.9])
         since = "your deficit" if known == base else FORECAST
-        basis[year] = f"{since} of {year_end(known)} and this project's outlook after it"
+        then = "the change of the published balances" if year <= outlook.base_year else "this project's outlook"
+        basis[year] = f"{since} of {year_end(known)} and {then} after it"
     return paths, basis
 
 

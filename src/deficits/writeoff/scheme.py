@@ -22,6 +22,7 @@ from pydantic import (
     model_validator,
 )
 
+from deficits.assumptions import assumed
 from deficits.errors import SchemeError
 from deficits.formatting import financial_year, gbp, percent, year_end
 from deficits.writeoff.parts import (
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from deficits.outlook import Outlook
     from deficits.writeoff.effects import WriteOff
 
+OVERRIDE = assumed("override", "ends")
 _STUB: dict[str, Any] = {
     "title": "a scheme",
     "proposer": "somebody",
@@ -131,7 +133,7 @@ class Scheme(BaseModel):
         default="general_fund", description="where interest on deficits after the base date is charged"
     )
     clawback: Clawback | None = None
-    override_ends: YearEnd = Field(default=2028, description="last year end that the statutory override covers")
+    override_ends: YearEnd = Field(default=int(OVERRIDE.number), description=OVERRIDE.description)
     plus: Annotated[tuple[Scheme, ...], WithJsonSchema(_NAMES)] = Field(
         default=(), description="schemes that are paid on top, by name or file; never more than the deficit"
     )
