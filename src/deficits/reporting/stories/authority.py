@@ -2,44 +2,91 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
-import xarray as xr
 
-from deficits.formatting import financial_year, gbp, gbp_range, percent, year_end
+from deficits.formatting import day_in_words, financial_year, gbp, gbp_range, listed, percent, year_end
 from deficits.outlook import Outlook
 from deficits.outlook.councils import own_drivers
 from deficits.outlook.measures import dsg, pupils
 from deficits.panel import FIGURES, Panel, divide, read_splits, shares
 from deficits.raw import raw_data
-from deficits.reporting.stories.common import OVERRIDE_ENDS, Points, pounds, sentence, standing, standing_range
+from deficits.reporting.stories.common import Points, pounds, sentence, standing, standing_range
 from deficits.writeoff import WriteOff
+
+BASIS = {
+    "reported": "published",
+    "derived_from_percentage": "worked out from a published percentage",
+    "derived": "worked out from published figures",
+    "disputed": "disputed",
+    "stated": "stated by the council",
+    "own_outturn": "given by whoever made this page",
+}
+"""What a balance is, in words."""
+
+
+def known_balances(panel: Panel, code: str) -> pd.DataFrame:
+    """A council's closing balances that are known: by year, columns value (£, negative = deficit) and basis."""
+    rows = panel.frame.loc[code, ["balance", "balance_basis"]].dropna().set_axis(["value", "basis"], axis=1)
+    return rows[rows["basis"] != "own_forecast"]
+
+
+def ahead(outlook: Outlook, code: str) -> int:
+    """The year end of a projection to say first: the headline's, or the one after the council's newest balance."""
+    known = known_balances(outlook.panel, code).index
+    newest = int(known[-1]) if len(known) else outlook.base_year
+    return min(max(outlook.headline_year, newest + 1), outlook.years[-1])
 
 
 def authority_points(result: WriteOff, code: str) -> Points:
     """Main points and headline figures of the report on one council."""
     outlook = result.outlook
     council = outlook.fit.councils.loc[code]
-    name = council["name"]
-    start_year, near, last = outlook.years[0], outlook.years[2], min(OVERRIDE_ENDS, outlook.years[-1])
+    near, last = ahead(outlook, code), min(result.scheme.override_ends, outlook.years[-1])
     path, row = outlook.authority(code), result.by_authority().loc[code]
-    start = float(council["start"])
-    estimated = council["start_basis"] == "estimated"
-    known = "an estimate: the council has not reported one" if estimated else "published"
     given = own_drivers(outlook.panel, outlook.drivers, outlook.fit.councils.index)
     follow = "published spend and what the scenario sets for it" if code in given else "published spend"
     points = [
-        f"{name}'s dedicated schools grant balance at {year_end(start_year)} was {standing(start)} ({known}).",
-        f"At {year_end(near)} it is likely to have been {standing_range(path.loc[near])} "
-        "(8 in 10 simulated futures).",
-        f"By {year_end(last)}, without a write-off, {standing_range(path.loc[last])}.",
+        _known(outlook, code),
+        f"The projection puts it at {standing_range(path.loc[near])} at {year_end(near)} (8 in 10 simulated "
+        "futures).",
+        *([f"By {year_end(last)}, without a write-off, {standing_range(path.loc[last])}."] if last > near else []),
         f"{result.scheme.title}: {_grant(row)}.",
         "These are estimates from public figures, not the council's own forecast. They follow the council's "
-        f"{follow}, and nothing else of it, after the last published balance.",
+        f"{follow}, and nothing else of it, after the last balance that is known.",
+        *result.warnings,
     ]
-    headline: dict[str, float | int | str] = {"authority": name, f"balance_{start_year}": pounds(start)}
-    headline |= {f"balance_{near}_{part}": pounds(path.at[near, part]) for part in ("p10", "p50", "p90")}
+    headline: dict[str, float | int | str] = {"authority": str(council["name"])}
+    headline[f"balance_{council['last_known']}"] = pounds(float(council["start"]))
+    for year in sorted({outlook.headline_year, near}):
+        headline |= {f"balance_{year}_{part}": pounds(path.at[year, part]) for part in ("p10", "p50", "p90")}
     headline |= {f"grant_{part}": pounds(row[f"grant_{part}"]) for part in ("p10", "p50", "p90")}
     return points, headline
+
+
+def _known(outlook: Outlook, code: str) -> str:
+    """What is known of a council's balance: at the newest year end with balances of nearly all, and later."""
+    council, base = outlook.fit.councils.loc[code], outlook.base_year
+    known = known_balances(outlook.panel, code)
+    if known.empty:
+        return (
+            f"{council['name']}'s dedicated schools grant balance at {year_end(base)} is put at "
+            f"{standing(float(council['start']))}: an estimate, since the council has not reported one."
+        )
+    first = min(base, int(known.index[-1]))
+    told = [_balance(outlook.panel, code, int(year), balance) for year, balance in known.loc[first:].iterrows()]
+    missing = f" None for {year_end(base)} is held." if int(known.index[-1]) < base else ""
+    return f"{council['name']}'s dedicated schools grant balance was {listed(told)}.{missing}"
+
+
+def _balance(panel: Panel, code: str, year: int, balance: pd.Series) -> str:
+    """A known balance in words, with what it is; a disputed one with each return."""
+    basis = BASIS[balance["basis"]]
+    if balance["basis"] == "disputed":
+        returns = {"balance_section251": "section 251", "balance_mhclg": "MHCLG's revenue outturn"}
+        given = panel.frame.loc[(code, year), list(returns)].dropna()
+        basis += ": " + listed([f"{standing(float(value))} in {returns[name]}" for name, value in given.items()])
+    return f"{standing(float(balance['value']))} at {year_end(year)} ({basis})"
 
 
 def _grant(row: pd.Series) -> str:
@@ -59,14 +106,15 @@ def authority_notes(outlook: Outlook, code: str) -> list[str]:
         year = split.on.year if split.on.month > 3 else split.on.year - 1
         balance = outlook.authority(code).at[year, "p50"]
         parts = shares(split)
-        told = " and ".join(
-            f"{successor} {standing(float(amount))} ({percent(parts[successor])})"
-            for successor, amount in divide(balance, parts).items()
+        told = listed(
+            [
+                f"{successor} {standing(float(amount))} ({percent(parts[successor])})"
+                for successor, amount in divide(balance, parts).items()
+            ]
         )
-        day = f"{split.on.day} {split.on:%B %Y}"
         notes.append(
-            f"{name} is to be divided on {day}. By people aged 2 to 18, an assumption, its balance of "
-            f"{year_end(year)} would leave {told}, at the middle of the range and without a write-off."
+            f"{name} is to be divided on {day_in_words(split.on)}. By people aged 2 to 18, an assumption, its "
+            f"balance of {year_end(year)} would leave {told}, at the middle of the range and without a write-off."
         )
     return notes
 
@@ -131,12 +179,12 @@ def near(outlook: Outlook, code: str) -> list[str]:
 
 
 def beside_others(outlook: Outlook, code: str) -> pd.DataFrame:
-    """The council beside those nearest in size, its region and England, at the second projected year end.
+    """The council beside those nearest in size, its region and England, at the headline's year end.
 
     Columns Place, Net deficit (£), Per person aged 2 to 18 (£), Per EHC plan (£), Share of DSG (0 to 1): middles
     of the ranges, negative where the place is in surplus.
     """
-    year = outlook.years[2]
+    year = outlook.headline_year
     frame = outlook.fit.councils
     region = str(frame.at[code, "region"])
     places = {str(frame.at[other, "name"]): [other] for other in [code, *near(outlook, code)]}
@@ -194,35 +242,25 @@ def placements(panel: Panel, code: str) -> pd.DataFrame:
     return table.rename(columns={place: f"{place} (0 to 1)" for place in places})
 
 
-def reserves(panel: Panel, code: str) -> tuple[float, int] | None:
-    """The council's usable reserves, unallocated and earmarked, £, and their year; None where not published."""
-    both = panel.figure("reserves_unallocated").loc[code] + panel.figure("reserves_earmarked").loc[code]
-    known = both.dropna()
-    return None if known.empty else (float(known.iloc[-1]), int(known.index[-1]))
-
-
 def questions(result: WriteOff, code: str) -> pd.DataFrame:
     """What requests under the Freedom of Information Act ask every council, answered: columns Question, Answer."""
     outlook = result.outlook
-    panel, years = outlook.panel, outlook.years
-    soon = years[2]
+    soon, last = ahead(outlook, code), outlook.years[-1]
+    later = min(soon + 1, last)
     path, helped = outlook.authority(code), result.authority(code)
-    balances = panel.frame.loc[code, "balance"].dropna()
-    past = [f"{year_end(int(year))}: {standing(float(value))}" for year, value in balances.iloc[-2:].items()]
-    coming = [f"{year_end(year)}: {standing_range(path.loc[year])}" for year in (soon, soon + 1)]
-    draws = outlook.balance.sel(authority=code)
-    last = years[-1]
-    clears = float((draws.sel(year=last) >= 0).mean())
-    held = reserves(panel, code)
+    newest = known_balances(outlook.panel, code).iloc[-2:]
+    past = [_balance(outlook.panel, code, int(year), balance) for year, balance in newest.iterrows()]
+    coming = [f"{year_end(year)}: {standing_range(path.loc[year])}" for year in sorted({soon, later})]
+    clears = float((outlook.balance.sel(authority=code, year=last) >= 0).mean())
     rows = {
-        "What was the balance at the last two year ends published?": "; ".join(past) or "none is published",
-        f"What will it be at {year_end(soon)} and {year_end(soon + 1)}?": "; ".join(coming),
+        "What was the balance at the last two year ends known?": "; ".join(past) or "none is known",
+        f"What will it be at {listed([year_end(year) for year in sorted({soon, later})])}?": "; ".join(coming),
         f"How large is the overspend of {financial_year(soon)}, as a share of the DSG?": _overspend(
             outlook, code, soon
         ),
         "When will the deficit clear?": f"in {percent(clears)} of futures by {year_end(last)}, without help",
-        f"What does carrying it cost in {financial_year(soon + 1)}?": _carrying(result, code, soon + 1),
-        "Do reserves cover it?": _covered(draws, held, years),
+        f"What does carrying it cost in {financial_year(later)}?": _carrying(result, code, later),
+        "Do reserves cover it?": _covered(result, code),
         f"What would {result.scheme.title} pay?": _grant(result.by_authority().loc[code]),
         f"What would stand at {year_end(last)} with it?": standing_range(helped.loc[last]),
     }
@@ -251,15 +289,22 @@ def _carrying(result: WriteOff, code: str, year: int) -> str:
     return f"about {told[0]} in interest at {rate:.2%}, paid from the general fund; {told[1]} with the scheme"
 
 
-def _covered(draws: xr.DataArray, held: tuple[float, int] | None, years: list[int]) -> str:
-    if held is None:
-        return "the council's reserves are not among the figures held"
-    amount, year = held
-    above = {end: float((-draws.sel(year=end) > amount).mean()) for end in years[1:]}
+def _covered(result: WriteOff, code: str) -> str:
+    """Whether reserves cover the deficit: those of the year end at which nearly all councils' are published."""
+    outlook, year = result.outlook, result.ground.reserves_year
+    amount = float(result.ground.reserves.loc[code].sum(skipna=False))
+    if year is None or np.isnan(amount):
+        when = "" if year is None else f" at {year_end(year)}"
+        return f"not known: the council's reserves{when} are not among the figures held"
+    told, draws = f"usable reserves were {gbp(amount)} at {year_end(year)}; ", outlook.balance.sel(authority=code)
+    known = known_balances(outlook.panel, code)["value"]
+    if len(known) and -known.iloc[-1] > amount:
+        return f"{told}the deficit of {year_end(int(known.index[-1]))} was above that"
+    newest = int(known.index[-1]) if len(known) else outlook.base_year
+    above = {end: float((-draws.sel(year=end) > amount).mean()) for end in outlook.years if end > newest}
     first = next((end for end, share in above.items() if share >= 0.5), None)
-    told = f"usable reserves were {gbp(amount)} at {year_end(year)}; "
     if first is None:
-        last = years[-1]
+        last = outlook.years[-1]
         return (
             f"{told}the deficit is above that by {year_end(last)} in {percent(above[last])} of simulated futures"
         )
@@ -314,3 +359,56 @@ def _changed(outlook: Outlook, code: str) -> bool:
 
 def _growth(row: pd.Series) -> str:
     return f"{percent(row['p10'])} to {percent(row['p90'])}"
+
+
+def followed(outlook: Outlook, code: str) -> str:
+    """How a council's projection goes on from what is published of it, in sentences."""
+    spend, base = outlook.panel.figure("high_needs_net_spend").loc[code].dropna(), outlook.base_year
+    newest = int(spend.index[-1]) if len(spend) else base
+    starts = (
+        f"recent position and follows its published spend to {financial_year(newest)}"
+        if newest > base
+        else f"position at {year_end(base)}"
+    )
+    return (
+        f"The projection starts from the council's own {starts}; after that it takes its share of England's "
+        "growth, and its own position fades slowly. In the usual outlook safety valve grant is counted as its "
+        "agreement schedules it where payments are not public. A council's own closing balance, once known, is "
+        "the better figure."
+    )
+
+
+RETURNED = ("reported", "derived_from_percentage", "derived", "disputed")
+"""What a balance from a national return is."""
+MEASURES = {
+    "dsg_balance": "DSG balance",
+    "dsg_balance_low": "DSG balance, larger deficit of a range",
+    "dsg_balance_high": "DSG balance, smaller deficit of a range",
+    "high_needs_block_balance": "balance of the high needs block alone",
+}
+"""What a council's statement is of, in words."""
+SAID_FORMATS = {"Balance (£)": "gbp_m"}
+
+
+def said(panel: Panel, code: str) -> pd.DataFrame:
+    """What a council has said of its balance since the newest that a national return has.
+
+    Columns Year end, Balance (£, negative = deficit), What it is, Source, Published, Page.
+    """
+    own = panel.frame.loc[code]
+    returned = own.index[own["balance_basis"].isin(RETURNED) & own["balance"].notna()]
+    rows = panel.statements[panel.statements["authority"].eq(code)]
+    rows = rows[rows["year"] > max(returned, default=0)].sort_values(["year", "published"])
+    not_used = np.where(rows["use"], "", ", not used: " + rows["reason"].fillna("its date or nature is not clear"))
+    return pd.DataFrame(
+        {
+            "Year end": [year_end(int(year)) for year in rows["year"]],
+            "Balance (£)": rows["value"],
+            "What it is": rows["kind"] + ": " + rows["measure"].map(MEASURES) + not_used,
+            "Source": rows["source_kind"].str.replace("_", " "),
+            "Published": [
+                day_in_words(day) if isinstance(day, str) else "day not seen" for day in rows["published"]
+            ],
+            "Page": rows["url"],
+        }
+    ).reset_index(drop=True)

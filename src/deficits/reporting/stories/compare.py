@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from deficits.errors import SchemeError
-from deficits.formatting import gbp, gbp_range, percent, year_end
+from deficits.formatting import between, gbp_range, percent, year_end
 from deficits.outlook import Outlook
 from deficits.reporting.stories.common import Points, pounds
 from deficits.writeoff import Frontier, Ground, Scheme, WriteOff, apply, frontier
@@ -135,6 +135,7 @@ def compare_points(compared: Comparison) -> Points:
         _stable(measured),
         "All schemes are tried on the same simulated futures, so a difference between two of them is firmer than "
         "either amount. These are estimates; counterfactuals are made up to compare, and nobody proposed them.",
+        *compared.reference.warnings,
     ]
     headline: dict[str, float | int | str] = {"schemes": len(table), "against": title}
     for name in ("present_cost", "deficit"):
@@ -160,11 +161,9 @@ def _years(table: pd.DataFrame) -> str:
         return "Under none of them is the deficit back within the period, in the middle of the range."
     longest = known["years_bought_p50"].idxmax()
     row = known.loc[longest]
+    low = f"{row['years_bought_p10']:.1f}"
     high = f"{row['years_bought_p90']:.1f}" if np.isfinite(row["years_bought_p90"]) else "more"
-    told = (
-        f"The most time that one of them buys is {row['years_bought_p10']:.1f} to {high} years "
-        f"({_in_text(str(longest))})."
-    )
+    told = f"The most time that one of them buys is {between(low, high)} years ({_in_text(str(longest))})."
     return told + (f" {len(gone)} are not back within the period." if len(gone) else "")
 
 
@@ -172,7 +171,9 @@ def _reserves(table: pd.DataFrame, year: int) -> str:
     row, worst = (
         table.loc[place] for place in (table["above_reserves_p50"].idxmin(), table["above_reserves_p50"].idxmax())
     )
-    fewest, most = (f"{one['above_reserves_p10']:.0f} to {one['above_reserves_p90']:.0f}" for one in (row, worst))
+    fewest, most = (
+        between(f"{one['above_reserves_p10']:.0f}", f"{one['above_reserves_p90']:.0f}") for one in (row, worst)
+    )
     return (
         f"{fewest} councils would have a deficit above their usable reserves at {year_end(year)} under the scheme "
         f"that spares most of them, {most} under the one that spares fewest."
@@ -251,10 +252,10 @@ def _range(measure: str, low: float, high: float) -> str | None:
     if np.isnan(low):
         return None
     if measure in ("present_cost", "councils_pay", "deficit"):
-        return gbp(low) if gbp(low) == gbp(high) else gbp_range(low, high)
+        return gbp_range(low, high)
     places = {"above_reserves": 0, "years_bought": 1, "gini": 2}[measure]
     first, last = (f"{value:.{places}f}" if np.isfinite(value) else "never" for value in (low, high))
-    return first if first == last else f"{first} to {last}"
+    return between(first, last)
 
 
 def schemes_listed(compared: Comparison) -> list[str]:
@@ -292,8 +293,7 @@ def ranks(compared: Comparison) -> pd.DataFrame:
 
 
 def _rank(row: pd.Series) -> str:
-    low, high = int(row["p10"]), int(row["p90"])
-    return str(low) if low == high else f"{low} to {high}"
+    return between(str(int(row["p10"])), str(int(row["p90"])))
 
 
 def at_equal_cost(compared: Comparison) -> pd.DataFrame:

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from deficits.assumptions import assumed
 from deficits.errors import SchemeError
-from deficits.formatting import financial_year, gbp, gbp_range, percent, year_end
+from deficits.formatting import between, day_in_words, financial_year, gbp, gbp_range, listed, percent, year_end
 from deficits.panel import Panel
 from deficits.raw import read_table
-from deficits.reporting.stories.common import OVERRIDE_ENDS, Points, money_range, pounds, sentence
+from deficits.reporting.stories.common import Points, money_range, pounds, sentence
 from deficits.reporting.stories.england import deficit_forecasts
 from deficits.writeoff import Scheme, WriteOff, frontier
 from deficits.writeoff.cost import interest_by_year
@@ -25,12 +26,11 @@ NAMED = 3
 """Councils named in a sentence."""
 MOST_HELPED = 12
 AT_RISK = 20
-COVERED = 0.9
-"""Share of later growth that is tried as cover where a scheme has none: that of the adopted grant (an
-assumption; none was published)."""
+COVERED = assumed("write_offs", "grant_share").number
+"""Share of later growth that is tried as cover where a scheme has none: that of the adopted grant (an assumption;
+none was published)."""
 RESPONSES = (-0.01, 0.0, 0.01, 0.02)
 """Shares of the high needs block by which spend may respond to cover, in each covered year: assumptions."""
-THIS = "This scheme"
 
 TYPES = {
     "county": "Counties",
@@ -66,7 +66,7 @@ def changes(**parameters: Any) -> dict[str, Any]:
 
 def override_end(result: WriteOff) -> int:
     """The year end at which the override ends, or the outlook's last before it."""
-    return min(OVERRIDE_ENDS, result.outlook.years[-1])
+    return min(result.scheme.override_ends, result.outlook.years[-1])
 
 
 def writeoff_points(result: WriteOff) -> Points:
@@ -84,8 +84,9 @@ def writeoff_points(result: WriteOff) -> Points:
         _above(result, last),
         _costs(result),
         *_uneven(result),
-        "These are estimates on the outlook's simulated futures (ranges hold 8 in 10 of them), the same ones with "
-        "and without the grant. Councils are taken to spend the same either way.",
+        f"{_measured(result)}These are estimates on the outlook's simulated futures (ranges hold 8 in 10 of "
+        "them), the same ones with and without the grant. Councils are taken to spend the same either way.",
+        *result.warnings,
     ]
     headline: dict[str, float | int | str] = {"scheme": scheme.title, "terms": scheme.terms()}
     for measure in ("grant", f"left_of_{base}", f"deficit_with_{last}"):
@@ -109,21 +110,38 @@ def _nothing(result: WriteOff, summary: pd.DataFrame) -> list[str]:
     left_out = unpaid(result)
     surplus = summary.loc["councils_in_surplus"]
     base = year_end(result.scheme.base_year)
-    told = f"A council in surplus gets nothing: {_count_range(surplus)} would be at {base}."
+    told = f"A council in surplus gets nothing: {_count_range(surplus)} {_was(result)} at {base}."
     if left_out.empty:
         return [told]
     known = left_out[left_out["Chance of a grant (0 to 1)"] > 0]["Council"]
-    which = f", among them {_and(list(known[:NAMED]))}" if len(known) > NAMED else ""
+    which = f", among them {listed(list(known[:NAMED]))}" if len(known) > NAMED else ""
     return [f"{told} {len(left_out)} councils are more likely than not to be paid nothing{which}."]
 
 
-def _and(names: list[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
-
-
 def _count_range(row: pd.Series) -> str:
-    low, high = round(row["p10"]), round(row["p90"])
-    return str(low) if low == high else f"{low} to {high}"
+    return between(str(round(row["p10"])), str(round(row["p90"])))
+
+
+def _was(result: WriteOff) -> str:
+    """Whether what stands at the base date is published or projected."""
+    return "were" if result.base_published else "would be"
+
+
+def _measured(result: WriteOff) -> str:
+    """Which deficits the scheme is measured on, in a sentence; empty where all of them are projected."""
+    if not result.base_published:
+        return ""
+    missing = unpublished(result)
+    but = f", but for {len(missing)} that are projected ({listed(missing)})" if missing else ""
+    return f"Deficits at {year_end(result.scheme.base_year)} are those that councils returned or stated{but}. "
+
+
+def unpublished(result: WriteOff) -> list[str]:
+    """Names of the councils without a balance of their own at the base date."""
+    known = result.outlook.panel.figure("balance").reindex(result.ground.codes)
+    base = result.scheme.base_year
+    missing = known[base].isna() if base in known else pd.Series(True, index=known.index)
+    return list(result.ground.councils["name"][missing])
 
 
 def _back(summary: pd.DataFrame, base: int) -> str:
@@ -138,20 +156,24 @@ def _back(summary: pd.DataFrame, base: int) -> str:
             f"The deficit would be back at its {year_end(base)} level after {fast} years or more, {middle} in the "
             f"middle; in {percent(never)} of simulated futures it is not back within the period."
         )
-    return (
-        f"The deficit would be back at its {year_end(base)} level after {fast} to {years['p90']:.1f} years, "
-        f"{middle} in the middle."
+    span = between(fast, f"{years['p90']:.1f}")
+    return f"The deficit would be back at its {year_end(base)} level after {span} years" + (
+        "." if span == middle else f", {middle} in the middle."
     )
 
 
 def _above(result: WriteOff, last: int) -> str:
+    held = result.ground.reserves_year
+    if held is None:
+        return "Councils' reserves are not among the figures known: how many deficits are above them is not known."
     row = result.above_reserves().loc[last]
     counts = {
         side: pd.Series({part: row[f"{side}_{part}"] for part in ("p10", "p90")}) for side in ("with", "without")
     }
     return (
         f"At {year_end(last)}, {_count_range(counts['with'])} councils would have a deficit above their usable "
-        f"reserves with the grant, and {_count_range(counts['without'])} without it (reserves of 31 March 2024)."
+        f"reserves with the grant, and {_count_range(counts['without'])} without it (of the "
+        f"{row['councils']:.0f} whose reserves at {year_end(held)} are published)."
     )
 
 
@@ -195,7 +217,7 @@ def _uneven(result: WriteOff) -> list[str]:
     return [
         f"It is uneven, as deficits are: {_a_pupil(most)} a person aged 2 to 18 in "
         f"{_the(str(regions.index[-1]))}, {_a_pupil(least)} in {_the(str(regions.index[0]))}. The ten largest "
-        f"grants are {percent(top['p10'])} to {percent(top['p90'])} of the money."
+        f"grants are {between(percent(top['p10']), percent(top['p90']))} of the money."
     ]
 
 
@@ -215,7 +237,9 @@ def unpaid(result: WriteOff) -> pd.DataFrame:
     balances = result.outlook.balance.sel(year=base)
     low, high = np.quantile(balances.values, [0.1, 0.9], axis=0)
     surplus = (balances.values >= 0).mean(axis=0)
-    found = frame.assign(low=low, high=high, surplus=surplus)
+    no_block = result.outlook.fit.councils["block"].reindex(frame.index).eq(0)
+    known = ~frame["name"].isin(unpublished(result))
+    found = frame.assign(low=low, high=high, surplus=surplus, no_block=no_block, known=known)
     found = found[found["paid"] < UNLIKELY].sort_values(["paid", "name"])
     return pd.DataFrame(
         {
@@ -233,10 +257,10 @@ UNPAID_FORMATS = {"Chance of a grant (0 to 1)": "percent"}
 
 
 def _why(row: pd.Series) -> str:
-    if row["surplus"] == 1 and row["high"] - row["low"] < 1:
-        return "no deficit, few schools"
     if row["surplus"] >= UNLIKELY:
-        return "likely in surplus"
+        if row["no_block"]:
+            return "no deficit, few schools"
+        return "in surplus" if row["known"] else "likely in surplus"
     return "not paid by the terms"
 
 
@@ -298,7 +322,7 @@ def at_risk(result: WriteOff, top: int = AT_RISK) -> pd.DataFrame:
         {
             "Council": frame["name"],
             "Region": frame["region"],
-            "Usable reserves, March 2024 (£)": frame["reserves"],
+            f"Usable reserves, {_reserves_day(result)} (£)": frame["reserves"],
             "Deficit left, middle (£)": middle.clip(lower=0),
             "Chance without (0 to 1)": frame["chance_without"],
             "Chance with the scheme (0 to 1)": frame["chance_with"],
@@ -306,7 +330,27 @@ def at_risk(result: WriteOff, top: int = AT_RISK) -> pd.DataFrame:
     ).reset_index(drop=True)
 
 
-AT_RISK_FORMATS = {"Usable reserves, March 2024 (£)": "gbp_m", "Deficit left, middle (£)": "gbp_m"}
+def _reserves_day(result: WriteOff) -> str:
+    year = result.ground.reserves_year
+    return "not published" if year is None else year_end(year)
+
+
+def reserves_words(result: WriteOff) -> str:
+    """Which reserves deficits are compared with, and whose are not published, in sentences."""
+    year = result.ground.reserves_year
+    if year is None:
+        return "Usable reserves are not among the figures known: how many deficits are above them is not known."
+    told = (
+        f"Usable reserves are unallocated and other earmarked ones of {year_end(year)}, carried on unchanged: an "
+        "assumption. A deficit above them is more than the council could charge to them."
+    )
+    unknown = list(result.ground.councils["name"][result.ground.reserves.isna().any(axis=1)])
+    if unknown:
+        told += (
+            f" Those of {listed(unknown)} at that date are not published: whether their deficit is above them is "
+            "not known, and they are not counted."
+        )
+    return told
 
 
 def carrying(result: WriteOff) -> pd.DataFrame:
@@ -459,8 +503,8 @@ def helped(result: WriteOff, top: int = MOST_HELPED) -> pd.DataFrame:
 
 def responses(result: WriteOff) -> pd.DataFrame:
     """What it does when councils spend more, or less, where later growth is covered: the scheme's own cover, or
-    cover of 90% of the growth of the two years after the base date (an assumption). Empty where it cannot be paid
-    within the outlook."""
+    cover of COVERED of the growth of the two years after the base date (an assumption). Empty where it cannot be
+    paid within the outlook."""
     scheme, last = result.scheme, result.outlook.years[-1]
     if not any(part.cover for part in scheme.parts):
         years = [year for year in (scheme.base_year + 1, scheme.base_year + 2) if year + 1 <= last]
@@ -495,10 +539,11 @@ def beside_published(result: WriteOff) -> list[str]:
         return []
     low, high = float(np.nanmin(amounts)), float(np.nanmax(amounts))
     summary = result.summary()
+    held = "The balances held add up to" if result.base_published else "This outlook has"
     return [
         f"Forecasts that others published for {year_end(scheme.base_year)} run from {gbp(low)} to {gbp(high)}; "
-        f"{percent(scheme.share)} of those is {gbp_range(scheme.share * low, scheme.share * high)}. This outlook "
-        f"has {money_range(summary.loc[f'deficit_{scheme.base_year}'])}, of which the scheme pays "
+        f"{percent(scheme.share)} of those is {gbp_range(scheme.share * low, scheme.share * high)}. {held} "
+        f"{money_range(summary.loc[f'deficit_{scheme.base_year}'])}, of which the scheme pays "
         f"{money_range(summary.loc['grant'])}. A figure in the press may be of the deficit or of the grant."
     ]
 
@@ -609,7 +654,44 @@ def pays(result: WriteOff) -> bool:
     return bool((result.grant > 0).any())
 
 
-def scheme_notes(scheme: Scheme) -> list[str]:
-    """What is published of a scheme and what is assumed beyond that, its source first."""
-    published = f"{scheme.published.day} {scheme.published:%B %Y}"
-    return [f"{sentence(scheme.status)}, {scheme.proposer}, {published}. {scheme.summary}", *scheme.assumed]
+def scheme_notes(scheme: Scheme, as_of: str | None = None) -> list[str]:
+    """What is published of a scheme and what is assumed beyond that, its source first; and that it was not public
+    yet on the day that a page looks back to."""
+    published = day_in_words(scheme.published)
+    notes = [f"{sentence(scheme.status)}, {scheme.proposer}, {published}. {scheme.summary}", *scheme.assumed]
+    if as_of is not None and as_of < scheme.published.isoformat():
+        notes.append(
+            f"The scheme was not public yet on {day_in_words(as_of)}, the day whose figures are used here."
+        )
+    return notes
+
+
+def cover_words(result: WriteOff) -> str:
+    """What cover of later growth is tried, in sentences."""
+    told = "Help that is expected may change what is spent. "
+    if not any(part.cover for part in result.scheme.parts):
+        told += (
+            "The scheme covers no later deficits; here "
+            f"{percent(COVERED)} of the growth of the two years after the base date is tried. "
+        )
+    return told + "How councils would respond is not known: these are trials, not findings."
+
+
+def sureness(result: WriteOff) -> str:
+    """What the figures of a page on a write-off rest on, in sentences."""
+    base, newest = year_end(result.scheme.base_year), year_end(result.outlook.base_year)
+    if result.base_published:
+        rests = (
+            f"{_measured(result)}What comes after {newest} is projected. The amounts that the government pays may "
+            "differ."
+        )
+    else:
+        rests = (
+            f"Every figure rests on the outlook: councils' balances are published to {newest}, and those of "
+            f"{base} are projected, so who is paid what is an estimate, and the amounts that the government pays "
+            "will differ."
+        )
+    return (
+        f"{rests} What the grant counts as eligible is not published by council. Councils may spend otherwise "
+        "with a grant than without it; here they do not."
+    )
