@@ -15,6 +15,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -167,8 +168,6 @@ def _digest(content: bytes) -> str:
 
 def _code() -> dict[str, str]:
     """Version, commit (where the project is a checkout with one) and hash of the code that makes a projection."""
-    from deficits import __version__
-
     root = checkout()
     commit = ""
     if root is not None:
@@ -176,7 +175,7 @@ def _code() -> dict[str, str]:
         commit = asked.stdout.strip()
     files = sorted(path for room in ROOMS for path in (PACKAGE / room).glob("*.py"))
     return {
-        "version": __version__,
+        "version": version("deficits"),
         "commit": commit,
         "sha256": _digest(b"".join(path.read_bytes() for path in files)),
     }

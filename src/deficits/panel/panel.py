@@ -79,6 +79,7 @@ class Panel:
     year, published and scheduled (see `deficits.publications.safety_valve.agreements`); `ages` people and plans by
     authority and age; `prices` growth of the GDP deflator by year (share); `corrections` the cells that a declared
     correction touched. `as_of`, `rule` and `own` say what the panel was made with, `raw` from which folder.
+    `own_paths`: the forecasts in the analyst's own file (authority, year, value in £, scenario, source).
     """
 
     frame: pd.DataFrame
@@ -93,6 +94,7 @@ class Panel:
     as_of: str | None
     rule: Rule
     own: str | None
+    own_paths: pd.DataFrame
     raw: RawData
 
     def figure(self, name: str) -> pd.DataFrame:
@@ -176,10 +178,11 @@ def build(
     found = [frame for each in PUBLICATIONS if each.load for frame in each.load(reader)]
     candidates = pd.concat([frame for frame in found if len(frame)], ignore_index=True)
     frame = _wide(candidates, authorities)
-    path = None
+    path, own_paths = None, pd.DataFrame(columns=own_figures.PATH)
     if own is not None:
         path = own_figures.find(own)
-        frame = own_figures.added(frame, own_figures.read_own(path, frame, authorities).outturns, authorities)
+        given = own_figures.read_own(path, frame, authorities)
+        frame, own_paths = own_figures.added(frame, given.outturns, authorities), given.paths
     chosen = choice.choose(frame, rule)
     for part, name in zip(PARTS, ("value", "basis", "source", "published"), strict=True):
         frame[f"balance{part}"] = chosen[name]
@@ -196,6 +199,7 @@ def build(
         as_of=as_of,
         rule=rule,
         own=None if path is None else path.name,
+        own_paths=own_paths,
         raw=raw,
     )
 

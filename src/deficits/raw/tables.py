@@ -28,7 +28,10 @@ class RawData:
     def sources(self) -> dict[str, Source]:
         """Every publication's declaration, by folder name."""
         if not self.folder.is_dir():
-            raise SourceError("data/raw is missing: the package was installed without its data; install it again")
+            raise SourceError(
+                f"there is no folder of published figures at {self.folder}: give a folder like data/raw, or install "
+                "the package again if it is its own"
+            )
         return {path.name: read_source(path) for path in sorted(self.folder.iterdir()) if path.is_dir()}
 
     def source(self, publication: str) -> Source:

@@ -83,14 +83,13 @@ def _key(*given: Any, **named: Any) -> str:
     """What an outlook depends on, as the name of a file."""
     from deficits.outlook import Drivers
     from deficits.outlook import project as simulate
-    from deficits.panel.own_figures import find
     from deficits.scenario import Scenario
 
     bound = inspect.signature(simulate).bind(*given, **named)
     bound.apply_defaults()
     asked = dict(bound.arguments)
     panel, drivers, levers = asked.pop("panel"), asked.pop("drivers"), asked.pop("levers")
-    own = None if panel.own is None else hashlib.sha256(find(panel.own).read_bytes()).hexdigest()
+    own = [panel.frame["balance_own"].dropna().to_csv(), panel.own_paths.to_csv(), panel.raw.hashes()]
     assumed = Scenario(drivers=drivers or Drivers(), levers=tuple(levers)).contents()
     parts = [panel.as_of, panel.rule, own, assumed, asked]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
