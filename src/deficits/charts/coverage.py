@@ -9,16 +9,20 @@ import pandas as pd
 
 from deficits.charts import drawing, frames
 from deficits.charts.chart import Chart
-from deficits.charts.style import BLUE, LINE, NAVY, ORANGE, PALE_BLUE, TEXT, THIN, WHITE, house_style
+from deficits.charts.style import BLUE, LINE, NAVY, ORANGE, PALE_BLUE, PLUM, TEXT, THIN, WHITE, house_style
 from deficits.formatting import financial_year
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SOURCE = "LA and school expenditure from the Department for Education; revenue outturn from MHCLG"
+SOURCE = (
+    "LA and school expenditure from the Department for Education; revenue outturn from MHCLG; councils' own "
+    "statements"
+)
 STATES = {
     "reported": NAVY,
     "derived": BLUE,
+    "stated": PLUM,
     "disputed": ORANGE,
     "not reported": PALE_BLUE,
     "not collected": WHITE,
@@ -52,7 +56,7 @@ def coverage(frame: pd.DataFrame, what: str, *, source: str = SOURCE) -> Chart:
     counts = (
         cells.groupby(["year", "state"]).size().unstack(fill_value=0).reindex(columns=list(STATES), fill_value=0)
     )
-    known = counts[["reported", "derived", "disputed"]].sum(axis=1)
+    known = counts[["reported", "derived", "stated", "disputed"]].sum(axis=1)
     best = int(known.index[::-1][known[::-1].argmax()])
     finding = (
         f"Most complete in {financial_year(best)}: a figure for {known[best]} of {counts.loc[best].sum()} councils"

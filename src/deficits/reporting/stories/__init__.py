@@ -83,6 +83,7 @@ from deficits.reporting.stories.grants import (
     years_until_back,
 )
 from deficits.reporting.stories.quality import (
+    DIFFER,
     DISAGREEMENT_FORMATS,
     RECONCILIATION_FORMATS,
     STATE_OF_BASIS,
@@ -112,6 +113,7 @@ __all__ = [
     "BALANCES",
     "BESIDE_FORMATS",
     "CHANGE_FORMATS",
+    "DIFFER",
     "DISAGREEMENT_FORMATS",
     "EVERY_FOLDER",
     "GRANT_FORMATS",

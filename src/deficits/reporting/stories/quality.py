@@ -5,9 +5,18 @@ from __future__ import annotations
 import pandas as pd
 
 from deficits.formatting import gbp, year_end
+from deficits.outlook.backtest import returned_gross
 from deficits.panel import FIGURES, Checked, Panel, disagreements
+from deficits.panel.choice import TOLERANCE
+from deficits.publications.council_statements import STATED
 from deficits.raw import raw_data
 from deficits.reporting.stories.common import Points, sentence
+
+DIFFER = f"differ by more than {gbp(TOLERANCE, 0)}"
+"""When two publications count as saying different things."""
+
+MOST = 0.5
+"""Share of councils that must have a figure for it to be missing for the others."""
 
 STATE_OF_BASIS = {
     "reported": "reported",
@@ -15,19 +24,20 @@ STATE_OF_BASIS = {
     "derived": "derived",
     "disputed": "disputed",
     "not_reported": "not reported",
+    STATED: "stated",
     "own_outturn": "reported",
     "own_forecast": "derived",
 }
 
 
-def coverage(panel: Panel, figure: str = "balance", since: int = 2019) -> pd.DataFrame:
-    """How each council's figure is known by year: columns name, region, year, state (as the chart wants them)."""
-    rows = panel.frame.loc[
-        panel.frame.index.get_level_values("year") > since, ["name", "region", f"{figure}_basis"]
-    ]
-    rows = rows.reset_index("year")
-    last = rows.loc[rows[f"{figure}_basis"].notna(), "year"].max()
-    rows = rows[rows["year"] <= last]
+def coverage(panel: Panel, figure: str = "balance") -> pd.DataFrame:
+    """How each council's figure is known by year: columns name, region, year, state (as the chart wants them).
+
+    From the first year in which any council's is known to the last.
+    """
+    rows = panel.frame[["name", "region", f"{figure}_basis"]].reset_index("year")
+    known = rows.loc[rows[f"{figure}_basis"].notna(), "year"]
+    rows = rows[rows["year"].between(known.min(), known.max())]
     return pd.DataFrame(
         {
             # Two councils have been called Dorset, one after the other.
@@ -42,18 +52,19 @@ def coverage(panel: Panel, figure: str = "balance", since: int = 2019) -> pd.Dat
 def quality_points(panel: Panel, checked: Checked) -> Points:
     """Main points and headline figures of the report on data quality."""
     differ = disagreements(panel.frame)
-    year = int(panel.frame["balance"].dropna().index.get_level_values("year").max())
+    held = panel.frame["balance"].dropna().index
+    year = int(max(returned_gross(panel).index, default=held.get_level_values("year").max()))
     balances = panel.frame["balance"].xs(year, level="year")
+    later = held[held.get_level_values("year") > year].get_level_values("authority").nunique()
     sums = checked.sums
     agree = int(sums["state"].eq("agrees").sum())
     compared = int(sums["state"].ne("incomplete").sum())
     cells = int(panel.frame[list(FIGURES)].notna().sum().sum())
     points = [
         f"The panel holds {cells:,} published figures, each with its source, line and date.",
-        f"The newest balances held by council are of {year_end(year)}: {balances.notna().sum()} of "
-        f"{len(balances)} councils have one.",
-        f"For {len(differ)} of them two publications differ by more than £150,000; the largest difference is "
-        f"{gbp(differ['difference'].abs().max())}, for {differ['name'].iloc[0]}.",
+        f"The newest balances held for nearly all councils are those of {year_end(year)}: "
+        f"{balances.notna().sum()} of {len(balances)} have one{f'; {later} have a later one' if later else ''}.",
+        _differences(differ),
         f"{agree} of {compared} sums of councils agree with the figure published for England, within the "
         "tolerance that suits how it was published.",
         f"{len(panel.corrections)} cells carry a declared correction, each with its reason.",
@@ -67,6 +78,16 @@ def quality_points(panel: Panel, checked: Checked) -> Points:
         "corrected_cells": len(panel.corrections),
     }
     return points, headline
+
+
+def _differences(differ: pd.DataFrame) -> str:
+    if differ.empty:
+        return f"On no balance do two publications {DIFFER}."
+    largest = differ.iloc[0]
+    return (
+        f"On {len(differ)} balances two publications {DIFFER}; the largest difference is "
+        f"{gbp(abs(largest['difference']))}, for {largest['name']}."
+    )
 
 
 DISAGREEMENT_FORMATS = {
@@ -132,14 +153,15 @@ def correction_table(panel: Panel) -> pd.DataFrame:
 
 
 def missing_table(panel: Panel) -> pd.DataFrame:
-    """Figures by year that some councils lack in the newest year they are collected, and which councils."""
+    """Figures that some councils lack in the newest year that most have one of, and which councils."""
     rows = []
     for figure in FIGURES.values():
         values = panel.frame[figure.name]
-        # A rival of the balance, or what only some councils ever have, is not missing for the others.
-        if not values.notna().any() or figure.name.startswith(("balance_", "bail_out")):
+        share = values.notna().groupby(level="year").mean()
+        # A rival of the balance is not missing for the others; nor is what most councils never have.
+        if not (share > MOST).any() or figure.name.startswith("balance_"):
             continue
-        year = int(values.dropna().index.get_level_values("year").max())
+        year = int(share.index[share > MOST].max())
         newest = values.xs(year, level="year")
         lacking = [panel.authorities.name(code) for code in newest.index[newest.isna()]]
         if lacking:
