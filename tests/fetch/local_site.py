@@ -59,23 +59,6 @@ class Site:
         return answer if isinstance(answer, Reply) else answer(asked)
 
 
-def ranged(content: bytes, tag: str = '"one"', sends: int | None = None, pause: float = 0.0) -> Answer:
-    """A file that can be continued: the rest is sent only to who holds the same file."""
-
-    def answer(asked: Asked) -> Reply:
-        headers = {"ETag": tag, "Accept-Ranges": "bytes"}
-        wanted = asked.headers.get("Range")
-        if wanted is None or asked.headers.get("If-Range") != tag:
-            return Reply(content, headers=headers, sends=sends, pause=pause)
-        start = int(wanted.removeprefix("bytes=").removesuffix("-"))
-        if start >= len(content):
-            return Reply(status=416)
-        headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
-        return Reply(content[start:], 206, headers, pause=pause)
-
-    return answer
-
-
 @contextmanager
 def local_site() -> Iterator[Site]:
     class Handler(BaseHTTPRequestHandler):

@@ -66,20 +66,28 @@ class Downloaded:
 def download(
     url: str, to: Path, *, most: int = LARGEST_FILE, seconds: float = TOTAL_SECONDS, quiet: float = QUIET_SECONDS
 ) -> Downloaded:
-    """The file at `url`, written to `to`, unpacked where it is sent as gzip.
+    """The file at `url`, in place at `to` once it is whole, unpacked where it is sent as gzip.
 
     Raises FetchError when there is no network, the address is not there or not https, the publisher stays busy, is
     too slow, sends more than `most` bytes, or the file stays cut short.
     """
 
-    def receive(deadline: float) -> Downloaded:
-        with to.open("wb") as file:
-            headers = _receive(url, file, most, deadline, quiet)
-        with to.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        return Downloaded(to, url, sha256, _day(headers.get("Last-Modified")))
+    part = to.with_name(f"{to.name}.part")
 
-    return _patiently(receive, seconds)
+    def receive(deadline: float) -> httpx.Headers:
+        with part.open("wb") as file:
+            return _receive(url, file, most, deadline, quiet)
+
+    try:
+        headers = _patiently(receive, seconds)
+        with part.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        part.replace(to)
+    except OSError as error:
+        raise FetchError(f"{url} cannot be stored here: {error}") from None
+    finally:
+        part.unlink(missing_ok=True)
+    return Downloaded(to, url, sha256, _day(headers.get("Last-Modified")))
 
 
 def read_json(url: str, *, seconds: float = ANSWER_SECONDS, quiet: float = QUIET_SECONDS) -> Any:
@@ -226,8 +234,6 @@ def _plainly(url: str, quiet: float) -> Iterator[None]:
         raise _MayPass(f"{url} was cut short ({printable(str(error))}). Fetch it again") from None
     except (httpx.RequestError, httpx.InvalidURL, UnicodeError) as error:
         raise FetchError(f"'{printable(url)}' cannot be fetched: {printable(str(error))}") from None
-    except OSError as error:
-        raise FetchError(f"{url} cannot be stored here: {error}") from None
 
 
 def _check_status(response: httpx.Response, url: str) -> None:

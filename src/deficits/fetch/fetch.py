@@ -162,7 +162,7 @@ def undo(publication: str | Publication, *, raw: Path | None = None, today: date
             raise FetchError(
                 f"{wanted.folder}/source.toml was edited by hand: take {listed(names)} out of it by hand"
             )
-        before = _projected_or_none(root)
+        before = _held(root)
         try:
             after = prove(RawData(staged))
         except DeficitsError as error:
@@ -202,10 +202,10 @@ def prove(raw: RawData) -> Outlook:
     return project(build(raw), draws=DRAWS)
 
 
-def _projected_or_none(root: Path) -> Outlook | None:
-    """The projection from what is held; None where that is not good itself, before an edition that mends it."""
+def _held(root: Path) -> Panel | None:
+    """The panel of what is held; None where that is not good itself, before an edition that mends it."""
     try:
-        return prove(RawData(root))
+        return build(RawData(root))
     except DeficitsError:
         return None
 
@@ -233,7 +233,6 @@ def _add(
     if not entries:
         return Fetched(publication.folder, lines=(*heads, *_already(publication, tables, held)))
     folder.add_entries(place, entries)
-    before = _projected_or_none(root)
     earlier = _earlier(tables, RawData(root), publication.folder)
     found = gates.Findings()
     for table in tables:
@@ -241,9 +240,9 @@ def _add(
             gates.coverage(table, *earlier[table.kind][:2], load_authorities(), found)
     _refuse(found)
     panel, decided = _decided(staged, publication, retire, keep, today)
-    held_panel = before.panel if before else None
-    gates.figures(held_panel, panel, [f"{publication.folder}/{entry.name}" for entry in entries], found)
-    gates.national(held_panel, panel, found)
+    before = _held(root)
+    gates.figures(before, panel, [f"{publication.folder}/{entry.name}" for entry in entries], found)
+    gates.national(before, panel, found)
     _refuse(found)
     _ask(found, accept)
     try:
@@ -407,18 +406,23 @@ def _unused_notes(
             yield f"say in source.toml what these columns of {entry.name} mean: {', '.join(names)}"
 
 
-def _headline(
-    before: Outlook | None, after: Outlook, today: date
-) -> tuple[tuple[float | None, float | None], str]:
+def _headline(before: Panel | None, after: Outlook, today: date) -> tuple[tuple[float | None, float | None], str]:
     """The gross deficit at the newest year end that has passed, with what was held and with what is held now."""
     year = today.year if (today.month, today.day) > (3, 31) else today.year - 1
-    middle = [
-        float(each.england().at[("gross", year), "p50"]) if each and year in each.years else None
-        for each in (before, after)
-    ]
-    shown = ["not known" if value is None else gbp(value, 2) for value in middle]
+    try:
+        was = None if before is None else project(before, draws=DRAWS)
+    except DeficitsError:
+        was = None
+    pair = (_middle(was, year), _middle(after, year))
+    words = ["not known" if value is None else gbp(value, 2) for value in pair]
     what = f"Gross deficit at {year_end(year)} (central estimate, {DRAWS} simulations)"
-    return (middle[0], middle[1]), f"{what}: {shown[0]} before, {shown[1]} now"
+    return pair, f"{what}: {words[0]} before, {words[1]} now"
+
+
+def _middle(outlook: Outlook | None, year: int) -> float | None:
+    if outlook is None or year not in outlook.years:
+        return None
+    return float(outlook.england().at[("gross", year), "p50"])
 
 
 def _by_hand(file: Path, version: str | None, today: date) -> Original:

@@ -37,7 +37,7 @@ MATERIAL = 0.01
 """Share of a council's DSG below which the sign or size of a balance says nothing."""
 LARGE = 0.03
 """Share of a council's DSG above which a balance that turns its sign, or is zero, is asked about."""
-RARE, BEYOND = 0.995, 3.0
+RARE, BEYOND = 0.99, 3.0
 """A move is asked about when it is `BEYOND` times one as large as only 1 - `RARE` of the moves held."""
 OTHER_UNIT = 30.0
 """No figure of most councils grows or shrinks so many times in a year: it is in another unit."""

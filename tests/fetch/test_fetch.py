@@ -1,0 +1,408 @@
+"""Fetching into a copy of `data/raw`: what is good is added and can be taken out; else every byte is as before."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import date, timedelta
+from importlib import import_module
+from pathlib import Path
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+from filelock import FileLock
+from typer.testing import CliRunner
+
+from deficits.authorities import load_authorities
+from deficits.cli import app
+from deficits.errors import OutlookError, SourceError
+from deficits.fetch import Fetched, FetchError, fetch, listing, news, suggest, undo
+from deficits.formatting import year_of
+from deficits.panel import build
+from deficits.paths import raw_dir
+from deficits.publications import Publication, Table, find
+from deficits.publications.publication import FixedUrl
+from deficits.raw import RawData, read_source
+from tests.fetch.local_site import Reply, Site, local_site
+
+FOLDER = "section251-outturn"
+KEY = ("financial_year", "dfe_number")
+DAY = "2026-11-02"
+Values = Callable[[pd.Series], pd.Series]
+room = import_module("deficits.fetch.fetch")
+
+
+def parse(path: Path) -> tuple[Table, ...]:
+    """A file of the tests: the table as it is held, and another kind that nothing reads."""
+    frame = pd.read_csv(path, dtype={"dfe_number": str})
+    if list(frame.columns) != [*KEY, "la_name", "carried_forward_gbp"]:
+        raise SourceError(f"{path.name}: no column 'carried_forward_gbp'\x1b[2J")
+    other = frame[[*KEY]].head(3).assign(count=[1.0, 2.0, 3.0])
+    return Table("carried_forward", frame, KEY, notes=("odd\x1b[2J",)), Table("new_kind", other, KEY)
+
+
+SECTION251 = replace(find("section251"), parse=parse)
+
+
+@pytest.fixture
+def raw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(room, "processed_dir", lambda: tmp_path / "processed")
+    return Path(shutil.copytree(raw_dir(), tmp_path / "raw", ignore=shutil.ignore_patterns(".*")))
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without projections, where a test is not about them."""
+    monkeypatch.setattr(room, "project", lambda *_, **__: SimpleNamespace(years=[], panel=_[0]))
+
+
+def bytes_of(folder: Path) -> dict[str, str]:
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != ".fetch.lock")
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def edition(to: Path, year: str = "2024-25", change: Values = lambda values: values * 1.5) -> Path:
+    """A publisher's file: the balances held, changed, as those of a year."""
+    data = RawData(raw_dir())
+    held = data.table(FOLDER, "carried_forward_2023_24.csv", ["carried_forward_gbp"])
+    existed = load_authorities(data).in_year(year_of(year))
+    frame = held.set_index("dfe_number").assign(financial_year=year)
+    # The two councils that had not returned in their first year now have.
+    frame.loc[["942", "943"], "carried_forward_gbp"] = 30e6
+    frame = frame[frame.index.isin(existed)]
+    frame["carried_forward_gbp"] = change(frame["carried_forward_gbp"]).round()
+    frame.reset_index()[[*KEY, "la_name", "carried_forward_gbp"]].to_csv(to, index=False)
+    return to
+
+
+def added(raw: Path, file: Path, version: str = DAY, **more: object) -> Fetched:
+    return fetch(SECTION251, file=file, version=version, raw=raw, **more)  # type: ignore[arg-type]
+
+
+def test_an_edition_is_added_read_compared_and_taken_out_again(raw: Path, tmp_path: Path) -> None:
+    before = bytes_of(raw)
+    file = edition(tmp_path / "a.csv")
+    done = added(raw, file)
+    declared = {each.name: each for each in read_source(raw / FOLDER).file}
+    assert set(done.written) <= set(declared)
+    assert {declared[name].original_sha256 for name in done.written} == {
+        hashlib.sha256(file.read_bytes()).hexdigest()
+    }
+    panel = build(RawData(raw))
+    assert panel.frame.at[("886", 2025), "balance_section251"] < 0
+    assert (
+        build(RawData(raw), "2026-11-01")
+        .frame["balance"]
+        .equals(build(RawData(raw_dir()), "2026-11-01").frame["balance"])
+    )
+    (difference,) = [each for each in done.differences if each.kind == "carried_forward"]
+    assert (difference.new_years, difference.moved) == (("2024-25",), 0)
+    was, now = done.headline
+    assert was is not None
+    assert now is not None
+    assert abs(now - was) > 1e6
+    assert any("new_kind" in line and "nothing reads it" in line for line in done.lines)
+    once = bytes_of(raw)
+    assert added(raw, file).written == ()
+    assert bytes_of(raw) == once
+    assert set(undo(SECTION251, raw=raw).removed) == set(done.written)
+    assert bytes_of(raw) == before
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_file_put_back_by_its_publisher_is_offered_an_undo_of_the_faulty_one(raw: Path, tmp_path: Path) -> None:
+    first, faulty = edition(tmp_path / "a.csv"), edition(tmp_path / "b.csv", change=lambda values: values * 1.6)
+    added(raw, first, "2026-11-02")
+    second = added(raw, faulty, "2026-11-03")
+    (difference,) = [each for each in second.differences if each.kind == "carried_forward"]
+    assert difference.new_years == ()
+    assert difference.moved > 100  # republished in silence
+    again = added(raw, first, "2026-11-04")
+    assert again.written == ()
+    assert any("--undo" in line for line in again.lines)
+    assert undo(SECTION251, raw=raw).removed == second.written
+
+
+@pytest.mark.parametrize(
+    "change", [lambda values: -values, lambda values: values * 1000, lambda values: values.iloc[:77]]
+)
+@pytest.mark.usefixtures("quick")
+def test_a_file_that_is_wrong_as_a_whole_changes_nothing(raw: Path, tmp_path: Path, change: Values) -> None:
+    before = bytes_of(raw)
+    file = edition(tmp_path / "a.csv", change=lambda values: change(values).reindex(values.index))
+    pd.read_csv(file, dtype=str).dropna(subset=["carried_forward_gbp"]).to_csv(file, index=False)
+    with pytest.raises(SourceError) as caught:
+        added(raw, file, accept="it is right")
+    assert caught.value.exit_code == 3
+    assert bytes_of(raw) == before
+
+
+@pytest.mark.usefixtures("quick")
+def test_what_is_asked_about_is_written_with_the_reason_it_was_accepted_for(raw: Path, tmp_path: Path) -> None:
+    before = bytes_of(raw)
+    file = edition(tmp_path / "a.csv", change=lambda values: values.where(values.index != "886", -values))
+    with pytest.raises(SourceError, match="Kent"):
+        added(raw, file)
+    assert bytes_of(raw) == before
+    done = added(raw, file, accept="Kent's grant of £200m")
+    entry = read_source(raw / FOLDER).find(done.written[0])
+    assert "Kent's grant of £200m" in str(entry.note)
+    build(RawData(raw))
+
+
+@pytest.mark.usefixtures("quick")
+def test_guards_that_fail_are_all_named_and_decided_on_by_name(raw: Path, tmp_path: Path) -> None:
+    before = bytes_of(raw)
+    file = edition(tmp_path / "a.csv", "2023-24", lambda values: values * 0.5)
+    with pytest.raises(SourceError) as caught:
+        added(raw, file)
+    assert bytes_of(raw) == before
+    named = set(re.findall(r"--keep ([a-z0-9-]+)", str(caught.value)))
+    assert {"first-year-zeros", "disputed-balances"} <= named
+    given = {"retire": sorted(named - {"disputed-balances"}), "keep": ["disputed-balances"], "accept": "restated"}
+    done = added(raw, file, **given)
+    panel = build(RawData(raw))
+    assert panel.frame.at[("942", 2024), "balance_section251"] == -15e6
+    assert panel.frame.at[("886", 2024), "balance_section251_basis"] == "disputed"
+    assert undo(SECTION251, raw=raw).removed == done.written
+    assert bytes_of(raw) == before
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_decision_that_is_not_needed_is_refused(raw: Path, tmp_path: Path) -> None:
+    with pytest.raises(FetchError, match="disputed-balances"):
+        added(raw, edition(tmp_path / "a.csv"), keep=["disputed-balances"])
+
+
+@pytest.mark.parametrize("fault", [OutlookError("only 0 councils"), KeyboardInterrupt()])
+def test_what_cannot_be_projected_changes_nothing(
+    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: BaseException
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise fault
+
+    before = bytes_of(raw)
+    monkeypatch.setattr(room, "project", fails)
+    with pytest.raises((SourceError, KeyboardInterrupt)):
+        added(raw, edition(tmp_path / "a.csv"))
+    assert bytes_of(raw) == before
+
+
+@pytest.mark.parametrize("content", ["<html>", "", "financial_year,dfe_number\n2024-25,886\n"])
+def test_a_file_of_another_shape_changes_nothing_and_reaches_no_terminal(
+    raw: Path, tmp_path: Path, content: str
+) -> None:
+    before = bytes_of(raw)
+    (tmp_path / "a.csv").write_text(content)
+    real = find("section251") if not content.startswith("f") else SECTION251
+    with pytest.raises(SourceError) as caught:
+        fetch(real, file=tmp_path / "a.csv", version=DAY, raw=raw)
+    assert "\x1b" not in str(caught.value)
+    assert bytes_of(raw) == before
+
+
+KILLED = """
+import os, shutil, signal, sys
+from pathlib import Path
+import deficits.fetch.folder as folder
+staged, held, names = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3].split(",")
+whole = folder.write_whole
+for last in range(len(names) + 2):
+    copy = Path(f"{held}-{last}")
+    shutil.copytree(held, copy)
+    child = os.fork()
+    if child == 0:
+        written = []
+        def write(path, content):
+            if len(written) == last:
+                os.kill(os.getpid(), signal.SIGKILL)
+            whole(path, content)
+            written.append(path)
+        folder.write_whole = write
+        folder.move_in(staged, names, copy)
+        os._exit(0)
+    print(os.waitpid(child, 0)[1])
+"""
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_fetch_killed_at_any_write_leaves_what_was_declared_and_the_next_completes(
+    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed before the last write, no declaration and no declared table has changed; the next fetch completes."""
+    file = edition(tmp_path / "a.csv")
+    staged: list[Path] = []
+
+    def keep(place: Path, names: tuple[str, ...], folder: Path) -> None:
+        staged.append(Path(shutil.copytree(place, tmp_path / "staged")))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(room.folder, "move_in", keep)
+        names = added(raw, file).written
+    before = bytes_of(raw / FOLDER)
+    arguments = [str(staged[0]), str(raw / FOLDER), ",".join(names)]
+    ran = subprocess.run([sys.executable, "-c", KILLED, *arguments], check=True, capture_output=True, text=True)
+    assert ran.stdout.split() == [str(int(signal.SIGKILL))] * (len(names) + 2)
+    for copy in sorted(raw.glob(f"{FOLDER}-*")):
+        now = bytes_of(copy)
+        assert {name: now[name] for name in before} == before
+        shutil.rmtree(raw / FOLDER)
+        copy.rename(raw / FOLDER)  # the last one was killed before its last write, the declaration
+    assert added(raw, file).written == names
+    declared = {each.name: each.sha256 for each in read_source(raw / FOLDER).file}
+    assert declared.items() <= bytes_of(raw / FOLDER).items()
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_disk_that_fills_while_writing_puts_back_what_was_there(
+    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = bytes_of(raw)
+    whole = room.folder.write_whole
+
+    def full(path: Path, content: bytes) -> None:
+        if path.name == "source.toml":
+            raise OSError(28, "No space left on device")
+        whole(path, content)
+
+    monkeypatch.setattr(room.folder, "write_whole", full)
+    with pytest.raises(FetchError, match="No space left"):
+        added(raw, edition(tmp_path / "a.csv"))
+    assert bytes_of(raw) == before
+
+
+def test_a_second_fetch_into_the_same_folder_is_refused(raw: Path, tmp_path: Path) -> None:
+    with FileLock(raw / ".fetch.lock"), pytest.raises(FetchError, match="another fetch"):
+        added(raw, edition(tmp_path / "a.csv"))
+
+
+@pytest.mark.parametrize(
+    "version",
+    [None, "2026", "2026-02-30", "1066-01-01", "2015-01-22", str(date.today() + timedelta(days=1))],
+)
+def test_a_day_of_publication_is_a_real_day_that_the_figures_allow(
+    raw: Path, tmp_path: Path, version: str | None
+) -> None:
+    before = bytes_of(raw)
+    with pytest.raises(FetchError, match="--version"):
+        added(raw, edition(tmp_path / "a.csv"), version)  # type: ignore[arg-type]
+    assert bytes_of(raw) == before
+
+
+@pytest.mark.usefixtures("quick")
+def test_an_edition_older_than_the_one_held_says_what_it_is_used_for(raw: Path, tmp_path: Path) -> None:
+    done = added(raw, edition(tmp_path / "a.csv", "2022-23", lambda values: values * 0.75), "2024-02-01")
+    assert any("older than the edition of" in line for line in done.lines)
+
+
+@pytest.mark.usefixtures("quick")
+def test_what_came_with_the_project_is_not_taken_out_when_nothing_would_be_left(raw: Path) -> None:
+    before = bytes_of(raw)
+    with pytest.raises(FetchError, match="came with the project"):
+        undo("dsg", raw=raw)
+    assert bytes_of(raw) == before
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_new_folder_gets_a_whole_copy_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    new, copy = tmp_path / "new", shutil.copytree
+
+    def half(source: Path, to: Path, **more: object) -> None:
+        copy(Path(source) / "authorities", Path(to) / "authorities")
+        raise shutil.Error([("a", "b", "No space left on device")])
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "copytree", half)
+        with pytest.raises(FetchError, match="No space left"):
+            added(new, edition(tmp_path / "a.csv"))
+    assert not new.exists()
+    assert not list(tmp_path.glob(".*"))
+    with pytest.raises(SourceError):
+        fetch(SECTION251, file=tmp_path / "a.csv", version=DAY, raw=new, keep=["first-year-zeros"])
+    assert bytes_of(new) == {
+        name: sha256 for name, sha256 in bytes_of(raw_dir()).items() if "/." not in f"/{name}"
+    }
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with local_site() as site:
+        yield site
+
+
+def at(site: Site, name: str = "a.csv") -> Publication:
+    return replace(SECTION251, address=FixedUrl(f"{site.base}/{name}", "../a b.csv", newest=lambda: ""))
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_download_is_dated_and_traced_and_kept_when_it_is_not_taken(
+    raw: Path, tmp_path: Path, site: Site
+) -> None:
+    wrong = edition(tmp_path / "wrong.csv", change=lambda values: -values).read_bytes()
+    headers = {"Last-Modified": "Mon, 02 Nov 2026 09:30:00 GMT"}
+    url = site.serve("/a.csv", Reply(wrong, headers=headers))
+    with pytest.raises(SourceError, match=r"--file .*a_b\.csv --version 2026-11-02"):
+        fetch(at(site), raw=raw)
+    (kept,) = (tmp_path / "processed").rglob("*.csv")
+    assert kept.read_bytes() == wrong
+    site.serve("/a.csv", Reply(edition(tmp_path / "a.csv").read_bytes(), headers=headers))
+    done = fetch(at(site), raw=raw)
+    entry = read_source(raw / FOLDER).find(done.written[0])
+    assert (str(entry.original_url), entry.published) == (url, "2026-11-02")
+    assert not list((tmp_path / "processed").rglob("*.csv"))
+
+
+def test_a_server_that_dies_changes_nothing_and_the_way_by_hand_is_told(
+    raw: Path, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tenacity.nap.time", type("Time", (), {"sleep": staticmethod(lambda _: None)}))
+    before = bytes_of(raw)
+    site.serve("/a.csv", Reply(b"financial_year" * 1000, sends=20))
+    with pytest.raises(FetchError, match="--file PATH"):
+        fetch(at(site), raw=raw)
+    assert bytes_of(raw) == before
+
+
+def test_a_newer_edition_is_told_from_one_replaced_without_a_new_date(
+    raw: Path, site: Site, tmp_path: Path
+) -> None:
+    site.serve("/a.csv", Reply(b"anything"))
+    data = RawData(raw)
+    assert news(at(site), data)[0] is False  # no date, and no publisher's file held to compare
+    file = tmp_path / "held.csv"
+    source = raw / FOLDER / "source.toml"
+    file.write_bytes(b"held")
+    sha256 = hashlib.sha256(b"held").hexdigest()
+    text = source.read_text(encoding="utf-8").replace(
+        'table = "net_spend"', f'table = "net_spend"\noriginal_sha256 = "{sha256}"'
+    )
+    source.write_text(text, encoding="utf-8")
+    assert news(at(site), RawData(raw)) == (
+        True,
+        "another file than the one of 2026-01: replaced without a new date",
+    )
+    site.serve("/a.csv", Reply(b"held"))
+    assert news(at(site), RawData(raw)) == (False, "as held")
+    asked, words = news(at(site, "gone.csv"), RawData(raw))
+    assert (asked, words.startswith("could not be asked")) == (False, True)
+
+
+def test_a_file_without_its_publication_is_recognised(tmp_path: Path) -> None:
+    told = CliRunner().invoke(app, ["fetch", "--file", str(tmp_path / "none.csv")])
+    assert told.exit_code != 0
+    samples = tmp_path / "payments.csv"
+    samples.write_text("a,b\n1,2\n")
+    assert "no parser" in suggest(samples)
+
+
+def test_an_unknown_publication_is_answered_with_all_of_them(raw: Path) -> None:
+    with pytest.raises(SourceError) as caught:
+        fetch("lait", raw=raw)
+    assert all(folder in str(caught.value) for folder, _, _ in listing(raw))
