@@ -1,15 +1,15 @@
+"""EHC plans: made-up files in the shapes of DfE's releases (figures invented)."""
+
 import zipfile
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from deficits.errors import SourceError
 from deficits.publications import ehc_plans
-from deficits.raw import read_table
 from deficits.publications.publication import Table
-
-from .samples import csv_text, native, reordered, without
+from deficits.raw import read_table
+from tests.publications.samples import csv_text, fault_of, reordered, without, write_csv
 
 PLACE = [
     "time_period",
@@ -119,15 +119,11 @@ AGE_BANDS_2024 = [
 
 
 def parse(tmp_path: Path, rows: list[list[object]], name: str = "file.csv", **how: bool) -> tuple[Table, ...]:
-    path = tmp_path / name
-    path.write_text("\ufeff" + csv_text(rows, **how), encoding="utf-8")
-    return ehc_plans.parse(path)
+    return ehc_plans.parse(write_csv(tmp_path / name, rows, **how))
 
 
 def fault(tmp_path: Path, rows: list[list[object]], name: str = "file.csv") -> str:
-    with pytest.raises(SourceError) as told:
-        parse(tmp_path, rows, name)
-    return str(told.value)
+    return fault_of(ehc_plans.parse, write_csv(tmp_path / name, rows))
 
 
 def test_caseload_2025_gives_plans_by_placement_and_by_single_age(tmp_path):
@@ -160,15 +156,13 @@ def test_a_symbol_is_missing_with_its_reason_and_a_zero_stays(tmp_path):
     assert set(gaps["symbol"]) == {"x"}
     assert set(gaps["reason"]) == {"not available"}
     assert len(gaps) == placement.frame.isna().to_numpy().sum() == 16
-    assert "mainstream_total 2024: councils sum to 10, England is 30 (councils are missing)" in placement.dropped
+    assert placement.dropped == ("England", "South East")
+    assert any(
+        note.startswith("mainstream_total 2024: councils sum to 10, England is 30") for note in placement.notes
+    )
     zero = [row if row[9] != "Kent" or row[0] != "202425" else [*row[:14], 0, *row[15:]] for row in CASELOAD]
     zero = [row for row in zero if row[2] != "National"]
     assert parse(tmp_path, zero)[0].frame["mainstream_total"].tolist()[2] == 0.0
-
-
-def test_totals_of_nation_and_region_are_dropped_by_level(tmp_path):
-    placement, _ = parse(tmp_path, CASELOAD)
-    assert placement.dropped[:2] == ("England", "South East")
 
 
 def test_columns_in_another_order_and_one_more_change_nothing(tmp_path):
@@ -184,12 +178,11 @@ def test_columns_in_another_order_and_one_more_change_nothing(tmp_path):
 def test_a_missing_column_is_named(tmp_path, column):
     told = fault(tmp_path, without(CASELOAD, column))
     assert f"no column '{column}'" in told
-    assert "did you mean" in told or "known: " in told
 
 
 def test_a_missing_main_column_is_named_where_the_file_s_name_tells_the_table(tmp_path):
     told = fault(tmp_path, without(CASELOAD, "ehcplans"), "caseload.csv")
-    assert "no column 'ehcplans' (plans)" in told
+    assert "no column 'ehcplans'" in told
 
 
 def test_2026_release_academies_and_free_schools_are_one_figure(tmp_path):
@@ -313,7 +306,6 @@ def test_a_council_twice_under_two_codes_becomes_one_row_unless_cells_conflict(t
 
 
 def test_a_row_twice_is_an_error(tmp_path):
-    assert "202" in fault(tmp_path, [*CASELOAD, CASELOAD[6]])
     assert "2025 886 E10000016 (lines 7, 13)" in fault(tmp_path, [*CASELOAD, CASELOAD[6]])
 
 
@@ -329,110 +321,48 @@ def test_a_council_with_no_row_between_two_years_leaves_a_sum_short(tmp_path):
         rows += [at(year, KENT, "New EHC plans", "New EHC plans", 4, 4)]
         rows += [at(year, MEDWAY, "New EHC plans", "New EHC plans", 3, 3)]
     (table,) = parse(tmp_path, rows[:6] + rows[7:])
-    assert "new_ehc_plans 2021: councils sum to 4, England is 7 (councils are missing)" in table.dropped
+    assert any("2021: councils sum to 4, England is 7" in note for note in table.notes)
     # In the last year it may be the file that is cut short.
     assert "new_ehc_plans 2023: councils sum to 4, England is 7" in fault(tmp_path, rows[:-1])
 
 
-def test_publisher_s_own_difference_is_kept_and_told(tmp_path):
-    found, england = ehc_plans.PUBLISHERS_OWN["new_ehc_plans", 2022]
-    rows = [NEW_PLANS[0], [*NEW_PLANS[1][:12], england, 0], [*NEW_PLANS[2][:12], found, 0]]
+def test_councils_that_each_hold_their_regions_figure_are_kept_and_noted(tmp_path):
+    region = [*SOUTH_EAST[:5], *SOUTH_EAST[5:]]
+    rows = [NEW_PLANS[0]]
+    for place, plans in ((ENGLAND, 9), (region, 7), (KENT, 7), (MEDWAY, 7), (HULL, 2)):
+        rows.append(at("2024", place, "New EHC plans", "New EHC plans", plans, 0))
     (table,) = parse(tmp_path, rows)
-    assert table.frame["new_ehc_plans"].tolist() == [found]
-    assert table.dropped[-1] == "new_ehc_plans 2022: councils sum to 151,798, England is 66,706 (as published)"
+    assert sorted(table.frame["new_ehc_plans"]) == [2, 7, 7]
+    assert "South East" in table.notes[0]
+    rows[2][12] = 6
+    assert "councils sum to 16, England is 9" in fault(tmp_path, rows)
+
+
+@pytest.mark.parametrize("period", ["202425", "2024/25", "2024-25", "2024 to 2025", "202425.0", "2025"])
+def test_the_january_of_a_year_is_known_in_any_spelling(tmp_path, period):
+    table, _ = parse(tmp_path, [[period, *row[1:]] if row[0] == "202425" else row for row in CASELOAD])
+    assert table.frame["january"].tolist() == [2024, 2024, 2025, 2025]
 
 
 @pytest.mark.parametrize(
-    ("column", "cell", "expected"),
+    ("column", "cell", "parts"),
     [
-        ("ehcplans", "about 5", "column 'plans': expected a number or a symbol, found line 4: 'about 5'"),
-        ("ehcplans", "12%", "line 4: '12%'"),
-        ("old_la_code", "88", "line 4, column 'old_la_code': found '88' for Medway"),
-        ("time_period", "202326", "line 4, column 'time_period': found '202326', expected a year like 202425"),
-        ("geographic_level", "School", "line 4, column 'geographic_level': found 'School'"),
+        ("ehcplans", "about 5", ["line 4", "'ehcplans'", "'about 5'"]),
+        ("ehcplans", "12%", ["line 4", "'12%'"]),
+        ("old_la_code", "999", ["line 4", "'999'", "did you mean 'Medway'"]),
+        ("time_period", "202326", ["line 4", "'time_period'", "'202326'"]),
+        ("geographic_level", "School", ["line 4", "'geographic_level'", "'School'"]),
     ],
 )
-def test_a_cell_that_is_wrong_is_named_with_line_and_column(tmp_path, column, cell, expected):
+def test_a_cell_that_is_wrong_is_named_with_line_and_column(tmp_path, column, cell, parts):
     place = CASELOAD[0].index(column)
     rows = [[*row[:place], cell, *row[place + 1 :]] if n == 3 else row for n, row in enumerate(CASELOAD)]
-    told = fault(tmp_path, rows)
-    assert "file.csv" in told
-    assert expected in told
+    message = fault(tmp_path, rows)
+    for part in parts:
+        assert part in message
 
 
-@pytest.mark.parametrize(
-    ("content", "expected"),
-    [
-        (csv_text(CASELOAD)[:-20].encode(), "line 12 has"),
-        (b"", "is empty"),
-        (b"<!DOCTYPE html><html></html>", "is a web page"),
-        (b"PK\x03\x04 cut", "cut short"),
-        (csv_text(CASELOAD[:1]).encode(), "headings and no rows"),
-        (b"time_period,old_la_code,dsg\r\n202425,886,5\r\n", "no table of education, health and care plans"),
-        (csv_text([CASELOAD[0], CASELOAD[-1]]).encode(), "no totals among its breakdowns"),
-    ],
-)
-def test_a_file_that_is_cut_short_or_another_is_an_error(tmp_path, content, expected):
-    path = tmp_path / "file.csv"
-    path.write_bytes(content)
-    with pytest.raises(SourceError, match=r"file\.csv") as told:
-        ehc_plans.parse(path)
-    assert expected in str(told.value)
-
-
-def test_a_missing_file_and_a_zip_of_others_are_errors(tmp_path):
-    with pytest.raises(SourceError, match="cannot be read"):
-        ehc_plans.parse(tmp_path / "none.csv")
-    path = tmp_path / "release.zip"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("data/exclusions.csv", "a,b\r\n1,2\r\n")
-    with pytest.raises(SourceError, match=r"holds none of the files caseload\.csv"):
-        ehc_plans.parse(path)
-
-
-def same(parsed: Table, raw: pd.DataFrame, year: str) -> None:
-    """Parsed cells equal the project's own table in every column and row that both have."""
-    key = [year, "dfe_number"]
-    raw = raw.assign(**{year: raw[year].astype("int64")})
-    # The project keeps Buckinghamshire's two rows of 2022 apart; the parser makes them one.
-    raw = raw.groupby(key).first()
-    parsed_by_key = parsed.frame.set_index(key)
-    assert parsed_by_key.index.isin(raw.index).all()
-    raw = raw.loc[parsed_by_key.index]
-    counted = list(parsed.frame.select_dtypes("number").columns.difference(key))
-    for column in ["la_name", "region", *counted]:
-        values = raw[column].astype(float) if column in counted else raw[column]
-        pd.testing.assert_series_equal(parsed_by_key[column], values, check_dtype=False, check_exact=True)
-
-
-def test_native_caseload_equals_the_project_s_table_and_its_golden_sums():
-    (table,) = ehc_plans.parse(native("ees_ehc_plans_2025/caseload_totals_excerpt.csv"))
-    same(table, read_table("ehc-plans", "plans_by_placement_2019_2025.csv"), "january")
-    sums = table.frame.groupby("january")["plans"].sum()
-    assert sums[2019] == 353_995
-    assert sums[2025] == 638_745
-    assert table.frame.groupby("january").size().tolist() == [152, 151, 151, 152, 152, 153, 153]
-    newham = table.frame.query("dfe_number == '316' and january >= 2024")["plans"]
-    assert newham.tolist() == [2705, 1199], "as published, right or wrong"
-
-
-def test_native_requests_and_new_plans_equal_the_project_s_table():
-    raw = read_table("ehc-plans", "flows_2019_2024.csv")
-    (requests,) = ehc_plans.parse(native("ees_ehc_plans_2025/requests_totals_excerpt.csv"))
-    same(requests, raw, "calendar_year")
-    by_year = requests.frame.groupby("calendar_year")["requests_received_in_year"].sum()
-    assert 138_242 - by_year[2023] == 935
-    (new,) = ehc_plans.parse(native("ees_ehc_plans_2025/newplans_totals_excerpt.csv"))
-    as_published = raw.drop(columns="new_ehc_plans").rename(
-        columns={"new_ehc_plans_as_published": "new_ehc_plans"}
-    )
-    same(new, as_published, "calendar_year")
-    assert "new_ehc_plans 2022: councils sum to 151,798, England is 66,706 (as published)" in new.dropped
-
-
-def test_native_2023_release_equals_the_project_s_table():
-    (table,) = ehc_plans.parse(native("ees_ehc_plans_2023/sen2_mi.csv"))
-    same(table, read_table("ehc-plans", "flows_2009_2022.csv"), "calendar_year")
-    assert table.frame.groupby("calendar_year")["new_ehc_plans"].sum()[2022] == 68_665
-    # Every sum is England's: nothing is told but the names of the totals.
-    assert not [note for note in table.dropped if "councils sum" in note]
+def test_another_file_is_refused(tmp_path):
+    assert "no line has the headings" in fault(tmp_path, [["dsg", "year"], [5, 2024]])
+    assert "no table of education, health and care plans" in fault(tmp_path, [PLACE, at("2024", KENT)])
+    assert "no totals among its breakdowns" in fault(tmp_path, [CASELOAD[0], CASELOAD[-1]])

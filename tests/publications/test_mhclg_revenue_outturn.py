@@ -1,5 +1,6 @@
-"""MHCLG revenue outturn: the publisher's workbooks, and made-up files in their shapes (figures invented)."""
+"""MHCLG revenue outturn: made-up files in the shapes of the ministry's (figures invented)."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -8,62 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.multiyear import HEAD, LEVELS, write_multiyear
-from deficits.errors import SourceError
-from deficits.raw import read_table
 from deficits.publications.mhclg_revenue_outturn import parse, read_cells
 from deficits.publications.publication import Table
-from tests.publications.samples import csv_text, native, reordered, without
-from tests.publications.workbook_files import write_workbook
+from tests.publications.samples import fault_of, reordered, tables_of, without, write_csv, write_workbook
 
 Rows = list[list[object]]
-
-# --- the publisher's own workbooks
-
-
-@pytest.mark.parametrize(
-    ("name", "year", "held"),
-    [
-        ("RS_2016-17_data_by_LA.xlsx", "2016-17", "usable_reserves_2015_16_to_2017_18.csv"),
-        ("RS_2023-24_data_by_LA.ods", "2023-24", "usable_reserves_2023_24.csv"),
-    ],
-)
-def test_the_publishers_reserves_are_our_raw_cells(name: str, year: str, held: str) -> None:
-    table = parse(native(name))[0]
-    money = [column for column in table.frame if column.endswith("_gbp")]
-    raw = read_table("mhclg-revenue-outturn", held, numeric=money)
-    raw = raw[raw["financial_year"] == year]
-    assert same_cells(table.frame, raw, [*money, "la_code_published", "class", "ecode"])
-    assert {"E06", "E07", "ENGLAND"}.isdisjoint(table.frame["la_code_published"])
-    assert "ENGLAND" in table.dropped
-
-
-def test_the_publishers_dsg_lines_are_our_raw_cells_and_sums() -> None:
-    table = parse(native("RS_2023-24_data_by_LA.ods"))[1]
-    money = ["dsg_adjustment_account_gbp", "dsg_reserve_gbp"]
-    raw = read_table("mhclg-revenue-outturn", "dsg_lines.csv", numeric=money)
-    assert same_cells(table.frame, raw, [*money, "la_code_published", "certified"])
-    sums = table.frame.groupby("financial_year")[money].sum() / 1e6
-    assert sums["dsg_adjustment_account_gbp"].round().tolist() == [-1642, -2317]
-    assert sums["dsg_reserve_gbp"].round().tolist() == [562, 632]
-    assert sorted(set(table.missing["dfe_number"])) == ["330", "943"]  # Birmingham, Westmorland and Furness
-    assert set(table.missing["symbol"]) == {"[x]"}
-
-
-def test_before_2022_23_there_are_no_dsg_lines() -> None:
-    (table,) = parse(native("RS_2016-17_data_by_LA.xlsx"))
-    assert table.kind == "usable_reserves"
-    assert set(table.missing["reason"]) == {"not returned"}
-    assert set(table.missing["dfe_number"]) == {"420"}  # Isles of Scilly
-
-
-def same_cells(ours: pd.DataFrame, held: pd.DataFrame, columns: list[str]) -> bool:
-    key = ["financial_year", "dfe_number"]
-    for frame in (ours, held):
-        assert frame.duplicated(key).sum() == 0
-    ours, held = (frame.set_index(key).sort_index()[columns] for frame in (ours, held))
-    pd.testing.assert_frame_equal(ours, held, check_dtype=False, atol=0.5)
-    return True
-
 
 # --- made-up revenue summaries
 
@@ -153,13 +103,11 @@ def one_row_summary() -> dict[str, Rows]:
 
 
 def parsed(path: Path, sheets: dict[str, Rows]) -> dict[str, Table]:
-    return {table.kind: table for table in parse(write_workbook(path, sheets))}
+    return tables_of(parse, write_workbook(path, sheets))
 
 
 def fault(path: Path, sheets: dict[str, Rows]) -> str:
-    with pytest.raises(SourceError) as caught:
-        parse(write_workbook(path, sheets))
-    return str(caught.value)
+    return fault_of(parse, write_workbook(path, sheets))
 
 
 def data_sheet(sheets: dict[str, Rows]) -> Rows:
@@ -215,7 +163,7 @@ def test_column_order_and_an_added_column_change_nothing(tmp_path: Path, order: 
         pd.testing.assert_frame_equal(old.frame, new.frame)
 
 
-@pytest.mark.parametrize("place", [1, 2, 0, 4, *range(8, 20)])
+@pytest.mark.parametrize("place", [1, 2, 0, *range(8, 20)])
 def test_a_needed_column_that_is_gone_is_named(tmp_path: Path, place: int) -> None:
     sheets = summary()
     heading_row = data_sheet(sheets)[6]
@@ -250,41 +198,34 @@ def with_cell(ecode: str, place: int, value: object) -> dict[str, Rows]:
 
 
 @pytest.mark.parametrize(
-    ("sheets", "words"),
+    ("sheets", "parts"),
     [
-        (
-            with_cell("E5012", 1, "n/k"),
-            "column 'open_dsg_adjustment_account': expected a number or a symbol, found line 10: 'n/k'",
-        ),
-        (with_cell("E5012", 1, "5%"), "found line 10: '5%'"),
-        (
-            with_cell("E5012", 7, -9),
-            "London Boroughs, close_dsg_adjustment_account: rows of authorities (2) sum to £-9,000",
-        ),
-        (
-            with_cell("E4401", 9, 70),
-            "Metropolitan Districts, close_public_health: rows of authorities (1) sum to £70,000",
-        ),
-        (summary(councils=[*COUNCILS, COUNCILS[0]]), "found 2023-24 202 (lines 9, 12)"),
-        (summary(councils=COUNCILS[1:]), "London Boroughs, open_schools: rows of authorities (1) sum to £9,000"),
+        (with_cell("E5012", 1, "n/k"), ["line 10", "schools grant adjustment account level at 1 April", "'n/k'"]),
+        (with_cell("E5012", 1, "5%"), ["line 10", "'5%'"]),
+        (with_cell("E5012", 7, -9), ["London Boroughs, close_dsg_adjustment_account", "£-9,000"]),
+        (with_cell("E4401", 9, 70), ["Metropolitan Districts, close_public_health", "£70,000"]),
+        (summary(councils=[*COUNCILS, COUNCILS[0]]), ["2023-24 202 (lines 9, 12)"]),
+        (summary(councils=COUNCILS[1:]), ["London Boroughs, open_schools", "£9,000"]),
         (
             summary({"E9": LEVELS_OF["E5011"]}, [["E9", "E09000099", "Camdem", "LB", "London", "Y"]]),
-            "line 9: no education authority is known by 'E9' and 'E09000099' (Camdem): did you mean 'Camden'?",
+            ["line 9", "'E9' and 'E09000099' (Camdem)", "did you mean 'Camden'?"],
         ),
         (
             summary(councils=[["E5011", "E07000007", "Camden", "LB", "London", "Y"], *COUNCILS[1:]]),
-            "line 9: 'E5011' (Camden) is an education authority, but its ONS code is 'E07000007'",
+            ["line 9", "'E5011' (Camden) is an education authority", "'E07000007'"],
         ),
         (
             summary(councils=[["E5011", "E09000011", "Camden", "LB", "London", "Y"], *COUNCILS[1:]]),
-            "belong to different authorities, 202 and 203",
+            ["belong to different authorities, 202 and 203"],
         ),
     ],
 )
-def test_a_fault_names_file_line_and_column(tmp_path: Path, sheets: dict[str, Rows], words: str) -> None:
+def test_a_fault_names_sheet_line_column_and_cell(
+    tmp_path: Path, sheets: dict[str, Rows], parts: list[str]
+) -> None:
     message = fault(tmp_path / "RS.ods", sheets)
-    assert "RS.ods, sheet 'RS_LA_Data_2023-24'" in message
-    assert words in message
+    for part in ["sheet 'RS_LA_Data_2023-24'", *parts]:
+        assert part in message
 
 
 def test_a_return_not_made_is_missing_and_stops_the_comparison_with_totals(tmp_path: Path) -> None:
@@ -310,9 +251,9 @@ def test_an_older_ecode_finds_the_county_whatever_its_ons_code(tmp_path: Path) -
 def test_words_and_lines_that_differ_are_refused(tmp_path: Path) -> None:
     sheets = summary()
     data_sheet(sheets)[5][9] = 913.0
-    assert "column 10 (open_dsg_adjustment_account): expected line 912, found 913" in fault(
-        tmp_path / "RS.ods", sheets
-    )
+    message = fault(tmp_path / "RS.ods", sheets)
+    for part in ("column 10", "line 912", "913"):
+        assert part in message
 
 
 def test_title_unit_and_england_are_needed(tmp_path: Path) -> None:
@@ -327,13 +268,9 @@ def test_title_unit_and_england_are_needed(tmp_path: Path) -> None:
         assert words in fault(tmp_path / "RS.ods", sheets)
 
 
-def test_another_workbook_and_a_cut_file_are_refused(tmp_path: Path) -> None:
+def test_another_workbook_is_refused(tmp_path: Path) -> None:
     message = fault(tmp_path / "dsg.ods", {"Allocations_summary": [["", "", "Schools block (£s)"]]})
-    assert "no sheet has the headings 'ONS Code' and 'Local authority' (sheets: Allocations_summary)" in message
-    path = write_workbook(tmp_path / "cut.xlsx", summary())
-    path.write_bytes(path.read_bytes()[:-900])
-    with pytest.raises(SourceError, match=r"cut\.xlsx cannot be read as a workbook"):
-        parse(path)
+    assert "'ONS Code' and 'Local authority' (sheets: Allocations_summary)" in message
 
 
 # --- made-up multi-year files
@@ -365,8 +302,7 @@ def multi_year() -> Rows:
 
 
 def multi_year_file(path: Path, rows: Rows) -> Path:
-    path.write_text(csv_text(rows), encoding="utf-8", newline="")
-    return path
+    return write_csv(path, rows, "utf-8")
 
 
 def test_a_closing_level_stands_and_an_opening_one_fills_what_was_not_returned(tmp_path: Path) -> None:
@@ -426,18 +362,17 @@ def test_a_number_in_a_row_not_submitted_is_not_the_councils(tmp_path: Path) -> 
         lambda name: f"{name.removeprefix('RS-')}_RS".replace("-", "_"),
     ],
 )
-def test_the_ids_are_found_in_any_spelling(tmp_path: Path, spelt) -> None:  # type: ignore[no-untyped-def]
+def test_the_ids_are_found_in_any_spelling(tmp_path: Path, spelt: Callable[[str], str]) -> None:
     rows = multi_year()
     expected = [table.frame for table in parse(multi_year_file(tmp_path / "multi.csv", rows))]
-    rows[0] = [spelt(name) if str(name).startswith("RS-") else name for name in rows[0]]
+    rows[0] = [spelt(str(name)) if str(name).startswith("RS-") else name for name in rows[0]]
     for table, frame in zip(parse(multi_year_file(tmp_path / "multi.csv", rows)), expected, strict=True):
         pd.testing.assert_frame_equal(table.frame, frame)
 
 
 def test_column_order_an_added_column_and_a_mark_change_nothing(tmp_path: Path) -> None:
     expected = parse(multi_year_file(tmp_path / "multi.csv", multi_year()))
-    path = multi_year_file(tmp_path / "turned.csv", reordered(multi_year()))
-    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    path = write_csv(tmp_path / "turned.csv", reordered(multi_year()), "utf-8-sig")
     for table, other in zip(parse(path), expected, strict=True):
         pd.testing.assert_frame_equal(table.frame, other.frame)
 
@@ -447,57 +382,63 @@ def test_column_order_an_added_column_and_a_mark_change_nothing(tmp_path: Path) 
 )
 def test_a_column_that_is_gone_from_the_multi_year_file_is_named(tmp_path: Path, name: str) -> None:
     path = multi_year_file(tmp_path / "multi.csv", without(multi_year(), name))
-    plain = name.removeprefix("RS-").removesuffix("-cy").replace("-", "_").lower()
-    with pytest.raises(SourceError, match=rf"multi\.csv: no column '{plain}'"):
-        parse(path)
+    plain = name.removeprefix("RS-").removesuffix("-cy").replace("-", "_")
+    assert f"no column '{plain}'" in fault_of(parse, path)
+
+
+@pytest.mark.parametrize("ending", ["202403", "2024-03", "202403.0", "2023-24", "2023/24"])
+def test_a_year_is_known_in_any_spelling(tmp_path: Path, ending: str) -> None:
+    rows = [[ending, *row[1:]] if row[0] == 202403 else row for row in multi_year()]
+    tables = tables_of(parse, multi_year_file(tmp_path / "multi.csv", rows))
+    assert tables["dsg_lines"].frame["financial_year"].max() == "2023-24"
+
+
+def test_a_year_in_which_line_912_is_blank_or_0_for_all_gives_no_dsg_lines(tmp_path: Path) -> None:
+    rows = multi_year()
+    for row in rows[1:4]:
+        row[rows[0].index("RS-resdsgadj-end-cy")] = 0
+    years = tables_of(parse, multi_year_file(tmp_path / "multi.csv", rows))["dsg_lines"].frame["financial_year"]
+    assert sorted(set(years)) == ["2021-22", "2022-23", "2023-24"]
+    older = [row for row in rows if row[0] in ("year_ending", 202203)]
+    assert list(tables_of(parse, multi_year_file(tmp_path / "older.csv", older))) == ["usable_reserves"]
 
 
 @pytest.mark.parametrize(
-    ("line", "column", "value", "words"),
+    ("line", "column", "value", "parts"),
     [
-        (2, "status", "certified", "expected submitted, not submitted or total, found 'certified' on line 2"),
-        (5, "year_ending", 202304, "expected a March such as 202403, found '202304' on line 5"),
-        (5, "RS-resdsg-end-cy", "n/k", "column 'close_dsg_reserve': expected a number or a symbol, found line 5"),
-        (9, "RS-resdsg-end-cy", 7, "England 2023-24, close_dsg_reserve: rows of authorities (2) sum to £11,000"),
-        (8, "LA_LGF_code", "E4401", "the codes 'E4401' and 'E09000007' (Camden) belong to different authorities"),
-        (3, "year_ending", 202303, "found 2022-23 370 (lines 3, 6)"),
+        (2, "status", "certified", ["line 2", "'status'", "'certified'"]),
+        (5, "year_ending", 202304, ["line 5", "'year_ending'", "'202304'"]),
+        (5, "RS-resdsg-end-cy", "n/k", ["line 5", "'RS-resdsg-end-cy'", "'n/k'"]),
+        (9, "RS-resdsg-end-cy", 7, ["England 2023-24, close_dsg_reserve", "£11,000"]),
+        (8, "LA_LGF_code", "E4401", ["line 8", "'E4401' and 'E09000007' (Camden)"]),
+        (3, "year_ending", 202303, ["2022-23 370 (lines 3, 6)"]),
     ],
 )
 def test_a_fault_of_the_multi_year_file_names_its_line(
-    tmp_path: Path, line: int, column: str, value: object, words: str
+    tmp_path: Path, line: int, column: str, value: object, parts: list[str]
 ) -> None:
     rows = multi_year()
     rows[line - 1][rows[0].index(column)] = value
-    with pytest.raises(SourceError) as caught:
-        parse(multi_year_file(tmp_path / "multi.csv", rows))
-    assert "multi.csv" in str(caught.value)
-    assert words in str(caught.value)
+    message = fault_of(parse, multi_year_file(tmp_path / "multi.csv", rows))
+    for part in parts:
+        assert part in message
 
 
-def test_a_cut_multi_year_file_and_another_csv_are_refused(tmp_path: Path) -> None:
-    path = multi_year_file(tmp_path / "cut.csv", multi_year())
-    path.write_bytes(path.read_bytes()[:-40])
-    with pytest.raises(SourceError, match=r"cut\.csv cannot be read as a CSV: .*Row #10: Expected 20 columns"):
-        parse(path)
-    path.write_text("time_period,la_name\n202324,Camden\n", encoding="utf-8")
-    with pytest.raises(SourceError, match=r"cut\.csv: no column 'year_ending'"):
-        parse(path)
-    path.write_text("", encoding="utf-8")
-    with pytest.raises(SourceError, match=r"cut\.csv: no column"):
-        parse(path)
-    with pytest.raises(SourceError, match=r"gone\.csv cannot be read as a CSV"):
-        parse(tmp_path / "gone.csv")
+def test_another_csv_is_refused(tmp_path: Path) -> None:
+    rows = [["time_period", "la_name"], [202324, "Camden"]]
+    assert "no column 'year_ending'" in fault_of(parse, write_csv(tmp_path / "other.csv", rows))
 
 
 def test_only_our_columns_are_kept_and_are_the_ones_pandas_reads(tmp_path: Path) -> None:
     path = tmp_path / "multi.csv"
     write_multiyear(path, rows=300, columns=60, authorities=20)
     whole = pd.read_csv(path, dtype=str, keep_default_na=False)
-    cells = read_cells(path)
+    cells, printed = read_cells(path)
+    assert printed["close_dsg_adjustment_account"] == "RS_resdsgadj_end_cy"
     assert len(cells.columns) == 6 + len(LEVELS) < len(whole.columns)
     assert cells["close_dsg_adjustment_account"].tolist() == whole["RS_resdsgadj_end_cy"].tolist()
     assert cells["open_other_earmarked_adjusted"].tolist() == whole["RS_resoth_adj_start_cy"].tolist()
     assert cells["la_name"].tolist() == whole[HEAD[3]].tolist()
     reserves, dsg = parse(path)
     assert len(reserves.frame) == 20 * 9
-    assert len(dsg.frame) == 20 * 5
+    assert len(dsg.frame) == 20 * 10

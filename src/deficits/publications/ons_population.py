@@ -90,7 +90,8 @@ def parse(path: Path) -> tuple[Table, ...]:
     tolerance = _ROUNDING if kind == "population_projection" else 0.0
     _check_all_ages(persons, tolerance, where)
     persons = persons[persons["age"] >= 0]
-    areas = persons[persons["area"] != _ENGLAND].assign(dfe_number=persons["area"].map(wanted))
+    areas = persons[persons["area"] != _ENGLAND]
+    areas = areas.assign(dfe_number=areas["area"].map(wanted))
     _check_complete(areas, where)
     frame = areas.groupby(list(KEY), as_index=False)["people"].sum(skipna=False)
     _check_england(frame, persons[persons["area"] == _ENGLAND], len(wanted) * tolerance, where)
@@ -283,8 +284,8 @@ def _persons(rows: pd.DataFrame, where: str) -> pd.DataFrame:
         return rows[[*key, "people"]]
     sexes = rows["sex"].map({text: _SEXES.get(heading(text)) for text in rows["sex"].unique()})
     if sexes.isna().any():
-        line = rows.index[sexes.isna()][0]
-        raise SourceError(f"{where}, line {line}: expected persons, males or females, found '{rows['sex'][line]}'")
+        line, found = next(rows.loc[sexes.isna(), "sex"].items())
+        raise SourceError(f"{where}, line {line}: expected persons, males or females, found '{found}'")
     rows = rows.assign(sex=sexes)
     refuse_twice(rows, [*key, "sex"], where)
     if "persons" in set(sexes):

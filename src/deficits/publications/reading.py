@@ -191,8 +191,7 @@ def figures(
             f"{where}: expected a number or a symbol such as x or z, found {_some(unknown)}. If it is printed so, "
             "find out what it means, then write the number there, or x"
         )
-    table = pd.DataFrame(values.reshape(len(names), len(rows)).T * scale, rows.index, names)
-    counted = pd.concat([rows.drop(columns=names), table], axis=1)[list(rows)]
+    counted = rows.assign(**dict(zip(names, values.reshape(len(names), len(rows)) * scale, strict=True)))
     gaps = {
         "line": lines,
         "column": np.array(names, dtype=object)[columns],

@@ -163,7 +163,9 @@ def _amounts(
     A line is compared with its national row in the years in which every authority has a number in it.
     """
     counted, gaps = figures(rows, {side: printed[side]}, where)
-    counted = counted.join(gaps.set_index("line")[["symbol", "reason"]]).rename(columns={side: "amount"})
+    counted = counted.join(gaps.set_index("line")[["symbol", "reason"]].astype("str")).rename(
+        columns={side: "amount"}
+    )
     councils = counted.groupby("financial_year")["dfe_number"].nunique()
     national = regions[regions["level"] == "national"].set_index(["financial_year", "line"])[side]
     totals = {place: number(amount) for place, amount in national.items()}
