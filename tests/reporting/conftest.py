@@ -11,6 +11,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from deficits import reporting
 from deficits.reporting import record
+from tests.reporting.reading import Vintage, vintages
 
 PARAMETERS = "as_of = None\nown = None\nscenario = None\nuntil = 2029  # last year\ndraws = 4000\nseed = 1"
 SETTINGS = """from deficits import reporting as report
@@ -116,3 +117,9 @@ def rendered(tmp_path_factory: pytest.TempPathFactory, _no_git: None) -> Path:
         patch.setenv("PLANTED_TOKEN", "planted-secret-value")
         patch.setenv("USER", "planted-user-name")
         return reporting.render("england", {"seed": "3"}, folder / "reports", notebook=notebook)
+
+
+@pytest.fixture(scope="session")
+def vintage(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Vintage]:
+    """Figures to make pages of, by name: see `tests.reporting.reading`."""
+    return vintages(lambda: tmp_path_factory.mktemp("vintage"))
