@@ -338,8 +338,9 @@ def safety_valve_payments(raw: Folder, published: str = DAY) -> Claim:
     held = raw.newest("safety-valve", "agreements").dropna(subset=["total_payment_gbp"])
     total = held["total_payment_gbp"].astype(float)
     label = "2025-26"
+    paid = (total * 0.05).round().astype(int).astype(str)
     given = held[["la_name", "agreement_year", "first_year", "last_year"]].assign(
-        total_payment_gbp=total, **{label: (total * 0.05).round()}
+        total_payment_gbp=total, payments_by_year_gbp=f"{label}:" + paid
     )
     path = raw.folder.parent / "agreements_as_published.csv"
     given.to_csv(path, index=False)
