@@ -52,8 +52,7 @@ _PLACE: _Columns = {
     "region": ("region_name",),
 }
 _BREAKDOWN: _Columns = {"topic": ("breakdown_topic",), "breakdown": ("breakdown",)}
-_AGE_BAND: _Columns = {"age_group": ("age",), "document": ("ehcp_or_statement",)}
-_AGE_BAND_2022: _Columns = {"age_group": ("characteristic_age",)}
+_AGE_BAND: _Columns = {"age_group": ("age", "characteristic_age"), "document": ("ehcp_or_statement",)}
 _AGE_TOPICS = ("age at start of academic year", "child or young persons age")
 _LEVELS = ("national", "regional", "local authority")
 
@@ -130,127 +129,92 @@ def age_label(text: str) -> str:
 
 @dataclass(frozen=True)
 class _Shape:
-    """One table of the publication: the file it is in, the headings it is known by, and what is taken from it.
-
-    `may_lack`: figures that a release may not have.
-    """
+    """One table of the publication and what is taken of a file for it; its first figure's heading is its mark."""
 
     kind: str
     file: str
-    marks: tuple[str, ...]
     figures: _Columns
     rows: Callable[[pd.DataFrame], pd.DataFrame] = _totals
     filters: _Columns = field(default_factory=lambda: _BREAKDOWN)
-    year: str = "calendar_year"
-    year_of: Callable[[str], int] = _calendar
     also: tuple[str, ...] = ()
+    year_of: Callable[[str], int] = _calendar
     needed: bool = True
-    may_lack: tuple[str, ...] = ()
+
+    @property
+    def year(self) -> str:
+        return "january" if self.kind.startswith("plans") else "calendar_year"
 
     @property
     def key(self) -> list[str]:
         return [self.year, "dfe_number", *self.also]
 
-
-def _of_january(kind: str, file: str, mark: str, figures: _Columns, **how: object) -> _Shape:
-    return _Shape(kind, file, (mark,), figures, **{"year": "january", "year_of": _january, **how})  # type: ignore[arg-type]
-
-
-def _flows(file: str, *columns: str) -> _Shape:
-    return _Shape("flows", file, columns[:1], _named(*columns))
+    @property
+    def marks(self) -> set[str]:
+        return {heading(word) for word in next(iter(self.figures.values()))}
 
 
 _SHAPES = (
-    _of_january("plans_by_placement", "caseload", "ehcplans", _PLACEMENTS),
-    _of_january(
+    _Shape("plans_by_placement", "caseload", _PLACEMENTS, year_of=_january),
+    _Shape(
         "plans_by_single_age",
         "caseload",
-        "ehcplans",
         {"plans": ("ehcplans",)},
-        rows=_single_ages,
+        _single_ages,
         also=("age",),
+        year_of=_january,
         needed=False,
-    ),
-    _of_january(
-        "plans_by_age",
-        "sen2_age_caseload",
-        "num_caseload",
-        {"plans": ("num_caseload",)},
-        rows=_age_bands,
-        filters=_AGE_BAND,
-        also=("age_group",),
     ),
     _Shape(
         "plans_by_age",
         "sen2_age_caseload",
-        ("characteristic_age", "total_all"),
-        {"plans": ("total_all",)},
-        rows=_age_bands,
-        filters=_AGE_BAND_2022,
-        year="january",
-        year_of=_january,
-        also=("age_group",),
+        {"plans": ("num_caseload", "Total_all")},
+        _age_bands,
+        _AGE_BAND,
+        ("age_group",),
+        _january,
     ),
     # A review's calendar year counts the plans in force in the January after it.
-    _of_january(
+    _Shape(
         "plans_total",
         "annual_reviews",
-        "total_ehc_plans",
         {"plans": ("total_ehc_plans",)},
         year_of=lambda period: _calendar(period) + 1,
     ),
-    _flows(
-        "requests",
-        "requests_received_in_year",
-        "requests_decided_to_assess",
-        "requests_decided_not_to_assess",
-        "requests_decision_not_made",
-        "requests_withdrawn",
+    *(
+        _Shape("flows", file, _named(*columns.split()))
+        for file, columns in {
+            "requests": "requests_received_in_year requests_decided_to_assess requests_decided_not_to_assess "
+            "requests_decision_not_made requests_withdrawn",
+            "assessments": "assess_in_year assess_issued assess_not_issued",
+            "newplans": "new_ehc_plans",
+            "ceased_plans": "total_ceased",
+            "timeliness_20_week": "plans_issued_den plans_issued_den_ex plans_issued_within_20_weeks "
+            "plans_issued_20_weeks_ex",
+        }.items()
     ),
-    _flows("assessments", "assess_in_year", "assess_issued", "assess_not_issued"),
-    _flows("newplans", "new_ehc_plans"),
-    _flows("ceased_plans", "total_ceased"),
-    _flows(
-        "timeliness_20_week",
-        "plans_issued_den",
-        "plans_issued_den_ex",
-        "plans_issued_within_20_weeks",
-        "plans_issued_20_weeks_ex",
+    _Shape(
+        "flows_before_2023",
+        "sen2_mi",
+        {
+            "requests_received_in_year": ("inreq_ehc", "InreqEHC"),
+            "requests_refused": ("ass_refused_ehc", "AssRefusedEHC"),
+            "assessments": ("assessments",),
+            "assessed_no_plan": ("ass_none_ehc", "AssnoneEHC"),
+            "new_ehc_plans": ("new_all_ehc", "NewallEHC"),
+        },
+        rows=lambda rows: rows,
+        filters={},
     ),
-    *[
-        _Shape(
-            "flows_before_2023",
-            "sen2_mi",
-            (mark,),
-            {
-                "requests_received_in_year": ("inreq_ehc", "InreqEHC"),
-                "requests_refused": ("ass_refused_ehc", "AssRefusedEHC"),
-                "assessments": ("assessments",),
-                "assessed_no_plan": ("ass_none_ehc", "AssnoneEHC"),
-                "new_ehc_plans": ("new_all_ehc", "NewallEHC"),
-            },
-            rows=lambda rows: rows,
-            filters={},
-            may_lack=("assessments",),
-        )
-        for mark in ("inreq_ehc", "InreqEHC")
-    ],
-    *[
-        _Shape(
-            "flows_before_2023",
-            "sen2_age_new_plans",
-            marks,
-            {"new_statements": marks[-1:]},
-            rows=_all_ages,
-            filters=filters,
-            needed=False,
-        )
-        for marks, filters in (
-            (("num_new_plans",), _AGE_BAND),
-            (("characteristic_age", "total_new_st"), _AGE_BAND_2022),
-        )
-    ],
+    _Shape(
+        "flows_before_2023",
+        "sen2_age_new_plans",
+        {"new_statements": ("num_new_plans", "Total_new_st")},
+        _all_ages,
+        _AGE_BAND,
+        needed=False,
+    ),
 )
+_NOT_IN_2022 = ("assessments", "document")
 
 
 @dataclass(frozen=True)
@@ -307,10 +271,10 @@ def _is_file(name: str, shape: _Shape) -> bool:
 def _parts(text: Csv) -> list[_Part]:
     # By its headings; by its name only where the heading that marks it is gone, so that the message can name it.
     known = {heading(printed) for printed in text.headings}
-    shapes = [shape for shape in _SHAPES if {heading(mark) for mark in shape.marks} <= known]
+    shapes = [shape for shape in _SHAPES if shape.marks & known]
     shapes = shapes or [shape for shape in _SHAPES if _is_file(text.name, shape)]
     if not shapes:
-        marks = ", ".join(dict.fromkeys(mark for shape in _SHAPES for mark in shape.marks))
+        marks = ", ".join(sorted({mark for shape in _SHAPES for mark in shape.marks}))
         raise SourceError(
             f"{text.name} is no table of education, health and care plans that is read here: expected one of the "
             f"columns {marks}, found {', '.join(text.headings[:12])}"
@@ -320,11 +284,14 @@ def _parts(text: Csv) -> list[_Part]:
 
 def _part(shape: _Shape, text: Csv, known: set[str]) -> _Part | None:
     where = text.name
-    wanted = {name: words for name, words in shape.figures.items() if name not in shape.may_lack or name in known}
+    wanted, filters = (
+        {name: words for name, words in columns.items() if name not in _NOT_IN_2022 or heading(words[0]) in known}
+        for columns in (shape.figures, shape.filters)
+    )
     if "special academy free" not in known and {heading(name) for name in _SPLIT_IN_2026} & known:
         wanted.pop("special_academy_free", None)
         wanted |= _SPLIT_IN_2026 if shape.kind == "plans_by_placement" else {}
-    table, printed = text.table(_PLACE | shape.filters | wanted)
+    table, printed = text.table(_PLACE | filters | wanted)
     rows = shape.rows(table).copy()
     if rows.empty:
         if not shape.needed:

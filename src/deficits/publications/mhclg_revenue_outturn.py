@@ -370,7 +370,7 @@ def _years(endings: pd.Series, where: str) -> pd.Series:
     for ending in endings.unique():
         march = re.fullmatch(r"(20\d\d)-?03(\.0)?", ending)
         line = endings.index[endings == ending][0]
-        column = f"{where}, line {line}, column 'year_ending', a March such as 202403"
+        column = f"{where}, line {line}, column 'year_ending' (a March such as 202403, or a year)"
         years[ending] = words_for(int(march[1])) if march else financial_year(ending, column)
     return endings.map(years)
 

@@ -151,7 +151,10 @@ def _lines(rows: pd.DataFrame, where: str) -> pd.DataFrame:
         raise SourceError(
             f"{where}: no rows of local authorities; expected the file by authority, not the national one"
         )
-    years = {text: financial_year(text, f"{where}, column 'time_period'") for text in rows["period"].unique()}
+    years = {
+        text: financial_year(text, f"{where}, line {line}, column 'time_period'")
+        for line, text in rows["period"].drop_duplicates().items()
+    }
     return rows.assign(financial_year=rows["period"].map(years))
 
 
