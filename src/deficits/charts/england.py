@@ -19,7 +19,7 @@ from deficits.formatting import gbp, percent, year_end
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SOURCE = "projection based on councils' returns to the Department for Education and MHCLG"
+SOURCE = "projection based on council returns to the Department for Education and MHCLG"
 SOURCE_WITH_FORECASTS = f"{SOURCE}; forecasts as published by each organisation named"
 FORECAST_VALUES = ["low", "central", "high"]
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.transforms import Bbox
 
-SOURCE = "this project's backtest on councils' returns to the Department for Education and MHCLG"
+SOURCE = "this project's backtest on council returns to the Department for Education and MHCLG"
 INSIDE, BELOW, ABOVE = "Inside", "Below", "Above"
 MARKS = {INSIDE: ("o", NAVY, 4.2), BELOW: ("v", ORANGE, 6.5), ABOVE: ("^", ORANGE, 6.5)}
 """Where a council ended: shape, colour and size of its mark."""
