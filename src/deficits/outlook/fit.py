@@ -35,8 +35,10 @@ FURTHEST = 3
 """Years before the base year at which the reference may start."""
 RESTATED = 150_000.0
 """£. Sources that differ by more than this at a year end are not subtracted from one another."""
+MOST = 0.8
+"""Share of the councils of a year end that must have a balance for a projection to start there."""
 NEARLY_ALL = 0.9
-"""Share of the councils of a year that must have a balance for it to be a base year."""
+"""Share of the councils of a year that must have a figure for their spread to be that of all."""
 ENGLAND = 100
 """Councils that must have a figure for their sum to stand for England's."""
 FEWEST = 30
@@ -213,7 +215,7 @@ def year_ends(panel: Panel) -> tuple[int, int]:
     """
     published = panel.frame["balance"].where(~panel.frame["balance_basis"].isin(["own_outturn", "own_forecast"]))
     share = published.notna().groupby(level="year").mean()
-    complete = [int(year) for year in share.index[share >= NEARLY_ALL]]
+    complete = [int(year) for year in share.index[share >= MOST]]
     for base in reversed(complete):
         if base - REFERENCE_YEARS in complete:
             return base, base - REFERENCE_YEARS
