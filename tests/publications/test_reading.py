@@ -156,15 +156,15 @@ TABLE = [
     ["202324", "Kent \u2013 east", "1"],
     ["202324", "Hereford, County of", "2"],
 ]
-MARKS = TABLE[0]
+MARKS = {name: (name,) for name in TABLE[0]}
 
 
 def opened(path: Path) -> Csv:
-    return open_csv(path, lambda name: True, MARKS)
+    return open_csv(path, MARKS)
 
 
 def cells(text: Csv) -> list[list[str]]:
-    return text.table({name: (name,) for name in MARKS})[0].to_numpy().tolist()
+    return text.table(MARKS)[0].to_numpy().tolist()
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
@@ -259,7 +259,7 @@ def test_of_a_zip_the_csv_that_is_meant_is_read(tmp_path: Path) -> None:
     path.write_bytes(zipped({"data/any.csv": csv_text(TABLE).encode()}))
     assert cells(opened(path)) == TABLE[1:]
     path.write_bytes(zipped({"data/a.csv": csv_text(TABLE).encode(), "data/b.csv": b"1"}))
-    (found,) = open_csvs(path, lambda name: name.endswith("a.csv"), MARKS)
+    (found,) = open_csvs(path, MARKS, lambda name: name.endswith("a.csv"))
     assert found.name == "release.zip/data/a.csv"
     path.write_bytes(zipped(dict.fromkeys(("a.csv", "b.csv"), csv_text(TABLE).encode())))
     assert "2 files" in fault_of(opened, path)
@@ -271,7 +271,7 @@ def test_what_would_fill_the_memory_is_not_unpacked(tmp_path: Path) -> None:
     assert "would unpack" in fault_of(opened, path)
     small = csv_text(TABLE).encode()
     path.write_bytes(zipped({"other.csv": b"0" * (64 << 20), "a.csv": small, "b.csv": small}))
-    assert open_csvs(path, lambda name: name == "a.csv", MARKS)[0].name == "a.zip/a.csv"
+    assert open_csvs(path, MARKS, lambda name: name == "a.csv")[0].name == "a.zip/a.csv"
 
 
 # --- workbooks

@@ -253,8 +253,7 @@ def parse(path: Path) -> tuple[Table, ...]:
     Raises SourceError when the file is none of these, is cut short, lacks a column, has a cell that is neither
     number nor symbol, an unknown council or one twice, or councils that do not sum to the England row otherwise.
     """
-    marks = [word for words in _PLACE.values() for word in words]
-    parts = [part for text in open_csvs(path, _is_known, marks) for part in _parts(text)]
+    parts = [part for text in open_csvs(path, _PLACE, _is_known) for part in _parts(text)]
     kinds = dict.fromkeys(part.shape.kind for part in parts)
     return tuple(_table([part for part in parts if part.shape.kind == kind], path.name) for kind in kinds)
 

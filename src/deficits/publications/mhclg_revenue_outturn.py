@@ -35,7 +35,6 @@ from deficits.formatting import year_of
 from deficits.publications.editions import REPORTED, Reader, candidates, financial
 from deficits.publications.publication import GovUk, Publication, Table
 from deficits.publications.reading import (
-    Csv,
     Rows,
     Workbook,
     columns_by_meaning,
@@ -298,7 +297,7 @@ def read_cells(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
     for each item of `ITEMS`; the index is the line in the file. The other 2,500 columns are not kept. SourceError
     names what is missing.
     """
-    text = _open(path)
+    text = open_csv(path, _MULTI_YEAR_COLUMNS, lambda name: "time_series" in name.lower())
     # The other forms' items are nine columns in ten, and never the ones meant by a heading that is misspelt.
     ours = [place for place, name in enumerate(text.headings) if not _OTHER_FORM.match(name)]
     plain = [_item(text.headings[place]) for place in ours]
@@ -311,14 +310,6 @@ def read_cells(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
     found = columns_by_meaning(plain, _MULTI_YEAR_COLUMNS | items, text.name)
     places = {name: ours[place] for name, place in found.items()}
     return text.columns(places), {name: text.headings[place] for name, place in places.items()}
-
-
-def _open(path: Path) -> Csv:
-    return open_csv(
-        path,
-        lambda name: "time_series" in name.lower(),
-        [word for words in _MULTI_YEAR_COLUMNS.values() for word in words],
-    )
 
 
 def _multi_year(path: Path) -> _Returns:

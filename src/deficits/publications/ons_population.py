@@ -165,7 +165,7 @@ def _cells(path: Path) -> tuple[list[str], pd.DataFrame, list[str]]:
     """
     if not is_workbook(path):
         dated = [f"{word}{year}{end}" for year in range(11, 40) for word, end in (("ladcode", ""), ("lad", "cd"))]
-        text = open_csv(path, lambda name: True, [*_AREA, *dated])
+        text = open_csv(path, {"area": (*_AREA, *dated)})
         cells = text.columns({str(place): place for place in range(len(text.headings))})
         return list(text.headings), cells.set_axis(range(len(text.headings)), axis=1), [*text.above]
     found = {}

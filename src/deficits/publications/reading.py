@@ -441,11 +441,12 @@ class Csv:
         return pd.DataFrame(list(rows.values()), index=list(rows), columns=list(places), dtype="str")
 
 
-def open_csvs(path: Path, wanted: Callable[[str], bool], marks: Iterable[str]) -> list[Csv]:
+def open_csvs(path: Path, marks: Mapping[str, tuple[str, ...]], wanted: Callable[[str], bool]) -> list[Csv]:
     """A CSV, or of a zip each CSV that is `wanted` by its name (the only one, whatever its name, if there is one).
 
     UTF-8, UTF-16 or Windows' CP1252, cells parted by commas, semicolons or tabs. The headings are the line, among
-    the first forty, that has most of the spellings in `marks`. SourceError says what the file is when it is none.
+    the first forty, that has most spellings of `marks`, as `columns_by_meaning` wants them. SourceError says what
+    the file is when it is none.
     """
     content = _content(path)
     kind = _kind(content, path.name)
@@ -460,21 +461,21 @@ def open_csvs(path: Path, wanted: Callable[[str], bool], marks: Iterable[str]) -
         return [_csv(f"{path.name}/{part.filename}", _unpacked(path.name, archive, part), marks) for part in taken]
 
 
-def open_csv(path: Path, wanted: Callable[[str], bool], marks: Iterable[str]) -> Csv:
-    """The one CSV that is wanted, as `open_csvs`."""
-    found = open_csvs(path, wanted, marks)
+def open_csv(path: Path, marks: Mapping[str, tuple[str, ...]], wanted: Callable[[str], bool] = bool) -> Csv:
+    """The one CSV that is wanted (any, if it is the only one), as `open_csvs`."""
+    found = open_csvs(path, marks, wanted)
     if len(found) > 1:
         raise SourceError(f"{path.name} has {len(found)} files that may be meant; unpack it and give one of them")
     return found[0]
 
 
-def _csv(name: str, content: bytes, marks: Iterable[str], kind: str = "") -> Csv:
+def _csv(name: str, content: bytes, marks: Mapping[str, tuple[str, ...]], kind: str = "") -> Csv:
     kind = kind or _kind(content, name)
     if kind != "a CSV":
         raise SourceError(f"{name} is {kind}, expected a CSV" if ";" not in kind else f"{name} is {kind}")
     content = _utf8(content)
     head = content[: 1 << 18].rpartition(b"\n")[0] or content
-    known = {heading(word) for word in marks}
+    known = {heading(word) for words in marks.values() for word in words}
     best, found = 0, None
     for delimiter in ",;\t":
         above: list[str] = []

@@ -52,7 +52,7 @@ def parse(path: Path) -> tuple[Table, ...]:
     Raises SourceError for a name that is no council's (with the closest), a council twice, a missing column, a
     cell that is neither an amount nor a symbol, and payments above the total.
     """
-    text = open_csv(path, lambda name: True, ["la_name", "local authority", _TOTAL, _PAYMENTS])
+    text = open_csv(path, _NEEDED)
     known = {heading(printed) for printed in text.headings}
     words = [name for name in _MAY_LACK if heading(name) in known]
     rows, printed = text.table(_NEEDED | {name: (name,) for name in words})

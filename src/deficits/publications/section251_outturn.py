@@ -90,9 +90,7 @@ def parse(path: Path) -> tuple[Table, ...]:
     is no number and no symbol, an authority's line twice, an unknown authority, a balance that has left the gross
     column, and for lines whose authorities do not sum to the national row where every authority has a number.
     """
-    text = open_csv(
-        path, lambda name: "alleducation" in name.lower(), [word for words in _COLUMNS.values() for word in words]
-    )
+    text = open_csv(path, _COLUMNS, lambda name: "alleducation" in name.lower())
     known = {heading(printed) for printed in text.headings}
     optional = {name: words for name, words in _MAY_LACK.items() if heading(words[0]) in known}
     rows, printed = text.table(_COLUMNS | optional)
