@@ -213,9 +213,13 @@ def slug(text: str) -> str:
 
 
 def listed(words: Sequence[str], last: str = "and") -> str:
-    """Words in a sentence.
+    """Words in a sentence; divided by semicolons where one of them has a comma.
 
     >>> listed(["Kent"]), listed(["Kent", "Essex"]), listed(["Kent", "Essex", "Bury"])
     ('Kent', 'Kent and Essex', 'Kent, Essex and Bury')
+    >>> listed(["Kent", "Bristol, City of", "Bury"])
+    'Kent; Bristol, City of; and Bury'
     """
+    if len(words) > 2 and any("," in word for word in words):
+        return f"{'; '.join(words[:-1])}; {last} {words[-1]}"
     return f" {last} ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))

@@ -85,7 +85,8 @@ def _balance(panel: Panel, code: str, year: int, balance: pd.Series) -> str:
     if balance["basis"] == "disputed":
         returns = {"balance_section251": "section 251", "balance_mhclg": "MHCLG's revenue outturn"}
         given = panel.frame.loc[(code, year), list(returns)].dropna()
-        basis += ": " + listed([f"{standing(float(value))} in {returns[name]}" for name, value in given.items()])
+        told = listed([f"{standing(float(value))} in {returns[name]}" for name, value in given.items()])
+        basis += f": {told}" if len(given) > 1 else ", and in one return only"
     return f"{standing(float(balance['value']))} at {year_end(year)} ({basis})"
 
 
@@ -363,12 +364,13 @@ def _growth(row: pd.Series) -> str:
 
 def followed(outlook: Outlook, code: str) -> str:
     """How a council's projection goes on from what is published of it, in sentences."""
-    spend, base = outlook.panel.figure("high_needs_net_spend").loc[code].dropna(), outlook.base_year
-    newest = int(spend.index[-1]) if len(spend) else base
+    spend = outlook.panel.figure("high_needs_net_spend").loc[code].dropna().index
+    known = known_balances(outlook.panel, code).index
+    newest = int(known[-1]) if len(known) else outlook.base_year
     starts = (
-        f"recent position and follows its published spend to {financial_year(newest)}"
-        if newest > base
-        else f"position at {year_end(base)}"
+        f"recent position and follows its published spend to {financial_year(int(spend[-1]))}"
+        if max(spend, default=0) > newest
+        else f"position at {year_end(newest)}"
     )
     return (
         f"The projection starts from the council's own {starts}; after that it takes its share of England's "
