@@ -10,10 +10,12 @@ from pathlib import Path
 import nbformat
 import pytest
 
+import deficits as d
 from deficits.formatting import gbp
 from deficits.paths import PACKAGE, notebooks_dir
 from deficits.reporting import REPORTS
 from deficits.reporting.stories.common import known_to
+from deficits.reporting.stories.england import headline_sentence, observed_gross
 from tests.reporting.reading import LATE, VINTAGES, Vintage, sentences
 
 YEAR = re.compile(r"\b20[2-4]\d\b")
@@ -63,6 +65,18 @@ def test_published_deficits_are_the_sum_of_what_councils_returned_with_its_sourc
     assert f"{len(returned)} of {len(returned) + len(LATE)} councils" in told
     assert "Ministry of Housing, Communities and Local Government, 10 December 2026" in told
     assert f"{len(LATE)} have not returned theirs" in told
+
+
+def test_a_sum_of_too_few_councils_is_not_called_the_deficit(vintage: Callable[[str], Vintage]) -> None:
+    panel = vintage("two years on").panel.copy()
+    newest = panel.frame.index[panel.frame.index.get_level_values("year") == vintage("two years on").base]
+    panel.frame.loc[newest[:24], "balance"] = float("nan")
+    outlook = d.project(panel, until=2029, draws=200)
+    assert outlook.base_year == vintage("two years on").base
+    assert "are put at" in headline_sentence(outlook)
+    known = panel.frame["balance"].xs(outlook.base_year, level="year").count()
+    assert f"{known} of 153 councils" in headline_sentence(outlook)
+    assert outlook.base_year not in set(observed_gross(panel)["year"])
 
 
 def test_five_billion_was_passed_between_the_published_year_ends_on_either_side(

@@ -127,7 +127,8 @@ class Council:
     def told(self) -> str:
         """All of it in a sentence: the tile's description."""
         parts = [f"{self.range_in_words} at {self.at}"] if self.range_in_words else []
-        parts += [f"middle of the range {self.share_in_words} of its grant"] if self.share is not None else []
+        middle = "" if self.entry.balance_p10 == self.entry.balance_p90 else "middle of the range "
+        parts += [f"{middle}{self.share_in_words} of its grant"] if self.share is not None else []
         parts += [f"page made on {day(self.page.made_on)}"] if self.page and self.page.made_on else []
         parts += [self.state.lower()] if self.entry.state != "fresh" else []
         return f"{self.entry.name}: {'; '.join(parts)}"

@@ -64,6 +64,7 @@ def england_points(outlook: Outlook, record: Backtest) -> Points:
     gross = outlook.england().loc["gross"]
     reach = outlook.reaches(THRESHOLD)
     near, base = outlook.headline_year, outlook.base_year
+    returned = returned_gross(outlook.panel)
     points = [headline_sentence(outlook), _when(outlook, reach)]
     if OVERRIDE_ENDS in outlook.projected_years and near != OVERRIDE_ENDS:
         points.append(
@@ -71,21 +72,20 @@ def england_points(outlook: Outlook, record: Backtest) -> Points:
             f"{year_end(OVERRIDE_ENDS)}, when the statutory override ends."
         )
     estimates = (
-        f"What is said of later than {year_end(base)} is estimated" if near == base else "These are estimates"
+        f"What is said of later than {year_end(base)} is estimated" if near in returned else "These are estimates"
     )
     points += [
         record_point(record),
         f"{estimates}. The range shows what this model does not know; it leaves out changes of policy.",
     ]
-    headline: dict[str, float | int | str] = {}
-    if near == base:
-        headline[f"gross_deficit_{base}"] = pounds(returned_gross(outlook.panel)[base])
-    headline |= {
+    headline: dict[str, float | int | str] = {
         f"gross_deficit_{year}_{name}": pounds(gross.at[year, name])
-        for year in outlook.projected_years
+        for year in sorted({near, *outlook.projected_years} - set(returned.index))
         for name in ("p10", "p50", "p90")
     }
-    if near != base:
+    if near in returned:
+        headline[f"gross_deficit_{near}"] = pounds(returned[near])
+    else:
         headline[f"chance_of_5bn_{near}"] = round(float(reach.probability[near]), 4)
     headline["backtest_within_80"] = round(float(record.scores.at["This outlook", "within_80"]), 4)
     return points, headline
@@ -101,12 +101,18 @@ def headline_sentence(outlook: Outlook) -> str:
             f"{deficits} are likely to {stand} at {money_range(gross)} at {year_end(year)} (8 in 10 simulated "
             f"futures), with {gbp(gross['p50'])} in the middle."
         )
-    known = outlook.panel.frame["balance"].xs(year, level="year").notna()
-    amount = gbp(returned_gross(outlook.panel)[year])
+    balances = outlook.panel.frame["balance"].xs(year, level="year")
+    known, amount = balances.notna(), gbp((-balances).clip(lower=0).sum())
     councils = f"all {len(known)}" if known.all() else f"{known.sum()} of {len(known)}"
+    sources = named_sources(outlook.panel, "balance", year)
+    if year not in returned_gross(outlook.panel):
+        return (
+            f"{deficits} are put at {money_range(gross)} at {year_end(year)} (8 in 10 simulated futures): {councils} "
+            f"councils returned theirs, {amount} together ({sources}), and the others are estimated."
+        )
     said = (
         f"{deficits} stood at {amount} at {year_end(year)}: the sum of what {councils} councils returned "
-        f"({named_sources(outlook.panel, 'balance', year)})."
+        f"({sources})."
     )
     missing = len(known) - known.sum()
     if not missing:
@@ -130,7 +136,8 @@ def _when(outlook: Outlook, reach: Reach) -> str:
             f"They passed {amount} between {year_end(before)} ({gbp(known[before])}) and {stood}; balances are "
             "only measured on 31 March."
         )
-    first = next((year for year in outlook.projected_years if reach.probability[year] >= 0.5), None)
+    ahead = [outlook.base_year, *outlook.projected_years]
+    first = next((year for year in ahead if reach.probability[year] >= 0.5), None)
     if first is None:
         return f"The deficit is more likely than not to stay below {amount} for the whole period."
     dates = [f"{day:%B %Y}" for day in (reach.date["p10"], reach.date["p90"]) if not pd.isna(day)]
@@ -148,7 +155,7 @@ def what_is_published(outlook: Outlook) -> str:
     panel, base = outlook.panel, outlook.base_year
     rows = panel.frame.xs(base, level="year")
     said = [
-        f"The newest balances held for nearly all councils are those of {year_end(base)}: "
+        f"The newest balances held for most councils are those of {year_end(base)}: "
         f"{rows['balance'].count()} of {len(rows)} have one ({named_sources(panel, 'balance', base)})."
     ]
     later = panel.frame.loc[panel.frame.index.get_level_values("year") > base].dropna(subset=["balance"])
