@@ -202,7 +202,7 @@ def test_a_missing_column_is_named(tmp_path, rows, column, named):
 
 
 def test_a_file_without_codes_of_areas(tmp_path):
-    assert "no line has the headings" in fault(tmp_path, without(nomis(), "GEOGRAPHY_CODE"))
+    assert "no column 'area_code'" in fault(tmp_path, without(nomis(), "GEOGRAPHY_CODE"))
 
 
 def test_a_missing_cell_leaves_the_council_s_sum_missing(tmp_path):

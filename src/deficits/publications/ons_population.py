@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from deficits.authorities import plain_code
+from deficits.authorities import load_authorities, plain_code
 from deficits.errors import SourceError
 from deficits.publications.editions import DERIVED, REPORTED, Reader, calendar, candidates
 from deficits.publications.editions import KEY as CELL
@@ -95,11 +95,10 @@ def parse(path: Path) -> tuple[Table, ...]:
     _check_complete(areas, where)
     frame = areas.groupby(list(KEY), as_index=False)["people"].sum(skipna=False)
     _check_england(frame, persons[persons["area"] == _ENGLAND], len(wanted) * tolerance, where)
-    blank = counted[counted["people"].isna() & counted["area"].isin(wanted) & (counted["age"] >= 0)]
-    named = blank.assign(dfe_number=blank["area"].map(wanted))[list(KEY)].reset_index(drop=True)
-    whys = gaps[(counted["area"].isin(wanted) & (counted["age"] >= 0))[counted["people"].isna()].to_numpy()]
-    missing = named.join(whys[["column", "symbol", "reason"]].reset_index(drop=True)).drop_duplicates(KEY)
-    return (Table(kind, frame, KEY, missing.reset_index(drop=True), dropped),)
+    blank = counted[counted["people"].isna()].reset_index(drop=True).join(gaps[["column", "symbol", "reason"]])
+    blank = blank[blank["area"].isin(wanted) & (blank["age"] >= 0)]
+    blank = blank.assign(dfe_number=blank["area"].map(wanted)).drop_duplicates(KEY, ignore_index=True)
+    return (Table(kind, frame, KEY, blank[[*KEY, "column", "symbol", "reason"]], dropped),)
 
 
 def age_of(label: str) -> tuple[int, bool] | None:
@@ -164,8 +163,7 @@ def _cells(path: Path) -> tuple[list[str], pd.DataFrame, list[str]]:
     births, deaths and moves.
     """
     if not is_workbook(path):
-        dated = [f"{word}{year}{end}" for year in range(11, 40) for word, end in (("ladcode", ""), ("lad", "cd"))]
-        text = open_csv(path, {"area": (*_AREA, *dated)})
+        text = open_csv(path, {"area": _AREA, **_OPTIONAL})
         cells = text.columns({str(place): place for place in range(len(text.headings))})
         return list(text.headings), cells.set_axis(range(len(text.headings)), axis=1), [*text.above]
     found = {}
@@ -206,22 +204,10 @@ def _with_year(rows: pd.DataFrame, above: list[str], path: Path) -> pd.DataFrame
 @cache
 def _districts() -> dict[str, tuple[str, str]]:
     """By district code since 2011: the district of today that covers it and the DfE number of its authority."""
-    numbers = _upper_tier()
     table = read_table("authorities", "district_to_authority.csv")
     return {
-        code: (active, numbers[authority])
+        code: (active, load_authorities().of_codes(authority))
         for code, active, authority in zip(table["ladcd"], table["ladcd_active"], table["utlacd"], strict=True)
-    }
-
-
-@cache
-def _upper_tier() -> dict[str, str]:
-    """DfE numbers by every ONS code that an authority has had."""
-    table = read_table("authorities", "authority_codes.csv")
-    return {
-        code: number
-        for codes, number in zip(table["gss_all"], table["dfe_number"], strict=True)
-        for code in codes.split(";")
     }
 
 
@@ -235,8 +221,8 @@ def _areas(codes: pd.Series, where: str) -> tuple[dict[str, str], tuple[str, ...
     ours = [
         code for code in found if re.fullmatch(r"E0[6-9]\d{6}|E10\d{6}" if counties else r"E0[6-9]\d{6}", code)
     ]
-    known = _upper_tier() | {code: number for code, (_, number) in _districts().items()}
-    unknown = [code for code in ours if code not in known]
+    known, districts = load_authorities(), _districts()
+    unknown = [code for code in ours if code not in districts and not known.knows(code)]
     if unknown:
         raise SourceError(
             f"{where}: no authority is known for the area {', '.join(unknown)}; a new code goes into "
@@ -244,11 +230,11 @@ def _areas(codes: pd.Series, where: str) -> tuple[dict[str, str], tuple[str, ...
         )
     if not ours:
         raise SourceError(f"{where} has no districts or counties of England, found {', '.join(found[:5])}")
-    wanted = {code: known[code] for code in ours}
-    covered = {_districts()[code][0] for code in wanted if code in _districts()}
+    wanted = {code: districts[code][1] if code in districts else known.of_codes(code) for code in ours}
+    covered = {districts[code][0] for code in wanted if code in districts}
     lacking = [
         f"{active} (in {number})"
-        for active, number in dict.fromkeys(_districts().values())
+        for active, number in dict.fromkeys(districts.values())
         if not counties and number in wanted.values() and active not in covered
     ]
     if lacking:
