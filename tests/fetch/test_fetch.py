@@ -18,10 +18,8 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 from filelock import FileLock
-from typer.testing import CliRunner
 
 from deficits.authorities import load_authorities
-from deficits.cli import app
 from deficits.errors import OutlookError, SourceError
 from deficits.fetch import Fetched, FetchError, fetch, listing, news, suggest, undo
 from deficits.formatting import year_of
@@ -386,7 +384,7 @@ def test_a_newer_edition_is_told_from_one_replaced_without_a_new_date(
     source.write_text(text, encoding="utf-8")
     assert news(at(site), RawData(raw)) == (
         True,
-        "another file than the one of 2026-01: replaced without a new date",
+        "another file than the one of 2026-01, without a newer date",
     )
     site.serve("/a.csv", Reply(b"held"))
     assert news(at(site), RawData(raw)) == (False, "as held")
@@ -395,8 +393,8 @@ def test_a_newer_edition_is_told_from_one_replaced_without_a_new_date(
 
 
 def test_a_file_without_its_publication_is_recognised(tmp_path: Path) -> None:
-    told = CliRunner().invoke(app, ["fetch", "--file", str(tmp_path / "none.csv")])
-    assert told.exit_code != 0
+    with pytest.raises(FetchError, match="no file"):
+        suggest(tmp_path / "none.csv")
     samples = tmp_path / "payments.csv"
     samples.write_text("a,b\n1,2\n")
     assert "no parser" in suggest(samples)

@@ -46,6 +46,8 @@ def fetch(
         for name, newest, address in room.listing(raw):
             out.print(f"{name:26}newest {newest:12}{address}", markup=False)
         return
+    if undo and (file or version):
+        raise room.FetchError("--undo takes the newest edition out, whichever it is: give no --file or --version")
     with err.status("Trying the figures: a moment"):
         if undo:
             done = room.undo(publication, raw=raw)
@@ -77,6 +79,7 @@ def check(
     from deficits.fetch import news
     from deficits.panel import check_panel, load_panel
     from deficits.publications import PUBLICATIONS
+    from deficits.publications.publication import ByHand
 
     panel = load_panel(raw=raw)
     checked = check_panel(panel)
@@ -86,7 +89,7 @@ def check(
         late = "  OVERDUE: `deficits fetch` it" if row["overdue"] else ""
         out.print(f"  {row['publication']:31}{row['newest']:12}next {row['next_expected']}{late}")
     newer = False
-    for publication in (each for each in PUBLICATIONS if fresh and each.parse):
+    for publication in (each for each in PUBLICATIONS if fresh and not isinstance(each.address, ByHand)):
         other, words = news(publication, panel.raw)
         newer |= other
         todo = ": `deficits fetch` it" if other else ""

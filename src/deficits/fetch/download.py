@@ -227,7 +227,7 @@ def _plainly(url: str, quiet: float) -> Iterator[None]:
     except (httpx.ConnectError, httpx.ConnectTimeout) as error:
         inspected = "CERTIFICATE" in str(error)
         hint = "Behind an inspecting proxy, set SSL_CERT_FILE" if inspected else "Is there a network?"
-        raise _MayPass(f"{url} cannot be reached ({error or 'no answer'}). {hint}") from None
+        raise FetchError(f"{url} cannot be reached ({printable(str(error)) or 'no answer'}). {hint}") from None
     except httpx.TimeoutException:
         raise _MayPass(f"{url} is too slow: nothing came for {quiet:g} s. Try again later") from None
     except (httpx.RemoteProtocolError, httpx.NetworkError) as error:

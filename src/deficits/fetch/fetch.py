@@ -83,6 +83,7 @@ def listing(raw: Path | None = None) -> Iterator[tuple[str, str, str]]:
 
 def suggest(file: Path) -> str:
     """Which publications' parsers take a file, in words."""
+    _check_file(file)
     taken = []
     for publication in PUBLICATIONS:
         try:
@@ -191,7 +192,7 @@ def news(publication: Publication, raw: RawData) -> tuple[bool, str]:
             same = download(found.url, Path(work) / "file").sha256 in known
         return (
             not same,
-            "as held" if same else f"another file than the one of {newest}: replaced without a new date",
+            "as held" if same else f"another file than the one of {newest}, without a newer date",
         )
     except SourceError as error:
         return False, f"could not be asked: {printable(str(error).splitlines()[0])}"
@@ -234,10 +235,11 @@ def _add(
         return Fetched(publication.folder, lines=(*heads, *_already(publication, tables, held)))
     folder.add_entries(place, entries)
     earlier = _earlier(tables, RawData(root), publication.folder)
+    authorities = load_authorities(RawData(root))
     found = gates.Findings()
     for table in tables:
         if table.kind in earlier:
-            gates.coverage(table, *earlier[table.kind][:2], load_authorities(), found)
+            gates.coverage(table, *earlier[table.kind][:2], authorities, found)
     _refuse(found)
     panel, decided = _decided(staged, publication, retire, keep, today)
     before = _held(root)
@@ -250,7 +252,7 @@ def _add(
     except DeficitsError as error:
         raise SourceError(f"nothing was written: with this edition there is no projection: {error}") from None
     if found.asked:
-        noted = f"Asked about, and accepted on {today}: {accept}. {'; '.join(found.asked)}"
+        noted = f"Asked about, and accepted on {today}: {accept}. {'; '.join(found.asked[:ASKED_AT_ONCE])}"
         folder.drop(place, {entry.name for entry in entries})
         folder.add_entries(place, [each.model_copy(update={"note": f"{each.note} {noted}"}) for each in entries])
     names = tuple(entry.name for entry in entries)
@@ -373,14 +375,14 @@ def _ask(found: gates.Findings, accept: str | None) -> None:
 
 def _already(publication: Publication, tables: Sequence[Table], held: Source) -> Iterator[str]:
     """What to say of an edition whose tables are all held: also that a newer one is, if so."""
-    yield "Already held, with the same content: no change"
-    newest = last_day(_newest(held))
     hashes = {hashlib.sha256(_csv(frame)).hexdigest() for _, frame, _ in _files(tables)}
-    days = [_day(each) for each in held.file if each.sha256 in hashes]
-    if max(days) < newest:
+    day = max(_day(each) for each in held.file if each.sha256 in hashes)
+    yield f"Already held, with the same content, as the edition of {day}: no change"
+    newest = max(_day(each) for each in held.file if each.table in {table.kind for table in tables})
+    if day < newest:
         yield (
-            f"It is the same as the edition of {max(days)}; the newest held is of {newest}. If its publisher has "
-            f"withdrawn that one, take it out: deficits fetch {publication.folder} --undo"
+            f"The newest held is of {newest}. If its publisher has withdrawn that, take it out: deficits fetch "
+            f"{publication.folder} --undo"
         )
 
 
@@ -426,10 +428,7 @@ def _middle(outlook: Outlook | None, year: int) -> float | None:
 
 
 def _by_hand(file: Path, version: str | None, today: date) -> Original:
-    if not file.is_file():
-        raise FetchError(f"there is no file {file}")
-    if file.stat().st_size > LARGEST_FILE:
-        raise FetchError(f"{file} is larger than {LARGEST_FILE / 1e6:,.0f} MB: no file here is so large")
+    _check_file(file)
     try:
         published = date.fromisoformat(version or "")
     except ValueError:
@@ -441,13 +440,17 @@ def _by_hand(file: Path, version: str | None, today: date) -> Original:
     return Original(file, sha256, published.isoformat(), note="The file was given by hand.")
 
 
+def _check_file(file: Path) -> None:
+    if not file.is_file():
+        raise FetchError(f"there is no file {file}")
+    if file.stat().st_size > LARGEST_FILE:
+        raise FetchError(f"{file} is larger than {LARGEST_FILE / 1e6:,.0f} MB: no file here is so large")
+
+
 def _downloaded(publication: Publication, version: str | None, today: date) -> Original:
     found = locate(publication, version)
     where = processed_dir() / "downloads" / publication.folder
-    try:
-        where.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FetchError(f"{where} cannot be made: {error}") from None
+    where.mkdir(parents=True, exist_ok=True)
     # A name from outside must not lead out of the folder.
     came = download(found.url, where / re.sub(r"[^\w.-]+", "_", f"{Path(found.name).name or 'file'}"))
     published = found.published or came.modified
@@ -462,10 +465,12 @@ def _trying(raw: Path | None) -> Iterator[tuple[Path, Path]]:
     try:
         root = folder.writable(raw)
         with folder.alone(root), tempfile.TemporaryDirectory(prefix="deficits-fetch-") as work:
-            yield root, folder.staged(root, Path(work))
+            yield root, folder.staged(root, Path(work) / "raw")
     except DeficitsError as error:
         error.args = (printable(str(error)), *error.args[1:])
         raise
+    except OSError as error:
+        raise FetchError(f"nothing was changed: a file cannot be read or written ({error})") from None
 
 
 @contextmanager

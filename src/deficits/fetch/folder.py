@@ -26,18 +26,16 @@ def writable(raw: Path | None) -> Path:
             f"the figures that came with the installed package ({raw_dir()}) are not changed in place: give "
             "--raw FOLDER; a new folder is given a copy of them first"
         )
-    raw = raw or raw_dir()
+    raw = (raw or raw_dir()).resolve()
     if raw.is_dir() and any(raw.iterdir()):
         return raw
     beside = raw.with_name(f".{raw.name}.{os.getpid()}.part")
+    raw.parent.mkdir(parents=True, exist_ok=True)
     try:
-        raw.parent.mkdir(parents=True, exist_ok=True)
-        _copied(raw_dir(), beside)
+        staged(raw_dir(), beside)
         if raw.is_dir():
             raw.rmdir()
         beside.rename(raw)
-    except OSError as error:
-        raise FetchError(f"{raw} cannot be made as a copy of {raw_dir()}: {error}") from None
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return raw
@@ -51,26 +49,23 @@ def alone(root: Path) -> Iterator[None]:
         lock.acquire()
     except Timeout:
         raise FetchError(f"another fetch is at work on {root}: wait for it to end") from None
-    except (OSError, NotImplementedError) as error:
-        raise FetchError(f"{root} cannot be written: {error}") from None
     try:
         yield
     finally:
         lock.release()
 
 
-def staged(root: Path, work: Path) -> Path:
+def staged(root: Path, to: Path) -> Path:
     """A copy of the folder, a few MB, to try a change in."""
-    try:
-        return _copied(root, work / "raw")
-    except OSError as error:
-        raise FetchError(f"{root} cannot be copied to try the edition in: {error}") from None
+    if not any(root.glob("*/source.toml")):
+        raise SourceError(f"{root} holds no published figures: give a folder like data/raw, or a new one")
+    return Path(shutil.copytree(root, to, ignore=shutil.ignore_patterns(".*")))
 
 
 def move_in(staged: Path, tables: Sequence[str], folder: Path) -> None:
     """New tables from a staged folder of a publication into its own, and then what declares them.
 
-    The declaration comes last: until then no run sees the tables. FetchError when one cannot be written.
+    The declaration comes last: until then no run sees the tables. When one cannot be written, all is as it was.
     """
     was = {
         name: (folder / name).read_bytes()
@@ -80,14 +75,12 @@ def move_in(staged: Path, tables: Sequence[str], folder: Path) -> None:
     try:
         for name in (*tables, *was):
             write_whole(folder / name, (staged / name).read_bytes())
-    except BaseException as error:
+    except BaseException:
         for name, content in was.items():
             if (folder / name).read_bytes() != content:
                 write_whole(folder / name, content)
         for name in tables:
             (folder / name).unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise FetchError(f"{folder} cannot be written ({error}): what was held is as it was") from None
         raise
 
 
@@ -152,9 +145,3 @@ def _toml(value: object) -> str:
 def _append(path: Path, blocks: Sequence[str]) -> None:
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
     path.write_text("\n\n".join([text.rstrip(), *blocks]).lstrip(), encoding="utf-8", newline="\n")
-
-
-def _copied(root: Path, to: Path) -> Path:
-    if not any(root.glob("*/source.toml")):
-        raise SourceError(f"{root} holds no published figures: give a folder like data/raw, or a new one")
-    return Path(shutil.copytree(root, to, ignore=shutil.ignore_patterns(".*")))
