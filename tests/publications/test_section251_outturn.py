@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from deficits.publications.publication import Table
-from deficits.publications.section251_outturn import GROUPS, parse
+from deficits.publications.section251_outturn import GROUPS, load, parse
 from tests.publications.samples import fault_of, reordered, tables_of, without, write_csv
 
 Rows = list[list[object]]
@@ -294,3 +294,24 @@ def test_the_tables_are_typed_and_keyed(tmp_path: Path) -> None:
         money = [name for name in table.frame if name.endswith("_gbp")]
         assert set(map(str, table.frame[money].dtypes)) == {"float64"}
         assert isinstance(table.frame, pd.DataFrame)
+
+
+class Held:
+    """A reader of one council's line 1.9.3 in two years, and of nothing else."""
+
+    def read(self, publication: str, kind: str, numeric: list[str], year: object) -> pd.DataFrame:
+        ends = [2019, 2020] if kind == "carried_forward" else []
+        index = pd.MultiIndex.from_tuples([("886", end) for end in ends] or [("", 0)], names=["authority", "year"])
+        frame = pd.DataFrame(dict.fromkeys(numeric, 5.0), index=index).assign(
+            ends_in=index.get_level_values("year"),
+            source="a",
+            published="2021-01-01",
+            edition="2021-01-01",
+            flagged="",
+        )
+        return frame if ends else frame.iloc[:0]
+
+
+def test_line_193_positive_was_a_surplus_to_2018_19_and_is_a_deficit_since() -> None:
+    found = pd.concat(list(load(Held())))  # type: ignore[arg-type]
+    assert found.set_index("year")["value"].to_dict() == {2019: 5.0, 2020: -5.0}

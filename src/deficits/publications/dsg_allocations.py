@@ -65,34 +65,34 @@ def parse(path: Path) -> tuple[Table, ...]:
     """
     sheets = dict(Workbook(path))
     sheet, notes = _summary(path.name, sheets)
-    where, rows = f"{path.name}, sheet '{sheet}'", sheets[sheet]
+    source, rows = f"{path.name}, sheet '{sheet}'", sheets[sheet]
     top = _heading_row(rows)
-    year = _year(sheets, rows[: top + 1], where)
-    group = _before_deductions(rows[: top + 1], where)
+    year = _year(sheets, rows[: top + 1], source)
+    group = _before_deductions(rows[: top + 1], source)
     plain = [_UNIT.sub("", str(cell)) if place in group else "" for place, cell in enumerate(rows[top])]
-    places = columns_by_meaning(plain, BLOCKS | TOTAL, where)
+    places = columns_by_meaning(plain, BLOCKS | TOTAL, source)
     printed = {name: str(rows[top][place]) for name, place in places.items()}
-    scale = _scale(list(printed.values()), where)
+    scale = _scale(list(printed.values()), source)
 
     body = pd.DataFrame(rows[top + 1 :], index=range(top + 2, len(rows) + 1))
-    number_at, name_at = _label_columns(rows[top], body, where)
+    number_at, name_at = _label_columns(rows[top], body, source)
     table = pd.DataFrame({"dfe_number": body[number_at].map(plain_code), "la_name": body[name_at].map(plain_code)})
     table = table.join(body[list(places.values())].set_axis(list(places), axis=1))
     table.insert(0, "financial_year", year)
     is_council = table["dfe_number"].str.fullmatch(r"\d{3}")
     councils = table[is_council]
-    dfe_numbers(councils, ["dfe_number"], "la_name", where)
-    refuse_twice(councils, _KEY, where)
-    counted, gaps = figures(councils, printed, where, scale)
+    dfe_numbers(councils, ["dfe_number"], "la_name", source)
+    refuse_twice(councils, _KEY, source)
+    counted, gaps = figures(councils, printed, source, scale)
     if (gaps["symbol"] == "").any():
         line, name = gaps.loc[gaps["symbol"] == "", ["line", "column"]].iloc[0]
         raise SourceError(
-            f"{where}, line {line}, column '{printed[name]}': blank. If the cells are formulas that were never "
+            f"{source}, line {line}, column '{printed[name]}': blank. If the cells are formulas that were never "
             "calculated, open the workbook in a spreadsheet program, save it, and give that copy"
         )
     # A binary fraction of £ million is not quite the pence it stands for.
     counted[[*places]] = counted[[*places]].round(2)
-    _check_sums(counted, table[~is_council], scale, where)
+    _check_sums(counted, table[~is_council], scale, source)
     labels = table["dfe_number"].where(table["dfe_number"] != "", table["la_name"])[~is_council]
     # The rows below the headings that only name formulas, [A] + [B], are no one's label.
     dropped = tuple(label for label in labels if label and not label.startswith("["))
@@ -130,18 +130,18 @@ def _summary(name: str, sheets: dict[str, Rows]) -> tuple[str, tuple[str, ...]]:
     )
 
 
-def _year(sheets: dict[str, Rows], head: Rows, where: str) -> str:
+def _year(sheets: dict[str, Rows], head: Rows, source: str) -> str:
     """The year in the summary's title, which must be the one on the information sheet."""
-    year = financial_year(" ".join(str(cell) for row in head for cell in row), where)
+    year = financial_year(" ".join(str(cell) for row in head for cell in row), source)
     for sheet, rows in sheets.items():
         if sheet.lower().startswith("information"):
             other = financial_year(" ".join(str(cell) for row in rows for cell in row), f"sheet '{sheet}'")
             if other != year:
-                raise SourceError(f"{where} is for {year}, but sheet '{sheet}' is for {other}")
+                raise SourceError(f"{source} is for {year}, but sheet '{sheet}' is for {other}")
     return year
 
 
-def _before_deductions(head: Rows, where: str) -> set[int]:
+def _before_deductions(head: Rows, source: str) -> set[int]:
     """Places of the columns under a title that says `before ... deductions`."""
     for row in head[:-1]:
         title, before = "", set()
@@ -151,44 +151,44 @@ def _before_deductions(head: Rows, where: str) -> set[int]:
                 before.add(place)
         if before:
             return before
-    raise SourceError(f"{where}: expected columns under a title 'before recoupment and deductions', found none")
+    raise SourceError(f"{source}: expected columns under a title 'before recoupment and deductions', found none")
 
 
-def _scale(headings: list[str], where: str) -> float:
+def _scale(headings: list[str], source: str) -> float:
     units = {text: _UNITS.get(heading(match[1])) if (match := _UNIT.search(text)) else None for text in headings}
     scale = next(iter(units.values()))
     if len(set(units.values())) > 1 or scale is None:
         raise SourceError(
-            f"{where}: expected one unit, {' or '.join(_UNITS)}, in the headings, found {list(units)}"
+            f"{source}: expected one unit, {' or '.join(_UNITS)}, in the headings, found {list(units)}"
         )
     return scale
 
 
-def _label_columns(headings: list[object], body: pd.DataFrame, where: str) -> tuple[int, int]:
+def _label_columns(headings: list[object], body: pd.DataFrame, source: str) -> tuple[int, int]:
     """Places of the authority's number and name, by what stands in them: they have had no heading."""
     unnamed = [place for place, cell in enumerate(headings) if heading(cell) in _LABELS]
     texts = {place: body[place].map(plain_code) for place in unnamed}
     known = {place: column.map(load_authorities().knows) for place, column in texts.items()}
     numbered = max(texts, key=lambda place: known[place].sum(), default=-1)
     if numbered < 0 or not known[numbered].any():
-        raise SourceError(f"{where}: expected a column of authorities' DfE numbers such as 202, found none")
+        raise SourceError(f"{source}: expected a column of authorities' DfE numbers such as 202, found none")
     named = [
         place
         for place, column in texts.items()
         if place != numbered and column[known[numbered]].str.contains("[a-z]").any()
     ]
     if len(named) != 1:
-        raise SourceError(f"{where}: expected one column of authorities' names, found {len(named)}")
+        raise SourceError(f"{source}: expected one column of authorities' names, found {len(named)}")
     return numbered, named[0]
 
 
-def _check_sums(councils: pd.DataFrame, others: pd.DataFrame, scale: float, where: str) -> None:
+def _check_sums(councils: pd.DataFrame, others: pd.DataFrame, scale: float, source: str) -> None:
     """Each total is the sum of its blocks, and England the sum of the authorities, which are all in the file."""
     rounding = 0.5 if scale == 1 else 0.0005 * scale
     blocks = councils[[*BLOCKS]].sum(axis=1, skipna=False)
     wrong = councils[(blocks - councils["total_dsg"]).abs() > rounding * 5]
     faults: list[str | None] = [
-        f"{where}, line {line}: {row.la_name}'s blocks sum to £{blocks[line]:,.0f}, "
+        f"{source}, line {line}: {row.la_name}'s blocks sum to £{blocks[line]:,.0f}, "
         f"but its total is £{row.total_dsg:,.0f}"
         for line, row in zip(wrong.index, wrong.itertuples(), strict=True)
     ]
@@ -196,11 +196,11 @@ def _check_sums(councils: pd.DataFrame, others: pd.DataFrame, scale: float, wher
         (others[["dfe_number", "la_name"]].apply(lambda text: text.str.lower()) == "england").any(axis=1)
     ]
     if len(england) != 1:
-        faults.append(f"{where}: expected one row 'England', found {len(england)}")
+        faults.append(f"{source}: expected one row 'England', found {len(england)}")
     for name in [*BLOCKS, *TOTAL]:
         for total in england[name].map(number):
             printed = None if total is None else total * scale
-            faults.append(sums_to(councils[name], printed, rounding, f"{where}, England, {name}"))
+            faults.append(sums_to(councils[name], printed, rounding, f"{source}, England, {name}"))
     refuse(faults)
 
 

@@ -12,7 +12,7 @@ Shapes that are read, and how each is known:
   2025).
 - 2026 release: first rows of `caseload.csv`, `newplans.csv`, `requests.csv`, `assessments.csv`,
   `timeliness_20_week.csv` and `annual_reviews.csv` seen, and the last of `caseload.csv`: `special_academy_free` in
-  two columns (the second is x in the years before they were told apart), other words for the totals, "age 10".
+  two columns (the second is x in the years before they were separate), other words for the totals, "age 10".
 
 Everything is a count of plans or people, positive, as published; nothing is corrected here. The key is the DfE
 number (`old_la_code`): names and ONS codes change between releases.
@@ -222,7 +222,7 @@ class _Part:
     """One file's contribution to a table: a row a key, sorted by key."""
 
     shape: _Shape
-    where: str
+    source: str
     frame: pd.DataFrame
     missing: pd.DataFrame
     dropped: tuple[str, ...]
@@ -282,7 +282,7 @@ def _parts(text: Csv) -> list[_Part]:
 
 
 def _part(shape: _Shape, text: Csv, known: set[str]) -> _Part | None:
-    where = text.name
+    source = text.name
     wanted, filters = (
         {name: words for name, words in columns.items() if name not in _NOT_IN_2022 or heading(words[0]) in known}
         for columns in (shape.figures, shape.filters)
@@ -295,23 +295,23 @@ def _part(shape: _Shape, text: Csv, known: set[str]) -> _Part | None:
     if rows.empty:
         if not shape.needed:
             return None
-        raise SourceError(f"{where} has no rows for {shape.kind}: no totals among its breakdowns")
-    rows["level"] = _mapped(rows["level"], _level, f"{where}, column 'geographic_level'")
-    rows[shape.year] = _mapped(rows["period"], shape.year_of, f"{where}, column 'time_period'").astype("int64")
-    rows, gaps = figures(rows, {name: printed[name] for name in wanted}, where)
+        raise SourceError(f"{source} has no rows for {shape.kind}: no totals among its breakdowns")
+    rows["level"] = _mapped(rows["level"], _level, f"{source}, column 'geographic_level'")
+    rows[shape.year] = _mapped(rows["period"], shape.year_of, f"{source}, column 'time_period'").astype("int64")
+    rows, gaps = figures(rows, {name: printed[name] for name in wanted}, source)
     if "special_free_school" in rows:
         rows, gaps = _unsplit(rows, gaps, shape)
     councils = rows[rows["level"] == "local authority"].copy()
-    councils["dfe_number"] = dfe_numbers(councils, ["dfe_number", "la_code"], "la_name", where)
+    councils["dfe_number"] = dfe_numbers(councils, ["dfe_number", "la_code"], "la_name", source)
     counted = [column for column in shape.figures if column in rows]
-    merged, missing = _merged(councils, gaps, shape, counted, where)
-    notes = _check_england(rows, merged, shape, counted, where)
+    merged, missing = _merged(councils, gaps, shape, counted, source)
+    notes = _check_england(rows, merged, shape, counted, source)
     if not shape.also:
         later = 0 if shape.year == "january" else 1
         notes += few_councils(merged, shape.year, lambda year: int(str(year)) + later)
     others = rows[rows["level"] != "local authority"]
     names = others["region"].where(others["level"] == "regional", "England")
-    return _Part(shape, where, merged, missing, tuple(dict.fromkeys(names)), tuple(notes))
+    return _Part(shape, source, merged, missing, tuple(dict.fromkeys(names)), tuple(notes))
 
 
 def _level(text: str) -> str:
@@ -320,25 +320,25 @@ def _level(text: str) -> str:
     return text.lower()
 
 
-def _mapped(column: pd.Series, meaning: Callable[[str], object], where: str) -> pd.Series:
+def _mapped(column: pd.Series, meaning: Callable[[str], object], source: str) -> pd.Series:
     """What each text means; SourceError with the first line of one that means nothing."""
     found = {}
     for text in column.unique():
         try:
             found[text] = meaning(text)
         except SourceError as error:
-            raise SourceError(f"{where}, line {column.index[column == text][0]}: {error}") from None
+            raise SourceError(f"{source}, line {column.index[column == text][0]}: {error}") from None
     return column.map(found)
 
 
 def _unsplit(rows: pd.DataFrame, gaps: pd.DataFrame, shape: _Shape) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """One column for special academies and free schools, which the 2026 release tells apart in its newest year.
+    """One column for special academies and free schools, which the 2026 release separates in its newest year.
 
     In a year in which no place has a figure for free schools, the academies' column still holds both.
     """
     academies, free = rows["special_academy"], rows["special_free_school"]
-    told_apart = free.notna().groupby(rows[shape.year]).transform("any")
-    both = (academies + free).where(told_apart, academies)
+    separate = free.notna().groupby(rows[shape.year]).transform("any")
+    both = (academies + free).where(separate, academies)
     columns = gaps["column"].replace(dict.fromkeys(_SPLIT_IN_2026, "special_academy_free"))
     filled = (columns == "special_academy_free") & ~gaps["line"].isin(both[both.isna()].index)
     kept = gaps.assign(column=columns)[~filled].drop_duplicates(["line", "column"])
@@ -346,17 +346,17 @@ def _unsplit(rows: pd.DataFrame, gaps: pd.DataFrame, shape: _Shape) -> tuple[pd.
 
 
 def _merged(
-    councils: pd.DataFrame, gaps: pd.DataFrame, shape: _Shape, counted: list[str], where: str
+    councils: pd.DataFrame, gaps: pd.DataFrame, shape: _Shape, counted: list[str], source: str
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """A row a key, sorted, and its cells without a number.
 
     A council that has two ONS codes may have a row for each, of which one holds what the other lacks.
     """
     columns = [shape.year, "la_code", "dfe_number", "la_name", "region", *shape.also, *counted]
-    refuse_twice(councils, [*shape.key, "la_code"], where)
+    refuse_twice(councils, [*shape.key, "la_code"], source)
     twice = councils[councils.duplicated(shape.key, keep=False)]
     conflicting = twice.groupby(shape.key)[counted].transform("nunique").gt(1).any(axis=1)
-    refuse_twice(twice[conflicting], shape.key, where)
+    refuse_twice(twice[conflicting], shape.key, source)
     merged = councils[columns].groupby(shape.key, as_index=False).first()[columns]
 
     named = gaps[gaps["line"].isin(councils.index)].join(councils[shape.key], on="line")
@@ -368,12 +368,12 @@ def _merged(
 
 
 def _check_england(
-    rows: pd.DataFrame, merged: pd.DataFrame, shape: _Shape, counted: list[str], where: str
+    rows: pd.DataFrame, merged: pd.DataFrame, shape: _Shape, counted: list[str], source: str
 ) -> tuple[str, ...]:
     """Notes where councils rightly do not sum to an England row of the file; SourceError where they should."""
     over = [shape.year, *shape.also]
     nation = rows[rows["level"] == "national"]
-    refuse_twice(nation, over, where)
+    refuse_twice(nation, over, source)
     england = nation.set_index(over)[counted]
     regions = rows[rows["level"] == "regional"]
     sums = merged.groupby(over)[counted].sum().reindex(england.index, fill_value=0.0)
@@ -386,14 +386,14 @@ def _check_england(
             found, expected = sums.at[when, column], england.at[when, column]
             parts = when if isinstance(when, tuple) else (when,)
             shown = " ".join(map(str, parts))
-            said = f"{column} {shown}: councils sum to {found:,.0f}, England is {expected:,.0f}"
+            differs = f"{column} {shown}: councils sum to {found:,.0f}, England is {expected:,.0f}"
             repeated = _repeated_regions(merged, regions, over, parts, column)
             if repeated and found - sum(repeated.values()) == expected:
-                notes.append(f"{said}; each council of {', '.join(repeated)} has the region's own figure")
+                notes.append(f"{differs}; each council of {', '.join(repeated)} has the region's own figure")
             elif found < expected and (gap.at[when, column] or parts[0] in absent):
-                notes.append(f"{said} (councils are missing)")
+                notes.append(f"{differs} (councils are missing)")
             else:
-                faults.append(f"{where}: {said}. Rows are missing or changed; download the file again")
+                faults.append(f"{source}: {differs}. Rows are missing or changed; download the file again")
     refuse(faults)
     return tuple(notes)
 
@@ -421,20 +421,20 @@ def _years_left_out(merged: pd.DataFrame, year: str) -> set[int]:
     return {y for years in rows for y in every if min(years) < y < max(years) and y not in years}
 
 
-def _table(parts: list[_Part], where: str) -> Table:
+def _table(parts: list[_Part], source: str) -> Table:
     """One table of the files that contribute to it, joined on its key."""
     shape, key = parts[0].shape, parts[0].shape.key
     counted = [column for part in parts for column in part.counted]
     repeated = {column for column in counted if counted.count(column) > 1}
     if repeated:
-        files = ", ".join(part.where for part in parts)
-        raise SourceError(f"{where}: {', '.join(sorted(repeated))} stands in more than one file of {files}")
+        files = ", ".join(part.source for part in parts)
+        raise SourceError(f"{source}: {', '.join(sorted(repeated))} stands in more than one file of {files}")
     labels = [column for column in parts[0].frame.columns if column not in counted]
     frame = pd.concat([part.frame for part in parts]).groupby(key, as_index=False).first()[[*labels, *counted]]
     missing = [part.missing for part in parts]
     for part in parts:
         absent = frame[key].merge(part.frame[key], how="left", indicator=True).query("_merge == 'left_only'")[key]
-        why = f"no row in {Path(part.where).name}"
+        why = f"no row in {Path(part.source).name}"
         missing += [absent.assign(column=column, symbol="", reason=why) for column in part.counted if len(absent)]
     dropped = tuple(dict.fromkeys(name for part in parts for name in part.dropped))
     notes = tuple(dict.fromkeys(note for part in parts for note in part.notes))

@@ -44,16 +44,16 @@ def parse(path: Path) -> tuple[Table, ...]:
         shown = ", ".join(sheet for sheet, _ in found) or f"none of {', '.join(book.sheets)}"
         raise SourceError(f"{path.name}: expected one table titled '{TITLE}', found {shown}")
     sheet, rows = found[0]
-    where = f"{path.name}, sheet '{sheet}'"
-    frame = pd.DataFrame({name: _series(rows, name, where) for name in _SERIES})
-    frame["status"] = _statuses(rows, where)
+    source = f"{path.name}, sheet '{sheet}'"
+    frame = pd.DataFrame({name: _series(rows, name, source) for name in _SERIES})
+    frame["status"] = _statuses(rows, source)
     if frame.isna().to_numpy().any():
         year, column = frame.isna().stack().idxmax()
-        raise SourceError(f"{where}: {column} has no figure for {year}, which other rows have")
+        raise SourceError(f"{source}: {column} has no figure for {year}, which other rows have")
     growth = frame["gdp_deflator_growth_pct"]
     if (growth.abs() > _LARGEST_GROWTH).any():
         raise SourceError(
-            f"{where}, row 'GDP deflator': found {growth[growth.abs() > _LARGEST_GROWTH].iloc[0]:g}, "
+            f"{source}, row 'GDP deflator': found {growth[growth.abs() > _LARGEST_GROWTH].iloc[0]:g}, "
             "expected growth in per cent; is it an index?"
         )
     tidy = frame.rename_axis("financial_year").sort_index().reset_index()
@@ -65,19 +65,19 @@ def _titled(rows: Rows) -> bool:
     return any(re.fullmatch(rf"(table )?[\d.]*:? ?{TITLE}\d*", heading(cell)) for row in rows[:5] for cell in row)
 
 
-def _years_above(rows: Rows, at: int, where: str) -> tuple[int, dict[str, int]]:
+def _years_above(rows: Rows, at: int, source: str) -> tuple[int, dict[str, int]]:
     """The nearest row of financial years over a row, as its place and the column of each year."""
     for place in range(at, -1, -1):
         years = [(heading(cell), column) for column, cell in enumerate(rows[place])]
         years = [(label, column) for label, column in years if re.fullmatch(r"\d{4}-\d{2}", label)]
         if len(years) > len(dict(years)):
-            raise SourceError(f"{where}, row {place + 1}: a financial year stands twice")
+            raise SourceError(f"{source}, row {place + 1}: a financial year stands twice")
         if len(years) > 1:
             return place, dict(years)
-    raise SourceError(f"{where}: expected a row of financial years like 2024-25 over row {at + 1}, found none")
+    raise SourceError(f"{source}: expected a row of financial years like 2024-25 over row {at + 1}, found none")
 
 
-def _row_of(rows: Rows, name: str, where: str) -> int:
+def _row_of(rows: Rows, name: str, source: str) -> int:
     # A footnote's mark may follow a label.
     labels = {
         place: {
@@ -96,30 +96,30 @@ def _row_of(rows: Rows, name: str, where: str) -> int:
             if found
             else closest(_SERIES[name][0], known)
         )
-        raise SourceError(f"{where}: expected one row '{_SERIES[name][0]}', {shown}")
+        raise SourceError(f"{source}: expected one row '{_SERIES[name][0]}', {shown}")
     return found[0]
 
 
-def _series(rows: Rows, name: str, where: str) -> pd.Series:
-    at = _row_of(rows, name, where)
-    _, years = _years_above(rows, at, where)
+def _series(rows: Rows, name: str, source: str) -> pd.Series:
+    at = _row_of(rows, name, source)
+    _, years = _years_above(rows, at, source)
     values = {year: number(rows[at][column]) for year, column in years.items()}
     wrong = [f"{year}: '{rows[at][years[year]]}'" for year, value in values.items() if value is None]
     if wrong:
-        raise SourceError(f"{where}, row {at + 1} ({name}): expected numbers, found {'; '.join(wrong[:5])}")
+        raise SourceError(f"{source}, row {at + 1} ({name}): expected numbers, found {'; '.join(wrong[:5])}")
     return pd.Series(values, dtype=float)
 
 
-def _statuses(rows: Rows, where: str) -> pd.Series:
+def _statuses(rows: Rows, source: str) -> pd.Series:
     """Outturn or forecast by year, from the words that stand over the first year of each."""
-    place, years = _years_above(rows, _row_of(rows, "gdp_deflator_growth_pct", where), where)
+    place, years = _years_above(rows, _row_of(rows, "gdp_deflator_growth_pct", source), source)
     above = {column: heading(cell) for column, cell in enumerate(rows[place - 1]) if place}
     starts = {column: text for column, text in above.items() if text in ("outturn", "forecast")}
     statuses = {}
     for year, column in years.items():
         before = [start for start in starts if start <= column]
         if not before:
-            raise SourceError(f"{where}, row {place}: expected Outturn or Forecast over {year}")
+            raise SourceError(f"{source}, row {place}: expected Outturn or Forecast over {year}")
         statuses[year] = starts[max(before)]
     return pd.Series(statuses)
 

@@ -67,12 +67,12 @@ def parse(path: Path) -> tuple[Table, ...]:
             f"{path.name}: expected one sheet with the headings 'LA code' and '{_BLOCKS['budget']}', found {found}"
         )
     sheet, rows, at = headed[0]
-    where = f"{path.name}, sheet '{sheet}'"
+    source = f"{path.name}, sheet '{sheet}'"
     # The year of the population projection changes with the edition.
     labels = [re.sub(r" \(ons [^)]*\)$", "", heading(cell)) for cell in rows[at]]
-    places = columns_by_meaning(labels, _LABELS, where)
+    places = columns_by_meaning(labels, _LABELS, source)
     for block, words in _BLOCKS.items():
-        found_at = columns_by_meaning(_block(rows, at, words, where), _AMOUNTS, f"{where}, block '{words}'")
+        found_at = columns_by_meaning(_block(rows, at, words, source), _AMOUNTS, f"{source}, block '{words}'")
         places |= {f"{block}_{amount}": place for amount, place in found_at.items()}
     cells = pd.DataFrame(rows[at + 1 :], index=range(at + 2, len(rows) + 1), dtype=object)
     chosen = cells[list(places.values())].set_axis(list(places), axis=1)
@@ -84,17 +84,17 @@ def parse(path: Path) -> tuple[Table, ...]:
     dropped = [" ".join(words) for words in others if words]
     authorities = chosen[is_authority].copy()
     if authorities.empty:
-        raise SourceError(f"{where} has headings and no authority; download it again")
-    dfe_numbers(authorities, ["dfe_number"], "la_name", where)
-    refuse_twice(authorities, ["dfe_number"], where)
+        raise SourceError(f"{source} has headings and no authority; download it again")
+    dfe_numbers(authorities, ["dfe_number"], "la_name", source)
+    refuse_twice(authorities, ["dfe_number"], source)
 
     counted = [column for column in places if column not in ("dfe_number", "la_name", "region")]
-    authorities, gaps = figures(authorities, {name: name for name in counted}, where)
+    authorities, gaps = figures(authorities, {name: name for name in counted}, source)
     # Councils that have ended keep a row in the tool, without a single amount.
     ended = authorities.filter(regex="^(budget|outturn)_").isna().all(axis=1)
     dropped += [f"{row.la_name} ({row.dfe_number}): no amounts" for row in authorities[ended].itertuples()]
     authorities = authorities[~ended].copy()
-    authorities.insert(0, "financial_year", _financial_year(rows[:at], where))
+    authorities.insert(0, "financial_year", _financial_year(rows[:at], source))
     authorities["region"] = authorities["region"].str.title()
     missing = keyed_gaps(gaps, authorities, _KEY)
     return (Table("spend", authorities.reset_index(drop=True), _KEY, missing, tuple(dropped)),)
@@ -109,28 +109,28 @@ def _heading_row(rows: Rows) -> int | None:
     return None
 
 
-def _block(rows: Rows, at: int, words: str, where: str) -> list[str]:
+def _block(rows: Rows, at: int, words: str, source: str) -> list[str]:
     """The names of a block's amounts in their columns, blank elsewhere.
 
     A block is an unbroken run of names in the row over the headings, with the block's words above one of them.
     """
     labels = [column for row in rows[: at - 1] for column, cell in enumerate(row) if heading(cell) == words]
     if len(labels) != 1:
-        raise SourceError(f"{where}: expected '{words}' once over the headings, found it {len(labels)} times")
+        raise SourceError(f"{source}: expected '{words}' once over the headings, found it {len(labels)} times")
     names = [heading(cell) for cell in rows[at - 1]]
     first = max((place + 1 for place in range(labels[0]) if not names[place]), default=0)
     end = next((place for place in range(labels[0], len(names)) if not names[place]), len(names))
     return [name if first <= place < end else "" for place, name in enumerate(names)]
 
 
-def _financial_year(rows: Rows, where: str) -> str:
+def _financial_year(rows: Rows, source: str) -> str:
     """The year next to the word "Year", which stands over each block."""
     years = sorted({heading(right) for row in rows for left, right in pairwise(row) if heading(left) == "year"})
     if len(years) != 1:
         raise SourceError(
-            f"{where}: expected one financial year next to 'Year', found {', '.join(years) or 'none'}"
+            f"{source}: expected one financial year next to 'Year', found {', '.join(years) or 'none'}"
         )
-    return financial_year(years[0], where)
+    return financial_year(years[0], source)
 
 
 PUBLICATION = Publication(

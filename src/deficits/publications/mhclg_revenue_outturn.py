@@ -151,24 +151,24 @@ def _is_level(name: str) -> bool:
 def _workbook(path: Path) -> _Returns:
     book = Workbook(path)
     sheet, top, rows = _data_sheet(book)
-    where = f"{path.name}, sheet '{sheet}'"
+    source = f"{path.name}, sheet '{sheet}'"
     head = rows[: top + 1]
-    year = _year_of(head, where)
+    year = _year_of(head, source)
     if not any("£ thousand" in heading(cell) for row in head[:-1] for cell in row):
-        raise SourceError(f"{where}: expected '£ thousand' above the headings, found no unit there")
-    places = _places(head, where)
+        raise SourceError(f"{source}: expected '£ thousand' above the headings, found no unit there")
+    places = _places(head, source)
     text = pd.DataFrame(
         {name: [row[place] for row in rows[top + 1 :]] for name, place in places.items()},
         index=range(top + 2, len(rows) + 1),
     )
     for name in [name for name in text if not _is_level(name)]:
         text[name] = text[name].map(plain_code)
-    councils, others = _councils(text, where)
+    councils, others = _councils(text, source)
     councils.insert(0, "financial_year", year)
-    refuse_twice(councils, _KEY, where)
+    refuse_twice(councils, _KEY, source)
     printed = {name: str(rows[top][place]) for name, place in places.items() if _is_level(name)}
-    levels, gaps = figures(councils, printed, where, THOUSAND)
-    _check_totals(levels, others, list(printed), where)
+    levels, gaps = figures(councils, printed, source, THOUSAND)
+    _check_totals(levels, others, list(printed), source)
     dropped = tuple(name for name in others["la_name"] if name)
     years = frozenset({year} if f"close_{DSG[0]}" in levels else ())
     return _Returns(levels, keyed_gaps(gaps, levels, _KEY), dropped, years)
@@ -187,16 +187,16 @@ def _data_sheet(book: Workbook) -> tuple[str, int, Rows]:
     )
 
 
-def _year_of(head: Rows, where: str) -> str:
+def _year_of(head: Rows, source: str) -> str:
     """The year in the title, which must be the one of the dates over the reserves."""
     words = " ".join(str(cell) for row in head for cell in row)
     if "outturn" not in words.lower():
-        raise SourceError(f"{where}: expected revenue outturn in the title, found '{words.strip()[:80]}'")
-    year = financial_year(words, where)
+        raise SourceError(f"{source}: expected revenue outturn in the title, found '{words.strip()[:80]}'")
+    year = financial_year(words, source)
     dates = set(re.findall(r"1 April (20\d\d)", words))
     if dates and dates != {year[:4]}:
         raise SourceError(
-            f"{where}: the title says {year}, but reserves are at 1 April {', '.join(sorted(dates))}"
+            f"{source}: the title says {year}, but reserves are at 1 April {', '.join(sorted(dates))}"
         )
     return year
 
@@ -214,7 +214,7 @@ def _reserve_words(cell: object) -> str:
     return re.sub(r"\s+", " ", words).strip().removeprefix("estimated ")
 
 
-def _places(head: Rows, where: str) -> dict[str, int]:
+def _places(head: Rows, source: str) -> dict[str, int]:
     """The place of each column; a line number over the words must say the same as they do."""
     plain = [_reserve_words(cell) for cell in head[-1]]
     over = [{plain_code(row[place]) for row in head[:-1]} for place in range(len(plain))]
@@ -226,31 +226,31 @@ def _places(head: Rows, where: str) -> dict[str, int]:
             text = f"{item.words} level at {date}" + (" (adjusted)" if name == ADJUSTED else "")
             if has_912 if name in DSG else name != ADJUSTED or text in plain:
                 wanted[f"{side}_{name}"] = (text,)
-    places = columns_by_meaning(plain, wanted, where)
+    places = columns_by_meaning(plain, wanted, source)
     faults: list[str | None] = []
     for name, place in places.items():
         lines = sorted(text for text in over[place] if re.fullmatch(r"9\d\d[a-z]?", text))
         if _is_level(name) and lines and ITEMS[name.partition("_")[2]].line not in lines:
             faults.append(
-                f"{where}, column {place + 1} '{head[-1][place]}': expected line "
+                f"{source}, column {place + 1} '{head[-1][place]}': expected line "
                 f"{ITEMS[name.partition('_')[2]].line} over it, found {', '.join(lines)}"
             )
     refuse(faults)
     return places
 
 
-def _councils(text: pd.DataFrame, where: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _councils(text: pd.DataFrame, source: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The rows of education authorities, with their DfE numbers, and all other rows."""
     upper = _which(text["la_code_published"], is_upper_tier)
     councils, others = text[upper].copy(), text[~upper]
     refuse(
-        f"{where}, line {row.Index}: '{row.ecode}' ({row.la_name}) is an education authority, but its ONS code is "
-        f"'{row.la_code_published}'"
+        f"{source}, line {row.Index}: '{row.ecode}' ({row.la_name}) is an education authority, but its ONS code "
+        f"is '{row.la_code_published}'"
         for row in others[_which(others["ecode"], load_authorities().knows)].itertuples()
     )
     if councils.empty:
-        raise SourceError(f"{where}: expected rows of education authorities, found none")
-    councils.insert(1, "dfe_number", dfe_numbers(councils, ["ecode", "la_code_published"], "la_name", where))
+        raise SourceError(f"{source}: expected rows of education authorities, found none")
+    councils.insert(1, "dfe_number", dfe_numbers(councils, ["ecode", "la_code_published"], "la_name", source))
     return councils, others
 
 
@@ -261,7 +261,7 @@ def _which(codes: pd.Series, known: Callable[[str], bool]) -> npt.NDArray[np.boo
     return rows
 
 
-def _check_totals(levels: pd.DataFrame, others: pd.DataFrame, money: list[str], where: str) -> None:
+def _check_totals(levels: pd.DataFrame, others: pd.DataFrame, money: list[str], source: str) -> None:
     """Compares the councils with the workbook's own totals.
 
     A class's row (London boroughs, ...) is the sum of its councils, and England's row is the sum of all for the
@@ -271,12 +271,14 @@ def _check_totals(levels: pd.DataFrame, others: pd.DataFrame, money: list[str], 
     """
     england = others[others["la_name"].str.upper() == "ENGLAND"]
     if len(england) != 1:
-        raise SourceError(f"{where}: expected one row 'ENGLAND', found {len(england)}; the sheet may be cut short")
+        raise SourceError(
+            f"{source}: expected one row 'ENGLAND', found {len(england)}; the sheet may be cut short"
+        )
     classes = others[others["class"].isin(levels["class"]) & ~others["ecode"].str.fullmatch(r"E\d{4}")]
     compared = [(levels[levels["class"] == row["class"]], row, money) for _, row in classes.iterrows()]
     compared.append((levels, england.iloc[0], [name for name in _sides(ONLY_EDUCATION) if name in money]))
     refuse(
-        sums_to(parts[name], _pounds(row[name]), THOUSAND / 2, f"{where}, {row['la_name']}, {name}")
+        sums_to(parts[name], _pounds(row[name]), THOUSAND / 2, f"{source}, {row['la_name']}, {name}")
         for parts, row, names in compared
         for name in names
     )
@@ -355,18 +357,18 @@ def _item(text: str) -> str:
     return re.sub(r" (net|tot)( \w+)?$", "", name).removesuffix(" cy").replace(" strt", " start")
 
 
-def _years(endings: pd.Series, where: str) -> pd.Series:
+def _years(endings: pd.Series, source: str) -> pd.Series:
     """`2023-24` from 202403; SourceError for anything that is no March and no financial year."""
     years = {}
     for ending in endings.unique():
         march = re.fullmatch(r"(20\d\d)-?03(\.0)?", ending)
         line = endings.index[endings == ending][0]
-        column = f"{where}, line {line}, column 'year_ending' (a March such as 202403, or a year)"
+        column = f"{source}, line {line}, column 'year_ending' (a March such as 202403, or a year)"
         years[ending] = words_for(int(march[1])) if march else financial_year(ending, column)
     return endings.map(years)
 
 
-def _check_england(levels: pd.DataFrame, others: pd.DataFrame, where: str) -> None:
+def _check_england(levels: pd.DataFrame, others: pd.DataFrame, source: str) -> None:
     """Compares each year's councils with its row `England`, for the items that only education authorities hold.
 
     Only years in which every council has returned: else the ministry grosses England up.
@@ -376,7 +378,7 @@ def _check_england(levels: pd.DataFrame, others: pd.DataFrame, where: str) -> No
     england = others[(others["status"] == "total") & (others["la_name"].str.lower() == "england")]
     refuse(
         sums_to(
-            amounts[years == year, place], _pounds(cell), THOUSAND / 2, f"{where}, England {year}, {names[place]}"
+            amounts[years == year, place], _pounds(cell), THOUSAND / 2, f"{source}, England {year}, {names[place]}"
         )
         for year, *cells in england[["financial_year", *names]].itertuples(index=False, name=None)
         if year in years

@@ -73,28 +73,28 @@ def parse(path: Path) -> tuple[Table, ...]:
     not sum to the file's "All ages", a council lacks a district, or councils do not sum to the England row; in a
     file without an England row, every authority must be there.
     """
-    where = path.name
+    source = path.name
     rows = _long(path)
     kind = "population_projection" if "component" in rows else "population"
     for column, value in (("component", "population"), ("measure", "value")):
         if column in rows:
             rows = rows[rows[column].str.lower() == value]
     if rows.empty:
-        raise SourceError(f"{where} has no rows of population; is it a table of births, deaths or migration?")
-    wanted, dropped = _areas(rows["area"], where)
+        raise SourceError(f"{source} has no rows of population; is it a table of births, deaths or migration?")
+    wanted, dropped = _areas(rows["area"], source)
     rows = rows[rows["area"].isin([*wanted, _ENGLAND])].reset_index(names="in_file")
     rows["year"] = rows["year"].astype("int64")
-    rows = _single_years(rows, where)
-    counted, gaps = figures(rows.set_index("in_file"), {"people": "people"}, where)
-    persons = _persons(counted, where)
+    rows = _single_years(rows, source)
+    counted, gaps = figures(rows.set_index("in_file"), {"people": "people"}, source)
+    persons = _persons(counted, source)
     tolerance = _ROUNDING if kind == "population_projection" else 0.0
-    _check_all_ages(persons, tolerance, where)
+    _check_all_ages(persons, tolerance, source)
     persons = persons[persons["age"] >= 0]
     areas = persons[persons["area"] != _ENGLAND]
     areas = areas.assign(dfe_number=areas["area"].map(wanted))
-    _check_complete(areas, where)
+    _check_complete(areas, source)
     frame = areas.groupby(list(KEY), as_index=False)["people"].sum(skipna=False)
-    _check_england(frame, persons[persons["area"] == _ENGLAND], len(wanted) * tolerance, where)
+    _check_england(frame, persons[persons["area"] == _ENGLAND], len(wanted) * tolerance, source)
     blank = counted[counted["people"].isna()].reset_index(drop=True).join(gaps[["column", "symbol", "reason"]])
     blank = blank[blank["area"].isin(wanted) & (blank["age"] >= 0)]
     blank = blank.assign(dfe_number=blank["area"].map(wanted)).drop_duplicates(KEY, ignore_index=True)
@@ -211,7 +211,7 @@ def _districts() -> dict[str, tuple[str, str]]:
     }
 
 
-def _areas(codes: pd.Series, where: str) -> tuple[dict[str, str], tuple[str, ...]]:
+def _areas(codes: pd.Series, source: str) -> tuple[dict[str, str], tuple[str, ...]]:
     """DfE numbers by code of the areas to sum, and the codes of the others.
 
     Counties (E10) are their districts' sum, and are taken only where a file has no districts (E07).
@@ -225,11 +225,11 @@ def _areas(codes: pd.Series, where: str) -> tuple[dict[str, str], tuple[str, ...
     unknown = [code for code in ours if code not in districts and not known.knows(code)]
     if unknown:
         raise SourceError(
-            f"{where}: no authority is known for the area {', '.join(unknown)}; a new code goes into "
+            f"{source}: no authority is known for the area {', '.join(unknown)}; a new code goes into "
             "data/raw/authorities/district_to_authority.csv"
         )
     if not ours:
-        raise SourceError(f"{where} has no districts or counties of England, found {', '.join(found[:5])}")
+        raise SourceError(f"{source} has no districts or counties of England, found {', '.join(found[:5])}")
     wanted = {code: districts[code][1] if code in districts else known.of_codes(code) for code in ours}
     covered = {districts[code][0] for code in wanted if code in districts}
     lacking = [
@@ -239,12 +239,12 @@ def _areas(codes: pd.Series, where: str) -> tuple[dict[str, str], tuple[str, ...
     ]
     if lacking:
         raise SourceError(
-            f"{where}: districts are missing, so their council cannot be summed: {'; '.join(lacking[:5])}"
+            f"{source}: districts are missing, so their council cannot be summed: {'; '.join(lacking[:5])}"
         )
     return wanted, tuple(code for code in found if code not in wanted)
 
 
-def _single_years(rows: pd.DataFrame, where: str) -> pd.DataFrame:
+def _single_years(rows: pd.DataFrame, source: str) -> pd.DataFrame:
     """Rows of single years, of the open age that follows the last of them, and of all ages (-1)."""
     meant = {
         label: age_of(label) or ((-1, False) if heading(label) in _ALL_AGES else (-2, False))
@@ -255,37 +255,37 @@ def _single_years(rows: pd.DataFrame, where: str) -> pd.DataFrame:
     single = sorted(set(ages[(ages >= 0) & ~opened]))
     if not single or single != list(range(single[-1] + 1)):
         shown = f"{single[0]} to {single[-1]}, {len(single)} of them" if single else "none"
-        raise SourceError(f"{where}: expected every single year of age from 0, found {shown}")
+        raise SourceError(f"{source}: expected every single year of age from 0, found {shown}")
     follows = opened & (ages == single[-1] + 1)
     if single[-1] < 89 and not follows.any():
-        raise SourceError(f"{where}: single years of age end at {single[-1]}, without the people who are older")
+        raise SourceError(f"{source}: single years of age end at {single[-1]}, without the people who are older")
     return rows.assign(age=ages)[(~opened & (ages >= -1)) | follows].reset_index(drop=True)
 
 
-def _persons(rows: pd.DataFrame, where: str) -> pd.DataFrame:
+def _persons(rows: pd.DataFrame, source: str) -> pd.DataFrame:
     """One row an area, year and age: the file's persons, or else males and females together."""
     key = ["area", "year", "age"]
     if "sex" not in rows:
-        refuse_twice(rows, key, where)
+        refuse_twice(rows, key, source)
         return rows[[*key, "people"]]
     sexes = rows["sex"].map({text: _SEXES.get(heading(text)) for text in rows["sex"].unique()})
     if sexes.isna().any():
         line, found = next(rows.loc[sexes.isna(), "sex"].items())
-        raise SourceError(f"{where}, line {line}: expected persons, males or females, found '{found}'")
+        raise SourceError(f"{source}, line {line}: expected persons, males or females, found '{found}'")
     rows = rows.assign(sex=sexes)
-    refuse_twice(rows, [*key, "sex"], where)
+    refuse_twice(rows, [*key, "sex"], source)
     if "persons" in set(sexes):
         return rows.loc[rows["sex"] == "persons", [*key, "people"]]
     if set(sexes) != {"male", "female"}:
-        raise SourceError(f"{where} has {' and '.join(sorted(set(sexes)))} only, expected persons or both sexes")
+        raise SourceError(f"{source} has {' and '.join(sorted(set(sexes)))} only, expected persons or both sexes")
     both = rows.groupby(key)["people"].agg(["size", "count", "sum"]).reset_index()
     if (both["size"] != 2).any():
         lone = both[both["size"] != 2].iloc[0]
-        raise SourceError(f"{where}: {lone['area']} has one sex only at age {lone['age']} in {lone['year']}")
+        raise SourceError(f"{source}: {lone['area']} has one sex only at age {lone['age']} in {lone['year']}")
     return both.assign(people=both["sum"].where(both["count"] == 2))[[*key, "people"]]
 
 
-def _check_all_ages(persons: pd.DataFrame, tolerance: float, where: str) -> None:
+def _check_all_ages(persons: pd.DataFrame, tolerance: float, source: str) -> None:
     total = persons[persons["age"] == -1].set_index(["area", "year"])["people"]
     each = persons[persons["age"] >= 0].groupby(["area", "year"])["people"]
     sums, counts = each.sum(skipna=False).reindex(total.index), each.size().reindex(total.index)
@@ -293,29 +293,29 @@ def _check_all_ages(persons: pd.DataFrame, tolerance: float, where: str) -> None
     if wrong.any():
         area, year = wrong.index[wrong][0]
         raise SourceError(
-            f"{where}: ages of {area} in {year} sum to {sums[area, year]:,.0f}, its row of all ages has "
+            f"{source}: ages of {area} in {year} sum to {sums[area, year]:,.0f}, its row of all ages has "
             f"{total[area, year]:,.0f}"
         )
 
 
-def _check_complete(areas: pd.DataFrame, where: str) -> None:
+def _check_complete(areas: pd.DataFrame, source: str) -> None:
     """Every area has every age in every year."""
     counts = areas.groupby(["area", "year"]).size().unstack("year", fill_value=0)
     short = counts.stack()[lambda count: count != areas["age"].nunique()]
     if not short.empty:
         area, year = short.index[0]
         raise SourceError(
-            f"{where}: {area} has {short.iloc[0]} ages in {year}, expected {areas['age'].nunique()}; download the "
-            "file again"
+            f"{source}: {area} has {short.iloc[0]} ages in {year}, expected {areas['age'].nunique()}; download "
+            "the file again"
         )
 
 
-def _check_england(frame: pd.DataFrame, england: pd.DataFrame, tolerance: float, where: str) -> None:
+def _check_england(frame: pd.DataFrame, england: pd.DataFrame, tolerance: float, source: str) -> None:
     if england.empty:
         absent = sorted({number for _, number in _districts().values()} - set(frame["dfe_number"]))
         if absent:
             raise SourceError(
-                f"{where} has no row for England and no figures for {len(absent)} authorities (DfE numbers "
+                f"{source} has no row for England and no figures for {len(absent)} authorities (DfE numbers "
                 f"{', '.join(absent[:5])}); download all districts"
             )
         return
@@ -325,7 +325,7 @@ def _check_england(frame: pd.DataFrame, england: pd.DataFrame, tolerance: float,
     if wrong.any():
         year, age = wrong.index[wrong][0]
         raise SourceError(
-            f"{where}: councils sum to {sums[year, age]:,.0f} at age {age} in {year}, England is "
+            f"{source}: councils sum to {sums[year, age]:,.0f} at age {age} in {year}, England is "
             f"{total[year, age]:,.0f}; download the file again"
         )
 

@@ -100,7 +100,7 @@ def reason(cell: object) -> str | None:
     return REASONS.get(re.sub(r"^\[(\w+)\]$", r"\1", text))
 
 
-def financial_year(text: object, where: str) -> str:
+def financial_year(text: object, source: str) -> str:
     """The first financial year that a title or a period names, as `2023-24`; SourceError where there is none.
 
     >>> [financial_year(text, "a.csv") for text in (202324, "2023/24", "2023 to 2024", "Outturn (RO) 2023-24")]
@@ -110,7 +110,7 @@ def financial_year(text: object, where: str) -> str:
         if (int(match[1]) + 1) % 100 == int(match[2]):
             return f"{match[1]}-{match[2]}"
     shown = re.sub(r"\s+", " ", str(text)).strip()[:80]
-    raise SourceError(f"{where}: expected a financial year such as 2023-24, found '{shown}'")
+    raise SourceError(f"{source}: expected a financial year such as 2023-24, found '{shown}'")
 
 
 # --- headings, rows and sums
@@ -128,7 +128,7 @@ def heading(text: object) -> str:
 
 
 def columns_by_meaning(
-    headings: Iterable[object], wanted: Mapping[str, tuple[str, ...]], where: str
+    headings: Iterable[object], wanted: Mapping[str, tuple[str, ...]], source: str
 ) -> dict[str, int]:
     """Place of each wanted column among the headings, by the first of its spellings that is there.
 
@@ -153,12 +153,12 @@ def columns_by_meaning(
     if lost:
         faults.append(f"no column {', '.join(lost)}; the columns are {', '.join(filter(None, folded[:12]))}")
     if faults:
-        raise SourceError(f"{where}: {'; '.join(faults)}. Is it another file or edition?")
+        raise SourceError(f"{source}: {'; '.join(faults)}. Is it another file or edition?")
     return places
 
 
 def figures(
-    rows: pd.DataFrame, printed: Mapping[str, str], where: str, scale: float = 1.0
+    rows: pd.DataFrame, printed: Mapping[str, str], source: str, scale: float = 1.0
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The rows with numbers (float64, times `scale`) in the columns of `printed`, and the cells without one.
 
@@ -188,8 +188,8 @@ def figures(
     ]
     if unknown:
         raise SourceError(
-            f"{where}: expected a number or a symbol such as x or z, found {_some(unknown)}. If it is printed so, "
-            "find out what it means, then write the number there, or x"
+            f"{source}: expected a number or a symbol such as x or z, found {_some(unknown)}. If it is printed "
+            "so, find out what it means, then write the number there, or x"
         )
     counted = rows.assign(**dict(zip(names, values.reshape(len(names), len(rows)) * scale, strict=True)))
     gaps = {
@@ -207,7 +207,7 @@ def keyed_gaps(gaps: pd.DataFrame, frame: pd.DataFrame, key: Sequence[str]) -> p
     return named.assign(**{name: ours[name].to_numpy() for name in ("column", "symbol", "reason")})
 
 
-def refuse_twice(frame: pd.DataFrame, key: Sequence[str], where: str) -> None:
+def refuse_twice(frame: pd.DataFrame, key: Sequence[str], source: str) -> None:
     """SourceError when two rows have one key, with their lines in the file."""
     twice = frame[frame.duplicated(list(key), keep=False)]
     shown = [
@@ -215,7 +215,7 @@ def refuse_twice(frame: pd.DataFrame, key: Sequence[str], where: str) -> None:
         for values, group in twice.groupby(list(key), sort=False)
     ]
     if shown:
-        raise SourceError(f"{where}: expected one row for each {', '.join(key)}, found {_some(shown)}")
+        raise SourceError(f"{source}: expected one row for each {', '.join(key)}, found {_some(shown)}")
 
 
 def refuse(faults: Iterable[str | None]) -> None:
@@ -226,7 +226,7 @@ def refuse(faults: Iterable[str | None]) -> None:
 
 
 def sums_to(
-    parts: pd.Series | npt.NDArray[np.float64], total: float | None, rounding: float, where: str
+    parts: pd.Series | npt.NDArray[np.float64], total: float | None, rounding: float, source: str
 ) -> str | None:
     """What is wrong when the parts do not add up to a printed total, or None; both in £.
 
@@ -237,12 +237,12 @@ def sums_to(
     if total is None or np.isnan(amounts).any() or abs(amounts.sum() - total) <= rounding * (len(amounts) + 1):
         return None
     return (
-        f"{where}: rows of authorities ({len(amounts)}) sum to £{amounts.sum():,.0f}, but the file's own total is "
-        f"£{total:,.0f}; rows are missing or changed: download the file again"
+        f"{source}: rows of authorities ({len(amounts)}) sum to £{amounts.sum():,.0f}, but the file's own total "
+        f"is £{total:,.0f}; rows are missing or changed: download the file again"
     )
 
 
-def dfe_numbers(rows: pd.DataFrame, codes: Sequence[str], name: str, where: str) -> list[str]:
+def dfe_numbers(rows: pd.DataFrame, codes: Sequence[str], name: str, source: str) -> list[str]:
     """The DfE number of each row's council, by its codes and name in these columns.
 
     SourceError lists the lines of councils that are not known, with the closest name. A DfE number that is not
@@ -260,7 +260,7 @@ def dfe_numbers(rows: pd.DataFrame, codes: Sequence[str], name: str, where: str)
             found[place] = known.of_codes(*(wrong or place[:-1]), name=place[-1])
         except SourceError as error:
             found[place] = ""
-            faults.append(f"{where}, line {line}: {error}")
+            faults.append(f"{source}, line {line}: {error}")
     refuse(faults)
     return [found[place] for place in places]
 
@@ -312,8 +312,8 @@ def _readable(name: str) -> Iterator[None]:
         yield
     except (CalamineError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, OSError) as error:
         sealed = "encrypted" in str(error)
-        told = _PROTECTED if sealed else f"broken or cut short ({error}); download it again"
-        raise SourceError(f"{name} is {told}") from None
+        fault = _PROTECTED if sealed else f"broken or cut short ({error}); download it again"
+        raise SourceError(f"{name} is {fault}") from None
 
 
 def _content(path: Path) -> bytes:

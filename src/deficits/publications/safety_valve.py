@@ -45,7 +45,7 @@ def parse(path: Path) -> tuple[Table, ...]:
     """Two tables: `agreements`, a row a council, and `payments`, a row a council and financial year ("2023-24").
 
     `total_payment_gbp` and `payment_gbp` are £ paid or to be paid to the council, positive; a payment of 0 was
-    withheld. `agreements` also has what the file tells in words (`agreement_year`, `first_year`, `last_year`,
+    withheld. `agreements` also has what the file says in words (`agreement_year`, `first_year`, `last_year`,
     `council_contribution_gbp` as reported, `note`, `url`), blanks missing. A year without a known payment has no
     row in `payments`.
 
@@ -82,25 +82,25 @@ def parse(path: Path) -> tuple[Table, ...]:
     )
 
 
-def _numbered(names: pd.Series, where: str) -> list[str]:
+def _numbered(names: pd.Series, source: str) -> list[str]:
     found, faults = [], []
     for line, name in names.items():
         try:
             found.append(load_authorities().resolve(name))
         except PanelError as error:
-            faults.append(f"{where}, line {line}: {error}")
+            faults.append(f"{source}, line {line}: {error}")
     refuse(faults)
     return found
 
 
-def _pairs(text: str, where: str) -> list[tuple[str, float]]:
+def _pairs(text: str, source: str) -> list[tuple[str, float]]:
     """Years and payments of a cell such as "2020-21:4000000;2024-25:960000"."""
     pairs: dict[str, float] = {}
     for pair in filter(None, (part.strip() for part in text.split(";"))):
         label, _, amount = pair.partition(":")
-        year, value = financial_year(label, where), number(amount)
+        year, value = financial_year(label, source), number(amount)
         if value is None or value < 0 or year in pairs:
-            raise SourceError(f"{where}: expected each year once, like 2020-21:4000000, found '{pair}'")
+            raise SourceError(f"{source}: expected each year once, like 2020-21:4000000, found '{pair}'")
         pairs[year] = value
     return list(pairs.items())
 
@@ -109,7 +109,7 @@ def _pairs(text: str, where: str) -> list[tuple[str, float]]:
 
 THEME = "safety_valve"
 WHOLE = 0.9
-"""Share of councils with a balance and a DSG that a year must have for the largest deficits to be told from it."""
+"""Share of councils with a balance and a DSG from which a year's largest deficits are taken to be known."""
 
 
 def load(reader: Reader) -> Iterator[pd.DataFrame]:

@@ -114,7 +114,7 @@ def parse(path: Path) -> tuple[Table, ...]:
     return (_carried_forward(balances, dropped, notes), _net_spend(spend, dropped))
 
 
-def _lines(rows: pd.DataFrame, where: str) -> pd.DataFrame:
+def _lines(rows: pd.DataFrame, source: str) -> pd.DataFrame:
     """The rows of lines that we use, with `line` and `financial_year`; SourceError for a word not known."""
     folded = {text: heading(text) for text in rows["label"].unique()}
     line_of = {
@@ -125,9 +125,9 @@ def _lines(rows: pd.DataFrame, where: str) -> pd.DataFrame:
         and (match[1] in CARRIED or match[1].rpartition(".")[0] in _GROUP_OF)
     }
     if not line_of:
-        raise SourceError(f"{where}: no lines such as '1.9.3 ...'; is it the section 251 outturn?")
+        raise SourceError(f"{source}: no lines such as '1.9.3 ...'; is it the section 251 outturn?")
     faults: list[str | None] = [
-        f"{where}: expected line {line} to say '{WORDS[line]}', found '{text}'"
+        f"{source}: expected line {line} to say '{WORDS[line]}', found '{text}'"
         for text, line in line_of.items()
         if line in WORDS and WORDS[line] not in folded[text]
     ]
@@ -135,7 +135,7 @@ def _lines(rows: pd.DataFrame, where: str) -> pd.DataFrame:
     rows["line"] = rows["label"].map(line_of)
     rows["level"] = rows["level"].str.lower()
     faults += [
-        f"{where}, line {line}: expected {' or '.join(words)}, found '{text}' in column '{printed}'"
+        f"{source}, line {line}: expected {' or '.join(words)}, found '{text}' in column '{printed}'"
         for name, printed, words in (
             ("level", "geographic_level", ("national", "regional", "local authority")),
             ("identifier", "time_identifier", ("financial year",)),
@@ -147,23 +147,23 @@ def _lines(rows: pd.DataFrame, where: str) -> pd.DataFrame:
     refuse(faults)
     if not (rows["level"] == "local authority").any():
         raise SourceError(
-            f"{where}: no rows of local authorities; expected the file by authority, not the national one"
+            f"{source}: no rows of local authorities; expected the file by authority, not the national one"
         )
     years = {
-        text: financial_year(text, f"{where}, line {line}, column 'time_period'")
+        text: financial_year(text, f"{source}, line {line}, column 'time_period'")
         for line, text in rows["period"].drop_duplicates().items()
     }
     return rows.assign(financial_year=rows["period"].map(years))
 
 
 def _amounts(
-    rows: pd.DataFrame, side: str, regions: pd.DataFrame, printed: dict[str, str], where: str
+    rows: pd.DataFrame, side: str, regions: pd.DataFrame, printed: dict[str, str], source: str
 ) -> pd.DataFrame:
     """The rows with `amount` as a number, `symbol` and `reason` where there is none.
 
     A line is compared with its national row in the years in which every authority has a number in it.
     """
-    counted, gaps = figures(rows, {side: printed[side]}, where)
+    counted, gaps = figures(rows, {side: printed[side]}, source)
     counted = counted.join(gaps.set_index("line")[["symbol", "reason"]].astype("str")).rename(
         columns={side: "amount"}
     )
@@ -179,18 +179,18 @@ def _amounts(
         # To the pound, or to the whole £ million at the coarsest.
         rounding = 5e5 / (len(parts) + 1) if in_millions else 0.5
         total = total * 1e6 if in_millions else total
-        faults.append(sums_to(parts, total, rounding, f"{where}, national row, {year}, line {line}"))
+        faults.append(sums_to(parts, total, rounding, f"{source}, national row, {year}, line {line}"))
     refuse(faults)
     return counted
 
 
-def _refuse_level_elsewhere(balances: pd.DataFrame, councils: pd.DataFrame, where: str) -> None:
+def _refuse_level_elsewhere(balances: pd.DataFrame, councils: pd.DataFrame, source: str) -> None:
     """SourceError when line 1.9.3, read from the gross column, is 0 there for all, and not in the net one."""
     net = councils.loc[balances.index, "net"].map(number).fillna(0.0)
     for year, rows in balances[balances["line"] == "1.9.3"].groupby("financial_year"):
         if not rows["amount"].fillna(0.0).any() and net[rows.index].any():
             raise SourceError(
-                f"{where}: line 1.9.3 of {year} is 0 in the gross column for every council, not in the net one. "
+                f"{source}: line 1.9.3 of {year} is 0 in the gross column for every council, not in the net one. "
                 "The balance is read from the gross column; ask DfE where it stands now"
             )
 
