@@ -123,8 +123,8 @@ class Authorities:
         """The DfE number by any of the codes that a file prints (DfE number, e-code, ONS code, old or new).
 
         Codes that are not known are passed over while one is: a file may print a wrong or an ended one (MHCLG
-        gives North Yorkshire E10000022 in two years). SourceError when none is known, with the closest known name or
-        code, or when two of them belong to different authorities.
+        gives North Yorkshire E10000022 in two years). SourceError when none is known, with the closest known name
+        or code, or when two of them belong to different authorities.
 
         >>> load_authorities().of_codes("E5011"), load_authorities().of_codes("E10000022", "E2721")
         ('202', '815')

@@ -20,9 +20,9 @@ import statsmodels.api as sm
 from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
 from deficits.errors import OutlookError
+from deficits.formatting import year_end
 from deficits.outlook.drivers import Drivers
 from deficits.outlook.growth import History, history
-from deficits.formatting import year_end
 from deficits.panel import Panel
 from deficits.panel.choice import SOURCES
 

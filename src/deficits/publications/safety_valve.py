@@ -130,12 +130,12 @@ def agreements(reader: Reader, balance: pd.Series, dsg: pd.Series) -> pd.DataFra
     """
     announced = assumed(THEME, "agreements_announced").by_year()
     deals = _deals(reader)
-    early = deals["first"] <= assumed(THEME, "first_agreements_to").value
+    early = deals["first"] <= assumed(THEME, "first_agreements_to").number
     found = deals["total"]
-    unknown = assumed(THEME, "first_agreements_count").value - int((found.notna() & early).sum())
+    unknown = assumed(THEME, "first_agreements_count").number - int((found.notna() & early).sum())
     if unknown > 0:
         deals["total"] = found.fillna(
-            (assumed(THEME, "first_agreements_total").value - found[early].sum()) / unknown
+            (assumed(THEME, "first_agreements_total").number - found[early].sum()) / unknown
         )
     paid = _public_payments(reader)
     rows = []
@@ -227,7 +227,8 @@ def _expected(
     """Payments of the agreements that were said to be negotiated, and not yet published, on a day."""
     as_of = str(reader.as_of)
     announced = assumed(THEME, "agreements_announced").by_year()
-    first_share, years = assumed(THEME, "first_payment_share").value, assumed(THEME, "years_of_an_agreement").value
+    first_share = assumed(THEME, "first_payment_share").number
+    years = int(assumed(THEME, "years_of_an_agreement").number)
     parts = [first_share, *[(1 - first_share) / (years - 1)] * (years - 1)]
     both = pd.DataFrame({"balance": balance, "dsg": dsg})
     whole = both.notna().all(axis=1).groupby(level="year").mean() >= WHOLE
@@ -248,7 +249,7 @@ def _expected(
 
 def _scheduled(deal: Any, public: dict[int, float]) -> list[tuple[int, float]]:
     """The years whose payment is not public, and what the agreement leaves for each."""
-    years = int(assumed(THEME, "years_of_an_agreement").value)
+    years = int(assumed(THEME, "years_of_an_agreement").number)
     last = deal.first + years - 1 if pd.isna(deal.last) else int(deal.last)
     open_years = [year for year in range(deal.first, last + 1) if year not in public]
     left = max(deal.total - sum(public.values()), 0.0)
@@ -256,7 +257,7 @@ def _scheduled(deal: Any, public: dict[int, float]) -> list[tuple[int, float]]:
         return []
     if deal.first in public or len(open_years) == 1:
         return [(year, left / len(open_years)) for year in open_years]
-    share = assumed(THEME, "first_payment_share").value
+    share = assumed(THEME, "first_payment_share").number
     rest = (left - share * left) / (len(open_years) - 1)
     return [(year, share * left if year == deal.first else rest) for year in open_years]
 
