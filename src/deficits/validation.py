@@ -29,7 +29,8 @@ def faults_of(error: ValidationError) -> list[str]:
     share: input should be a valid number, unable to parse string as a number, found 'most'
     """
     return [
-        f"{'.'.join(map(str, fault['loc'])) or 'entry'}: {_sentence(fault['msg'])}, found {shortened(fault['input'])}"
+        f"{'.'.join(map(str, fault['loc'])) or 'entry'}: {_sentence(fault['msg'])}, "
+        f"found {shortened(fault['input'])}"
         for fault in error.errors()
     ]
 

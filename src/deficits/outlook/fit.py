@@ -29,8 +29,8 @@ from deficits.panel.choice import SOURCES
 T = TypeVar("T")
 
 REFERENCE_YEARS = 2
-"""England's in-year position is taken as its mean over the two years to the base year, or over as many as lie between
-it and the newest year end before that has balances of nearly all councils."""
+"""England's in-year position is taken as its mean over the two years to the base year, or over as many as lie
+between it and the newest year end before that has balances of nearly all councils."""
 FURTHEST = 3
 """Years before the base year at which the reference may start."""
 RESTATED = 150_000.0
@@ -81,17 +81,18 @@ class Movement:
 class Fit:
     """Fitted inputs of the simulation; frames and series are indexed by authority (DfE number).
 
-    `base_year`: the newest year end with balances of nearly all councils; `reference_start`: the one that England's
-    in-year position is measured from. `origin`: the newest year until then with England's plans, placements, unit
-    cost and block, from which its spend is projected. `councils`: name, region, start (£, balance at the base year
-    end, negative = deficit), start_basis (reported, ..., or estimated), last_known (year end of the last balance
-    that is known), block (£, newest published until the base year; 0 where none is), relative (z in the base year),
-    spend_growth (h in the base year) and spend (£, newest published net spend). `known_growth`: h by later year, where spend by council is published,
-    missing where a council's is not; `known_funding`: f likewise. `position`: England's in-year position as a
-    share of the block (negative = overspend), the mean of the REFERENCE_YEARS. `history`: England's spend and its
-    parts; `block`: England's high needs block by year (£). `spread`: half range of h across councils, by year,
-    which own shocks are scaled by. `level_sd`: standard deviation of the shared shock, share of the block a year,
-    from `level_misses` observations. `bail_outs`: safety valve grant by year, published or scheduled, £.
+    `base_year`: the newest year end with balances of nearly all councils; `reference_start`: the one that
+    England's in-year position is measured from. `origin`: the newest year until then with England's plans,
+    placements, unit cost and block, from which its spend is projected. `councils`: name, region, start (£, balance
+    at the base year end, negative = deficit), start_basis (reported, ..., or estimated), last_known (year end of
+    the last balance that is known), block (£, newest published until the base year; 0 where none is), relative (z
+    in the base year), spend_growth (h in the base year) and spend (£, newest published net spend). `known_growth`:
+    h by later year, where spend by council is published, missing where a council's is not; `known_funding`: f
+    likewise. `position`: England's in-year position as a share of the block (negative = overspend), the mean of
+    the REFERENCE_YEARS. `history`: England's spend and its parts; `block`: England's high needs block by year (£).
+    `spread`: half range of h across councils, by year, which own shocks are scaled by. `level_sd`: standard
+    deviation of the shared shock, share of the block a year, from `level_misses` observations. `bail_outs`: safety
+    valve grant by year, published or scheduled, £.
     """
 
     base_year: int
@@ -210,8 +211,9 @@ def base_year(panel: Panel) -> int:
 def year_ends(panel: Panel) -> tuple[int, int]:
     """The base year end, and the earlier one from which England's in-year position is measured.
 
-    An analyst's own figures do not count. The earlier one lies REFERENCE_YEARS before, or else is the newest before
-    the base year end, at most FURTHEST years back. OutlookError where balances are published for too few councils.
+    An analyst's own figures do not count. The earlier one lies REFERENCE_YEARS before, or else is the newest
+    before the base year end, at most FURTHEST years back. OutlookError where balances are published for too few
+    councils.
     """
     published = panel.frame["balance"].where(~panel.frame["balance_basis"].isin(["own_outturn", "own_forecast"]))
     share = published.notna().groupby(level="year").mean()
@@ -230,7 +232,8 @@ def year_ends(panel: Panel) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Balances:
-    """Balances by council (rows) and year end, £: the chosen ones, the name of the source of each, and every source's.
+    """Balances by council (rows) and year end, £: the chosen ones, the name of the source of each, and every
+    source's.
 
     `payments`: safety valve payments by council and year, £.
     """

@@ -142,7 +142,8 @@ def issue(outlook: Outlook, name: str, note: str, folder: Path | None = None, to
 
 
 def quantiles(outlook: Outlook) -> pd.DataFrame:
-    """Quantiles of a projection's later year ends, to the nearest £, in the ledger's columns: see `Entry.table`."""
+    """Quantiles of a projection's later year ends, to the nearest £, in the ledger's columns: see
+    `Entry.table`."""
     later = outlook.balance.sel(year=outlook.projected_years)
     parts = {("gross_deficit", "England"): national(later, "gross")}
     regions = outlook.fit.councils["region"]

@@ -94,9 +94,9 @@ class History:
 class Paths:
     """England's spend and its parts, shape (years, draws).
 
-    `people`, `rate` (indices, 1 in the year that they are projected from), `plans`, `shares` (placements, years, draws), `mix` (£ a plan
-    of the cost year), `unit_cost` (index of what is not mix) and `spend` = plans x mix x unit cost (£). `block`:
-    England's high needs block (£).
+    `people`, `rate` (indices, 1 in the year that they are projected from), `plans`, `shares` (placements, years,
+    draws), `mix` (£ a plan of the cost year), `unit_cost` (index of what is not mix) and `spend` = plans x mix x
+    unit cost (£). `block`: England's high needs block (£).
     """
 
     years: list[int]
@@ -258,7 +258,8 @@ def paths(
     cost_shocks: Array,
     seed: int,
 ) -> Paths:
-    """Draws of England's spend from a year in which all of it is published: published, then the drivers or the model.
+    """Draws of England's spend from a year in which all of it is published: published, then the drivers or the
+    model.
 
     `block`: the published high needs block by year (£). `years` run on from the origin without a gap; shocks of
     shape (years, draws). A published year has no shock.

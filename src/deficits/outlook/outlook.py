@@ -57,9 +57,10 @@ class Outlook:
     """Draws of balances at each 31 March.
 
     `dataset` has `balance` (£, negative = deficit), with dims (draw, authority, year) and coordinates name and
-    region along authority, and `bail_out` (£, authority and year): safety valve payments inside those balances. Up to
-    `base_year` they are the published ones, the same in every draw but for councils that have not reported; later
-    ones are simulated. `paths`: England's plans, spend and block behind them. `warnings` are for a person to act on.
+    region along authority, and `bail_out` (£, authority and year): safety valve payments inside those balances. Up
+    to `base_year` they are the published ones, the same in every draw but for councils that have not reported;
+    later ones are simulated. `paths`: England's plans, spend and block behind them. `warnings` are for a person to
+    act on.
     """
 
     dataset: xr.Dataset
@@ -106,7 +107,8 @@ class Outlook:
 
     @property
     def headline_year(self) -> int:
-        """The year end to report first: that of the government's grant, or the newest published one if it is later."""
+        """The year end to report first: that of the government's grant, or the newest published one if it is
+        later."""
         measured = int(assumed("write_offs", "grant_measured_at").value)  # type: ignore[arg-type]
         return min(max(measured, self.base_year), self.years[-1])
 
@@ -442,7 +444,8 @@ def _with_published(
 ) -> np.ndarray:
     """Simulated balances with the published ones of earlier year ends before them, £ (draws, authorities, years).
 
-    Where a council's is not known, it lies on the line between its last known balance and that of the base year end.
+    Where a council's is not known, it lies on the line between its last known balance and that of the base year
+    end.
     """
     earlier = range(first, base)
     if not earlier:
@@ -496,13 +499,14 @@ def _warnings(
     late = councils["last_known"] < fitted.base_year
     if (estimated & ~late).any():
         warnings.append(
-            f"No balance at {year_end(fitted.base_year)} is held for {listed(list(councils.loc[estimated & ~late, 'name']))}"
-            ": a share of the predecessor's last balance stands in."
+            f"No balance at {year_end(fitted.base_year)} is held for "
+            f"{listed(list(councils.loc[estimated & ~late, 'name']))}: a share of the predecessor's last balance "
+            "stands in."
         )
     if late.any():
         warnings.append(
-            f"No balance at {year_end(fitted.base_year)} is held for {listed(list(councils.loc[late, 'name']))}: it is "
-            "projected from the last one that is known."
+            f"No balance at {year_end(fitted.base_year)} is held for {listed(list(councils.loc[late, 'name']))}: "
+            "it is projected from the last one that is known."
         )
     without = councils.loc[councils["block"] == 0, "name"]
     if len(without):
@@ -511,8 +515,8 @@ def _warnings(
         warnings.append("No population by age was public: plans per person and people are not told apart.")
     elif until > panel.ages.counts[-1] + COUNTED_FOR:
         warnings.append(
-            f"After {panel.ages.counts[-1] + COUNTED_FOR} most children of school age are not born yet in the population counted: births "
-            "are taken to stay as in the newest year."
+            f"After {panel.ages.counts[-1] + COUNTED_FOR} most children of school age are not born yet in the "
+            "population counted: births are taken to stay as in the newest year."
         )
     if anchoring and abs(anchoring.shift) > SURPRISING:
         anchor = anchoring.anchor

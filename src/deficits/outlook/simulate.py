@@ -75,7 +75,8 @@ def simulate(
 
 @dataclass(frozen=True)
 class Known:
-    """Balances by council that are known at a year end: places among the councils, and £, shape (places, draws)."""
+    """Balances by council that are known at a year end: places among the councils, and £, shape (places,
+    draws)."""
 
     places: list[int]
     balances: Array
@@ -83,8 +84,8 @@ class Known:
 
 @dataclass(frozen=True)
 class Shared:
-    """Shocks that councils share: to growth of plan rate and unit cost, shape (years from the origin on, draws), and
-    to the level, shape (years after the base year, draws)."""
+    """Shocks that councils share: to growth of plan rate and unit cost, shape (years from the origin on, draws),
+    and to the level, shape (years after the base year, draws)."""
 
     rate: Array
     cost: Array
@@ -194,10 +195,11 @@ def _reference(fit: Fit, england: Paths) -> Array:
 
 
 def _start(fit: Fit, draws: int, seed: int) -> Array:
-    """Balances at the base year end, £, shape (authorities, 1) or, where some did not report, (authorities, draws).
+    """Balances at the base year end, £, shape (authorities, 1) or, where some did not report, (authorities,
+    draws).
 
-    A council whose last balance is older moves on from it as England did in the reference years, and strays from that
-    by its own position, which dies away, and by shocks of its own.
+    A council whose last balance is older moves on from it as England did in the reference years, and strays from
+    that by its own position, which dies away, and by shocks of its own.
     """
     councils = fit.councils
     start: Array = councils["start"].to_numpy()[:, None]

@@ -25,8 +25,8 @@ def write(panel: Panel, folder: Path) -> dict[str, Any]:
     """Write the panel and what belongs to it; returns what build.json holds.
 
     panel, national, forecasts, statements and corrections as parquet and CSV, a datapackage.json that describes
-    the CSVs, and build.json. Each file is written beside its place and moved into it, so a reader never meets half a file;
-    build.json comes last. Its `changes` say what differs from the panel that was there before.
+    the CSVs, and build.json. Each file is written beside its place and moved into it, so a reader never meets half
+    a file; build.json comes last. Its `changes` say what differs from the panel that was there before.
     """
     folder.mkdir(parents=True, exist_ok=True)
     record = describe(panel) | {"changes": changes(panel, folder / "panel.parquet")}

@@ -72,11 +72,11 @@ class Panel:
 
     `frame` is indexed by authority (DfE number, str) and year (int; 2025 is 2024-25), one row for each authority
     that existed at that year end. Columns: gss, name, region, then for each figure of `deficits.panel.FIGURES` its
-    value (float; £, plans, pupils or people; balances negative for a deficit), `<figure>_basis`,
-    `<figure>_source` (`publication/file:line`) and `<figure>_published` (the ISO day by which it was public).
-    `national` and `forecasts` are published figures for England; `statements` what councils have said of their own
-    balances (see `deficits.publications.council_statements`); `agreements` the safety valve payments by council and
-    year, published and scheduled (see `deficits.publications.safety_valve.agreements`); `ages` people and plans by
+    value (float; £, plans, pupils or people; balances negative for a deficit), `<figure>_basis`, `<figure>_source`
+    (`publication/file:line`) and `<figure>_published` (the ISO day by which it was public). `national` and
+    `forecasts` are published figures for England; `statements` what councils have said of their own balances (see
+    `deficits.publications.council_statements`); `agreements` the safety valve payments by council and year,
+    published and scheduled (see `deficits.publications.safety_valve.agreements`); `ages` people and plans by
     authority and age; `prices` growth of the GDP deflator by year (share); `corrections` the cells that a declared
     correction touched. `as_of`, `rule` and `own` say what the panel was made with, `raw` from which folder.
     `own_paths`: the forecasts in the analyst's own file (authority, year, value in £, scenario, source).

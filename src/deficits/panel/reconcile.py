@@ -40,8 +40,8 @@ def reconcile(panel: Panel) -> pd.DataFrame:
     """Each comparison and year that both sides have.
 
     Columns: figure, year, councils (with a value), sum (of councils, as published where a correction changed one;
-    of deficits for the balance), published, difference (sum over published, less 1), state (agrees, differs, or incomplete where too few councils have a
-    value), reason. £ or plans.
+    of deficits for the balance), published, difference (sum over published, less 1), state (agrees, differs, or
+    incomplete where too few councils have a value), reason. £ or plans.
     """
     rows = []
     for comparison in COMPARISONS:

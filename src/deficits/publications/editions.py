@@ -1,4 +1,5 @@
-"""Every edition of a kind of table, as it was known on a day, and the candidates for the panel that come from them.
+"""Every edition of a kind of table, as it was known on a day, and the candidates for the panel that come from
+them.
 
 A publication is revised: the same figure stands in several files. Each row keeps where it stands (file and line),
 when its figure was first public, and of which edition it is; the newest edition wins where the panel is built.
@@ -55,7 +56,8 @@ class Reader:
     def table(
         self, publication: str, kind: str, numeric: Iterable[str] = ()
     ) -> tuple[pd.DataFrame, SourceFile] | None:
-        """The newest edition of a table that is no authority's by year, and its declaration; None when none is public."""
+        """The newest edition of a table that is no authority's by year, and its declaration; None when none is
+        public."""
         files = self.files(publication, kind)
         if not files:
             return None
@@ -67,8 +69,8 @@ class Reader:
 
         Indexed by (authority, year), with the files' columns, those of `numeric` as float (missing throughout an
         edition that has no such column), and source (`publication/file:line`), published (ISO day by which the
-        figure was public), edition (day of the file) and flagged (columns that a correction disputes). `year` gives
-        each row's financial year. Rows that were not public on `as_of` are left out.
+        figure was public), edition (day of the file) and flagged (columns that a correction disputes). `year`
+        gives each row's financial year. Rows that were not public on `as_of` are left out.
 
         Raises SourceError or PanelError when a file, name, year or correction is wrong.
         """
@@ -89,8 +91,8 @@ class Reader:
         lost = [each.name for each in wanted if each.expect is not None and each.name not in found]
         if lost and files:
             raise PanelError(
-                f"data/raw/{publication}/corrections.toml: no row of {kind} matches '{', '.join(lost)}'; remove the "
-                "correction or mend its match"
+                f"data/raw/{publication}/corrections.toml: no row of {kind} matches '{', '.join(lost)}'; remove "
+                "the correction or mend its match"
             )
         if not parts:
             return _empty([*numeric, "source", "published", "edition", "flagged"])

@@ -61,7 +61,8 @@ class GovUk:
 
 @dataclass(frozen=True)
 class FixedUrl:
-    """A file at a known address, in which {version} stands for the edition; `newest` gives the one to take today."""
+    """A file at a known address, in which {version} stands for the edition; `newest` gives the one to take
+    today."""
 
     url: str
     filename: str
@@ -90,11 +91,11 @@ Load = Callable[[Reader], Iterator[pd.DataFrame]]
 class Publication:
     """A publication, known by its folder in `data/raw`.
 
-    `parse` turns the publisher's file into tidy tables (SourceError when it is not as expected); None where nothing
-    is fetched. `load` gives the panel's candidates from the tables held, as known on the reader's day. `reads` are
-    the kinds of table that the panel or another room reads: a fetched table of another kind is kept, and `fetch`
-    says that nothing reads it yet. `turned` are the columns, as (kind, column), that are positive for a deficit and
-    whose sign the panel turns.
+    `parse` turns the publisher's file into tidy tables (SourceError when it is not as expected); None where
+    nothing is fetched. `load` gives the panel's candidates from the tables held, as known on the reader's day.
+    `reads` are the kinds of table that the panel or another room reads: a fetched table of another kind is kept,
+    and `fetch` says that nothing reads it yet. `turned` are the columns, as (kind, column), that are positive for
+    a deficit and whose sign the panel turns.
     """
 
     folder: str

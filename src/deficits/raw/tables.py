@@ -29,8 +29,8 @@ class RawData:
         """Every publication's declaration, by folder name."""
         if not self.folder.is_dir():
             raise SourceError(
-                f"there is no folder of published figures at {self.folder}: give a folder like data/raw, or install "
-                "the package again if it is its own"
+                f"there is no folder of published figures at {self.folder}: give a folder like data/raw, or "
+                "install the package again if it is its own"
             )
         return {path.name: read_source(path) for path in sorted(self.folder.iterdir()) if path.is_dir()}
 
