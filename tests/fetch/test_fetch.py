@@ -128,9 +128,7 @@ def test_a_file_put_back_by_its_publisher_is_offered_an_undo_of_the_faulty_one(r
     assert undo(SECTION251, raw=raw).removed == second.written
 
 
-@pytest.mark.parametrize(
-    "change", [lambda values: -values, lambda values: values * 1000, lambda values: values.iloc[:77]]
-)
+@pytest.mark.parametrize("change", [lambda values: -values, lambda values: values.iloc[:77]])
 @pytest.mark.usefixtures("quick")
 def test_a_file_that_is_wrong_as_a_whole_changes_nothing(raw: Path, tmp_path: Path, change: Values) -> None:
     before = bytes_of(raw)
@@ -152,7 +150,6 @@ def test_what_is_asked_about_is_written_with_the_reason_it_was_accepted_for(raw:
     done = added(raw, file, accept="Kent's grant of £200m")
     entry = read_source(raw / FOLDER).find(done.written[0])
     assert "Kent's grant of £200m" in str(entry.note)
-    build(RawData(raw))
 
 
 @pytest.mark.usefixtures("quick")

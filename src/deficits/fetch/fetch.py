@@ -250,13 +250,15 @@ def _add(
     try:
         after = project(panel, draws=DRAWS)
     except DeficitsError as error:
-        raise SourceError(f"nothing was written: with this edition there is no projection: {error}") from None
+        raise SourceError(
+            f"nothing was written: with this edition there is no projection: {error}. Declare a correction in "
+            f"data/raw/{publication.folder}/corrections.toml, or wait for its publisher's"
+        ) from None
     if found.asked:
         noted = f"Asked about, and accepted on {today}: {accept}. {'; '.join(found.asked[:ASKED_AT_ONCE])}"
         folder.drop(place, {entry.name for entry in entries})
         folder.add_entries(place, [each.model_copy(update={"note": f"{each.note} {noted}"}) for each in entries])
     names = tuple(entry.name for entry in entries)
-    folder.move_in(place, names, root / publication.folder)
     kinds = {entry.table for entry in entries}
     differences = [compare(each, *earlier[each.kind]) for each in tables if each.kind in kinds & set(earlier)]
     headline, line = _headline(before, after, today)
@@ -268,6 +270,7 @@ def _add(
         *_unused_notes(publication, original, tables, entries, held),
     ]
     words = [line for difference in differences for line in difference.lines()]
+    folder.move_in(place, names, root / publication.folder)
     return Fetched(
         publication.folder,
         written=names,
