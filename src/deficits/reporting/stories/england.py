@@ -107,8 +107,8 @@ def headline_sentence(outlook: Outlook) -> str:
     sources = named_sources(outlook.panel, "balance", year)
     if year not in returned_gross(outlook.panel):
         return (
-            f"{deficits} are put at {money_range(gross)} at {year_end(year)} (8 in 10 simulated futures): {councils} "
-            f"councils returned theirs, {amount} together ({sources}), and the others are estimated."
+            f"{deficits} are put at {money_range(gross)} at {year_end(year)} (8 in 10 simulated futures): "
+            f"{councils} councils returned theirs, {amount} together ({sources}), and the others are estimated."
         )
     said = (
         f"{deficits} stood at {amount} at {year_end(year)}: the sum of what {councils} councils returned "
@@ -119,7 +119,7 @@ def headline_sentence(outlook: Outlook) -> str:
         return said
     return (
         f"{said} {missing} {'has' if missing == 1 else 'have'} not returned theirs; with estimates in their "
-        f"place it was {one_or_range(gross['p10'], gross['p90'])}."
+        f"place it comes to {one_or_range(gross['p10'], gross['p90'])}."
     )
 
 
