@@ -88,4 +88,4 @@ def write_whole(path: Path, content: bytes | str) -> None:
 
 def forecasts_dir() -> Path:
     """The forecast ledger: every projection that was issued, never changed afterwards."""
-    return _given() / "forecasts"
+    return _written() / "forecasts"

@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from itertools import chain, count
 from pathlib import Path
 
@@ -32,6 +32,8 @@ from deficits.paths import processed_dir, raw_dir
 from deficits.publications import PUBLICATIONS, Publication, Table, find
 from deficits.raw import GuardFailed, RawData, Source, SourceFile, read_source
 
+TRIAL = timedelta(days=366)
+"""How far ahead of today an edition may be dated, so that one that is expected can be tried."""
 DRAWS = 200
 ASKED_AT_ONCE = 20
 UNDESCRIBED = "no meaning is declared yet: as the parser names it"
@@ -437,10 +439,12 @@ def _by_hand(file: Path, version: str | None, today: date) -> Original:
     except ValueError:
         given = f"found '{version}'" if version else "none was given"
         raise FetchError(f"--file needs the day it was published, as --version 2026-01-22: {given}") from None
+    if published > today + TRIAL:
+        raise FetchError(f"--version {version} is far in the future: give the day on which the file was published")
+    note = "The file was given by hand."
     if published > today:
-        raise FetchError(f"--version {version} is in the future: give the day on which the file was published")
-    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
-    return Original(file, sha256, published.isoformat(), note="The file was given by hand.")
+        note += f" Its day, {published}, is in the future: if it is a trial, `--undo` takes it out again."
+    return Original(file, hashlib.sha256(file.read_bytes()).hexdigest(), published.isoformat(), note=note)
 
 
 def _check_file(file: Path) -> None:
