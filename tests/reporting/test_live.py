@@ -232,7 +232,7 @@ def test_two_panels_on_a_page_are_refused(panels):
 
 
 def test_a_page_with_a_panel_is_the_same_when_it_is_made_again(write, tmp_path, monkeypatch):
-    monkeypatch.setattr(asked.places, "notebooks_dir", lambda: tmp_path)
+    monkeypatch.setattr(asked.paths, "notebooks_dir", lambda: tmp_path)
     cells = [
         "# A page",
         "import deficits as d\noutlook = d.project(d.load_panel(), d.Drivers(), until=2028, draws=500, seed=1)",
@@ -480,6 +480,6 @@ def test_a_panels_text_is_what_its_start_shows(panels, found):
 
 
 def test_the_committed_notebooks_that_show_a_panel_name_a_known_place():
-    for path in asked.places.notebooks_dir().glob("*.ipynb"):
+    for path in asked.paths.notebooks_dir().glob("*.ipynb"):
         cells = nbformat.read(path, as_version=4).cells
         assert sum("report.live(" in cell.source for cell in cells) <= 1, path.name

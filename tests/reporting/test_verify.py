@@ -20,7 +20,7 @@ POINTS = "report.main_points(['One point.'], {'gross': 5.7e9})"
 @pytest.fixture
 def page(write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A page whose notebook is made again by `verify`."""
-    monkeypatch.setattr(asked.places, "notebooks_dir", lambda: tmp_path)
+    monkeypatch.setattr(asked.paths, "notebooks_dir", lambda: tmp_path)
     write("# A page", POINTS, "report.paragraph('Shown.')").rename(tmp_path / "01_england.ipynb")
     return render("england", {"seed": 3}, tmp_path / "reports")
 
