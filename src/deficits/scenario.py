@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from functools import cache
 from hashlib import sha256
@@ -21,6 +20,7 @@ from deficits.outlook.fit import base_year
 from deficits.outlook.growth import LEAST, MOST
 from deficits.outlook.lever import Lever, lever_from, lever_names
 from deficits.panel import Panel
+from deficits.paths import write_whole
 from deficits.writeoff import Scheme, WriteOff, scheme_names
 
 VERSION: Literal[1] = 1
@@ -159,14 +159,10 @@ class Scenario(BaseModel):
         Raises OutlookError when the file cannot be written.
         """
         target = Path(path)
-        beside = target.with_name(f".{target.name}.{os.getpid()}.part")
         try:
-            beside.write_text(self.text(), encoding="utf-8")
-            beside.replace(target)
+            write_whole(target, self.text())
         except OSError as error:
             raise OutlookError(f"scenario {target} could not be written: {error.strerror or error}") from None
-        finally:
-            beside.unlink(missing_ok=True)
         return target
 
     @classmethod

@@ -13,6 +13,7 @@ import yaml
 
 from deficits.errors import DeficitsError
 from deficits.explorer.state import State
+from deficits.paths import write_whole
 from deficits.scenario import Scenario
 
 FOLDER = "DEFICITS_EXPLORER_STATE"
@@ -38,13 +39,9 @@ def keep(state: State) -> None:
     held: dict[str, Any] = {"place": state.place, "as_of": state.as_of, "until": state.until}
     held |= {"compare": state.compare, "scenario": state.declared}
     path = kept_at()
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(yaml.safe_dump(held, sort_keys=False, allow_unicode=True), encoding="utf-8")
-        beside.replace(path)
-    with suppress(OSError):
-        beside.unlink(missing_ok=True)
+        write_whole(path, yaml.safe_dump(held, sort_keys=False, allow_unicode=True))
 
 
 def kept(now: State) -> State | None:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from deficits.errors import SchemeError
-from deficits.paths import schemes_dir
+from deficits.paths import schemes_dir, write_whole
 from deficits.writeoff.scheme import Scheme
 
 SCHEMA = "scheme.schema.json"
@@ -27,13 +27,6 @@ def write_new(path: Path, like: str = "flat-share") -> tuple[Path, Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     schema = path.parent / SCHEMA
     head = f"# yaml-language-server: $schema={SCHEMA}\n# A copy of '{like}': change title, proposer and terms.\n"
-    _put(schema, json.dumps(Scheme.json_schema(), indent=2, ensure_ascii=False) + "\n")
-    _put(path, head + declared)
+    write_whole(schema, json.dumps(Scheme.json_schema(), indent=2, ensure_ascii=False) + "\n")
+    write_whole(path, head + declared)
     return path, schema
-
-
-def _put(path: Path, text: str) -> None:
-    """Written beside and moved into place, so that no half file is left."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)

@@ -17,6 +17,7 @@ import pandas as pd
 from deficits.errors import PanelError, SchemeError, closest
 from deficits.formatting import financial_year, gbp, percent, year_end
 from deficits.outlook import Drivers, Outlook, project
+from deficits.outlook.outlook import LAST_HORIZON
 from deficits.panel import load_panel
 from deficits.writeoff import claims, cost
 from deficits.writeoff.effects import WriteOff, apply
@@ -386,10 +387,10 @@ def _check(
             elif what == "deficit" and 0 < amount < 1_000:
                 faults.append(f"{what}, {name}: found {gbp(amount)}; give pounds, not thousands or millions")
     for year, balance in forecast.items():
-        if isinstance(year, bool) or not isinstance(year, int) or year <= scheme.base_year or year > 2035:
+        if isinstance(year, bool) or not isinstance(year, int) or year <= scheme.base_year or year > LAST_HORIZON:
             faults.append(
-                f"forecast, {year}: expected a year from {scheme.base_year + 1} to 2035, named by the calendar "
-                "year it ends in"
+                f"forecast, {year}: expected a year from {scheme.base_year + 1} to {LAST_HORIZON}, named by the "
+                "calendar year it ends in"
             )
         elif not math.isfinite(balance):
             faults.append(f"forecast, {year}: found {balance}, expected £")
