@@ -175,8 +175,10 @@ def build(
     """The panel from a folder of raw data, as of a day."""
     authorities = load_authorities(raw)
     reader = Reader(raw, authorities, as_of)
-    found = [frame for each in PUBLICATIONS if each.load for frame in each.load(reader)]
-    candidates = pd.concat([frame for frame in found if len(frame)], ignore_index=True)
+    found = [frame for each in PUBLICATIONS if each.load for frame in each.load(reader) if len(frame)]
+    if not found:
+        raise PanelError(f"no figure by council was public on {as_of}: give a later day")
+    candidates = pd.concat(found, ignore_index=True)
     frame = _wide(candidates, authorities)
     path, own_paths = None, pd.DataFrame(columns=own_figures.PATH)
     if own is not None:
