@@ -13,7 +13,7 @@ import deficits as d
 from deficits.errors import PanelError
 from deficits.outlook import Outlook
 from deficits.panel import Answers, OwnFigures, Panel, keep_own, read_own, trace
-from deficits.panel.own_figures import added, find
+from deficits.panel.own_figures import find
 
 TODAY = date(2026, 11, 29)
 KENT, RUTLAND = "886", "857"
@@ -95,26 +95,16 @@ def test_when_most_councils_are_known_the_rounded_national_figure_is_left_out(
     assert mine.balance.sel(year=2025, authority=known.index).std("draw").max() < 1e-6
 
 
-def test_a_year_end_that_only_own_figures_know_is_added_for_every_council(panel: Panel) -> None:
-    later = int(panel.frame.index.get_level_values("year").max()) + 1
-    rows = pd.DataFrame(
-        {
-            "authority": [KENT],
-            "year": [later],
-            "value": [-2e8],
-            "basis": ["own_outturn"],
-            "source": ["own/a.csv:2"],
-        }
-    ).assign(published="9999-12-31")
-    frame = added(panel.frame, rows, panel.authorities)
-    assert frame.at[(KENT, later), "balance_own"] == -2e8
-    assert set(frame.xs(later, level="year").index) == set(panel.authorities.in_year(later))
+def test_a_year_end_that_only_own_figures_know_is_added_for_every_council(tmp_path: Path) -> None:
+    then = d.load_panel("2024-06-01")
+    frame = d.load_panel("2024-06-01", own=own_file(tmp_path / "a.csv", "Kent,2024-25,-97500000,")).frame
+    later = int(then.frame.index.get_level_values("year").max()) + 1
+    assert later == 2025
+    assert frame.at[(KENT, later), "balance"] == -97_500_000
+    assert set(frame.xs(later, level="year").index) == set(then.authorities.in_year(later))
     assert frame.at[(RUTLAND, later), "name"] == "Rutland"
     assert frame.xs(later, level="year")["balance_section251"].isna().all()
-    pd.testing.assert_frame_equal(
-        frame.loc[panel.frame.index].drop(columns=frame.filter(like="balance_own")),
-        panel.frame.drop(columns=frame.filter(like="balance_own")),
-    )
+    pd.testing.assert_frame_equal(frame.loc[then.frame.index], then.frame)
 
 
 def test_a_councils_table_of_figures_names_the_analysts_file(tmp_path: Path) -> None:
@@ -224,8 +214,9 @@ def test_a_plan_of_later_years_is_a_path_and_no_balance(tmp_path: Path, panel: P
         (2027, "forecast"): -12_600_000,
         (2031, "forecast"): -17_100_000,
     }
-    frame = added(panel.frame, figures.outturns, panel.authorities)
-    assert frame.index.equals(panel.frame.index)
+    mine = d.load_panel(own=tmp_path / "plan.csv")
+    assert mine.frame.index.equals(panel.frame.index)
+    assert mine.own_paths["year"].tolist() == [2026, 2027, 2031]
 
 
 def test_an_outturn_goes_before_a_forecast_of_the_same_year(tmp_path: Path, panel: Panel) -> None:

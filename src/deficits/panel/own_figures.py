@@ -8,7 +8,6 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from deficits.authorities import Authorities
@@ -102,19 +101,17 @@ def read_own(
     that does not fit the council's published balance and high needs block.
     """
     answers, today = answers or Answers(), today or date.today()
-    record = _Record(frame, authorities)
+    balance = choice.choose(frame.assign(balance_own=float("nan")), "section251")["value"]
+    published = frame[["high_needs_block", "reserves_unallocated"]].assign(balance=balance)
     readings: list[str] = []
     faults: list[str] = []
-    rows: list[dict[str, Any]] = []
-    first: dict[tuple[str, int, str], int] = {}
+    rows: dict[tuple[str, int, str], dict[str, Any]] = {}
     for amount in amounts(path, answers, readings, faults):
         try:
-            row = _row(amount, path.name, record, answers, today, readings)
-            key = (row["authority"], row["year"], row["status"])
-            if key in first:
-                raise PanelError(f"the same council and year as line {first[key]}")
-            first[key] = amount.line
-            rows.append(row)
+            row = _row(amount, path.name, published, authorities, answers, today, readings)
+            first = rows.setdefault((row["authority"], row["year"], row["status"]), row)
+            if first is not row:
+                raise PanelError(f"the same council and year as line {first['line']}")
         except PanelError as error:
             faults.append(f"line {amount.line}: {error}")
     faults = list(dict.fromkeys(faults))
@@ -122,15 +119,16 @@ def read_own(
         more = [f"and {len(faults) - MOST_FAULTS} more"] if len(faults) > MOST_FAULTS else []
         told = [*faults[:MOST_FAULTS], *more] or ["it holds no amounts"]
         raise PanelError("\n  ".join([f"{path.name} cannot be used:", *told]))
-    found = pd.DataFrame(rows)
+    found = pd.DataFrame(rows.values())
     balances = found[found["status"].isin([OUTTURN, FORECAST]) & found["ended"]]
     balances = balances.sort_values("status", ascending=False).drop_duplicates(KEY).sort_index()
-    balances = balances.assign(figure="balance_own", basis="own_" + balances["status"])
+    balances = balances.assign(
+        figure="balance_own", basis="own_" + balances["status"], published=UNDATED, edition=UNDATED
+    )
+    paths = found[found["status"] != OUTTURN].rename(columns={"status": "scenario"})
     return OwnFigures(
-        outturns=balances.assign(published=UNDATED, edition=UNDATED)[CANDIDATE].reset_index(drop=True),
-        paths=found[found["status"] != OUTTURN]
-        .rename(columns={"status": "scenario"})[PATH]
-        .reset_index(drop=True),
+        outturns=balances[CANDIDATE].reset_index(drop=True),
+        paths=paths[PATH].reset_index(drop=True),
         kept=found[["name", *KEY, "value", "status", "accepted", "note"]],
         readings=tuple(dict.fromkeys(readings)),
     )
@@ -144,21 +142,20 @@ def keep_own(path: Path, panel: Panel, answers: Answers | None = None) -> tuple[
     """
     kept = own_dir() / f"{path.stem}.csv"
     if (
-        len(kept.name) > LONGEST_NAME
+        not re.fullmatch(r"[^.\\][^\\]*", kept.name)
         or not kept.name.isprintable()
-        or kept.name.startswith(".")
-        or "\\" in kept.name
+        or len(kept.name) > LONGEST_NAME
     ):
         raise PanelError(
             f"a report takes a plain file name of up to {LONGEST_NAME} letters: rename the file first"
         )
-    if not path.is_file():
-        raise PanelError(f"no file '{path}'")
     figures = read_own(path, panel.frame, panel.authorities, answers)
-    table = figures.kept.assign(authority=figures.kept["name"], year=figures.kept["year"].map(financial_year))
-    table = table.assign(value=table["value"].map("{:.2f}".format)).drop(columns="name")
-    table = table.rename(columns={"value": "balance £"})
-    content = table.to_csv(index=False, lineterminator="\n").encode()
+    table = figures.kept.drop(columns="name").assign(
+        authority=figures.kept["name"],
+        year=figures.kept["year"].map(financial_year),
+        value=figures.kept["value"].map("{:.2f}".format),
+    )
+    content = table.rename(columns={"value": "balance £"}).to_csv(index=False, lineterminator="\n").encode()
     try:
         if kept.is_file() and kept.read_bytes() != content:
             figures = replace(figures, readings=(*figures.readings, f"The {kept.name} kept before is replaced"))
@@ -169,29 +166,19 @@ def keep_own(path: Path, panel: Panel, answers: Answers | None = None) -> tuple[
     return kept, figures
 
 
-def added(frame: pd.DataFrame, rows: pd.DataFrame, authorities: Authorities) -> pd.DataFrame:
-    """The panel's frame with own balances in it, and with the later years that only they have."""
-    last = int(frame.index.get_level_values("year").max())
-    later = range(last + 1, int(rows["year"].max()) + 1 if len(rows) else 0)
-    pairs = [(code, year) for year in later for code in authorities.in_year(year)]
-    index = pd.MultiIndex.from_tuples([*frame.index, *pairs], names=KEY).sort_values()
-    frame = frame.reindex(index)
-    for label in ("gss", "name", "region"):
-        frame[label] = authorities.frame[label].reindex(index.get_level_values("authority")).to_numpy()
-    places = pd.MultiIndex.from_frame(rows[KEY])
-    for part, suffix in {"value": "", "basis": "_basis", "source": "_source", "published": "_published"}.items():
-        frame.loc[places, f"balance_own{suffix}"] = rows[part].to_numpy()
-    return frame
-
-
 def _row(
-    amount: Amount, file: str, record: _Record, answers: Answers, today: date, readings: list[str]
+    amount: Amount,
+    file: str,
+    published: pd.DataFrame,
+    authorities: Authorities,
+    answers: Answers,
+    today: date,
+    readings: list[str],
 ) -> dict[str, Any]:
-    """One figure, understood and held against the record."""
+    """One figure, understood and held against what is published."""
     year = amount.year if isinstance(amount.year, int) else year_in(amount.year)
     if year is None:
         raise PanelError(f"'{amount.year}' is not a financial year like 2024-25")
-    authorities = record.authorities
     codes = {authorities.resolve(name, year) for name in amount.names}
     if len(codes) != 1:
         raise PanelError(
@@ -205,31 +192,31 @@ def _row(
     typed, has_unit = amount_in(amount.text)
     if typed is None or abs(typed) > 1e13:
         raise PanelError(f"'{amount.text}' is not an amount in pounds")
-    turned, signed = _sign(amount.words, typed, answers)
+    turned, certain = _sign(amount.words, typed, answers)
     value = (-typed if turned else typed) * (1.0 if has_unit else UNITS[amount.unit])
-    scales = {"": 1.0} | {
-        f'--unit "{name}"': size / UNITS[amount.unit]
-        for name, size in UNITS.items()
-        if name != amount.unit and not has_unit
-    }
-    signs = {"": 1}
-    if not signed and (turned or typed > 0):
-        signs["head the column 'balance'" if turned else "--deficits-positive"] = -1
-    others = {
-        " ".join(filter(None, (scaled, sign))): value * scale * turn
-        for scaled, scale in scales.items()
-        for sign, turn in signs.items()
-    }
-    asked = record.question(code, year, value, others, sure=signed, doubtful=turned and not signed)
-    if record.beyond(code, year, value) or (asked and not (answers.accept or amount.accepted)):
-        raise PanelError(f"'{amount.text}' {asked}")
+    record = _record(published, code, year)
+    surplus = value > 0 > record.last
+    if not record.fits(value) or (not certain and (surplus or turned)):
+        scales = {f'--unit "{name}"': size for name, size in UNITS.items() if name != amount.unit and not has_unit}
+        signs = {"head the column 'balance'" if turned else "--deficits-positive": -1}
+        better = [
+            f"{gbp(other)} would ({f'{unit} {sign}'.strip()}); "
+            for unit, scale in {"": UNITS[amount.unit], **scales}.items()
+            for sign, turn in {"": 1, **({} if certain or (typed < 0 and not turned) else signs)}.items()
+            if (other := value * turn * scale / UNITS[amount.unit]) != value and record.fits(other)
+        ]
+        beyond = abs(value) > record.most
+        if beyond or not (answers.accept or amount.accepted):
+            raise PanelError(
+                f"'{amount.text}' is {gbp(value)} as it stands, which does not fit what is published for "
+                f"{authorities.name(code)} ({record.words}); {''.join(better)}"
+                + ("correct it" if beyond else "if it is right as it stands, --accept")
+            )
     if turned:
-        certain = "answered" if answers.deficits_positive else "headed"
-        readings.append(f"A positive number is a deficit, as {certain}")
+        heard = "answered" if answers.deficits_positive else "headed"
+        readings.append(f"A positive number is a deficit, as {heard}")
     if amount.unit != "£" and not has_unit:
         readings.append(f"Amounts are in {amount.unit}, as {'answered' if answers.unit else 'headed'}")
-    # What is kept stands under 'balance £', without what made its sign certain here.
-    departs = record.question(code, year, value, {}, sure=False, doubtful=False)
     return {
         "line": amount.line,
         "name": authorities.name(code),
@@ -237,7 +224,8 @@ def _row(
         "year": year,
         "value": value,
         "status": status,
-        "accepted": "yes" if departs else "",
+        # What is kept stands under 'balance £', without the heading that made its sign certain here.
+        "accepted": "yes" if surplus or not record.fits(value) else "",
         "ended": ended,
         "source": f"own/{file}:{amount.line}",
         "note": f"from {file}, line {amount.line}: {amount.words}: '{amount.text}'",
@@ -263,74 +251,47 @@ def _sign(words: str, typed: float, answers: Answers) -> tuple[bool, bool]:
     return headed, headed and typed >= 0
 
 
+@dataclass(frozen=True)
 class _Record:
-    """What is published of each council, to hold an amount (£) against."""
+    """What is published of a council nearest to a year, to hold an amount (£) against.
 
-    def __init__(self, frame: pd.DataFrame, authorities: Authorities) -> None:
-        published = choice.choose(frame.assign(balance_own=float("nan")), "section251")["value"]
-        held = frame[["high_needs_block", "reserves_unallocated"]].assign(balance=published)
-        self.largest = float(held["high_needs_block"].max())
-        self.by_council = {code: rows.droplevel("authority") for code, rows in held.groupby(level="authority")}
-        self.authorities = authorities
+    `last`: its balance, 0 without one. `size`: what its amounts are measured by, its high needs block or its
+    balance where that is larger; 0 without a block. `years`: since that balance. `most`: more than any answer can
+    make of an amount. `words`: what is published, in a sentence.
+    """
 
-    def newest(self, code: str, figure: str, year: int) -> tuple[int, float]:
-        """The year and value of a figure: the newest until a year, or else the first.
+    last: float
+    size: float
+    years: int
+    most: float
+    words: str
 
-        Without any, the council's first year and not a number.
-        """
-        known = self.by_council[code][figure].dropna() if code in self.by_council else pd.Series()
-        if known.empty:
-            return (int(self.by_council[code].index[0]) if code in self.by_council else year), float("nan")
-        at = max(int((known.index <= year).sum()) - 1, 0)
-        return int(known.index[at]), float(known.iloc[at])
+    def fits(self, amount: float) -> bool:
+        """Whether an amount is of a likely size and no unlikely move from the balance."""
+        fall, rise = FALL * self.years * self.size, RISE * self.years * self.size
+        likely = amount == 0 or abs(amount) >= SMALL * max(abs(self.last), self.size / 100, 1e4)
+        near = not self.size or self.last - fall <= amount <= self.last + rise
+        return likely and near and abs(amount) <= self.most
 
-    def size(self, code: str, year: int) -> float:
-        """What a council's amounts are measured by: its high needs block, or its balance where that is larger.
 
-        0 without a block.
-        """
-        block, balance = (abs(self.newest(code, name, year)[1]) for name in ("high_needs_block", "balance"))
-        return float(np.fmax(block, balance)) if block > 0 else 0.0
+def _record(published: pd.DataFrame, code: str, year: int) -> _Record:
+    """The newest balance, high needs block and reserves until a year, or else the first."""
+    mine = published[published.index.get_level_values("authority") == code].droplevel("authority")
 
-    def beyond(self, code: str, year: int, value: float) -> bool:
-        """Whether an amount is more than any answer can make of it."""
-        return abs(value) > BEYOND * (self.size(code, year) or self.largest)
+    def newest(figure: str) -> pd.Series:
+        known = mine[figure].dropna()
+        until = known[known.index <= year]
+        return until[-1:] if len(until) else known[:1]
 
-    def question(
-        self, code: str, year: int, value: float, others: dict[str, float], *, sure: bool, doubtful: bool
-    ) -> str | None:
-        """What is to be asked about a value, or None where it fits the record.
-
-        `others`: what it would be by other answers. `sure`: its sign is certain. `doubtful`: asked about anyway.
-        """
-        at, balance = self.newest(code, "balance", year)
-        size, last = self.size(code, year), float(np.nan_to_num(balance))
-        years = max(1, abs(year - at))
-        smallest = SMALL * max(abs(last), size / 100, 1e4)
-
-        def fits(amount: float) -> bool:
-            inside = last - FALL * years * size <= amount <= last + RISE * years * size
-            sized = amount == 0 or abs(amount) >= smallest
-            return sized and (inside or not size) and not self.beyond(code, year, amount)
-
-        turned = value > 0 > last and not sure
-        if fits(value) and not turned and not doubtful:
-            return None
-        better = [
-            f"{gbp(each)} would ({answer})" for answer, each in others.items() if each != value and fits(each)
-        ]
-        record = [
-            f"{words} {gbp(amount)}"
-            for words, amount in {
-                f"balance at {year_end(at)}": balance,
-                "high needs block": self.newest(code, "high_needs_block", year)[1],
-                "unallocated reserves": self.newest(code, "reserves_unallocated", year)[1],
-            }.items()
-            if np.isfinite(amount)
-        ]
-        return (
-            f"is {gbp(value)} as it stands, which does not fit what is published for "
-            f"{self.authorities.name(code)} ({', '.join(record) or 'nothing'}); "
-            + "".join(f"{each}; " for each in better)
-            + ("correct it" if self.beyond(code, year, value) else "if it is right as it stands, --accept")
-        )
+    balance, block, reserves = map(newest, ("balance", "high_needs_block", "reserves_unallocated"))
+    at = int([*balance.index, *mine.index, year][0])
+    last, size = float(balance.sum()), float(block.sum())
+    size = max(size, abs(last)) if size > 0 else 0.0
+    named = {f"balance at {year_end(at)}": balance, "high needs block": block, "unallocated reserves": reserves}
+    return _Record(
+        last=last,
+        size=size,
+        years=max(1, abs(year - at)),
+        most=BEYOND * (size or float(published["high_needs_block"].max())),
+        words=", ".join(f"{name} {gbp(each.sum())}" for name, each in named.items() if len(each)) or "nothing",
+    )

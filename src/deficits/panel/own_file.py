@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from itertools import accumulate
+from itertools import accumulate, zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
+from deficits.authorities import plain_code
 from deficits.errors import PanelError, SourceError, closest
 from deficits.formatting import listed, year_given
-from deficits.publications.reading import Workbook, heading, number, reason
+from deficits.publications.reading import Workbook, heading, is_workbook, number, reason, typed_rows
 
 LARGEST = 5_000_000
 """Bytes of a file that is read at all."""
@@ -23,26 +21,17 @@ LARGEST = 5_000_000
 UNITS = {"£": 1.0, "£000": 1e3, "£m": 1e6}
 _UNIT = {
     "£": re.compile(r"£(?!\s?(?:[\d,'’]|k\b|mn?\b|bn\b|thousand|million|billion))|\bpounds\b"),
-    "£000": re.compile(r"(?<![\d,])£?\s?[,'’]?000'?s?\b|£\s?k\b|thousand"),
+    "£000": re.compile(r"(?<![\d,.])£?\s?[,'’]?000'?s?\b|£\s?k\b|thousand"),
     "£m": re.compile(r"£\s?mn?\b|million"),
 }
 _ROLES = {
-    "authority": (
-        "authority",
-        "council",
-        "local authority",
-        "la",
-        "name",
-        "la name",
-        "code",
-        "dfe number",
-        "ons code",
-    ),
-    "year": ("year", "financial year", "year end", "year ending march", "year ended march", "as at", "date"),
-    "status": ("status", "basis", "type", "scenario", "case"),
-    "accepted": ("accepted",),
-    "note": ("note", "notes", "comment", "comments", "source", "reference"),
+    "authority": "authority|council|local authority|la|name|la name|code|dfe number|ons code",
+    "year": "year|financial year|year end|year end(ing|ed) march|as at|date",
+    "status": "status|basis|type|scenario|case",
+    "accepted": "accepted",
+    "note": "notes?|comments?|source|reference",
 }
+"""What a column holds, and the headings that say so."""
 _BALANCE = re.compile(
     r"balance|deficit|reserve|surplus|overspen|\bc/?f|carried f|closing|cumulative|mitigat|amount|outturn|forecast"
 )
@@ -54,9 +43,8 @@ _OTHER_DAY = re.compile(
 _LABEL = re.compile(
     r"(?<![\d,.£])(?:20\d\d ?(?:[-/–—]|to) ?(?:20)?\d\d|FY ?(?:20)?\d\d|20\d\d(?:\d\d)?)(?![\d,.])", re.IGNORECASE
 )
-_UNIT_AFTER = re.compile(r"(\)?)\s*(billion|bn|million|mn|m|thousand|k)\s*(\)?)$", re.IGNORECASE)
-_PARTED = re.compile(r"[-+(]?£?\d{1,3},\d{3}\)?")
 _YEAR_ALONE = re.compile(r"20\d\d(\d\d)?")
+_PARTED = re.compile(r"[-+(]?£?\d{1,3},\d{3}\)?")
 
 Lines = list[tuple[int, list[str]]]
 
@@ -94,16 +82,12 @@ class Amount(NamedTuple):
 
 
 class _Column(NamedTuple):
-    place: int
+    """`role`: one of `_ROLES`, amount, other (an amount that is no closing balance), label, or None."""
+
     role: str | None
     words: str
-    year: int | None
-    unit: str | None
-
-
-class _Layout(NamedTuple):
-    columns: list[_Column]
-    rows: Lines
+    year: int | None = None
+    unit: str | None = None
 
 
 def amounts(path: Path, answers: Answers, readings: list[str], faults: list[str]) -> Iterator[Amount]:
@@ -115,24 +99,24 @@ def amounts(path: Path, answers: Answers, readings: list[str], faults: list[str]
     found, others = {}, []
     for name, lines in sheets.items():
         try:
-            layout = _layout(lines)
+            columns, rows = _table(lines)
         except PanelError as error:
             others.append(str(error))
             continue
-        if any(each.role == "amount" for each in layout.columns):
-            found[name] = layout
-        elif layout.columns:
-            others.append(f"found the headings {listed([each.words for each in layout.columns if each.words])}")
+        if any(column.role == "amount" for column in columns):
+            found[name] = columns, rows
+        elif columns:
+            others.append(f"found the headings {listed([column.words for column in columns if column.words])}")
     if len(found) != 1:
-        what = [f"sheets {listed(list(found))} could be it: save one alone"] if found else others or ["found none"]
+        several = [f"sheets {listed(list(found))} could be it: save one alone"] if found else []
         raise PanelError(
             f"{path.name} cannot be used: expected one table with headings, a row for each council and year "
-            f"(authority, year, balance) or a year a column; {what[0]}"
+            f"(authority, year, balance) or a year a column; {[*several, *others, 'found none'][0]}"
         )
-    ((name, layout),) = found.items()
+    ((name, (columns, rows)),) = found.items()
     if len(sheets) > 1:
         readings.append(f"Sheet '{name}' is read")
-    yield from _of_rows(layout, commas, answers, readings, faults)
+    yield from _of_rows(columns, rows, commas, answers, readings, faults)
 
 
 def year_in(text: str) -> int | None:
@@ -147,154 +131,92 @@ def year_in(text: str) -> int | None:
 
 
 def amount_in(text: str) -> tuple[float | None, bool]:
-    """The number in a cell, and whether the cell itself gives the unit (£12.3m)."""
-    plain, units = _UNIT_AFTER.subn(
-        lambda found: {"b": "bn", "m": "m", "t": "k", "k": "k"}[found[2][0].lower()] + found[1] + found[3],
-        text.strip().replace("£(", "(£"),
-    )
-    if re.fullmatch(r"[£(]*[,'’]?000\)?", plain):  # a heading
-        return None, False
-    return number(plain, units=True), units > 0
+    """The number in a cell (None in a heading such as £000), and whether the cell gives the unit (£12.3m)."""
+    value = None if _UNIT["£000"].fullmatch(text.strip("()")) else number(text, units=True)
+    return value, value is not None and number(text) is None
 
 
 def _sheets(path: Path) -> tuple[dict[str, Lines], bool]:
     """Rows that are not blank with their lines, by sheet, and whether commas divide the cells."""
+    if path.is_file() and path.stat().st_size > LARGEST:
+        raise PanelError(f"{path.name} is larger than {LARGEST // 1_000_000} MB: no file of a few balances")
     try:
-        if path.stat().st_size > LARGEST:
-            raise PanelError(f"{path.name} is larger than {LARGEST // 1_000_000} MB: no file of a few balances")
-        content = path.read_bytes()
-        if content.startswith((b"PK", b"\xd0\xcf\x11\xe0")):
-            sheets = {name: [[_text(cell) for cell in row] for row in rows] for name, rows in Workbook(path)}
-            return {name: _filled(enumerate(rows, start=1)) for name, rows in sheets.items()}, False
-    except (OSError, SourceError) as error:
-        raise PanelError(f"{path.name} cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    text = _decoded(content, path.name)
-    mark = max("\t;,", key=lambda mark: _alike(text, mark))
-    try:
-        return {"": _filled(_divided(text, mark, strict=True))}, mark == ","
-    except csv.Error as error:
-        raise PanelError(
-            f"{path.name} is not a whole CSV ({error}): look for a quotation mark without its pair"
-        ) from None
+        if is_workbook(path):
+            sheets = {name: _filled(enumerate(rows, start=1)) for name, rows in Workbook(path)}
+            return sheets, False
+        rows, mark = typed_rows(path)
+    except SourceError as error:
+        raise PanelError(str(error)) from None
+    return {"": _filled(rows)}, mark == ","
 
 
-def _alike(text: str, mark: str) -> int:
-    """How many rows have the same number of cells, over one, where this mark divides them."""
-    try:
-        widths = Counter(len(cells) for _, cells in _filled(_divided(text, mark)) if len(cells) > 1)
-    except csv.Error:
-        return 0
-    return max(widths.values(), default=0)
+def _filled(rows: Iterable[tuple[int, Sequence[object]]]) -> Lines:
+    def text(cell: object) -> str:
+        return " ".join((f"{cell:%d/%m/%Y}" if isinstance(cell, date) else plain_code(cell)).split())
+
+    return [(line, cells) for line, row in rows if any(cells := [text(cell) for cell in row])]
 
 
-def _decoded(content: bytes, name: str) -> str:
-    """Text in UTF-8, UTF-16 with its mark, or Windows' CP1252."""
-    try:
-        encoding = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
-        text = content.decode(encoding)
-    except UnicodeDecodeError:
-        text = content.decode("cp1252", errors="replace")
-    if re.search(r"[\x00\ufffd]", text):
-        raise PanelError(f"{name} is neither a CSV nor a workbook: save it as 'CSV UTF-8' or xlsx")
-    return text
-
-
-def _divided(text: str, mark: str, strict: bool = False) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark, skipinitialspace=True, strict=strict)
-    start = 1
-    for cells in reader:
-        yield start, [re.sub(r"\s+", " ", cell).strip() for cell in cells]
-        start = reader.line_num + 1
-
-
-def _filled(lines: Iterator[tuple[int, list[str]]]) -> Lines:
-    return [(line, cells) for line, cells in lines if any(cells)]
-
-
-def _text(cell: object) -> str:
-    if isinstance(cell, date):
-        return f"{cell:%d/%m/%Y}"
-    whole = isinstance(cell, float) and cell.is_integer()
-    return re.sub(r"\s+", " ", str(int(cell) if whole else cell)).strip()  # type: ignore[call-overload]
-
-
-def _layout(lines: Lines) -> _Layout:
-    """Titles, headings (in one row or several, merged or not) and rows."""
-    start, year_place, years = len(lines), -1, False
-    for place, (_, cells) in enumerate(lines):
-        numbers = [cell for cell in cells if amount_in(cell)[0] is not None]
+def _table(lines: Lines) -> tuple[list[_Column], Lines]:
+    """The columns, from headings in one row or several (merged or not) below any titles, and the other rows."""
+    start, year, years = len(lines), -1, False
+    for at, (_, cells) in enumerate(lines):
         if (
-            any(not _YEAR_ALONE.fullmatch(cell) for cell in numbers)
-            or (years and (numbers or (cells[0] and not _heads(cells[0]))))
-            or (0 <= year_place < len(cells) and _LABEL.search(cells[year_place]))
+            any(amount_in(cell)[0] is not None and not _YEAR_ALONE.fullmatch(cell) for cell in cells)
+            or (years and cells[0] and not _heads(cells[0]))
+            or (0 <= year < len(cells) and _LABEL.search(cells[year]))
         ):
-            start = place
+            start = at
             break
-        folded = [heading(cell) for cell in cells]
-        year_place = next((at for at, cell in enumerate(folded) if _role(cell) == "year"), year_place)
+        year = next((place for place, cell in enumerate(cells) if _role(cell) == "year"), year)
         years = years or (sum(map(bool, cells)) > 1 and any(map(_LABEL.search, cells)))
     above = [cells for _, cells in lines[:start]]
     titles = [cells for cells in above[:-1] if cells[0] and not any(cells[1:])]
-    heads = [cells for cells in above if cells not in titles]
-    width = max((place + 1 for cells in heads for place, cell in enumerate(cells) if cell), default=0)
-    heads = [(cells + [""] * width)[:width] for cells in heads]
-    over = [*map(_spread, heads[:-1]), *heads[-1:]]
-    title = heading(" ".join(cells[0] for cells in titles))
-    columns = [
-        _column(place, [row[place] for row in heads], [row[place] for row in over]) for place in range(width)
-    ]
-    return _Layout(_roles(columns, title), lines[start:])
+    rows = zip(*zip_longest(*(cells for cells in above if cells not in titles), fillvalue=""), strict=True)
+    return _columns([list(row) for row in rows], heading(" ".join(cells[0] for cells in titles))), lines[start:]
 
 
-def _heads(cell: str) -> bool:
-    """Whether a row's first cell is a heading: of the councils' names, or a unit alone."""
-    text = heading(cell)
-    return _role(text) is not None or any(pattern.fullmatch(text.strip("()")) for pattern in _UNIT.values())
-
-
-def _spread(cells: list[str]) -> list[str]:
-    """A row of merged headings: each stands over the empty cells to its right."""
+def _columns(heads: list[list[str]], title: str) -> list[_Column]:
+    """What each column holds. A merged heading stands over the empty cells to its right."""
 
     def over(left: str, cell: str) -> str:
         return cell or left
 
-    return list(accumulate(cells, over))
-
-
-def _column(place: int, own: list[str], over: list[str]) -> _Column:
-    text, words = heading(" ".join(own)), heading(" ".join(over))
-    role = _role(text)
-    year = None if role else (year_in(text) or year_in(words))
-    return _Column(place, role, words, year, None if role else (_unit(text) or _unit(words)))
+    merged = [[*accumulate(row, over)] for row in heads[:-1]] + heads[-1:]
+    plain = [heading(" ".join(cells)) for cells in zip(*heads, strict=True)]
+    words = [heading(" ".join(cells)) for cells in zip(*merged, strict=True)]
+    roles = [_role(text) for text in plain]
+    years = [
+        None if role or not text else year_in(text) or year_in(both)
+        for role, text, both in zip(roles, plain, words, strict=True)
+    ]
+    rowed, corner = "year" in roles, ""
+    wide = any(years) and not rowed
+    if wide and not roles[0] and not years[0]:
+        roles[0], corner = "label", words[0]
+    columns = []
+    for role, text, both, year in zip(roles, plain, words, years, strict=True):
+        unit = None if role else _unit(text) or _unit(both)
+        dated = year if wide else (rowed or year_in(title)) and (unit or _BALANCE.search(both))
+        if role or not text or not dated:
+            columns.append(_Column(role, both if text else ""))
+        else:
+            kind = "other" if _NO_BALANCE.search(both) else "amount"
+            year = year or (None if rowed else year_in(title))
+            unit = unit or _unit(corner) or _unit(title)
+            columns.append(_Column(kind, f"{corner} {both}".strip(), year, unit))
+    return columns
 
 
 def _role(text: str) -> str | None:
-    plain = " ".join(re.sub(r"[^a-z ]", "", text).split())
-    return next((role for role, known in _ROLES.items() if plain in known), None)
+    plain = " ".join(re.sub(r"[^a-z ]", "", heading(text)).split())
+    return next((role for role, known in _ROLES.items() if re.fullmatch(known, plain)), None)
 
 
-def _roles(columns: list[_Column], title: str) -> list[_Column]:
-    """The columns with what each holds: an amount, a label, or nothing that is used."""
-    rowed = any(each.role == "year" for each in columns)
-    wide = any(each.year for each in columns) and not rowed
-    dated = wide or rowed or year_in(title)
-    label = next((each for each in columns[:1] if wide and not each.role and not each.year), None)
-    corner = label.words if label else ""
-    done = []
-    for each in columns:
-        amount = bool(each.year) if wide else bool(dated and (_BALANCE.search(each.words) or each.unit))
-        if each.role or each == label or not amount:
-            done.append(each._replace(role=each.role or ("label" if each == label else "unknown")))
-            continue
-        done.append(
-            each._replace(
-                role="other" if _NO_BALANCE.search(each.words) else "amount",
-                unit=each.unit or _unit(corner) or _unit(title),
-                year=each.year or (None if rowed else year_in(title)),
-                words=f"{corner} {each.words}".strip(),
-            )
-        )
-    return done
+def _heads(cell: str) -> bool:
+    """Whether a row's first cell is a heading: of the councils' names, or a unit alone."""
+    text = heading(cell).strip("()")
+    return _role(cell) is not None or any(pattern.fullmatch(text) for pattern in _UNIT.values())
 
 
 def _unit(text: str) -> str | None:
@@ -305,43 +227,39 @@ def _unit(text: str) -> str | None:
 
 
 def _of_rows(
-    layout: _Layout, commas: bool, answers: Answers, readings: list[str], faults: list[str]
+    columns: list[_Column], rows: Lines, commas: bool, answers: Answers, readings: list[str], faults: list[str]
 ) -> Iterator[Amount]:
-    columns = layout.columns
-    holding = [column for column in columns if column.role == "amount"]
     for column in columns:
         if column.role == "other":
             readings.append(f"Column '{column.words}' is no closing balance: left out")
-        elif column.role == "unknown" and column.words:
+        elif column.role is None and column.words:
             faults.append(
                 f"column '{column.words}' is none that is known ({', '.join(_ROLES)}, balance): take it out"
             )
+    holding = [place for place, column in enumerate(columns) if column.role == "amount"]
     section = ""
-    for line, row in layout.rows:
+    for line, row in rows:
         cells = [*row, *[""] * len(columns)]
-        if sum(map(bool, row)) == 1 and amount_in(next(filter(None, row)))[0] is None:
-            section = heading(" ".join(row))
+        filled = [cell for cell in row if cell]
+        if len(filled) == 1 and amount_in(filled[0])[0] is None:
+            section = heading(filled[0])
             continue
-        if any(
-            cell and (place >= len(columns) or (not columns[place].words and columns[place].role != "label"))
-            for place, cell in enumerate(row)
-        ):
+        unheaded = [cell for column, cell in zip(columns, row, strict=False) if column == _Column(None, "")]
+        if any(unheaded) or any(row[len(columns) :]):
             faults.append(
                 f"line {line}: more cells than headings; an amount such as -8,400,000 needs quotes around it"
             )
             continue
-        given = {
-            role: [cells[each.place] for each in columns if each.role == role and cells[each.place]]
-            for role in [*_ROLES, "label"]
-        }
+        given: dict[str | None, list[str]] = {role: [] for role in [*_ROLES, "label"]}
+        for column, cell in zip(columns, cells, strict=False):
+            given.setdefault(column.role, []).extend([cell] if cell else [])
         label = heading(" ".join(given["label"]))
         if _NO_BALANCE.search(label):
             readings.append(f"Line {line}, '{label}', is no closing balance: left out")
             continue
         names = given["authority"] + ([] if _BALANCE.search(label) else given["label"])
-        for column in holding:
-            text = cells[column.place]
-            after = cells[column.place + 1]
+        for place in holding:
+            column, text, after = columns[place], cells[place], cells[place + 1]
             unit = answers.unit or column.unit or "£"
             if text in ("-", "–"):
                 faults.append(f"line {line}: '{text}' may be nil or not known: write 0, or leave the cell empty")
@@ -356,7 +274,7 @@ def _of_rows(
                     names=[*names, *([answers.authority] if answers.authority else [])],
                     year=column.year or " ".join(given["year"]),
                     status=heading(" ".join(given["status"])),
-                    words=" ".join(filter(None, [column.words, label if label and not names else "", section])),
+                    words=" ".join(filter(None, [column.words, "" if names else label, section])),
                     unit=unit,
                     accepted=[heading(each) for each in given["accepted"]] == ["yes"],
                 )

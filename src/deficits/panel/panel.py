@@ -184,7 +184,8 @@ def build(
     if own is not None:
         path = own_figures.find(own)
         given = own_figures.read_own(path, frame, authorities)
-        frame, own_paths = own_figures.added(frame, given.outturns, authorities), given.paths
+        own_paths = given.paths
+        frame = _wide(pd.concat([candidates, given.outturns], ignore_index=True), authorities)
     chosen = choice.choose(frame, rule)
     for part, name in zip(PARTS, ("value", "basis", "source", "published"), strict=True):
         frame[f"balance{part}"] = chosen[name]

@@ -12,6 +12,7 @@ import itertools
 import re
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -47,26 +48,27 @@ REASONS = {symbol: reason for reason, symbols in _SYMBOLS.items() for symbol in 
 _SPACES = re.compile(r"[\s\u00a0\u2009\u202f\ufeff]+")
 _DASHES = str.maketrans({"\u2013": "-", "\u2014": "-", "\u2212": "-", "\u2010": "-", "\u2011": "-", "\x96": "-"})
 _PLAIN = r"-?[0-9]{1,15}(\.[0-9]{1,15})?"
+_UNIT = "(?i:billion|bn|million|mn|m|thousand|k)"
 _NUMBER = re.compile(
-    r"""
-    (?P<open>\()?                       # (1,234) is minus 1,234
+    rf"""
+    (?:£(?=\())?(?P<open>\()?            # (1,234) and £(1,234) are minus 1,234
     (?P<sign>[-+])?
     £?(?P<inner>-)?                     # -£5 and £-5
-    (?P<digits>\d{1,3}(?:,\d{3})+|\d+)?(?P<fraction>\.\d+)?
+    (?P<digits>\d{{1,3}}(?:,\d{{3}})+|\d+)?(?P<fraction>\.\d+)?
     (?P<power>e[-+]?\d+)?               # as R writes a round number; Excel's 1.05E+08 has lost digits
-    (?P<unit>bn|m|k)?
-    (?(open)\))                         # a bracket that was opened is closed
+    (?P<unit>{_UNIT})?
+    (?(open)\)(?P<after>{_UNIT})?)      # a bracket that was opened is closed: (5m) and (5)m
     """,
     re.VERBOSE,
 )
-_SCALES = {"bn": 1e9, "m": 1e6, "k": 1e3, None: 1.0}
+_SCALES = {"b": 1e9, "m": 1e6, "t": 1e3, "k": 1e3, "": 1.0}
 _YEAR = re.compile(r"(?<!\d)(20\d\d)\s*(?:[-/\u2013]|to|)\s*(?:20)?(\d\d)(?!\d)")
 
 
 def number(cell: object, units: bool = False) -> float | None:
     """The number in a cell, or None where there is none: a symbol, words, a percentage, lost digits (1.05E+08).
 
-    `units`: also read 5.5m, 950k and 1.2bn, as people write them; publishers' columns hold plain numbers.
+    `units`: also read 5.5m, 950k and £1.2 billion, as people write them; publishers' columns hold plain numbers.
 
     >>> number("(1,234)"), number("–£5.50"), number("1e+05"), number(7), number("£5.5m", units=True)
     (-1234.0, -5.5, 100000.0, 7.0, 5500000.0)
@@ -78,13 +80,14 @@ def number(cell: object, units: bool = False) -> float | None:
     if isinstance(cell, int | float | np.number):
         return float(cell) if np.isfinite(cell) else None
     match = _NUMBER.fullmatch(_SPACES.sub("", str(cell)).translate(_DASHES))
-    if match is None or not (match["digits"] or match["fraction"]) or (match["unit"] and not units):
+    unit = (match["unit"] or match["after"] or "") if match else ""
+    if match is None or not (match["digits"] or match["fraction"]) or (unit and not units):
         return None
     minus = [match["open"], match["sign"] == "-", match["inner"]]
     if sum(map(bool, minus)) > 1:
         return None
     size = float((match["digits"] or "0").replace(",", "") + (match["fraction"] or "") + (match["power"] or ""))
-    value = (-size if any(minus) else size) * _SCALES[match["unit"]]
+    value = (-size if any(minus) else size) * _SCALES[unit[:1].lower()]
     return value if np.isfinite(value) else None
 
 
@@ -507,15 +510,36 @@ def _utf8(content: bytes) -> bytes:
     return content.removeprefix(b"\xef\xbb\xbf")
 
 
-def _rows(name: str, content: bytes, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+def typed_rows(path: Path) -> tuple[list[tuple[int, list[str]]], str]:
+    """The rows of a text that a person typed, with the line on which each ends, and the mark between its cells.
+
+    That is the comma, semicolon or tab by which most rows have the same number of cells. SourceError when the file
+    is no such text, or a quotation mark has no pair.
+    """
+    content = _content(path)
+    kind = _kind(content, path.name)
+    if kind != "a CSV":
+        raise SourceError(f"{path.name} is neither a CSV nor a workbook: it is {kind}")
+
+    def alike(mark: str) -> int:
+        widths = Counter(len(cells) for _, cells in _rows(path.name, text, mark) if any(cells))
+        return max((rows for width, rows in widths.items() if width > 1), default=0)
+
+    text = _utf8(content)
+    mark = max("\t;,", key=alike)
+    return list(_rows(path.name, text, mark, typed=True)), mark
+
+
+def _rows(name: str, content: bytes, delimiter: str, typed: bool = False) -> Iterator[tuple[int, list[str]]]:
     """Each row and the line on which it ends (the first is line 1)."""
     text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", errors="replace", newline="")
-    reader = csv.reader(text, delimiter=delimiter)
+    reader = csv.reader(text, delimiter=delimiter, skipinitialspace=typed, strict=typed)
     try:
         for cells in reader:
             yield reader.line_num, cells
     except csv.Error as error:
-        raise SourceError(f"{name}, line {reader.line_num}: {error}; download it again") from None
+        what = "look for a quotation mark without its pair" if typed else "download it again"
+        raise SourceError(f"{name}, line {reader.line_num}: {error}; {what}") from None
 
 
 # --- workbooks
