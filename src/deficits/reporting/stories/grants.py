@@ -568,7 +568,7 @@ def contributions(panel: Panel) -> pd.DataFrame:
 
 
 def _contribution(text: str) -> str:
-    words = re.sub(r"\s*\(?https?://\S+", "", text).strip()
+    words = re.sub(r"\s*\(https?://[^\s)]+\)|,?\s*https?://[^\s)]+", "", text).strip()
     return re.sub(r"^\d+", lambda amount: gbp(float(amount[0])), words)
 
 
