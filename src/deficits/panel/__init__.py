@@ -2,13 +2,12 @@
 
 from deficits.authorities import Authorities, load_authorities
 from deficits.formatting import year_of
-from deficits.panel.check import Checked, check_panel
+from deficits.panel.checks import Checked, check_panel, reconcile
 from deficits.panel.choice import RULES, Rule, disagreements
-from deficits.panel.outputs import describe, panel_fields, write
+from deficits.panel.outputs import describe, write
 from deficits.panel.own_figures import OwnFigures, keep_own, read_own
 from deficits.panel.own_file import Answers
 from deficits.panel.panel import Ages, Panel, build, load_panel
-from deficits.panel.reconcile import reconcile
 from deficits.panel.schema import FIGURES, PARTS, Figure
 from deficits.panel.splits import Split, divide, read_splits, shares
 from deficits.panel.trace import Trace, trace
@@ -35,7 +34,6 @@ __all__ = [
     "keep_own",
     "load_authorities",
     "load_panel",
-    "panel_fields",
     "read_own",
     "read_splits",
     "reconcile",

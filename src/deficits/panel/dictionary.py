@@ -4,20 +4,9 @@ from __future__ import annotations
 
 from deficits.panel.choice import RULES
 from deficits.panel.outputs import FIGURE_PARTS
-from deficits.panel.schema import BASES, FIGURES, PARTS
+from deficits.panel.schema import BASES, FIGURES
 from deficits.paths import checkout
 from deficits.raw import raw_data
-
-BASIS = {
-    "reported": "as its publication has it",
-    "derived_from_percentage": "published as a percentage of the DSG, times the DSG",
-    "derived": "a sum or difference of published figures",
-    "disputed": "two publications differ by more than £150,000, or a correction flags it",
-    "stated": "the council's own statement of its balance at year end, where no return has it yet",
-    "not_reported": "collected that year, and this council has none (balances only, without a value)",
-    "own_outturn": "an analyst's own closing balance",
-    "own_forecast": "an analyst's own forecast",
-}
 
 
 def dictionary() -> str:
@@ -38,11 +27,11 @@ def dictionary() -> str:
         "",
         "Beside each figure stand:",
         "",
-        *(f"- `<figure>{part}`: {FIGURE_PARTS[part][1]}" for part in PARTS if part),
+        *(f"- `<figure>{part}`: {meaning}" for part, (_, meaning) in FIGURE_PARTS.items()),
         "",
         "| basis | meaning |",
         "| --- | --- |",
-        *(f"| `{basis}` | {BASIS[basis]} |" for basis in BASES),
+        *(f"| `{basis}` | {meaning} |" for basis, meaning in BASES.items()),
         "",
         f"The balance is chosen among sources by a rule: {', '.join(f'`{rule}`' for rule in RULES)}.",
         "",
@@ -61,9 +50,11 @@ def dictionary() -> str:
         "| table | column | action | reason |",
         "| --- | --- | --- | --- |",
     ]
-    for folder in raw_data().sources:
-        for entry in raw_data().corrections(folder).correction:
-            lines.append(f"| `{folder}`, {entry.table} | `{entry.column}` | {entry.action} | {entry.reason} |")
+    lines += [
+        f"| `{folder}`, {entry.table} | `{entry.column}` | {entry.action} | {entry.reason} |"
+        for folder in raw_data().sources
+        for entry in raw_data().corrections(folder).correction
+    ]
     return "\n".join(lines) + "\n"
 
 

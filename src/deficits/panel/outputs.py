@@ -8,11 +8,10 @@ from typing import Any
 
 import pandas as pd
 
+from deficits.panel.checks import reconcile
 from deficits.panel.panel import Panel
-from deficits.panel.reconcile import reconcile
-from deficits.panel.schema import BASES, FIGURES, PARTS, REGIONS
+from deficits.panel.schema import BASES, FIGURES, REGIONS
 from deficits.paths import write_whole
-from deficits.raw import raw_data
 
 FIGURE_PARTS = {
     "_basis": ("string", "whether the figure is reported, or derived and how, or disputed, or why there is none"),
@@ -41,7 +40,7 @@ def write(panel: Panel, folder: Path) -> dict[str, Any]:
         stored = panel.frame if name == "panel" else frame
         write_whole(folder / f"{name}.parquet", stored.to_parquet())
         write_whole(folder / f"{name}.csv", frame.to_csv(index=False, lineterminator="\n").encode())
-    for name, content in {"datapackage.json": _datapackage(tables), "build.json": record}.items():
+    for name, content in {"datapackage.json": _datapackage(panel, tables), "build.json": record}.items():
         write_whole(folder / name, f"{json.dumps(content, indent=1, ensure_ascii=False)}\n".encode())
     return record
 
@@ -73,25 +72,18 @@ def changes(panel: Panel, before: Path) -> dict[str, Any] | None:
     """
     try:
         old = pd.read_parquet(before)
-    except (FileNotFoundError, OSError, ValueError):
+    except (OSError, ValueError):
         return None
     found: dict[str, Any] = {}
     for name in FIGURES:
-        new = panel.frame[name].rename("after")
-        if name not in old:
-            found[name] = {"added": int(new.notna().sum()), "removed": 0, "changed": 0, "largest": None}
-            continue
-        both = pd.concat([old[name].rename("before"), new], axis=1)
+        both = pd.concat([old.reindex(columns=[name]), panel.frame[name].rename("after")], axis=1)
+        both = both.rename(columns={name: "before"})
         had, has = both["before"].notna(), both["after"].notna()
         differ = both[had & has & (both["before"] != both["after"])]
-        if (had == has).all() and differ.empty:
-            continue
-        found[name] = {
-            "added": int((has & ~had).sum()),
-            "removed": int((had & ~has).sum()),
-            "changed": len(differ),
-            "largest": _largest(differ),
-        }
+        if (had != has).any() or len(differ):
+            counts = {"added": has & ~had, "removed": had & ~has}
+            found[name] = {word: int(cells.sum()) for word, cells in counts.items()}
+            found[name] |= {"changed": len(differ), "largest": _largest(differ)}
     return found
 
 
@@ -114,64 +106,52 @@ def _newest(panel: Panel, name: str) -> dict[str, Any]:
     }
 
 
-def panel_fields() -> list[dict[str, Any]]:
+def _field(name: str, kind: str, description: str, **constraints: Any) -> dict[str, Any]:
+    field: dict[str, Any] = {"name": name, "type": kind, "description": description}
+    return field | {"constraints": constraints} if constraints else field
+
+
+def _panel_fields() -> list[dict[str, Any]]:
     """Each column of the panel as a Frictionless field: name, type, description and, where it has one, unit."""
-    fields: list[dict[str, Any]] = [
-        {
-            "name": "authority",
-            "type": "string",
-            "description": "DfE number of the authority",
-            "constraints": {"required": True, "pattern": r"\d{3}"},
-        },
-        {
-            "name": "year",
-            "type": "integer",
-            "description": "financial year, named by the calendar year it ends in: 2025 is 2024-25",
-            "constraints": {"required": True},
-        },
-        {"name": "gss", "type": "string", "description": "current ONS code", "constraints": {"required": True}},
-        {
-            "name": "name",
-            "type": "string",
-            "description": "name of the authority",
-            "constraints": {"required": True},
-        },
-        {"name": "region", "type": "string", "description": "region", "constraints": {"enum": list(REGIONS)}},
+    year = "financial year, named by the calendar year it ends in: 2025 is 2024-25"
+    fields = [
+        _field("authority", "string", "DfE number of the authority", required=True, pattern=r"\d{3}"),
+        _field("year", "integer", year, required=True),
+        _field("gss", "string", "current ONS code", required=True),
+        _field("name", "string", "name of the authority", required=True),
+        _field("region", "string", "region", enum=list(REGIONS)),
     ]
     for figure in FIGURES.values():
-        for part in PARTS:
-            if not part:
-                sign = "; negative = deficit" if figure.name.startswith("balance") else ""
-                constraints = {} if figure.signed else {"constraints": {"minimum": 0}}
-                meaning = f"{figure.meaning}, in {figure.unit}{sign}"
-                fields.append({"name": figure.name, "type": "number", "description": meaning, "unit": figure.unit})
-                fields[-1] |= constraints
-                continue
-            kind, meaning = FIGURE_PARTS[part]
-            field: dict[str, Any] = {"name": figure.name + part, "type": kind, "description": meaning}
-            if part == "_basis":
-                field["constraints"] = {"enum": list(BASES)}
-            fields.append(field)
+        sign = "; negative = deficit" if figure.name.startswith("balance") else ""
+        least = {} if figure.signed else {"minimum": 0}
+        value = _field(figure.name, "number", f"{figure.meaning}, in {figure.unit}{sign}", **least)
+        fields.append(value | {"unit": figure.unit})
+        for part, (kind, meaning) in FIGURE_PARTS.items():
+            words = {"enum": list(BASES)} if part == "_basis" else {}
+            fields.append(_field(figure.name + part, kind, meaning, **words))
     return fields
 
 
-def _datapackage(tables: dict[str, pd.DataFrame]) -> dict[str, Any]:
+def _datapackage(panel: Panel, tables: dict[str, pd.DataFrame]) -> dict[str, Any]:
     """A Frictionless Data Package of the CSV files."""
     ogl = {
         "name": "OGL-UK-3.0",
         "title": "Open Government Licence v3.0",
         "path": "https://www.nationalarchives.gov.uk/doc/open-government-licence/version/3/",
     }
+    types = {"i": "integer", "f": "number", "b": "boolean"}
     schemas: dict[str, dict[str, Any]] = {
-        name: {"fields": [{"name": column, "type": _type(frame[column])} for column in frame]}
+        name: {
+            "fields": [{"name": key, "type": types.get(kind.kind, "string")} for key, kind in frame.dtypes.items()]
+        }
         for name, frame in tables.items()
     }
-    schemas["panel"] = {"fields": panel_fields(), "primaryKey": ["authority", "year"]}
+    schemas["panel"] = {"fields": _panel_fields(), "primaryKey": ["authority", "year"]}
     return {
         "name": "send-deficits",
         "title": "High needs deficits of English authorities, by authority and year",
         "licenses": [ogl],
-        "sources": [{"title": source.title, "path": str(source.url)} for source in raw_data().sources.values()],
+        "sources": [{"title": source.title, "path": str(source.url)} for source in panel.raw.sources.values()],
         "resources": [
             {
                 "name": name,
@@ -184,7 +164,3 @@ def _datapackage(tables: dict[str, pd.DataFrame]) -> dict[str, Any]:
             for name, schema in schemas.items()
         ],
     }
-
-
-def _type(column: pd.Series) -> str:
-    return {"i": "integer", "f": "number", "b": "boolean"}.get(column.dtype.kind, "string")

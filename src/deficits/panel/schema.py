@@ -56,17 +56,17 @@ FIGURES = {
     ]
 }
 
-
-BASES = (
-    "reported",
-    "derived_from_percentage",
-    "derived",
-    "disputed",
-    "stated",
-    "not_reported",
-    "own_outturn",
-    "own_forecast",
-)
+BASES = {
+    "reported": "as its publication has it",
+    "derived_from_percentage": "published as a percentage of the DSG, times the DSG",
+    "derived": "a sum or difference of published figures",
+    "disputed": "two publications differ by more than £150,000, or a correction flags it",
+    "stated": "the council's own statement of its balance at year end, where no return has it yet",
+    "not_reported": "collected that year, and this council has none (balances only, without a value)",
+    "own_outturn": "an analyst's own closing balance",
+    "own_forecast": "an analyst's own forecast",
+}
+"""What a figure may be, and what that means."""
 REGIONS = (
     "East Midlands",
     "East of England",
