@@ -21,7 +21,7 @@ from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
 from deficits.errors import OutlookError
 from deficits.formatting import year_end
-from deficits.outlook.drivers import Drivers
+from deficits.outlook.drivers import PROGRAMME_ENDED, Drivers
 from deficits.outlook.growth import History, history
 from deficits.panel import Panel
 from deficits.panel.choice import SOURCES
@@ -154,7 +154,7 @@ def fit(panel: Panel, drivers: Drivers, until: int) -> Fit:
     blocks = panel.figure("high_needs_block").reindex(authorities)
     block = _newest_block(blocks, base)
     receipts = bail_outs(panel, authorities)
-    balances = Balances.of(panel, authorities, receipts)
+    balances = Balances.of(panel, authorities, received(receipts))
     relative, position = _relative(balances, block, base, reference_start)
     spend_by_council = panel.figure("high_needs_net_spend").reindex(authorities)
     growth_by_council = relative_growth(spend_by_council, block)
@@ -201,6 +201,12 @@ def bail_outs(panel: Panel, authorities: pd.Index) -> pd.DataFrame:
     """Safety valve payments by council and year, £ (>= 0): as published, else as the agreement schedules them."""
     by_year = panel.agreements.pivot_table(index="authority", columns="year", values="value", aggfunc="sum")
     return by_year.reindex(authorities).fillna(0.0)
+
+
+def received(payments: pd.DataFrame) -> pd.DataFrame:
+    """Safety valve payments that published balances hold: those of the programme's years, £."""
+    last = PROGRAMME_ENDED.number
+    return payments.loc[:, [year for year in payments if year <= last]]
 
 
 def base_year(panel: Panel) -> int:

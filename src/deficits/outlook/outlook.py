@@ -16,7 +16,7 @@ from deficits.formatting import gbp, listed, year_end
 from deficits.outlook.anchor import Anchoring, find_anchor
 from deficits.outlook.councils import Parts, gone, own_changes, own_drivers, parts, plan_shares, plans_by_council
 from deficits.outlook.drivers import Drivers
-from deficits.outlook.fit import Fit, base_year, fit
+from deficits.outlook.fit import Fit, base_year, fit, received
 from deficits.outlook.growth import Paths
 from deficits.outlook.lever import Lever
 from deficits.outlook.measures import Per, check_per, dsg, price_factor, pupils
@@ -356,7 +356,7 @@ def _projected(
         return sum(found[1:], found[0])[-len(years) :] if found else None
 
     run = simulate(fitted, drivers, years, draws, seed, anchor, known, change)
-    published = fitted.bail_outs.reindex(columns=range(first, base + 1)).fillna(0.0).to_numpy().T
+    published = received(fitted.bail_outs).reindex(columns=range(first, base + 1)).fillna(0.0).to_numpy().T
     bail_outs = np.vstack([published, run.receipts])
     dataset = xr.Dataset(
         {

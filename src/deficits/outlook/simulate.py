@@ -20,7 +20,7 @@ import numpy.typing as npt
 from deficits.errors import OutlookError
 from deficits.outlook.anchor import Anchor, Anchoring
 from deficits.outlook.drivers import PROGRAMME_ENDED, Drivers
-from deficits.outlook.fit import Fit
+from deficits.outlook.fit import Fit, received
 from deficits.outlook.growth import Paths, growth_shocks, paths, uncertain_size
 from deficits.outlook.streams import TAIL, Shock, own_shocks, stream
 
@@ -213,7 +213,7 @@ def _start(fit: Fit, draws: int, seed: int) -> Array:
     first = int(councils["last_known"].iloc[late].min()) + 1
     shocks = own_shocks(codes, Shock.NOT_REPORTED, fit.base_year - first + 1, draws, seed)
     scale = _volatility(fit, fit.base_year)[late, None]
-    paid = fit.bail_outs.reindex(columns=range(first, fit.base_year + 1)).fillna(0.0).to_numpy()[late]
+    paid = received(fit.bail_outs).reindex(columns=range(first, fit.base_year + 1)).fillna(0.0).to_numpy()[late]
     last = councils["last_known"].to_numpy()[late, None]
     for t, year in enumerate(range(first, fit.base_year + 1)):
         position = fit.movement.persistence * position + scale * shocks[t]
