@@ -12,7 +12,7 @@ import xarray as xr
 
 from deficits.assumptions import assumed
 from deficits.errors import OutlookError, closest
-from deficits.formatting import gbp, listed, year_end
+from deficits.formatting import gbp, gbp_range, listed, year_end
 from deficits.outlook.anchor import Anchoring, find_anchor
 from deficits.outlook.councils import Parts, gone, own_changes, own_drivers, parts, plan_shares, plans_by_council
 from deficits.outlook.drivers import Drivers
@@ -298,7 +298,7 @@ class Outlook:
         middle = self.headline_year
         return (
             f"Outlook of {draws:,} draws, {authorities} councils, {self.years[0]} to {self.years[-1]}: "
-            f"gross deficit {gbp(gross.at[middle, 'p10'])} to {gbp(gross.at[middle, 'p90'])} "
+            f"gross deficit {gbp_range(gross.at[middle, 'p10'], gross.at[middle, 'p90'])} "
             f"at {year_end(middle)} (8 in 10 draws)"
         )
 
