@@ -25,7 +25,7 @@ _DROPPED = {
     *("and", "the", "of", "upon", "on", "council", "borough", "royal", "metropolitan", "county", "district"),
     *("cc", "ua", "mbc", "lb", "mdc", "rb", "unitary", "authority"),
 }
-_EXPANDED = {"s": "south", "n": "north", "e": "east", "w": "west", "st": "st", "gloucs": "gloucestershire"}
+_EXPANDED = {"s": "south", "n": "north", "e": "east", "w": "west", "gloucs": "gloucestershire"}
 _SHORT = {
     "hull": "kingston hull",
     "kingston": "kingston thames",
@@ -116,8 +116,7 @@ class Authorities:
         found = self._found(text)
         if not found:
             raise PanelError(f"no authority '{text}': {self._hint(text)}")
-        alive = [code for code in found if self.existed(code, year)]
-        return (alive or found)[0]
+        return next((code for code in found if self.existed(code, year)), found[0])
 
     def of_codes(self, *codes: str, name: str = "") -> str:
         """The DfE number by any of the codes that a file prints (DfE number, e-code, ONS code, old or new).
@@ -129,7 +128,7 @@ class Authorities:
         >>> load_authorities().of_codes("E5011"), load_authorities().of_codes("E10000022", "E2721")
         ('202', '815')
         """
-        found = {self._codes[code] for code in codes if code in self._codes}
+        found = {self._by_code[code][-1] for code in codes if self.knows(code)}
         if len(found) == 1:
             return found.pop()
         shown = " and ".join(f"'{code}'" for code in codes) + (f" ({name})" if name else "")
@@ -143,7 +142,7 @@ class Authorities:
         >>> load_authorities().knows("E2721"), load_authorities().knows("E3831")
         (True, False)
         """
-        return code in self._codes
+        return code in self._by_code
 
     def existed(self, code: str, year: int | None = None) -> bool:
         """Whether the authority existed on 31 March of `year`; without a year, whether it still does."""
@@ -182,23 +181,19 @@ class Authorities:
         if near:
             return f"did you mean '{self.name(self._names[near[0]][0])}'?"
         return (
-            closest(text, self._codes)
+            closest(text, self._by_code)
             if re.fullmatch(r"[A-Z]?\d+", text)
             else ("give its name, its DfE number (886) or its ONS code (E10000016)")
         )
 
     @cached_property
     def _by_code(self) -> dict[str, list[str]]:
+        """DfE numbers by every code; of two with one code, the later one last."""
         known: dict[str, list[str]] = {code: [number] for code, number in FORMER_ECODES.items()}
         for number, row in self.frame[["gss_all", "ecode"]].iterrows():
             for code in (str(number), row["ecode"], *row["gss_all"].split(";")):
                 known.setdefault(code, []).append(str(number))
         return known
-
-    @cached_property
-    def _codes(self) -> dict[str, str]:
-        """DfE number by code; of two with one code, the later one."""
-        return {code: numbers[-1] for code, numbers in self._by_code.items()}
 
     @cached_property
     def _names(self) -> dict[str, list[str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from datetime import date
 from functools import cache
@@ -10,17 +9,17 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, HttpUrl
+from pydantic import HttpUrl
 
-from deficits.errors import PanelError, closest
+from deficits.errors import PanelError, SourceError, closest
 from deficits.paths import raw_dir
 from deficits.raw import read_table
+from deficits.raw.declaration import Declared
+from deficits.validation import read_toml, validated
 
 
-class Split(BaseModel):
+class Split(Declared):
     """One authority (DfE number) that is divided on a day; each successor with its districts (ONS codes)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     authority: str
     on: date
@@ -33,8 +32,9 @@ class Split(BaseModel):
 @cache
 def read_splits() -> dict[str, Split]:
     """The announced divisions, by DfE number."""
-    text = (raw_dir() / "authorities" / "splits.toml").read_text(encoding="utf-8")
-    splits = [Split.model_validate(entry) for entry in tomllib.loads(text).get("split", [])]
+    shown = "data/raw/authorities/splits.toml"
+    declared = read_toml(raw_dir() / "authorities" / "splits.toml", shown, SourceError)
+    splits = [validated(Split, entry, shown, SourceError) for entry in declared.get("split", [])]
     return {split.authority: split for split in splits}
 
 

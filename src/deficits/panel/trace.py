@@ -14,7 +14,6 @@ from deficits.panel.schema import FIGURES
 from deficits.publications import PUBLICATIONS
 from deficits.publications.editions import DERIVED
 from deficits.publications.section251_outturn import FROM_PERCENTAGE
-from deficits.raw import SourceFile
 
 SIGN_TURNED = {(each.folder, kind) for each in PUBLICATIONS for kind, _ in each.turned}
 """Tables whose sign the panel turns: there, positive is a deficit."""
@@ -57,8 +56,9 @@ def trace(panel: Panel, authority: str | int, year: int | str, figure: str) -> T
         steps += _file(panel, row[f"{figure}_source"], row[f"{figure}_basis"])
     if figure == "balance":
         steps += [f"rule: {panel.rule}" + (", an analyst's own figures first" if panel.own else "")]
-        rivals = (*SOURCES, "balance_stated", "balance_own")
-        steps += [f"rival {_value(row, name)}" for name in rivals if _rival(row, name)]
+        rivals = [name for name in (*SOURCES, "balance_stated", "balance_own") if pd.notna(row[name])]
+        others = [name for name in rivals if row[f"{name}_source"] != row["balance_source"]]
+        steps += [f"rival {_value(row, name)}" for name in others]
     return Trace(title, tuple(steps))
 
 
@@ -73,10 +73,6 @@ def _value(row: pd.Series, figure: str) -> str:
     return f"{name}: {shown} {FIGURES[figure].unit} ({basis.replace('_', ' ')}){public}"
 
 
-def _rival(row: pd.Series, name: str) -> bool:
-    return bool(pd.notna(row[name]) and row[f"{name}_source"] != row["balance_source"])
-
-
 def _file(panel: Panel, source: str, basis: str) -> list[str]:
     place, _, line = source.rpartition(":")
     folder, _, name = place.partition("/")
@@ -85,8 +81,9 @@ def _file(panel: Panel, source: str, basis: str) -> list[str]:
     publication = panel.raw.source(folder)
     declared = publication.find(name)
     cells = panel.raw.table(folder, name).iloc[int(line) - 2].dropna()
+    edition = f", edition of {declared.published}" if declared.published else ""
     steps = [
-        f"publication: {publication.title}, {publication.publisher}" + _edition(declared),
+        f"publication: {publication.title}, {publication.publisher}{edition}",
         f"file: data/raw/{place}, line {line}, sha256 {declared.sha256[:12]}…",
         "holds: " + ", ".join(f"{column} = {cell}" for column, cell in cells.items()),
     ]
@@ -101,10 +98,6 @@ def _file(panel: Panel, source: str, basis: str) -> list[str]:
     for _, done in panel.corrections[panel.corrections["source"] == source].iterrows():
         steps.append(f"correction: {_done(done)}: {done['reason']}")
     return steps
-
-
-def _edition(declared: SourceFile) -> str:
-    return f", edition of {declared.published}" if declared.published else ""
 
 
 def _done(correction: pd.Series) -> str:

@@ -19,9 +19,10 @@ from typing import Literal, Self
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from deficits.errors import PanelError, SourceError
+from deficits.raw.declaration import Declared
 from deficits.validation import read_toml, validated
 
 TOUCHED = ["source", "correction", "column", "action", "before", "after", "reason"]
@@ -29,11 +30,7 @@ TOUCHED = ["source", "correction", "column", "action", "before", "after", "reaso
 Choice = Literal["keep", "retire"]
 
 
-class _Declared(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Expect(_Declared):
+class Expect(Declared):
     """What a cell must hold: a number, or a range."""
 
     equals: float | None = None
@@ -56,7 +53,7 @@ class Expect(_Declared):
         return " and ".join(f"{words}{value:,.0f}" for words, value in parts.items() if value is not None)
 
 
-class Correction(_Declared):
+class Correction(Declared):
     """One correction.
 
     drop: the figure is missing. override: it is `value`, or that row's `from_column`. scale: times `factor`.
@@ -100,13 +97,7 @@ class Correction(_Declared):
     @property
     def columns(self) -> set[str]:
         """Columns that a table must have for the correction to be about it."""
-        return {
-            self.column,
-            *self.match,
-            *self.unless,
-            *self.when,
-            *([self.from_column] if self.from_column else []),
-        }
+        return {self.column, self.from_column or self.column, *self.match, *self.unless, *self.when}
 
     def rows(self, frame: pd.DataFrame) -> pd.Series:
         """Which rows of an edition it is about."""
@@ -133,7 +124,7 @@ class Correction(_Declared):
         return values
 
 
-class Decision(_Declared):
+class Decision(Declared):
     """What was decided of a correction in one edition whose figures are not those that it was made for."""
 
     correction: str
@@ -150,7 +141,7 @@ class GuardFailed(PanelError):
         self.correction, self.file = correction, file
 
 
-class Corrections(_Declared):
+class Corrections(Declared):
     """The corrections of one publication, and the decisions on them."""
 
     correction: tuple[Correction, ...] = ()
@@ -202,14 +193,10 @@ def correct(
     flagged = pd.Series("", index=frame.index)
     touched, found = [pd.DataFrame(columns=TOUCHED)], set()
     for correction in wanted:
-        if not correction.columns <= set(frame):
+        if not (correction.columns <= set(frame) and (rows := correction.rows(frame)).any()):
             continue
-        rows = correction.rows(frame)
-        if not rows.any():
-            continue
-        file = str(frame["file"].iloc[0])
-        choice = corrections.choice(correction.name, file)
         found.add(correction.name)
+        choice = corrections.choice(correction.name, str(frame["file"].iloc[0]))
         if choice == "retire":
             continue
         if correction.expect is not None and choice is None:

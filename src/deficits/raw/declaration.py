@@ -20,11 +20,13 @@ def _plain_name(name: str) -> str:
     return name
 
 
-class _Declared(BaseModel):
+class Declared(BaseModel):
+    """What a file of data/raw declares: nothing that is not known, and nothing changes it."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class SourceFile(_Declared):
+class SourceFile(Declared):
     """One table of a publication as it lies in `data/raw`."""
 
     name: Annotated[str, AfterValidator(_plain_name)]
@@ -49,7 +51,7 @@ class SourceFile(_Declared):
     columns: dict[str, str] = Field(description="each column's meaning, unit and sign, in file order")
 
 
-class Source(_Declared):
+class Source(Declared):
     """One publication: a folder of `data/raw` with its files."""
 
     folder: str

@@ -79,9 +79,9 @@ class RawData:
 
 
 @cache
-def raw_data(folder: Path | None = None) -> RawData:
-    """The figures that come with the project (or those that DEFICITS_RAW names), or another folder's."""
-    return RawData(folder or raw_dir())
+def raw_data() -> RawData:
+    """The figures that come with the project, or those that DEFICITS_RAW names."""
+    return RawData(raw_dir())
 
 
 def read_table(publication: str, name: str, numeric: Iterable[str] = ()) -> pd.DataFrame:
