@@ -409,7 +409,7 @@ def test_a_year_in_which_line_912_is_blank_or_0_for_all_gives_no_dsg_lines(tmp_p
         (2, "status", "certified", ["line 2", "'status'", "'certified'"]),
         (5, "year_ending", 202304, ["line 5", "'year_ending'", "'202304'"]),
         (5, "RS-resdsg-end-cy", "n/k", ["line 5", "'RS-resdsg-end-cy'", "'n/k'"]),
-        (9, "RS-resdsg-end-cy", 7, ["England 2023-24, close_dsg_reserve", "£11,000"]),
+        (9, "RS-resdsg-end-cy", 7, ["2023-24, England, close_dsg_reserve", "£11,000"]),
         (8, "LA_LGF_code", "E4401", ["line 8", "'E4401' and 'E09000007' (Camden)"]),
         (3, "year_ending", 202303, ["2022-23 370 (lines 3, 6)"]),
     ],

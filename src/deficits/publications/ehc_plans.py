@@ -32,11 +32,14 @@ from deficits.publications.editions import DERIVED, KEY, REPORTED, Reader, calen
 from deficits.publications.publication import EesRelease, Publication, Table
 from deficits.publications.reading import (
     Csv,
+    Meaning,
     dfe_numbers,
     few_councils,
     figures,
     financial_year,
     heading,
+    meanings,
+    one_of,
     open_csvs,
     refuse,
     refuse_twice,
@@ -83,15 +86,19 @@ _PLACEMENTS = {
 _SPLIT_IN_2026 = _named("special_academy", "special_free_school")
 
 
-def _calendar(period: str) -> int:
+def _calendar(period: str, source: str) -> int:
     if not re.fullmatch(r"20\d\d(\.0)?", period):
-        raise SourceError(f"expected a calendar year like 2024, found '{period}'")
+        raise SourceError(f"{source}: expected a calendar year like 2024, found '{period}'")
     return int(period[:4])
 
 
-def _january(period: str) -> int:
+def _january(period: str, source: str) -> int:
     """Year of the January count: 202425 (academic year) and 2025 (2024 release and before) are January 2025."""
-    return _calendar(period) if len(period) == 4 else int(financial_year(period, "an academic year")[:4]) + 1
+    return (
+        _calendar(period, source)
+        if re.fullmatch(r"\d{4}", period)
+        else int(financial_year(period, source)[:4]) + 1
+    )
 
 
 def _totals(rows: pd.DataFrame) -> pd.DataFrame:
@@ -104,16 +111,14 @@ def _single_ages(rows: pd.DataFrame) -> pd.DataFrame:
     return aged.assign(age=aged["breakdown"].map(age_label))
 
 
-def _age_bands(rows: pd.DataFrame) -> pd.DataFrame:
-    """Bands of age, plans and statements together."""
-    is_total = rows["age_group"].str.lower() == "total"
-    return rows[~is_total & (rows["document"].str.lower() == "total")] if "document" in rows else rows[~is_total]
+def _bands(total: bool, document: str) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    """Rows of bands of age, or of the total of all ages, for one kind of document where they are apart."""
 
+    def rows_of(rows: pd.DataFrame) -> pd.DataFrame:
+        wanted = (rows["age_group"].str.lower() == "total") == total
+        return rows[wanted & (rows["document"].str.lower() == document)] if "document" in rows else rows[wanted]
 
-def _all_ages(rows: pd.DataFrame) -> pd.DataFrame:
-    """Statements of every age."""
-    is_total = rows["age_group"].str.lower() == "total"
-    return rows[is_total & (rows["document"].str.lower() == "statement")] if "document" in rows else rows[is_total]
+    return rows_of
 
 
 def age_label(text: str) -> str:
@@ -137,7 +142,7 @@ class _Shape:
     rows: Callable[[pd.DataFrame], pd.DataFrame] = _totals
     filters: _Columns = field(default_factory=lambda: _BREAKDOWN)
     also: tuple[str, ...] = ()
-    year_of: Callable[[str], int] = _calendar
+    year_of: Meaning = _calendar
     needed: bool = True
 
     @property
@@ -168,7 +173,7 @@ _SHAPES = (
         "plans_by_age",
         "sen2_age_caseload",
         {"plans": ("num_caseload", "Total_all")},
-        _age_bands,
+        _bands(False, "total"),
         _AGE_BAND,
         ("age_group",),
         _january,
@@ -178,7 +183,7 @@ _SHAPES = (
         "plans_total",
         "annual_reviews",
         {"plans": ("total_ehc_plans",)},
-        year_of=lambda period: _calendar(period) + 1,
+        year_of=lambda period, source: _calendar(period, source) + 1,
     ),
     *(
         _Shape("flows", file, _named(*columns.split()))
@@ -209,7 +214,7 @@ _SHAPES = (
         "flows_before_2023",
         "sen2_age_new_plans",
         {"new_statements": ("num_new_plans", "Total_new_st")},
-        _all_ages,
+        _bands(True, "statement"),
         _AGE_BAND,
         needed=False,
     ),
@@ -296,8 +301,8 @@ def _part(shape: _Shape, text: Csv, known: set[str]) -> _Part | None:
         if not shape.needed:
             return None
         raise SourceError(f"{source} has no rows for {shape.kind}: no totals among its breakdowns")
-    rows["level"] = _mapped(rows["level"], _level, f"{source}, column 'geographic_level'")
-    rows[shape.year] = _mapped(rows["period"], shape.year_of, f"{source}, column 'time_period'").astype("int64")
+    rows["level"] = meanings(rows["level"], one_of(*_LEVELS), source, "geographic_level")
+    rows[shape.year] = meanings(rows["period"], shape.year_of, source, "time_period").astype("int64")
     rows, gaps = figures(rows, {name: printed[name] for name in wanted}, source)
     if "special_free_school" in rows:
         rows, gaps = _unsplit(rows, gaps, shape)
@@ -312,23 +317,6 @@ def _part(shape: _Shape, text: Csv, known: set[str]) -> _Part | None:
     others = rows[rows["level"] != "local authority"]
     names = others["region"].where(others["level"] == "regional", "England")
     return _Part(shape, source, merged, missing, tuple(dict.fromkeys(names)), tuple(notes))
-
-
-def _level(text: str) -> str:
-    if text.lower() not in _LEVELS:
-        raise SourceError(f"expected one of {', '.join(_LEVELS)}, found '{text}'")
-    return text.lower()
-
-
-def _mapped(column: pd.Series, meaning: Callable[[str], object], source: str) -> pd.Series:
-    """What each text means; SourceError with the first line of one that means nothing."""
-    found = {}
-    for text in column.unique():
-        try:
-            found[text] = meaning(text)
-        except SourceError as error:
-            raise SourceError(f"{source}, line {column.index[column == text][0]}: {error}") from None
-    return column.map(found)
 
 
 def _unsplit(rows: pd.DataFrame, gaps: pd.DataFrame, shape: _Shape) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -20,12 +20,11 @@ are as its users quote them.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from deficits.authorities import is_upper_tier, load_authorities, plain_code
@@ -45,7 +44,9 @@ from deficits.publications.reading import (
     heading,
     is_workbook,
     keyed_gaps,
+    meanings,
     number,
+    one_of,
     open_csv,
     refuse,
     refuse_twice,
@@ -145,6 +146,32 @@ def _is_level(name: str) -> bool:
     return name.startswith(("open_", "close_"))
 
 
+def _councils(text: pd.DataFrame, source: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows of education authorities, with their DfE numbers, and all other rows."""
+    # Asked once for each code: a council has a row a year.
+    upper = text["la_code_published"].isin(filter(is_upper_tier, text["la_code_published"].unique()))
+    councils, others = text[upper].copy(), text[~upper]
+    ours = others["ecode"].isin(filter(load_authorities().knows, others["ecode"].unique()))
+    refuse(
+        f"{source}, line {row.Index}: '{row.ecode}' ({row.la_name}) is an education authority, but its ONS code "
+        f"is '{row.la_code_published}'"
+        for row in others[ours].itertuples()
+    )
+    if councils.empty:
+        raise SourceError(f"{source}: expected rows of education authorities, found none")
+    councils.insert(1, "dfe_number", dfe_numbers(councils, ["ecode", "la_code_published"], "la_name", source))
+    refuse_twice(councils, _KEY, source)
+    return councils, others
+
+
+def _faults(parts: pd.DataFrame, total: pd.Series, names: Iterable[str], source: str) -> Iterator[str | None]:
+    """What is wrong where councils' levels (£) do not add up to a row of totals (£ thousand), item by item."""
+    for name in names:
+        printed = number(total[name])
+        pounds = None if printed is None else printed * THOUSAND
+        yield sums_to(parts[name], pounds, THOUSAND / 2, f"{source}, {total['la_name']}, {name}")
+
+
 # --- the revenue summary workbook of one year
 
 
@@ -163,9 +190,8 @@ def _workbook(path: Path) -> _Returns:
     )
     for name in [name for name in text if not _is_level(name)]:
         text[name] = text[name].map(plain_code)
+    text.insert(0, "financial_year", year)
     councils, others = _councils(text, source)
-    councils.insert(0, "financial_year", year)
-    refuse_twice(councils, _KEY, source)
     printed = {name: str(rows[top][place]) for name, place in places.items() if _is_level(name)}
     levels, gaps = figures(councils, printed, source, THOUSAND)
     _check_totals(levels, others, list(printed), source)
@@ -239,28 +265,6 @@ def _places(head: Rows, source: str) -> dict[str, int]:
     return places
 
 
-def _councils(text: pd.DataFrame, source: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The rows of education authorities, with their DfE numbers, and all other rows."""
-    upper = _which(text["la_code_published"], is_upper_tier)
-    councils, others = text[upper].copy(), text[~upper]
-    refuse(
-        f"{source}, line {row.Index}: '{row.ecode}' ({row.la_name}) is an education authority, but its ONS code "
-        f"is '{row.la_code_published}'"
-        for row in others[_which(others["ecode"], load_authorities().knows)].itertuples()
-    )
-    if councils.empty:
-        raise SourceError(f"{source}: expected rows of education authorities, found none")
-    councils.insert(1, "dfe_number", dfe_numbers(councils, ["ecode", "la_code_published"], "la_name", source))
-    return councils, others
-
-
-def _which(codes: pd.Series, known: Callable[[str], bool]) -> npt.NDArray[np.bool_]:
-    """The rows whose code is `known`, asked once for each code: a council has a row a year."""
-    places, distinct = pd.factorize(codes)
-    rows: npt.NDArray[np.bool_] = np.array([known(code) for code in distinct.tolist()], dtype=bool)[places]
-    return rows
-
-
 def _check_totals(levels: pd.DataFrame, others: pd.DataFrame, money: list[str], source: str) -> None:
     """Compares the councils with the workbook's own totals.
 
@@ -277,16 +281,7 @@ def _check_totals(levels: pd.DataFrame, others: pd.DataFrame, money: list[str], 
     classes = others[others["class"].isin(levels["class"]) & ~others["ecode"].str.fullmatch(r"E\d{4}")]
     compared = [(levels[levels["class"] == row["class"]], row, money) for _, row in classes.iterrows()]
     compared.append((levels, england.iloc[0], [name for name in _sides(ONLY_EDUCATION) if name in money]))
-    refuse(
-        sums_to(parts[name], _pounds(row[name]), THOUSAND / 2, f"{source}, {row['la_name']}, {name}")
-        for parts, row, names in compared
-        for name in names
-    )
-
-
-def _pounds(cell: object) -> float | None:
-    total = number(cell)
-    return None if total is None else total * THOUSAND
+    refuse(fault for parts, total, names in compared for fault in _faults(parts, total, names, source))
 
 
 # --- the multi-year CSV
@@ -317,28 +312,25 @@ def read_cells(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
 def _multi_year(path: Path) -> _Returns:
     text, headings = read_cells(path)
     printed = {name: words for name, words in headings.items() if _is_level(name)}
-    text["status"] = text["status"].str.lower()
-    strange = ~text["status"].isin(["submitted", "not submitted", "total"])
-    if strange.any():
-        raise SourceError(
-            f"{path.name}, line {text.index[strange][0]}, column 'status': expected submitted, not submitted or "
-            f"total, found '{text['status'][strange].iloc[0]}'"
-        )
-    text.insert(0, "financial_year", _years(text.pop("year_ending"), path.name))
+    text["status"] = meanings(text["status"], one_of("submitted", "not submitted", "total"), path.name, "status")
+    text.insert(0, "financial_year", meanings(text.pop("year_ending"), _year_ending, path.name, "year_ending"))
     councils, others = _councils(text, path.name)
-    refuse_twice(councils, _KEY, path.name)
     levels, gaps = figures(councils, printed, path.name, THOUSAND)
-    absent = (levels["status"] == "not submitted").to_numpy()
+    absent = levels["status"] == "not submitted"
     # A number in a row that was not submitted is the ministry's estimate, not the council's figure.
-    levels.loc[levels.index[absent], list(printed)] = float("nan")
-    not_returned = [
-        (*row[:2], name, symbol, "not returned")
-        for row in councils.loc[absent, [*_KEY, *printed]].itertuples(index=False, name=None)
-        for name, symbol in zip(printed, row[2:], strict=True)
-    ]
-    returned = keyed_gaps(gaps, levels[~absent], _KEY)
-    missing = pd.concat([returned, pd.DataFrame(not_returned, columns=list(returned))], ignore_index=True)
-    _check_england(levels, others, path.name)
+    levels.loc[absent, [*printed]] = float("nan")
+    not_returned = councils.loc[absent, [*_KEY, *printed]].set_index([*_KEY]).rename_axis(columns="column").stack()
+    not_returned = not_returned.rename("symbol").reset_index().assign(reason="not returned")
+    missing = pd.concat([keyed_gaps(gaps, levels[~absent], _KEY), not_returned], ignore_index=True)
+    names = _sides(ONLY_EDUCATION)
+    england = others[(others["status"] == "total") & (others["la_name"].str.lower() == "england")]
+    parts = dict(iter(levels.groupby("financial_year")[names]))
+    refuse(
+        fault
+        for _, total in england[["financial_year", "la_name", *names]].iterrows()
+        if (year := total["financial_year"]) in parts
+        for fault in _faults(parts[year], total, names, f"{path.name}, {year}")
+    )
     labels = others["la_name"] + " " + others["financial_year"]
     # Before there was line 912 its column is blank or 0 for everyone.
     used = (levels[f"close_{DSG[0]}"].fillna(0) != 0).groupby(levels["financial_year"]).any()
@@ -357,33 +349,10 @@ def _item(text: str) -> str:
     return re.sub(r" (net|tot)( \w+)?$", "", name).removesuffix(" cy").replace(" strt", " start")
 
 
-def _years(endings: pd.Series, source: str) -> pd.Series:
-    """`2023-24` from 202403; SourceError for anything that is no March and no financial year."""
-    years = {}
-    for ending in endings.unique():
-        march = re.fullmatch(r"(20\d\d)-?03(\.0)?", ending)
-        line = endings.index[endings == ending][0]
-        column = f"{source}, line {line}, column 'year_ending' (a March such as 202403, or a year)"
-        years[ending] = words_for(int(march[1])) if march else financial_year(ending, column)
-    return endings.map(years)
-
-
-def _check_england(levels: pd.DataFrame, others: pd.DataFrame, source: str) -> None:
-    """Compares each year's councils with its row `England`, for the items that only education authorities hold.
-
-    Only years in which every council has returned: else the ministry grosses England up.
-    """
-    names = _sides(ONLY_EDUCATION)
-    years, amounts = levels["financial_year"].to_numpy(), levels[names].to_numpy()
-    england = others[(others["status"] == "total") & (others["la_name"].str.lower() == "england")]
-    refuse(
-        sums_to(
-            amounts[years == year, place], _pounds(cell), THOUSAND / 2, f"{source}, England {year}, {names[place]}"
-        )
-        for year, *cells in england[["financial_year", *names]].itertuples(index=False, name=None)
-        if year in years
-        for place, cell in enumerate(cells)
-    )
+def _year_ending(text: str, source: str) -> str:
+    """`2023-24` from 202403, or from another spelling of the year."""
+    march = re.fullmatch(r"(20\d\d)-?03(\.0)?", text)
+    return words_for(int(march[1])) if march else financial_year(text, f"{source} (a March, or a year)")
 
 
 # --- the tables
@@ -402,42 +371,29 @@ def _usable_reserves(returns: _Returns) -> Table:
 def _dsg_lines(returns: _Returns) -> Table:
     """One row a council and year end: the closing level, or the next return's opening level if there is none."""
     rows = returns.levels[returns.levels["financial_year"].isin(returns.dsg_years)]
-    ends = {
-        (side, year): _year_before(year) if side == "open" else year
-        for side in _DATES
-        for year in returns.dsg_years
-    }
-    levels = {side: rows[[f"{side}_{item}" for item in DSG]].to_numpy() for side in _DATES}
-    keys = list(zip(rows["financial_year"], rows["dfe_number"], strict=True))
-    standing = {}
+    rows = rows.assign(certified=rows.get("certified", pd.NA))
+    lacking = returns.missing[returns.missing["financial_year"].isin(returns.dsg_years)]
+    levels, gaps = [], []
+    for side in _DATES:
+        # A level at 1 April is the one at the end of the year before.
+        ends = {year: words_for(year_of(year) - (side == "open")) for year in returns.dsg_years}
+        names = {f"{side}_{item}": f"{item}_gbp" for item in DSG}
+        level = rows[["financial_year", "la_code_published", "dfe_number", "la_name", *names, "certified"]]
+        level = level.rename(columns=names)
+        levels.append(level.assign(side=side, financial_year=level["financial_year"].map(ends)))
+        gap = lacking[lacking["column"].isin(names)].assign(side=side)
+        gap["column"] = gap["column"].map(names)
+        gaps.append(gap.assign(financial_year=gap["financial_year"].map(ends)))
+    money = [f"{item}_gbp" for item in DSG]
+    every = pd.concat(levels, ignore_index=True)
     # From the worst to the best, the last one stands: a closing level, unless the council did not return it.
-    for lacking in (True, False):
-        for side in _DATES:
-            for place in np.flatnonzero(np.isnan(levels[side]).all(axis=1) == lacking).tolist():
-                standing[ends[side, keys[place][0]], keys[place][1]] = (side, place)
-    chosen = sorted((*key, *level) for key, level in standing.items())
-    frame = rows[["la_code_published", "dfe_number", "la_name"]].iloc[[place for *_, place in chosen]]
-    frame.insert(0, "financial_year", [year for year, *_ in chosen])
-    frame[[f"{item}_gbp" for item in DSG]] = np.array([levels[side][place] for *_, side, place in chosen])
-    frame["certified"] = rows["certified"].iloc[[place for *_, place in chosen]] if "certified" in rows else pd.NA
-    gaps = returns.missing[returns.missing["financial_year"].isin(returns.dsg_years)]
-    found = [
-        (ends[side, year], number, f"{item}_gbp", *why)
-        for side in ("close", "open")
-        for year, number, column, *why in gaps[[*_KEY, "column", "symbol", "reason"]].itertuples(
-            index=False, name=None
-        )
-        for item in DSG
-        if column == f"{side}_{item}" and standing[ends[side, year], number][0] == side
-    ]
-    missing = pd.DataFrame(found, columns=[*_KEY, "column", "symbol", "reason"], dtype="str")
-    notes = few_councils(frame, "financial_year", year_of)
-    return Table("dsg_lines", frame.reset_index(drop=True), _KEY, missing, returns.dropped, notes)
-
-
-def _year_before(year: str) -> str:
-    """The year end that an opening level belongs to."""
-    return words_for(year_of(year) - 1)
+    every = every.iloc[np.argsort(every[money].notna().any(axis=1), kind="stable")]
+    chosen = every.drop_duplicates([*_KEY], keep="last").sort_values([*_KEY], ignore_index=True)
+    missing = pd.concat(reversed(gaps)).merge(chosen[[*_KEY, "side"]], on=[*_KEY, "side"])
+    notes = few_councils(chosen, "financial_year", year_of)
+    return Table(
+        "dsg_lines", chosen.drop(columns="side"), _KEY, missing.drop(columns="side"), returns.dropped, notes
+    )
 
 
 # --- what it gives the panel

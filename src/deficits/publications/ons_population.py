@@ -1,14 +1,10 @@
-"""Population by single year of age (Office for National Statistics): mid-year estimates and projections.
+"""Population by single year of age (Office for National Statistics): mid-year estimates.
 
 Shapes that are read, and how each is known:
 
-- estimates, Nomis (NM_2002_1): a row an area, sex and age with `GEOGRAPHY_CODE`, `GENDER_NAME`, `C_AGE_NAME`,
-  `OBS_VALUE`, groups of ages and percentages among the rows; from published code that calls its API.
-- estimates, ONS MYEB1 (CSV, or a sheet of the workbook of all years): a row an area, sex and age, a column a year
-  (`ladcode23`, `population_2011`); from published code that reads it. Of two geographies the newer is taken.
-- estimates, ONS MYE2: a row an area, a column an age; assumed to be saved as CSV with its title above.
-- sub-national projections, 2018-based and 2022-based: `AREA_CODE`, `AREA_NAME`, `COMPONENT`, `SEX`, `AGE_GROUP`
-  and a column a year, headings quoted in the newer; first rows of both seen.
+- MYEB1 (a sheet of the workbook of all years, or a CSV): a row an area, sex and age, a column a year (`ladcode23`,
+  `population_2011`); from published code that reads it. Of two geographies the newer is taken.
+- MYE2: a row an area, a column an age; assumed to be saved as CSV with its title above.
 
 Districts are summed to the authority with the education function of today (`data/raw/authorities`), so that a
 series does not break where a county became unitary. `year` is the calendar year of 30 June.
@@ -25,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from deficits.authorities import load_authorities, plain_code
+from deficits.authorities import is_upper_tier, load_authorities, plain_code
 from deficits.errors import SourceError
 from deficits.publications.editions import DERIVED, REPORTED, Reader, calendar, candidates
 from deficits.publications.editions import KEY as CELL
@@ -36,79 +32,68 @@ from deficits.publications.reading import (
     figures,
     heading,
     is_workbook,
+    meanings,
+    one_of,
     open_csv,
     refuse_twice,
 )
 from deficits.raw import read_table
 
 KEY = ("dfe_number", "year", "age")
-_AREA = ("area_code", "geography_code", "ladcode", "ladcd", "mnemonic", "la code", "code")
-_OPTIONAL: dict[str, tuple[str, ...]] = {
-    "component": ("component",),
-    "measure": ("measures_name",),
-    "sex": ("gender_name", "sex", "gender"),
-    "year": ("date_name", "year", "date", "mid_year"),
-    "age": ("c_age_name", "age_group", "age"),
-    "people": ("obs_value", "population", "people", "value"),
-}
-_SEXES = {
-    **dict.fromkeys(("persons", "person", "total", "all", "all persons", "people"), "persons"),
-    **dict.fromkeys(("male", "males", "m"), "male"),
-    **dict.fromkeys(("female", "females", "f"), "female"),
-}
-_ALL_AGES = {"all ages", "all", "total"}
+_AREA = {"area": ("ladcode", "ladcd", "la code", "code")}
+_BY_SEX = _AREA | {"sex": ("sex",), "age": ("age",)}
+_PLACE = ["area", "year", "age"]
+_ALL_AGES = -1
 _ENGLAND = "E92000001"
-_ROUNDING = 0.0005
-"""People: projections are printed to a thousandth, so each may be half of that away."""
 
 
 def parse(path: Path) -> tuple[Table, ...]:
-    """One table, `population` (estimates) or `population_projection`: `dfe_number`, `year`, `age`, `people`.
+    """One table, `population`: `dfe_number`, `year`, `age`, `people`.
 
     `year` is the calendar year of 30 June, `age` in whole years, the last one open (90 is 90 and over), `people`
-    of both sexes: a whole number in an estimate, thousandths in a projection. Areas outside England, regions and,
-    where the file has districts, counties are in `Table.dropped` by code.
+    of both sexes, a whole number. Areas outside England, regions and counties are in `Table.dropped` by code.
 
-    Raises SourceError when a column or a sex is missing, ages are in groups only, an area stands twice, ages do
+    Raises SourceError when a column or a sex is missing, an age is no single year, an area stands twice, ages do
     not sum to the file's "All ages", a council lacks a district, or councils do not sum to the England row; in a
     file without an England row, every authority must be there.
     """
     source = path.name
     rows = _long(path)
-    kind = "population_projection" if "component" in rows else "population"
-    for column, value in (("component", "population"), ("measure", "value")):
-        if column in rows:
-            rows = rows[rows[column].str.lower() == value]
-    if rows.empty:
-        raise SourceError(f"{source} has no rows of population; is it a table of births, deaths or migration?")
     wanted, dropped = _areas(rows["area"], source)
-    rows = rows[rows["area"].isin([*wanted, _ENGLAND])].reset_index(names="in_file")
-    rows["year"] = rows["year"].astype("int64")
-    rows = _single_years(rows, source)
-    counted, gaps = figures(rows.set_index("in_file"), {"people": "people"}, source)
+    rows = rows[rows["area"].isin([*wanted, _ENGLAND])]
+    counted, gaps = figures(rows, {"people": "people"}, source)
     persons = _persons(counted, source)
-    tolerance = _ROUNDING if kind == "population_projection" else 0.0
-    _check_all_ages(persons, tolerance, source)
-    persons = persons[persons["age"] >= 0]
+    every = persons["age"] == _ALL_AGES
+    total = persons[every].set_index(["area", "year"])["people"]
+    sums = persons[~every].groupby(["area", "year"])["people"].sum(skipna=False).reindex(total.index)
+    _compare(sums, total, "ages", "its row of all ages has", source)
+    persons = persons[~every]
     areas = persons[persons["area"] != _ENGLAND]
-    areas = areas.assign(dfe_number=areas["area"].map(wanted))
     _check_complete(areas, source)
+    areas = areas.assign(dfe_number=areas["area"].map(wanted))
     frame = areas.groupby(list(KEY), as_index=False)["people"].sum(skipna=False)
-    _check_england(frame, persons[persons["area"] == _ENGLAND], len(wanted) * tolerance, source)
+    _check_england(frame, persons[persons["area"] == _ENGLAND], source)
     blank = counted[counted["people"].isna()].reset_index(drop=True).join(gaps[["column", "symbol", "reason"]])
-    blank = blank[blank["area"].isin(wanted) & (blank["age"] >= 0)]
+    blank = blank[blank["area"].isin(wanted) & (blank["age"] != _ALL_AGES)]
     blank = blank.assign(dfe_number=blank["area"].map(wanted)).drop_duplicates(KEY, ignore_index=True)
-    return (Table(kind, frame, KEY, blank[[*KEY, "column", "symbol", "reason"]], dropped),)
+    return (Table("population", frame, KEY, blank[[*KEY, "column", "symbol", "reason"]], dropped),)
 
 
-def age_of(label: str) -> tuple[int, bool] | None:
-    """A single year of age and whether it is open upwards; None for a group of ages and for all ages.
+def age_of(label: str) -> int | None:
+    """A single year of age, or the first of an open one; -1 for all ages, None for anything else.
 
-    >>> age_of("Age 7"), age_of("90 and over"), age_of("Age 90+"), age_of("Aged 0 to 15"), age_of("All Ages")
-    ((7, False), (90, True), (90, True), None, None)
+    >>> age_of("7"), age_of("90 and over"), age_of("90+"), age_of("0 to 15"), age_of("All Ages")
+    (7, 90, 90, None, -1)
     """
-    match = re.fullmatch(r"(?:aged? )?(\d{1,3})( and over|\+)?", heading(label))
-    return (int(match[1]), match[2] is not None) if match else None
+    match = re.fullmatch(r"(\d{1,3})(?: and over|\+)?", heading(label))
+    return int(match[1]) if match else _ALL_AGES if heading(label) == "all ages" else None
+
+
+def _age(label: str, source: str) -> int:
+    age = age_of(label)
+    if age is None:
+        raise SourceError(f"{source}: expected a single year of age, found '{label}'")
+    return age
 
 
 def _unversioned(text: object) -> str:
@@ -116,44 +101,34 @@ def _unversioned(text: object) -> str:
     return re.sub(r"^(lad|la)(code|name)?\d\d(cd|nm)?$", r"\1\2\3", heading(text))
 
 
-def _is_area(cell: object) -> bool:
-    return _unversioned(cell) in [heading(word) for word in _AREA]
-
-
 def _long(path: Path) -> pd.DataFrame:
-    """A row an area, year, sex and age with `people` as text, whether years, ages or neither are columns.
-
-    The index is the line in the file.
-    """
+    """A row an area, year, age and, where the file has it, sex, with `people` as text; the index is the line."""
+    source = path.name
     headings, cells, above = _cells(path)
-    texts = {place: _unversioned(text) for place, text in enumerate(headings)}
+    texts = [_unversioned(text) for text in headings]
     years = {
-        at: match[1]
-        for at, text in texts.items()
-        if (match := re.fullmatch(r"(?:population )?((?:19|20)\d\d)", text))
+        at: int(match[1]) for at, text in enumerate(texts) if (match := re.fullmatch(r"population (\d{4})", text))
     }
-    ages = {at: text for at, text in texts.items() if at not in years and age_of(text)}
-    if years:
-        # A projection's years stand alone, an estimate's follow a word; only a projection needs its component.
-        needed = ["age", "component"] if set(years.values()) & set(texts.values()) else ["age"]
-        over, spread = years, "year"
-    elif len(ages) > 1:
-        needed, spread = [], "age"
-        over = {at: text for at, text in texts.items() if at in ages or text in _ALL_AGES}
-    else:
-        needed, over, spread = ["age", "people"], {}, ""
-    held = {spread, "people"} if over else set()
-    present = [
-        name for name, words in _OPTIONAL.items() if {heading(word) for word in words} & set(texts.values())
-    ]
-    names = dict.fromkeys([*(name for name in present if name not in held), *needed])
-    wanted = {"area": _AREA} | {name: _OPTIONAL[name] for name in names}
-    places = columns_by_meaning(texts.values(), wanted, path.name)
+    ages = {at: age for at, text in enumerate(texts) if (age := age_of(text)) is not None}
+    places = columns_by_meaning(texts, _BY_SEX if years else _AREA, source)
+    if not years and not ages:
+        raise SourceError(f"{source}: expected a column a year, such as population_2023, or a column an age")
     labels = cells[list(places.values())].set_axis(list(places), axis=1)
-    if over:
-        spread_out = labels.join(cells[list(over)].set_axis(list(over.values()), axis=1))
-        labels = spread_out.melt(list(labels), var_name=spread, value_name="people", ignore_index=False)
-    return _with_year(labels, above, path)
+    over = years or ages
+    rows = labels.join(cells[list(over)].set_axis(list(over.values()), axis=1)).melt(
+        list(labels), var_name="year" if years else "age", value_name="people", ignore_index=False
+    )
+    if years:
+        rows["age"] = meanings(rows["age"], _age, source, "age")
+    else:
+        rows["year"] = _year(above, path)
+    found = sorted(set(rows["age"]) - {_ALL_AGES})
+    if found != list(range(len(found))) or len(found) < 86:
+        raise SourceError(
+            f"{source}: expected every single year of age from 0 to 85 or more, found {len(found)} of them"
+            + (f", {found[0]} to {found[-1]}" if found else "")
+        )
+    return rows.astype({"year": "int64", "age": "int64"})
 
 
 def _cells(path: Path) -> tuple[list[str], pd.DataFrame, list[str]]:
@@ -163,18 +138,20 @@ def _cells(path: Path) -> tuple[list[str], pd.DataFrame, list[str]]:
     births, deaths and moves.
     """
     if not is_workbook(path):
-        text = open_csv(path, {"area": _AREA, **_OPTIONAL})
+        text = open_csv(path, _BY_SEX | {"total": ("all ages",)})
         cells = text.columns({str(place): place for place in range(len(text.headings))})
         return list(text.headings), cells.set_axis(range(len(text.headings)), axis=1), [*text.above]
-    found = {}
+    found: dict[str, tuple[list[str], pd.DataFrame, list[str]]] = {}
     book = Workbook(path)
     for _, rows in book:
-        at = next((place for place, row in enumerate(rows[:10]) if any(map(_is_area, row))), -1)
-        texts = [heading(cell) for cell in rows[at]] if at >= 0 else []
-        if {"sex", "age"} <= set(texts) and not any(text.startswith(("births", "deaths")) for text in texts):
-            body = pd.DataFrame(rows[at + 1 :], index=range(at + 2, len(rows) + 1), dtype=object).map(plain_code)
-            above = [str(cell) for row in rows[:at] for cell in row]
-            found[next(filter(_is_area, texts))] = (texts, body[body[0] != ""].astype("str"), above)
+        for at, row in enumerate(rows[:10]):
+            texts = [heading(cell) for cell in row]
+            area = next((text for text in texts if _unversioned(text) in _AREA["area"]), None)
+            if area and {"sex", "age"} <= set(texts) and not re.search(r"\b(births|deaths)", " ".join(texts)):
+                body = pd.DataFrame(rows[at + 1 :], index=range(at + 2, len(rows) + 1), dtype=object).map(
+                    plain_code
+                )
+                found[area] = (texts, body[body[0] != ""].astype("str"), [])
     if not found:
         raise SourceError(
             f"{book.name}: expected a sheet with a row an area, sex and age, found {', '.join(book.sheets)}"
@@ -182,23 +159,15 @@ def _cells(path: Path) -> tuple[list[str], pd.DataFrame, list[str]]:
     return found[max(found)]
 
 
-def _with_year(rows: pd.DataFrame, above: list[str], path: Path) -> pd.DataFrame:
-    """The rows with their year: a column of the file, or else the one year in the words above it or its name."""
-    if "year" in rows:
-        found = rows["year"].str.extract(r"^((?:19|20)\d\d)\b", expand=False)
-        if found.isna().any():
-            line = found.index[found.isna()][0]
-            raise SourceError(f"{path.name}, line {line}: expected a year, found '{rows.at[line, 'year']}'")
-        return rows.assign(year=found)
-    years = sorted(
-        {year for text in [*above, path.stem] for year in re.findall(r"(?<!\d)(?:19|20)\d\d(?!\d)", text)}
-    )
+def _year(above: list[str], path: Path) -> int:
+    """The one year in the words above the table or in the file's name."""
+    years = {year for text in [*above, path.stem] for year in re.findall(r"(?<!\d)(?:19|20)\d\d(?!\d)", text)}
     if len(years) != 1:
         raise SourceError(
             f"{path.name} has no column of years; expected one year above the table or in the file's name, as in "
-            f"'mid-2023', found {' and '.join(years) or 'none'}"
+            f"'mid-2023', found {' and '.join(sorted(years)) or 'none'}"
         )
-    return rows.assign(year=years[0])
+    return int(years.pop())
 
 
 @cache
@@ -212,16 +181,11 @@ def _districts() -> dict[str, tuple[str, str]]:
 
 
 def _areas(codes: pd.Series, source: str) -> tuple[dict[str, str], tuple[str, ...]]:
-    """DfE numbers by code of the areas to sum, and the codes of the others.
-
-    Counties (E10) are their districts' sum, and are taken only where a file has no districts (E07).
-    """
-    found = list(dict.fromkeys(codes))
-    counties = not any(code.startswith("E07") for code in found)
-    ours = [
-        code for code in found if re.fullmatch(r"E0[6-9]\d{6}|E10\d{6}" if counties else r"E0[6-9]\d{6}", code)
-    ]
+    """DfE numbers by code of the districts and unitary authorities to sum, and the codes of the others."""
+    found = list(codes.unique())
     known, districts = load_authorities(), _districts()
+    # A county (E10) is the sum of its districts.
+    ours = [code for code in found if code.startswith("E07") or (is_upper_tier(code) and code[:3] != "E10")]
     unknown = [code for code in ours if code not in districts and not known.knows(code)]
     if unknown:
         raise SourceError(
@@ -229,13 +193,13 @@ def _areas(codes: pd.Series, source: str) -> tuple[dict[str, str], tuple[str, ..
             "data/raw/authorities/district_to_authority.csv"
         )
     if not ours:
-        raise SourceError(f"{source} has no districts or counties of England, found {', '.join(found[:5])}")
+        raise SourceError(f"{source} has no districts of England, found {', '.join(found[:5])}")
     wanted = {code: districts[code][1] if code in districts else known.of_codes(code) for code in ours}
     covered = {districts[code][0] for code in wanted if code in districts}
     lacking = [
         f"{active} (in {number})"
         for active, number in dict.fromkeys(districts.values())
-        if not counties and number in wanted.values() and active not in covered
+        if number in wanted.values() and active not in covered
     ]
     if lacking:
         raise SourceError(
@@ -244,57 +208,28 @@ def _areas(codes: pd.Series, source: str) -> tuple[dict[str, str], tuple[str, ..
     return wanted, tuple(code for code in found if code not in wanted)
 
 
-def _single_years(rows: pd.DataFrame, source: str) -> pd.DataFrame:
-    """Rows of single years, of the open age that follows the last of them, and of all ages (-1)."""
-    meant = {
-        label: age_of(label) or ((-1, False) if heading(label) in _ALL_AGES else (-2, False))
-        for label in rows["age"].unique()
-    }
-    ages = rows["age"].map({label: age for label, (age, _) in meant.items()}).astype("int64")
-    opened = rows["age"].map({label: is_open for label, (_, is_open) in meant.items()}).astype(bool)
-    single = sorted(set(ages[(ages >= 0) & ~opened]))
-    if not single or single != list(range(single[-1] + 1)):
-        shown = f"{single[0]} to {single[-1]}, {len(single)} of them" if single else "none"
-        raise SourceError(f"{source}: expected every single year of age from 0, found {shown}")
-    follows = opened & (ages == single[-1] + 1)
-    if single[-1] < 89 and not follows.any():
-        raise SourceError(f"{source}: single years of age end at {single[-1]}, without the people who are older")
-    return rows.assign(age=ages)[(~opened & (ages >= -1)) | follows].reset_index(drop=True)
-
-
 def _persons(rows: pd.DataFrame, source: str) -> pd.DataFrame:
-    """One row an area, year and age: the file's persons, or else males and females together."""
-    key = ["area", "year", "age"]
+    """One row an area, year and age, of both sexes."""
     if "sex" not in rows:
-        refuse_twice(rows, key, source)
-        return rows[[*key, "people"]]
-    sexes = rows["sex"].map({text: _SEXES.get(heading(text)) for text in rows["sex"].unique()})
-    if sexes.isna().any():
-        line, found = next(rows.loc[sexes.isna(), "sex"].items())
-        raise SourceError(f"{source}, line {line}: expected persons, males or females, found '{found}'")
-    rows = rows.assign(sex=sexes)
-    refuse_twice(rows, [*key, "sex"], source)
-    if "persons" in set(sexes):
-        return rows.loc[rows["sex"] == "persons", [*key, "people"]]
-    if set(sexes) != {"male", "female"}:
-        raise SourceError(f"{source} has {' and '.join(sorted(set(sexes)))} only, expected persons or both sexes")
-    both = rows.groupby(key)["people"].agg(["size", "count", "sum"]).reset_index()
+        refuse_twice(rows, _PLACE, source)
+        return rows[[*_PLACE, "people"]]
+    rows = rows.assign(sex=meanings(rows["sex"], one_of("m", "f", "male", "female"), source, "sex").str[0])
+    refuse_twice(rows, [*_PLACE, "sex"], source)
+    both = rows.groupby(_PLACE)["people"].agg(["size", "count", "sum"]).reset_index()
     if (both["size"] != 2).any():
         lone = both[both["size"] != 2].iloc[0]
         raise SourceError(f"{source}: {lone['area']} has one sex only at age {lone['age']} in {lone['year']}")
-    return both.assign(people=both["sum"].where(both["count"] == 2))[[*key, "people"]]
+    return both.assign(people=both["sum"].where(both["count"] == 2))[[*_PLACE, "people"]]
 
 
-def _check_all_ages(persons: pd.DataFrame, tolerance: float, source: str) -> None:
-    total = persons[persons["age"] == -1].set_index(["area", "year"])["people"]
-    each = persons[persons["age"] >= 0].groupby(["area", "year"])["people"]
-    sums, counts = each.sum(skipna=False).reindex(total.index), each.size().reindex(total.index)
-    wrong = (sums - total).abs() > tolerance * (counts + 1)
+def _compare(sums: pd.Series, printed: pd.Series, parts: str, whole: str, source: str) -> None:
+    """SourceError with the first sum that is not what is printed; a sum without a number is not compared."""
+    wrong = sums.notna() & (sums != printed)
     if wrong.any():
-        area, year = wrong.index[wrong][0]
+        where: tuple[object, ...] = wrong.index[wrong][0]
         raise SourceError(
-            f"{source}: ages of {area} in {year} sum to {sums[area, year]:,.0f}, its row of all ages has "
-            f"{total[area, year]:,.0f}"
+            f"{source}, {' '.join(map(str, where))}: {parts} sum to {sums[where]:,.0f}, {whole} "
+            f"{printed[where]:,.0f}; download the file again"
         )
 
 
@@ -310,7 +245,7 @@ def _check_complete(areas: pd.DataFrame, source: str) -> None:
         )
 
 
-def _check_england(frame: pd.DataFrame, england: pd.DataFrame, tolerance: float, source: str) -> None:
+def _check_england(frame: pd.DataFrame, england: pd.DataFrame, source: str) -> None:
     if england.empty:
         absent = sorted({number for _, number in _districts().values()} - set(frame["dfe_number"]))
         if absent:
@@ -321,13 +256,7 @@ def _check_england(frame: pd.DataFrame, england: pd.DataFrame, tolerance: float,
         return
     sums = frame.groupby(["year", "age"])["people"].sum(skipna=False)
     total = england.set_index(["year", "age"])["people"].reindex(sums.index)
-    wrong = ((sums - total).abs() > tolerance) | total.isna()
-    if wrong.any():
-        year, age = wrong.index[wrong][0]
-        raise SourceError(
-            f"{source}: councils sum to {sums[year, age]:,.0f} at age {age} in {year}, England is "
-            f"{total[year, age]:,.0f}; download the file again"
-        )
+    _compare(sums, total, "councils", "England is", source)
 
 
 # --- what it gives the panel

@@ -28,6 +28,7 @@ from python_calamine import CalamineError, CalamineWorkbook
 
 from deficits.authorities import load_authorities
 from deficits.errors import SourceError, closest
+from deficits.formatting import listed
 
 # --- cells
 
@@ -139,17 +140,19 @@ def columns_by_meaning(
     with the closest heading, and any that stands there twice.
     """
     folded = [heading(text) for text in headings]
+    stands: dict[str, list[int]] = {}
+    for place, text in enumerate(folded):
+        stands.setdefault(text, []).append(place)
     places: dict[str, int] = {}
     faults, lost = [], []
     for name, spellings in wanted.items():
-        found = next(
-            (at for word in spellings if (at := [n for n, text in enumerate(folded) if text == heading(word)])), []
-        )
+        word = next((word for word in map(heading, spellings) if word in stands), heading(spellings[0]))
+        found = stands.get(word, [])
         if len(found) == 1:
             places[name] = found[0]
         elif found:
-            faults.append(f"the column '{folded[found[0]]}' stands {len(found)} times")
-        elif (hint := closest(heading(spellings[0]), folded)).startswith("did you mean"):
+            faults.append(f"the column '{word}' stands {len(found)} times")
+        elif (hint := closest(word, folded)).startswith("did you mean"):
             faults.append(f"no column '{spellings[0]}', {hint}")
         else:
             lost.append(f"'{spellings[0]}'")
@@ -168,39 +171,26 @@ def figures(
     `printed` gives each column's heading in the file. The cells without: `line`, `column`, `symbol`, `reason`.
     SourceError lists the cells that are neither a number nor a known symbol.
     """
-    names = list(printed)
     # All columns at once: plain digits, nearly all cells of a big file, are converted without a look at each.
-    cells = pd.concat([rows[name] for name in names], ignore_index=True)
-    values = np.full(len(cells), np.nan)
-    others, distinct, which = np.arange(len(cells)), cells.to_numpy(object), np.arange(len(cells))
-    if isinstance(cells.dtype, pd.StringDtype):
-        plain = cells.str.fullmatch(_PLAIN).to_numpy(dtype=bool)
-        values[plain] = cells[plain].astype("float64[pyarrow]").to_numpy()
-        others = np.flatnonzero(~plain)
-        which, texts = pd.factorize(cells.iloc[others], use_na_sentinel=False)
-        distinct = texts.to_numpy(object)
-    found = [number(cell) for cell in distinct]
-    reasons = np.array([None if n is not None else reason(cell) for cell, n in zip(distinct, found, strict=True)])
-    values[others] = np.array(found, dtype=float)[which]
-    lacking = np.isnan(values[others])
-    empty, why = others[lacking], reasons[which[lacking]] if len(distinct) else reasons
-    lines, columns = rows.index.to_numpy()[empty % max(len(rows), 1)], empty // max(len(rows), 1)
-    unknown = [
-        f"line {lines[at]}, column '{printed[names[columns[at]]]}': '{cells.iat[empty[at]]}'"
-        for at in np.flatnonzero(why == None)  # noqa: E711
-    ]
-    if unknown:
+    cells = rows[[*printed]].astype("str").melt(var_name="column", value_name="symbol", ignore_index=False)
+    plain = cells["symbol"].str.fullmatch(_PLAIN).to_numpy(dtype=bool)
+    others = cells["symbol"][~plain]
+    values = np.empty(len(cells))
+    values[plain] = cells["symbol"][plain].astype("float64[pyarrow]")
+    values[~plain] = others.map({cell: number(cell) for cell in others.unique()}).astype(float)
+    gaps = cells[np.isnan(values)].rename_axis("line").reset_index()
+    gaps["reason"] = gaps["symbol"].map({symbol: reason(symbol) for symbol in gaps["symbol"].unique()})
+    unknown = gaps[gaps["reason"].isna()]
+    if len(unknown):
+        shown = [
+            f"line {row.line}, column '{printed[row.column]}': '{row.symbol}'" for row in unknown.itertuples()
+        ]
         raise SourceError(
-            f"{source}: expected a number or a symbol such as x or z, found {_some(unknown)}. If it is printed "
+            f"{source}: expected a number or a symbol such as x or z, found {_some(shown)}. If it is printed "
             "so, find out what it means, then write the number there, or x"
         )
-    counted = rows.assign(**dict(zip(names, values.reshape(len(names), len(rows)) * scale, strict=True)))
-    gaps = {
-        "line": lines,
-        "column": np.array(names, dtype=object)[columns],
-        "symbol": cells.iloc[empty].to_numpy(),
-    }
-    return counted, pd.DataFrame(gaps | {"reason": why})
+    columns = values.reshape(len(printed), len(rows)) * scale
+    return rows.assign(**dict(zip(printed, columns, strict=True))), gaps
 
 
 def keyed_gaps(gaps: pd.DataFrame, frame: pd.DataFrame, key: Sequence[str]) -> pd.DataFrame:
@@ -208,6 +198,29 @@ def keyed_gaps(gaps: pd.DataFrame, frame: pd.DataFrame, key: Sequence[str]) -> p
     ours = gaps[gaps["line"].isin(frame.index)]
     named = frame[list(key)].loc[ours["line"]].reset_index(drop=True)
     return named.assign(**{name: ours[name].to_numpy() for name in ("column", "symbol", "reason")})
+
+
+Meaning = Callable[[str, str], object]
+"""What a text means; given the text and where it stands, for a SourceError."""
+
+
+def meanings(column: pd.Series, meaning: Meaning, source: str, printed: str) -> pd.Series:
+    """What each text of a column (`printed` in the file) means; SourceError from the first that means nothing."""
+    first = column.drop_duplicates()
+    return column.map(
+        {text: meaning(text, f"{source}, line {n}, column '{printed}'") for n, text in first.items()}
+    )
+
+
+def one_of(*words: str) -> Meaning:
+    """A meaning that is one of these words, in lower case."""
+
+    def meaning(text: str, source: str) -> str:
+        if text.lower() not in words:
+            raise SourceError(f"{source}: expected {listed(words, 'or')}, found '{text}'")
+        return text.lower()
+
+    return meaning
 
 
 def refuse_twice(frame: pd.DataFrame, key: Sequence[str], source: str) -> None:
@@ -255,16 +268,14 @@ def dfe_numbers(rows: pd.DataFrame, codes: Sequence[str], name: str, source: str
     places = list(zip(*(rows[column].tolist() for column in (*codes, name)), strict=True))
     found: dict[tuple[str, ...], str] = {}
     faults = []
-    for line, place in zip(rows.index, places, strict=True):
-        if place in found:
-            continue
+    # From the last to the first, so that the line of each is its first.
+    for place, line in dict(zip(reversed(places), reversed(rows.index), strict=True)).items():
         wrong = [code for code in place[:-1] if re.fullmatch(r"\d{3}", code) and not known.knows(code)]
         try:
             found[place] = known.of_codes(*(wrong or place[:-1]), name=place[-1])
         except SourceError as error:
-            found[place] = ""
             faults.append(f"{source}, line {line}: {error}")
-    refuse(faults)
+    refuse(reversed(faults))
     return [found[place] for place in places]
 
 
@@ -299,6 +310,7 @@ _CELLS = 15_000_000
 """Cells that a sheet may span: it is held whole in memory."""
 
 _PROTECTED = "protected by a password; save a copy without one"
+_OLE = b"\xd0\xcf\x11\xe0"
 _BEGINNINGS = {
     b"\x1f\x8b": "compressed (gzip); unpack it first",
     b"%PDF": "a PDF",
@@ -319,7 +331,8 @@ def _readable(name: str) -> Iterator[None]:
         raise SourceError(f"{name} is {fault}") from None
 
 
-def _content(path: Path) -> bytes:
+def _content(path: Path, first: int = -1) -> bytes:
+    """A file's bytes, or its first ones."""
     try:
         if path.exists() and not path.is_file():
             raise SourceError(f"{path} is not a file; give the path of the file that was downloaded")
@@ -327,7 +340,8 @@ def _content(path: Path) -> bytes:
             raise SourceError(
                 f"{path.name} has {path.stat().st_size:,} bytes; files of up to {LARGEST:,} are read"
             )
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return file.read(first)
     except OSError as error:
         raise SourceError(f"{path.name} cannot be read: {error.strerror}") from None
 
@@ -337,7 +351,7 @@ def _kind(content: bytes, name: str) -> str:
     begins = content[:4096].removeprefix(b"\xef\xbb\xbf").lstrip()
     if not begins:
         return "empty; download it again"
-    if content.startswith(b"\xd0\xcf\x11\xe0"):
+    if content.startswith(_OLE):
         return _PROTECTED if "EncryptedPackage".encode("utf-16-le") in content else "an old workbook"
     if content.startswith(b"PK"):
         with _readable(name), zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -395,26 +409,27 @@ class Csv:
         """
         frame = self._at_once(places)
         frame = self._line_by_line(places) if frame is None else frame
-        blank = np.ones(len(frame), dtype=bool)
-        for name in places:
-            blank = blank & (frame[name] == "").to_numpy(dtype=bool) if blank.any() else blank
-        frame = frame[~blank] if blank.any() else frame
+        bare = frame[frame.iloc[:, 0] == ""]
+        if len(bare):
+            frame = frame.drop(bare.index[(bare == "").all(axis=1)])
         if frame.empty:
             raise SourceError(f"{self.name} has headings and no rows; download it again")
         return frame
 
     def _at_once(self, places: Mapping[str, int]) -> pd.DataFrame | None:
         """By pyarrow, which keeps these columns only; None where a line of the file is not a row of the table."""
-        wanted = [str(place) for place in places.values()]
-        chosen = arrow_csv.ConvertOptions(include_columns=wanted, column_types=dict.fromkeys(wanted, pa.string()))
         names = [str(place) for place in range(len(self.headings))]
-        reading = arrow_csv.ReadOptions(column_names=names, skip_rows=self.first - 1, block_size=1 << 22)
-        parsing = arrow_csv.ParseOptions(delimiter=self.delimiter)
+        wanted = [names[place] for place in places.values()]
         try:
-            table = arrow_csv.read_csv(pa.BufferReader(self.content), reading, parsing, chosen)
+            table = arrow_csv.read_csv(
+                pa.BufferReader(self.content),
+                arrow_csv.ReadOptions(column_names=names, skip_rows=self.first - 1, block_size=1 << 22),
+                arrow_csv.ParseOptions(delimiter=self.delimiter),
+                arrow_csv.ConvertOptions(include_columns=wanted, column_types=dict.fromkeys(wanted, pa.string())),
+            )
         except pa.ArrowInvalid:
             return None
-        lines = self.content.count(b"\n") + (not self.content.endswith(b"\n"))
+        lines = sum(1 for _ in io.BytesIO(self.content))
         if not 0 < table.num_rows == lines - self.first + 1:
             return None
         texts = [compute.utf8_trim_whitespace(column) for column in table.combine_chunks().columns]
@@ -549,7 +564,8 @@ Rows = list[list[object]]
 
 def is_workbook(path: Path) -> bool:
     """Whether a file is a workbook, whatever its name."""
-    return "workbook" in _kind(_content(path), path.name)
+    begins = _content(path, 4)
+    return begins in (b"PK\x03\x04", _OLE[:4]) and "workbook" in _kind(_content(path), path.name)
 
 
 class Workbook:
