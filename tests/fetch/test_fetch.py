@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from importlib import import_module
@@ -106,7 +106,7 @@ def test_an_edition_is_added_read_compared_and_taken_out_again(raw: Path, tmp_pa
     assert was is not None
     assert now is not None
     assert abs(now - was) > 1e6
-    assert any("new_kind" in line and "nothing reads it" in line for line in done.lines)
+    assert any("new_kind" in line and "nothing reads" in line for line in done.lines)
     once = bytes_of(raw)
     assert added(raw, file).written == ()
     assert bytes_of(raw) == once
@@ -206,22 +206,23 @@ def test_a_file_of_another_shape_changes_nothing_and_reaches_no_terminal(
 KILLED = """
 import os, shutil, signal, sys
 from pathlib import Path
-import deficits.fetch.folder as folder
+from deficits.fetch import folder
 staged, held, names = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3].split(",")
-whole = folder.write_whole
-for last in range(len(names) + 2):
-    copy = Path(f"{held}-{last}")
+copyfile, replace = shutil.copyfile, Path.replace
+for last in range(2 * len(names)):
+    copy = Path(f"{held}-{last:02}")
     shutil.copytree(held, copy)
     child = os.fork()
     if child == 0:
-        written = []
-        def write(path, content):
-            if len(written) == last:
-                os.kill(os.getpid(), signal.SIGKILL)
-            whole(path, content)
-            written.append(path)
-        folder.write_whole = write
-        folder.move_in(staged, names, copy)
+        done = []
+        def kills(step):
+            def one(*arguments):
+                if len(done) == last:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                done.append(step(*arguments))
+            return one
+        folder.copyfile, Path.replace = kills(copyfile), kills(replace)
+        folder.replace(staged, names, copy)
         os._exit(0)
     print(os.waitpid(child, 0)[1])
 """
@@ -233,43 +234,49 @@ def test_a_fetch_killed_at_any_write_leaves_what_was_declared_and_the_next_compl
 ) -> None:
     """Killed before the last write, no declaration and no declared table has changed; the next fetch completes."""
     file = edition(tmp_path / "a.csv")
-    staged: list[Path] = []
+    put: list[tuple[Path, Sequence[str]]] = []
 
-    def keep(place: Path, names: tuple[str, ...], folder: Path) -> None:
-        staged.append(Path(shutil.copytree(place, tmp_path / "staged")))
+    def keep(place: Path, names: Sequence[str], folder: Path) -> None:
+        put.append((Path(shutil.copytree(place, tmp_path / "staged")), names))
 
     with monkeypatch.context() as patch:
-        patch.setattr(room.folder, "move_in", keep)
-        names = added(raw, file).written
+        patch.setattr(room.folder, "replace", keep)
+        written = added(raw, file).written
     before = bytes_of(raw / FOLDER)
-    arguments = [str(staged[0]), str(raw / FOLDER), ",".join(names)]
+    ((staged, names),) = put
+    arguments = [str(staged), str(raw / FOLDER), ",".join(names)]
     ran = subprocess.run([sys.executable, "-c", KILLED, *arguments], check=True, capture_output=True, text=True)
-    assert ran.stdout.split() == [str(int(signal.SIGKILL))] * (len(names) + 2)
+    assert ran.stdout.split() == [str(int(signal.SIGKILL))] * (2 * len(names))
     for copy in sorted(raw.glob(f"{FOLDER}-*")):
         now = bytes_of(copy)
         assert {name: now[name] for name in before} == before
+        new = {name for name in now.keys() - before.keys() if not name.endswith(".part")}
+        assert not new or copy.name[-2:] > f"{len(names):02}"  # until all are written whole
         shutil.rmtree(raw / FOLDER)
         copy.rename(raw / FOLDER)  # the last one was killed before its last write, the declaration
-    assert added(raw, file).written == names
+    (raw / FOLDER / ".left.csv.part").touch()
+    assert added(raw, file).written == written
     declared = {each.name: each.sha256 for each in read_source(raw / FOLDER).file}
     assert declared.items() <= bytes_of(raw / FOLDER).items()
+    assert not list(raw.rglob("*.part"))
 
 
 @pytest.mark.usefixtures("quick")
-def test_a_disk_that_fills_while_writing_puts_back_what_was_there(
+def test_a_disk_that_fills_while_writing_changes_nothing(
     raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = bytes_of(raw)
-    whole = room.folder.write_whole
+    copyfile = shutil.copyfile
 
-    def full(path: Path, content: bytes) -> None:
-        if path.name == "source.toml":
+    def full(source: Path, to: Path) -> None:
+        if to.name == ".source.toml.part":
             raise OSError(28, "No space left on device")
-        whole(path, content)
+        copyfile(source, to)
 
-    monkeypatch.setattr(room.folder, "write_whole", full)
-    with pytest.raises(FetchError, match="No space left"):
-        added(raw, edition(tmp_path / "a.csv"))
+    with monkeypatch.context() as patch:
+        patch.setattr(room.folder, "copyfile", full)
+        with pytest.raises(FetchError, match="No space left"):
+            added(raw, edition(tmp_path / "a.csv"))
     assert bytes_of(raw) == before
 
 
@@ -298,7 +305,7 @@ def test_an_edition_older_than_the_one_held_says_what_it_is_used_for(raw: Path, 
 
 
 @pytest.mark.usefixtures("quick")
-def test_what_came_with_the_project_is_not_taken_out_when_nothing_would_be_left(raw: Path) -> None:
+def test_what_came_with_the_project_is_not_taken_out(raw: Path) -> None:
     before = bytes_of(raw)
     with pytest.raises(FetchError, match="came with the project"):
         undo("dsg", raw=raw)

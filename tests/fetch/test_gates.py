@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from deficits.fetch import gates
+from deficits.fetch.compare import Held
 from deficits.panel import Panel
 from deficits.publications import Table
 
@@ -121,6 +122,6 @@ def test_councils_that_an_edition_has_lost(
 ) -> None:
     """In a year that both have, or in the year after; a council that has ended meanwhile is not missed."""
     found = gates.Findings()
-    before = edition(panel, 2023).frame.astype(str)
-    gates.coverage(edition(panel, year, missing), "held.csv", before, panel.authorities, found)
+    held = Held("held.csv", edition(panel, 2023).frame.astype(str), set())
+    gates.coverage(edition(panel, year, missing), held, panel.authorities, found)
     assert (len(found.asked), len(found.refused)) == (asked, refused)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import re
+import textwrap
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
-from typing import TypeVar
+from datetime import date
+from typing import Annotated, Any, TypeVar
 from urllib.parse import quote
 
-from pydantic import AliasPath, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
-from pydantic.alias_generators import to_camel
+from pydantic import AliasPath, BaseModel, BeforeValidator, Field, TypeAdapter, ValidationError
 
 from deficits.errors import SourceError
 from deficits.fetch.download import FetchError, printable, read_json
@@ -27,8 +28,8 @@ SERVICES = {
     "DEFICITS_EES_API": "https://api.education.gov.uk/statistics/v1",
     "DEFICITS_GOVUK": "https://www.gov.uk/api/content",
 }
-SHOWN = 12
 T = TypeVar("T")
+Day = Annotated[date, BeforeValidator(lambda moment: str(moment)[:10])]
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,47 @@ class Found:
     name: str
     published: date | None = None
     note: str | None = None
+
+
+class _Release(BaseModel):
+    """An EES release; `id` names this very version of it: a correction has another one."""
+
+    id: str
+    slug: str
+    published: Day | None = None
+    latest: bool = Field(default=False, alias="latestRelease")
+
+
+class _DataSet(BaseModel):
+    """A file of an EES release, and its id in the public API where it is there."""
+
+    file: str = Field(alias="fileId")
+    title: str
+    api: str | None = Field(default=None, alias="publicApiDataSetId")
+
+
+class _DataContent(BaseModel):
+    data_sets: tuple[_DataSet, ...] = Field(alias="dataSets")
+
+
+class _Attachment(BaseModel):
+    """A file of a page of gov.uk; older pages give its name in the address only."""
+
+    title: str
+    url: str
+    filename: str = ""
+    attachment_type: str = "file"
+
+
+class _Page(BaseModel):
+    """A page of gov.uk: files attached to it, for a collection its pages, for one that has moved where to."""
+
+    updated: Day | None = Field(default=None, alias="public_updated_at")
+    attachments: tuple[_Attachment, ...] = Field(default=(), validation_alias=AliasPath("details", "attachments"))
+    documents: tuple[dict[str, Any], ...] = Field(default=(), validation_alias=AliasPath("links", "documents"))
+    withdrawn: Day | None = Field(default=None, validation_alias=AliasPath("withdrawn_notice", "withdrawn_at"))
+    document_type: str = ""
+    redirects: tuple[dict[str, Any], ...] = ()
 
 
 def locate(publication: Publication, version: str | None = None) -> Found:
@@ -59,83 +101,25 @@ def locate(publication: Publication, version: str | None = None) -> Found:
             raise FetchError(f"{publication.folder} cannot be downloaded: {why}")
 
 
-class _Answer(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True)
-
-
-class _Release(_Answer):
-    """An EES release; `id` names this very version of it: a correction has another one."""
-
-    id: str
-    slug: str
-    published: datetime | None = None
-    latest_release: bool = False
-
-
-class _DataSet(_Answer):
-    """A file of an EES release, and its id in the public API where it is there."""
-
-    file_id: str
-    title: str
-    public_api_data_set_id: str | None = None
-
-
-class _DataContent(_Answer):
-    data_sets: tuple[_DataSet, ...]
-
-
-class _Attachment(BaseModel):
-    title: str
-    url: str
-    filename: str = ""
-    attachment_type: str = "file"
-
-    @property
-    def name(self) -> str:
-        """The file's name; older pages give it in the address only."""
-        return self.filename or self.url.rsplit("/", 1)[-1]
-
-
-class _Linked(BaseModel):
-    base_path: str
-
-
-class _Withdrawn(BaseModel):
-    withdrawn_at: datetime
-
-
-class _Page(BaseModel):
-    """A page of gov.uk: the files attached to it, and for a collection the pages that it lists."""
-
-    public_updated_at: datetime | None = None
-    attachments: tuple[_Attachment, ...] = Field(default=(), validation_alias=AliasPath("details", "attachments"))
-    documents: tuple[_Linked, ...] = Field(default=(), validation_alias=AliasPath("links", "documents"))
-    withdrawn_notice: _Withdrawn | None = None
-
-
 def _of_release(address: EesRelease, version: str | None) -> Found:
     """A file of an EES release: by the public API where it is in it and the newest is wanted."""
     base = _service("DEFICITS_EES_RELEASES")
-    releases = _asked(f"{base}/publications/{quote(address.slug)}/releases", tuple[_Release, ...])
-    chosen = [each for each in releases if each.slug == version or (version is None and each.latest_release)]
-    if not chosen:
+    url = f"{base}/publications/{quote(address.slug)}/releases"
+    releases = _asked(url, tuple[_Release, ...])
+    release = next((each for each in releases if (each.slug == version if version else each.latest)), None)
+    if release is None:
         raise FetchError(
             f"'{address.slug}' on explore education statistics has no {version or 'latest'} release; it has "
-            f"{_few([each.slug for each in releases])}"
+            f"{_few(each.slug for each in releases)}"
         )
-    release = chosen[0]
-    day = release.published.date() if release.published else None
-    files = f"{base}/releases/{quote(release.id)}/files"
+    files, name = f"{base}/releases/{quote(release.id)}/files", f"{address.slug}_{release.slug}"
     if address.title is None:
-        return Found(files, f"{address.slug}_{release.slug}.zip", day)
-    url = f"{base}/publications/{quote(address.slug)}/releases/{quote(release.slug)}/data-content"
-    data_sets = _asked(url, _DataContent).data_sets
-    data_set = _one(address.title, {each.title: each for each in data_sets}, f"release {release.slug}")
-    name = f"{address.slug}_{release.slug}.csv"
-    if version is None and data_set.public_api_data_set_id:
-        api = _service("DEFICITS_EES_API")
-        return Found(f"{api}/data-sets/{quote(data_set.public_api_data_set_id)}/csv", name, day)
-    return Found(f"{files}/{quote(data_set.file_id)}", name, day)
+        return Found(files, f"{name}.zip", release.published)
+    content = _asked(f"{url}/{quote(release.slug)}/data-content", _DataContent)
+    wanted = _one(address.title, {each.title: each for each in content.data_sets}, f"release {release.slug}")
+    in_api = f"{_service('DEFICITS_EES_API')}/data-sets/{quote(wanted.api or '')}/csv"
+    found = in_api if wanted.api and version is None else f"{files}/{quote(wanted.file)}"
+    return Found(found, f"{name}.csv", release.published)
 
 
 def _attached(address: GovUk, version: str | None) -> Found:
@@ -146,15 +130,15 @@ def _attached(address: GovUk, version: str | None) -> Found:
     elif version:
         wanted = f"(?=.*{re.escape(version)}).*(?:{wanted})"
     page = _page(path)
-    files = {f"{each.title} ({each.name})": each for each in page.attachments if each.attachment_type == "file"}
-    attached = _one(wanted, files, f"www.gov.uk{path}")
-    withdrawn = page.withdrawn_notice and day_in_words(page.withdrawn_notice.withdrawn_at)
-    return Found(
-        url=attached.url,
-        name=attached.name,
-        published=page.public_updated_at.date() if page.public_updated_at else None,
-        note=f"gov.uk says that this page was withdrawn on {withdrawn}." if withdrawn else None,
+    names = {each.url: each.filename or each.url.rsplit("/", 1)[-1] for each in page.attachments}
+    files = {
+        f"{each.title}: {names[each.url]}": each.url for each in page.attachments if each.attachment_type == "file"
+    }
+    url = _one(wanted, files, f"www.gov.uk{path}")
+    note = (
+        f"gov.uk says that this page was withdrawn on {day_in_words(page.withdrawn)}." if page.withdrawn else None
     )
+    return Found(url, names[url], page.updated, note)
 
 
 def _newest(address: GovUk) -> str:
@@ -162,7 +146,7 @@ def _newest(address: GovUk) -> str:
     if address.collection is None:
         raise FetchError(f"www.gov.uk{address.path} needs a --version")
     pattern = re.escape(address.path).replace(re.escape("{version}"), r"(\d[a-z0-9-]*)")
-    listed = [each.base_path for each in _page(address.collection).documents]
+    listed = [str(each.get("base_path")) for each in _page(address.collection).documents]
     versions = [match[1] for path in listed if (match := re.fullmatch(pattern, path))]
     if not versions:
         raise SourceError(f"www.gov.uk{address.collection} lists no page like {address.path}: {_few(listed)}")
@@ -170,34 +154,28 @@ def _newest(address: GovUk) -> str:
 
 
 def _page(path: str) -> _Page:
-    url = f"{_service('DEFICITS_GOVUK')}/{quote(path.strip('/'))}"
-    answer = read_json(url)
-    # A redirect of the site is a document of its own kind, without the files of the page it leads to.
-    if isinstance(answer, dict) and answer.get("document_type") == "redirect":
-        leads = [str(each.get("destination")) for each in answer.get("redirects") or [] if isinstance(each, dict)]
-        raise FetchError(f"www.gov.uk{path} has moved to {printable(', '.join(leads)) or 'another page'}")
-    return _shaped(answer, _Page, url)
+    page = _asked(f"{_service('DEFICITS_GOVUK')}/{quote(path.strip('/'))}", _Page)
+    if page.document_type == "redirect":
+        raise FetchError(
+            f"www.gov.uk{path} has moved to {_few(str(each.get('destination')) for each in page.redirects)}"
+        )
+    return page
 
 
-def _one(pattern: str, named: dict[str, T], where: str) -> T:
+def _one(pattern: str, named: Mapping[str, T], where: str) -> T:
     """The one thing whose name matches (letter case aside, underscores also as spaces); else what there is."""
     found = [
         each
         for name, each in named.items()
-        if any(
-            re.search(pattern, text, re.IGNORECASE) for text in (name, name.replace("_", " "), name.rstrip(")"))
-        )
+        if any(re.search(pattern, text, re.IGNORECASE) for text in (name, name.replace("_", " ")))
     ]
     if len(found) != 1:
-        raise SourceError(
-            f"{where} has {len(found) or 'no'} files like '{pattern}', expected one. It has: {_few(list(named))}"
-        )
+        raise SourceError(f"{where} has {len(found)} files like '{pattern}', expected one. It has: {_few(named)}")
     return found[0]
 
 
-def _few(names: list[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return printable("; ".join(names[:SHOWN])) + more if names else "none"
+def _few(names: Iterable[str]) -> str:
+    return textwrap.shorten(printable("; ".join(names)), 800) or "none"
 
 
 def _service(name: str) -> str:
@@ -205,13 +183,9 @@ def _service(name: str) -> str:
 
 
 def _asked(url: str, shape: type[T]) -> T:
-    return _shaped(read_json(url), shape, url)
-
-
-def _shaped(answer: object, shape: type[T], url: str) -> T:
-    """The answer in its shape; SourceError naming each field that is not as expected."""
+    """The answer at an address, in its shape; SourceError naming each field that is not as expected."""
     try:
-        return TypeAdapter(shape).validate_python(answer)
+        return TypeAdapter(shape).validate_python(read_json(url))
     except ValidationError as error:
         faults = printable("; ".join(faults_of(error)[:5]))
         raise SourceError(

@@ -11,13 +11,10 @@ import json
 import re
 import time
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO
 
 import httpx
 import tenacity
@@ -28,9 +25,8 @@ LARGEST_FILE = 300_000_000
 """Bytes, also once unpacked: several times the largest file of any publication (S251, about 60 MB)."""
 LARGEST_ANSWER = 20_000_000
 """Bytes of an answer in JSON."""
-TOTAL_SECONDS = 900.0
-"""For a whole file, further attempts included."""
-ANSWER_SECONDS = 60.0
+FILE_SECONDS, ANSWER_SECONDS = 900.0, 60.0
+"""For a whole file or answer, further attempts included."""
 QUIET_SECONDS = 30.0
 """Without a byte."""
 ATTEMPTS = 4
@@ -38,7 +34,6 @@ LONGEST_WAIT = 60.0
 """Seconds a server may ask to wait; for more than that the user is told to come back."""
 REDIRECTS = 5
 BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
-T = TypeVar("T")
 
 
 class FetchError(SourceError):
@@ -50,59 +45,58 @@ class FetchError(SourceError):
 class _MayPass(FetchError):
     """A fault that may pass; `wait` is the pause that the server asked for, in seconds."""
 
-    wait: float | None = None
+    wait = 0.0
 
 
-@dataclass(frozen=True)
-class Downloaded:
-    """A whole file at `path`, with the sha256 of its content and the day on which it was changed, if told."""
-
-    path: Path
-    url: str
-    sha256: str
-    modified: date | None
+FAULTS: dict[tuple[type[Exception], ...], tuple[type[FetchError], str]] = {
+    (httpx.TooManyRedirects,): (FetchError, "leads on and on: look for its new address"),
+    (httpx.ProxyError,): (FetchError, "cannot be reached through this machine's proxy"),
+    (httpx.ConnectError, httpx.ConnectTimeout): (
+        FetchError,
+        "cannot be reached. Is there a network? Behind an inspecting proxy, set SSL_CERT_FILE",
+    ),
+    (httpx.TimeoutException,): (_MayPass, "is too slow: try again later"),
+    (httpx.RemoteProtocolError, httpx.NetworkError, zlib.error): (_MayPass, "was cut short: fetch it again"),
+    (Exception,): (
+        FetchError,
+        "cannot be fetched: check it, and the proxy that HTTPS_PROXY, ALL_PROXY or this system's settings name",
+    ),
+}
+"""What httpx raises, the first that fits: whether it may pass, what is wrong and what to do."""
 
 
 def download(
-    url: str, to: Path, *, most: int = LARGEST_FILE, seconds: float = TOTAL_SECONDS, quiet: float = QUIET_SECONDS
-) -> Downloaded:
-    """The file at `url`, in place at `to` once it is whole, unpacked where it is sent as gzip.
+    url: str, to: Path, most: int = LARGEST_FILE, seconds: float = FILE_SECONDS
+) -> tuple[str, date | None]:
+    """Put the file at `url` in place at `to` once it is whole, unpacked where it is sent as gzip.
 
+    Returns the sha256 of its content, and the day on which it was changed where the server says so.
     Raises FetchError when there is no network, the address is not there or not https, the publisher stays busy, is
     too slow, sends more than `most` bytes, or the file stays cut short.
     """
-
     part = to.with_name(f"{to.name}.part")
-
-    def receive(deadline: float) -> httpx.Headers:
-        with part.open("wb") as file:
-            return _receive(url, file, most, deadline, quiet)
-
     try:
-        headers = _patiently(receive, seconds)
-        with part.open("rb") as file:
+        with part.open("w+b") as file:
+            headers = _received(url, file, most, seconds)
+            file.seek(0)
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         part.replace(to)
     except OSError as error:
         raise FetchError(f"{url} cannot be stored here: {error}") from None
     finally:
         part.unlink(missing_ok=True)
-    return Downloaded(to, url, sha256, _day(headers.get("Last-Modified")))
+    changed = _http_date(headers.get("Last-Modified"))
+    return sha256, changed and changed.date()
 
 
-def read_json(url: str, *, seconds: float = ANSWER_SECONDS, quiet: float = QUIET_SECONDS) -> Any:
+def read_json(url: str) -> Any:
     """The JSON at `url`. Raises FetchError as `download` does, SourceError when the answer is not JSON."""
-
-    def receive(deadline: float) -> bytes:
-        content = io.BytesIO()
-        _receive(url, content, LARGEST_ANSWER, deadline, quiet)
-        return content.getvalue()
-
-    content = _patiently(receive, seconds)
+    content = io.BytesIO()
+    _received(url, content, LARGEST_ANSWER, ANSWER_SECONDS)
     try:
-        return json.loads(content)
+        return json.loads(content.getvalue())
     except (ValueError, RecursionError):
-        shown = printable(content[:80].decode("utf-8", "replace"))
+        shown = printable(content.getvalue()[:80].decode("utf-8", "replace"))
         raise SourceError(f"{url} gave '{shown}', expected an answer in JSON") from None
 
 
@@ -115,77 +109,65 @@ def printable(text: str) -> str:
     return "".join(char for char in text.replace("\t", " ") if char.isprintable() or char == "\n")
 
 
-def seconds_asked(value: str | None, now: datetime) -> float | None:
-    """Seconds that a Retry-After header asks to wait, given as a number or a date; None when it asks for none.
+def seconds_asked(value: str | None, now: datetime) -> float:
+    """Seconds that a Retry-After header asks to wait, given as a number or a date; 0 when it asks for none.
 
     >>> [seconds_asked(text, datetime(2026, 1, 1, tzinfo=UTC)) for text in ("7", "soon", "²", None)]
-    [7.0, None, None, None]
+    [7.0, 0.0, 0.0, 0.0]
     >>> seconds_asked("Thu, 01 Jan 2026 00:00:30 GMT", datetime(2026, 1, 1, tzinfo=UTC))
     30.0
     """
-    text = (value or "").strip()
-    if re.fullmatch(r"[0-9]{1,9}", text):
-        return float(text)
+    if re.fullmatch(r"\s*[0-9]{1,9}\s*", value or ""):
+        return float(value or 0)
+    until = _http_date(value)
+    return max((until - now).total_seconds(), 0.0) if until else 0.0
+
+
+def _http_date(value: str | None) -> datetime | None:
     try:
-        until = parsedate_to_datetime(text)
+        day = parsedate_to_datetime(value or "")
     except (ValueError, OverflowError):
         return None
-    return max((until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds(), 0.0)
+    return day.replace(tzinfo=day.tzinfo or UTC)
 
 
-def _patiently(receive: Callable[[float], T], seconds: float) -> T:
-    """The result of the first attempt that succeeds, in the time allowed; else the last attempt's error."""
-    growing = tenacity.wait_exponential(max=30)
-
-    def wait(state: tenacity.RetryCallState) -> float:
-        fault = state.outcome.exception() if state.outcome else None
-        return growing(state) if not isinstance(fault, _MayPass) or fault.wait is None else fault.wait
-
+def _received(url: str, into: BinaryIO, most: int, seconds: float) -> httpx.Headers:
+    """The whole body at `url` into an open file, by the first attempt that succeeds; the headers it came with."""
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(_MayPass),
         stop=tenacity.stop_after_attempt(ATTEMPTS) | tenacity.stop_before_delay(seconds),
-        wait=wait,
+        wait=tenacity.wait_exponential(max=30)
+        + tenacity.wait_exception(lambda fault: getattr(fault, "wait", 0.0)),
         reraise=True,
     )
-    return retrying(receive, time.monotonic() + seconds)
+    return retrying(_attempt, url, into, most, time.monotonic() + seconds)
 
 
-def _receive(url: str, into: BinaryIO, most: int, deadline: float, quiet: float) -> httpx.Headers:
-    """The body at `url`, unpacked, into an open file; the headers it came with."""
-    # A length can only be compared with what is sent as it is; the EES API packs whatever it is asked.
-    plain = {"Accept-Encoding": "identity"}
-    total = 0
-    with _plainly(url, quiet), _client(url, quiet) as client, client.stream("GET", url, headers=plain) as response:
-        _check_status(response, url)
-        for piece in _unpacked(response, url):
-            total += len(piece)
-            if total > most:
-                raise FetchError(f"{url} sends more than {most / 1e6:,.0f} MB: no file here is so large")
-            if time.monotonic() > deadline:
-                raise FetchError(f"{url} is too slow: {total:,} bytes in the time allowed. Try again later")
-            into.write(piece)
-        return response.headers
-
-
-def _unpacked(response: httpx.Response, url: str) -> Iterator[bytes]:
-    """The pieces of a body, unpacked when it is gzip; FetchError for another packing or a damaged one."""
-    packing = response.headers.get("Content-Encoding", "identity").strip().lower()
-    if packing == "identity":
-        yield from response.iter_raw()
-        return
-    if packing not in ("gzip", "x-gzip"):
-        raise FetchError(f"{url} came packed as '{printable(packing)}', expected gzip or nothing")
-    unpacking = zlib.decompressobj(wbits=31)
+def _attempt(url: str, into: BinaryIO, most: int, deadline: float) -> httpx.Headers:
+    into.seek(0)
+    into.truncate()
     try:
-        for piece in response.iter_raw():  # up to 64 kB, so up to 64 MB unpacked
-            yield unpacking.decompress(piece)
-    except zlib.error as error:
-        raise FetchError(f"{url} came as a damaged gzip ({error}). Fetch it again") from None
-    if not unpacking.eof:
-        raise _MayPass(f"{url} was cut short. Fetch it again")
+        with _client(url) as client, client.stream("GET", url) as response:
+            _check_status(response, url)
+            packing = response.headers.get("Content-Encoding", "identity").lower()
+            if packing not in ("identity", "gzip"):
+                raise FetchError(f"{url} came packed as '{printable(packing)}', expected gzip or nothing")
+            unpacking = zlib.decompressobj(wbits=31) if packing == "gzip" else None
+            for piece in response.iter_raw():  # up to 64 kB, so up to 64 MB unpacked
+                into.write(unpacking.decompress(piece) if unpacking else piece)
+                if into.tell() > most:
+                    raise FetchError(f"{url} sends more than {most / 1e6:,.0f} MB: no file here is so large")
+                if time.monotonic() > deadline:
+                    raise FetchError(f"{url} is too slow: {into.tell():,} bytes in the time allowed. Try later")
+            if unpacking and not unpacking.eof:
+                raise zlib.error("the gzip has no end")
+            return response.headers
+    except (httpx.RequestError, httpx.InvalidURL, ValueError, ImportError, zlib.error) as error:
+        kind, words = next(fault for raised, fault in FAULTS.items() if isinstance(error, raised))
+        raise kind(printable(f"{url} {words} ({str(error) or 'no answer'})")) from None
 
 
-def _client(url: str, quiet: float) -> httpx.Client:
+def _client(url: str) -> httpx.Client:
     """A client that follows a few redirects, each to https (or, from this machine, to this machine)."""
     local = _is_local(httpx.URL(url))
 
@@ -193,65 +175,30 @@ def _client(url: str, quiet: float) -> httpx.Client:
         if request.url.scheme != "https" and not (local and _is_local(request.url)):
             raise FetchError(f"{url} leads to {request.url}, which is not https: nothing was downloaded")
 
-    try:
-        return httpx.Client(
-            follow_redirects=True,
-            max_redirects=REDIRECTS,
-            timeout=httpx.Timeout(quiet, connect=min(quiet, 15.0)),
-            headers={"User-Agent": "deficits (statistics reader)"},
-            event_hooks={"request": [check]},
-            trust_env=not local,  # a proxy has no way to this machine's own addresses
-        )
-    except (ImportError, ValueError, httpx.InvalidURL) as error:
-        raise FetchError(
-            f"the proxy that HTTPS_PROXY, ALL_PROXY or this system's settings name cannot be used: {error}. "
-            "Give one like http://proxy.example:8080, or unset it"
-        ) from None
+    return httpx.Client(
+        follow_redirects=True,
+        max_redirects=REDIRECTS,
+        timeout=httpx.Timeout(QUIET_SECONDS, connect=15.0),
+        # A length can only be compared with what is sent as it is; the EES API packs whatever it is asked.
+        headers={"User-Agent": "deficits (statistics reader)", "Accept-Encoding": "identity"},
+        event_hooks={"request": [check]},
+        trust_env=not local,  # a proxy has no way to this machine's own addresses
+    )
 
 
 def _is_local(url: httpx.URL) -> bool:
     return url.scheme == "http" and url.host in ("127.0.0.1", "localhost", "::1") and not url.userinfo
 
 
-@contextmanager
-def _plainly(url: str, quiet: float) -> Iterator[None]:
-    """What httpx raises, as a fault that may pass or as an error that says what to do."""
-    try:
-        yield
-    except httpx.TooManyRedirects:
-        raise FetchError(f"{url} leads on more than {REDIRECTS} times: look for its new address") from None
-    except httpx.ProxyError as error:
-        raise FetchError(
-            f"{url} cannot be reached through this machine's proxy: {printable(str(error))}"
-        ) from None
-    except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-        inspected = "CERTIFICATE" in str(error)
-        hint = "Behind an inspecting proxy, set SSL_CERT_FILE" if inspected else "Is there a network?"
-        raise FetchError(f"{url} cannot be reached ({printable(str(error)) or 'no answer'}). {hint}") from None
-    except httpx.TimeoutException:
-        raise _MayPass(f"{url} is too slow: nothing came for {quiet:g} s. Try again later") from None
-    except (httpx.RemoteProtocolError, httpx.NetworkError) as error:
-        raise _MayPass(f"{url} was cut short ({printable(str(error))}). Fetch it again") from None
-    except (httpx.RequestError, httpx.InvalidURL, UnicodeError) as error:
-        raise FetchError(f"'{printable(url)}' cannot be fetched: {printable(str(error))}") from None
-
-
 def _check_status(response: httpx.Response, url: str) -> None:
     status = response.status_code
-    if status == 200:
-        return
     if status in (404, 410):
         raise FetchError(f"{url} is not there ({status}): the publisher moved or withdrew it")
-    if status not in BUSY:
+    if status in BUSY:
+        fault = _MayPass(f"{url} is busy ({status}). Try again later")
+        fault.wait = seconds_asked(response.headers.get("Retry-After"), datetime.now(UTC))
+        if fault.wait > LONGEST_WAIT:
+            raise FetchError(f"{url} is busy ({status}) and asks to come back in {fault.wait / 60:,.0f} minutes")
+        raise fault
+    if status != 200:
         raise FetchError(f"{url} was refused ({status} {printable(response.reason_phrase)})")
-    fault = _MayPass(f"{url} is busy ({status}). Try again later")
-    fault.wait = seconds_asked(response.headers.get("Retry-After"), datetime.now(UTC))
-    if fault.wait is not None and fault.wait > LONGEST_WAIT:
-        raise FetchError(f"{url} is busy ({status}) and asks to come back in {fault.wait / 60:,.0f} minutes")
-    raise fault
-
-
-def _day(value: str | None) -> date | None:
-    with suppress(ValueError, OverflowError):
-        return parsedate_to_datetime(value or "").date()
-    return None

@@ -10,20 +10,18 @@ from __future__ import annotations
 import hashlib
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from itertools import chain, count
 from pathlib import Path
-
-import pandas as pd
 
 from deficits.authorities import load_authorities
 from deficits.errors import DeficitsError, SourceError
 from deficits.fetch import folder, gates
 from deficits.fetch.addresses import locate
-from deficits.fetch.compare import Difference, compare, contents, year_column
+from deficits.fetch.compare import Difference, compare, contents, day_of, earlier, year_column
 from deficits.fetch.download import LARGEST_FILE, FetchError, download, printable
 from deficits.formatting import gbp, last_day, listed, year_end
 from deficits.outlook import Outlook, project
@@ -35,16 +33,10 @@ from deficits.raw import GuardFailed, RawData, Source, SourceFile, read_source
 TRIAL = timedelta(days=366)
 """How far ahead of today an edition may be dated, so that one that is expected can be tried."""
 DRAWS = 200
-ASKED_AT_ONCE = 20
+SHOWN = 20
+DECLARED = ("corrections.toml", "source.toml")
+"""What declares tables, and so is put in place after them, and before they go."""
 UNDESCRIBED = "no meaning is declared yet: as the parser names it"
-GAPS = {
-    "column": "the column of the table that has no number here",
-    "symbol": "what is printed instead",
-    "reason": "what the symbol says",
-}
-"""Meanings of the columns that every table of gaps has with its key."""
-Earlier = dict[str, tuple[str, pd.DataFrame, set[str]]]
-"""By kind of table, the edition held to compare with: its name, its rows, and the years of all editions."""
 
 
 @dataclass(frozen=True)
@@ -88,11 +80,9 @@ def suggest(file: Path) -> str:
     _check_file(file)
     taken = []
     for publication in PUBLICATIONS:
-        try:
+        with suppress(DeficitsError):
             if publication.parse and publication.parse(file):
                 taken.append(publication.folder)
-        except DeficitsError:
-            continue
     known = listed([each.folder for each in PUBLICATIONS if each.parse], "or")
     return f"it is a file of {listed(taken, 'or')}" if taken else f"no parser takes it; there are those of {known}"
 
@@ -106,7 +96,6 @@ def fetch(
     retire: Sequence[str] = (),
     keep: Sequence[str] = (),
     accept: str | None = None,
-    today: date | None = None,
 ) -> Fetched:
     """Add a publication's newest tables, or those of a `version`, to `raw`.
 
@@ -121,57 +110,47 @@ def fetch(
     the expected shape, does not pass a gate, or cannot be built and projected from.
     """
     wanted = find(publication) if isinstance(publication, str) else publication
-    today = today or datetime.now(UTC).date()
     if wanted.parse is None:
         raise FetchError(f"{wanted.folder} is not fetched: {wanted.address}")
-    if file is not None:
-        original = _by_hand(file, version, today)
-        with _trying(raw) as (root, staged):
-            return _add(wanted, original, root, staged, retire, keep, accept, today)
+    choices = dict.fromkeys(retire, "retire") | dict.fromkeys(keep, "keep")
+    given = None if file is None else _by_hand(file, version)
     with _trying(raw) as (root, staged):
-        with _adding(f"Or take it from {wanted.page}: --file PATH --version DATE (its day of publication)"):
-            original = _downloaded(wanted, version, today)
-        with _adding(f"The file is kept: --file {original.path} --version {original.published}"):
-            fetched = _add(wanted, original, root, staged, retire, keep, accept, today)
+        if given:
+            return _add(wanted, given, root, staged, choices, accept)
+        with _advising(f"Or take it from {wanted.page}: --file PATH --version DATE (its day of publication)"):
+            original = _downloaded(wanted, version)
+        with _advising(f"The file is kept: --file {original.path} --version {original.published}"):
+            fetched = _add(wanted, original, root, staged, choices, accept)
         original.path.unlink()
         return fetched
 
 
-def undo(publication: str | Publication, *, raw: Path | None = None, today: date | None = None) -> Fetched:
-    """Take the newest edition of a publication out again: the one fetched last, else the newest that is held.
+def undo(publication: str | Publication, *, raw: Path | None = None) -> Fetched:
+    """Take the edition of a publication that was fetched last out again.
 
-    Its tables, their entries and the decisions on them go, once the rest was found good. Raises FetchError when it
-    came with the project and nothing of a kind would be left, SourceError when the rest cannot be used.
+    Its tables, their entries and the decisions on them go, once the rest was found good. Raises FetchError when
+    what is held came with the project, SourceError when the rest cannot be used.
     """
     wanted = find(publication) if isinstance(publication, str) else publication
     with _trying(raw) as (root, staged):
-        place = root / wanted.folder
+        place = staged / wanted.folder
         held = read_source(place)
         fetched = [each for each in held.file if each.original_sha256]
-        if fetched:
-            last = (fetched[-1].original_sha256, fetched[-1].published)
-            gone = [each for each in fetched if (each.original_sha256, each.published) == last]
-        else:
-            gone = [each for each in held.file if each.published == _newest(held)]
-        names = sorted(each.name for each in gone)
-        lost = {each.table for each in gone} - {each.table for each in held.file if each not in gone}
-        if lost and not fetched:
-            raise FetchError(
-                f"{wanted.folder}: {listed(names)} came with the project, and no {listed(sorted(map(str, lost)))} "
-                "would be left: nothing was taken out"
-            )
-        folder.drop(staged / wanted.folder, set(names))
-        if len(read_source(staged / wanted.folder).file) != len(held.file) - len(gone):
-            raise FetchError(
-                f"{wanted.folder}/source.toml was edited by hand: take {listed(names)} out of it by hand"
-            )
-        before = _held(root)
+        if not fetched:
+            raise FetchError(f"{wanted.folder}: what is held came with the project, nothing was taken out")
+        last = (fetched[-1].original_sha256, fetched[-1].published)
+        names = sorted(each.name for each in fetched if (each.original_sha256, each.published) == last)
+        folder.drop(place, set(names))
+        if len(read_source(place).file) != len(held.file) - len(names):
+            raise FetchError(f"{wanted.folder}/source.toml was edited by hand: take {listed(names)} out by hand")
         try:
-            after = prove(RawData(staged))
+            after = project(build(RawData(staged)), draws=DRAWS)
         except DeficitsError as error:
             raise SourceError(f"nothing was taken out: without this edition {error}") from None
-        folder.move_out(staged / wanted.folder, names, place)
-    headline, line = _headline(before, after, today or datetime.now(UTC).date())
+        headline, line = _headline(_held(root), after)
+        folder.replace(place, DECLARED[::-1], root / wanted.folder)
+        for name in names:
+            (root / wanted.folder / name).unlink(missing_ok=True)
     words = (f"Taken out: {', '.join(names)}", line)
     return Fetched(wanted.folder, removed=tuple(names), headline=headline, lines=words)
 
@@ -182,7 +161,7 @@ def news(publication: Publication, raw: RawData) -> tuple[bool, str]:
     An edition of the same day is compared by its content, where the publisher's own file was fetched.
     """
     held = raw.source(publication.folder)
-    newest = _newest(held) or ""
+    newest = _newest(held)
     try:
         found = locate(publication)
         if found.published and found.published.isoformat() > last_day(newest):
@@ -191,26 +170,11 @@ def news(publication: Publication, raw: RawData) -> tuple[bool, str]:
         if not known:
             return False, "no newer edition" if found.published else "its publisher gives no date to compare"
         with tempfile.TemporaryDirectory(prefix="deficits-fetch-") as work:
-            same = download(found.url, Path(work) / "file").sha256 in known
-        return (
-            not same,
-            "as held" if same else f"another file than the one of {newest}, without a newer date",
-        )
+            if download(found.url, Path(work) / "file")[0] in known:
+                return False, "as held"
+        return True, f"another file than the one of {newest}, without a newer date"
     except SourceError as error:
         return False, f"could not be asked: {printable(str(error).splitlines()[0])}"
-
-
-def prove(raw: RawData) -> Outlook:
-    """The projection from a folder; PanelError, OutlookError or SourceError says which figure does not fit."""
-    return project(build(raw), draws=DRAWS)
-
-
-def _held(root: Path) -> Panel | None:
-    """The panel of what is held; None where that is not good itself, before an edition that mends it."""
-    try:
-        return build(RawData(root))
-    except DeficitsError:
-        return None
 
 
 def _add(
@@ -218,68 +182,65 @@ def _add(
     original: Original,
     root: Path,
     staged: Path,
-    retire: Sequence[str],
-    keep: Sequence[str],
+    choices: Mapping[str, str],
     accept: str | None,
-    today: date,
 ) -> Fetched:
     """Parse, stage and prove an edition, and write what is new of it."""
+    name, place = publication.folder, staged / publication.folder
+    held, data, found = read_source(place), RawData(root), gates.Findings()
     tables = _parsed(publication, original)
-    place = staged / publication.folder
-    held = read_source(place)
-    heads = (
-        f"{publication.folder}: {original.url or original.path}, published {original.published}, "
-        f"sha256 {original.sha256[:12]}…",
+    heads = [
+        f"{name}: {original.url or original.path}, published {original.published}, sha256 {original.sha256[:12]}…",
         *(line for table in tables for line in contents(table)),
-    )
-    entries = _entries(tables, original, held, place)
-    if not entries:
-        return Fetched(publication.folder, lines=(*heads, *_already(publication, tables, held)))
-    folder.add_entries(place, entries)
-    earlier = _earlier(tables, RawData(root), publication.folder)
-    authorities = load_authorities(RawData(root))
-    found = gates.Findings()
-    for table in tables:
-        if table.kind in earlier:
-            gates.coverage(table, *earlier[table.kind][:2], authorities, found)
-    _refuse(found)
-    panel, decided = _decided(staged, publication, retire, keep, today)
-    before = _held(root)
-    gates.figures(before, panel, [f"{publication.folder}/{entry.name}" for entry in entries], found)
-    gates.national(before, panel, found)
-    _refuse(found)
-    _ask(found, accept)
+    ]
+    new = [table for table in tables if _sha256(table) not in {file.sha256 for file in held.file}]
+    if not new:
+        return Fetched(name, lines=(*heads, *_already(tables, held)))
+    entries = [_entry(table, original, held) for table in new]
+    for table, entry in zip(new, entries, strict=True):
+        (place / entry.name).write_bytes(_csv(table))
+    folder.declare(root / name, entries, place)
+    pairs = [(table, before) for table in new if (before := earlier(table, data, name))]
+    authorities = load_authorities(data)
+    for table, before in pairs:
+        gates.coverage(table, before, authorities, found)
+    _stop("this file is not as it should be.", found.refused)
+    panel = _decided(staged, name, choices)
+    was = _held(root)
+    gates.figures(was, panel, [f"{name}/{entry.name}" for entry in entries], found)
+    gates.national(was, panel, found)
+    _stop("this file is not as it should be.", found.refused)
+    if found.asked and accept and accept.strip():
+        asked = f"Asked about, and accepted on {date.today()}: {accept}. {'; '.join(found.asked[:SHOWN])}"
+        noted = [each.model_copy(update={"note": f"{each.note} {asked}"}) for each in entries]
+        folder.declare(root / name, noted, place)
+    else:
+        advice = 'If they are right: --accept "the reason why", which is kept with the figures'
+        _stop("please look at these.", found.asked, advice)
     try:
         after = project(panel, draws=DRAWS)
     except DeficitsError as error:
-        raise SourceError(
-            f"nothing was written: with this edition there is no projection: {error}. Declare a correction in "
-            f"data/raw/{publication.folder}/corrections.toml, or wait for its publisher's"
-        ) from None
-    if found.asked:
-        noted = f"Asked about, and accepted on {today}: {accept}. {'; '.join(found.asked[:ASKED_AT_ONCE])}"
-        folder.drop(place, {entry.name for entry in entries})
-        folder.add_entries(place, [each.model_copy(update={"note": f"{each.note} {noted}"}) for each in entries])
-    names = tuple(entry.name for entry in entries)
-    kinds = {entry.table for entry in entries}
-    differences = [compare(each, *earlier[each.kind]) for each in tables if each.kind in kinds & set(earlier)]
-    headline, line = _headline(before, after, today)
+        advice = f"Declare a correction in data/raw/{name}/corrections.toml, or wait for its publisher's"
+        raise SourceError(f"nothing was written: no projection starts from it: {error}. {advice}") from None
+    differences = [compare(table, before) for table, before in pairs]
+    headline, line = _headline(was, after)
     notes = [
-        *([original.note] if original.note else []),
+        *filter(None, [original.note]),
         *(note for table in tables for note in table.notes),
         *(f"accepted: {text}" for text in found.asked),
-        *decided,
-        *_unused_notes(publication, original, tables, entries, held),
+        *(f"decided: {choice} '{correction}'" for correction, choice in choices.items()),
+        *_unread(publication, original, entries, held),
     ]
-    words = [line for difference in differences for line in difference.lines()]
-    folder.move_in(place, names, root / publication.folder)
-    return Fetched(
-        publication.folder,
-        written=names,
-        differences=tuple(differences),
-        headline=headline,
-        lines=(*heads, *words, *(f"Note: {note}" for note in notes), f"Written: {', '.join(names)}", line),
+    written = tuple(entry.name for entry in entries)
+    folder.replace(place, [*written, *DECLARED], root / name)
+    lines = (
+        *heads,
+        *(text for difference in differences for text in difference.lines),
+        *(f"Note: {note}" for note in notes),
+        f"Written: {', '.join(written)}",
+        line,
     )
+    return Fetched(name, written=written, differences=tuple(differences), headline=headline, lines=lines)
 
 
 def _parsed(publication: Publication, original: Original) -> tuple[Table, ...]:
@@ -298,151 +259,132 @@ def _parsed(publication: Publication, original: Original) -> tuple[Table, ...]:
     return tables
 
 
-def _entries(tables: Sequence[Table], original: Original, held: Source, place: Path) -> list[SourceFile]:
-    """What is not held yet, written to the staged folder; its entries."""
-    known = {file.sha256 for file in held.file}
-    entries = []
-    for kind, frame, note in _files(tables):
-        content = _csv(frame)
-        sha256 = hashlib.sha256(content).hexdigest()
-        if sha256 in known:
-            continue
-        meanings = _meanings(held, kind)
-        given = {
-            "name": _unused(f"{kind}_{original.published}", held),
-            "table": kind,
-            "title": f"{kind.replace('_', ' ').capitalize()}, edition of {original.published}",
-            "published": original.published,
-            "sha256": sha256,
-            "original_sha256": original.sha256,
-            "original_url": original.url,
-            "rows": len(frame),
-            "note": " ".join(filter(None, [note, original.note])),
-            "columns": {str(name): meanings.get(str(name), UNDESCRIBED) for name in frame.columns},
-        }
-        entries.append(SourceFile.model_validate(given))
-        (place / entries[-1].name).write_bytes(content)
-    return entries
+def _entry(table: Table, original: Original, held: Source) -> SourceFile:
+    """What declares a new table. A column means what it means in the tables held, first in those of its kind."""
+    ranked = sorted(held.file, key=lambda file: file.table == table.kind)
+    meanings = {name: meaning for file in ranked for name, meaning in file.columns.items()}
+    facts = ". ".join([*map(str.strip, contents(table)), *table.notes]) + "."
+    # A publisher may replace a file on the day, or a parser be mended.
+    stem, taken = f"{table.kind}_{original.published}", {file.name for file in held.file}
+    names = chain([f"{stem}.csv"], (f"{stem}_{place}.csv" for place in count(2)))
+    given = {
+        "name": next(name for name in names if name not in taken),
+        "table": table.kind,
+        "title": f"{table.kind.replace('_', ' ').capitalize()}, edition of {original.published}",
+        "published": original.published,
+        "sha256": _sha256(table),
+        "original_sha256": original.sha256,
+        "original_url": original.url,
+        "rows": len(table.frame),
+        "note": " ".join(filter(None, [facts, original.note])),
+        "columns": {str(name): meanings.get(str(name), UNDESCRIBED) for name in table.frame},
+    }
+    return SourceFile.model_validate(given)
 
 
-def _decided(
-    staged: Path, publication: Publication, retire: Sequence[str], keep: Sequence[str], today: date
-) -> tuple[Panel, list[str]]:
-    """The panel with the new edition, each guard that fails in it decided on as was asked, and those decisions.
+def _decided(staged: Path, publication: str, choices: Mapping[str, str]) -> Panel:
+    """The panel with the new edition, each guard that fails in it decided on as was asked.
 
     SourceError names every guard that fails and was not decided on, or says what else does not fit.
     """
-    given = dict.fromkeys(retire, "retire") | dict.fromkeys(keep, "keep")
-    decided: list[GuardFailed] = []
+    failed: dict[str, GuardFailed] = {}
     while True:
         try:
             panel = build(RawData(staged))
             break
         except GuardFailed as fault:
             # To find the others too, one that nobody has decided on is kept for now.
-            choice = given.get(fault.correction, "keep")
-            folder.add_decision(staged / publication.folder, fault.correction, fault.file, choice, today)
-            decided.append(fault)
+            choice = choices.get(fault.correction, "keep")
+            folder.decide(staged / publication, fault.correction, fault.file, choice)
+            failed[fault.correction] = fault
         except DeficitsError as error:
             raise SourceError(f"nothing was written: with this edition there is no panel: {error}") from None
-    open_ = [
-        f"{fault}\n  Give --retire-correction {fault.correction}, or --keep {fault.correction}"
-        for fault in decided
-        if fault.correction not in given
+    undecided = [
+        f"{fault}\n  Give --retire-correction {name}, or --keep {name}"
+        for name, fault in failed.items()
+        if name not in choices
     ]
-    if open_:
-        raise SourceError("\n".join(["nothing was written: corrections were made for other figures.", *open_]))
-    if idle := set(given) - {fault.correction for fault in decided}:
+    _stop("corrections were made for other figures.", undecided)
+    if idle := set(choices) - set(failed):
         raise FetchError(f"nothing was written: this edition needs no decision on {listed(sorted(idle))}")
-    return panel, [f"{given[each.correction]} '{each.correction}' in {each.file}" for each in decided]
+    return panel
 
 
-def _refuse(found: gates.Findings) -> None:
-    if found.refused:
-        raise SourceError("\n  ".join(["nothing was written: this file is not as it should be.", *found.refused]))
+def _stop(why: str, found: Sequence[str], *advice: str) -> None:
+    """SourceError with what was found, where something was."""
+    if found:
+        more = [f"and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
+        raise SourceError("\n  ".join([f"nothing was written: {why}", *found[:SHOWN], *more, *advice]))
 
 
-def _ask(found: gates.Findings, accept: str | None) -> None:
-    """SourceError for what is asked about and not accepted."""
-    if found.asked and not (accept or "").strip():
-        more = len(found.asked) - ASKED_AT_ONCE
-        raise SourceError(
-            "\n  ".join(
-                [
-                    "nothing was written: please look at these.",
-                    *found.asked[:ASKED_AT_ONCE],
-                    *([f"and {more} more"] if more > 0 else []),
-                    'If they are right: --accept "the reason why", which is kept with the figures',
-                ]
-            )
-        )
-
-
-def _already(publication: Publication, tables: Sequence[Table], held: Source) -> Iterator[str]:
+def _already(tables: Sequence[Table], held: Source) -> Iterator[str]:
     """What to say of an edition whose tables are all held: also that a newer one is, if so."""
-    hashes = {hashlib.sha256(_csv(frame)).hexdigest() for _, frame, _ in _files(tables)}
-    day = max(_day(each) for each in held.file if each.sha256 in hashes)
+    hashes, kinds = {_sha256(table) for table in tables}, {table.kind for table in tables}
+    day = max(day_of(each) for each in held.file if each.sha256 in hashes)
+    newest = max(day_of(each) for each in held.file if each.table in kinds)
     yield f"Already held, with the same content, as the edition of {day}: no change"
-    newest = max(_day(each) for each in held.file if each.table in {table.kind for table in tables})
     if day < newest:
         yield (
             f"The newest held is of {newest}. If its publisher has withdrawn that, take it out: deficits fetch "
-            f"{publication.folder} --undo"
+            f"{held.folder} --undo"
         )
 
 
-def _unused_notes(
-    publication: Publication,
-    original: Original,
-    tables: Sequence[Table],
-    entries: Sequence[SourceFile],
-    held: Source,
+def _unread(
+    publication: Publication, original: Original, entries: Sequence[SourceFile], held: Source
 ) -> Iterator[str]:
     """What of a new edition is not read, or not before somebody has done something."""
-    for table in tables:
-        newer = max((_day(each) for each in held.file if each.table == table.kind), default="")
+    for entry in entries:
+        newer = max((day_of(each) for each in held.file if each.table == entry.table), default="")
         if original.published < newer:
             yield (
-                f"older than the edition of {newer} held: {table.kind} of it is used only where that one has no "
+                f"older than the edition of {newer} held: {entry.table} of it is used only where that one has no "
                 "figure, and as of days before it"
             )
-        if table.kind not in publication.reads:
-            yield f"{table.kind} is kept; nothing reads it yet"
-    for entry in entries:
+        if entry.table not in publication.reads:
+            yield f"{entry.table} is kept; nothing reads it yet"
         if names := [name for name, meaning in entry.columns.items() if meaning == UNDESCRIBED]:
             yield f"say in source.toml what these columns of {entry.name} mean: {', '.join(names)}"
 
 
-def _headline(before: Panel | None, after: Outlook, today: date) -> tuple[tuple[float | None, float | None], str]:
+def _held(root: Path) -> Panel | None:
+    """The panel of what is held; None where that is not good itself, before an edition that mends it."""
+    with suppress(DeficitsError):
+        return build(RawData(root))
+    return None
+
+
+def _headline(before: Panel | None, after: Outlook) -> tuple[tuple[float | None, float | None], str]:
     """The gross deficit at the newest year end that has passed, with what was held and with what is held now."""
-    year = today.year if (today.month, today.day) > (3, 31) else today.year - 1
-    try:
-        was = None if before is None else project(before, draws=DRAWS)
-    except DeficitsError:
-        was = None
-    pair = (_middle(was, year), _middle(after, year))
+    today = date.today()
+    year = today.year - (today.month < 4)
+    was = None
+    with suppress(DeficitsError):
+        was = project(before, draws=DRAWS) if before else None
+    pair = (_central(was, year), _central(after, year))
     words = ["not known" if value is None else gbp(value, 2) for value in pair]
     what = f"Gross deficit at {year_end(year)} (central estimate, {DRAWS} simulations)"
     return pair, f"{what}: {words[0]} before, {words[1]} now"
 
 
-def _middle(outlook: Outlook | None, year: int) -> float | None:
+def _central(outlook: Outlook | None, year: int) -> float | None:
     if outlook is None or year not in outlook.years:
         return None
     return float(outlook.england().at[("gross", year), "p50"])
 
 
-def _by_hand(file: Path, version: str | None, today: date) -> Original:
+def _by_hand(file: Path, version: str | None) -> Original:
     _check_file(file)
     try:
         published = date.fromisoformat(version or "")
     except ValueError:
-        given = f"found '{version}'" if version else "none was given"
-        raise FetchError(f"--file needs the day it was published, as --version 2026-01-22: {given}") from None
-    if published > today + TRIAL:
+        raise FetchError(
+            f"--file needs the day it was published, as --version 2026-01-22: found '{version or ''}'"
+        ) from None
+    if published > date.today() + TRIAL:
         raise FetchError(f"--version {version} is far in the future: give the day on which the file was published")
     note = "The file was given by hand."
-    if published > today:
+    if published > date.today():
         note += f" Its day, {published}, is in the future: if it is a trial, `--undo` takes it out again."
     return Original(file, hashlib.sha256(file.read_bytes()).hexdigest(), published.isoformat(), note=note)
 
@@ -454,16 +396,17 @@ def _check_file(file: Path) -> None:
         raise FetchError(f"{file} is larger than {LARGEST_FILE / 1e6:,.0f} MB: no file here is so large")
 
 
-def _downloaded(publication: Publication, version: str | None, today: date) -> Original:
+def _downloaded(publication: Publication, version: str | None) -> Original:
     found = locate(publication, version)
     where = processed_dir() / "downloads" / publication.folder
     where.mkdir(parents=True, exist_ok=True)
     # A name from outside must not lead out of the folder.
-    came = download(found.url, where / re.sub(r"[^\w.-]+", "_", f"{Path(found.name).name or 'file'}"))
-    published = found.published or came.modified
+    path = where / re.sub(r"[^\w.-]+", "_", Path(found.name).name or "file")
+    sha256, changed = download(found.url, path)
+    published = found.published or changed
     undated = None if published else "The publisher gives no date: the day it was fetched stands for it."
     note = " ".join(filter(None, [found.note, undated])) or None
-    return Original(came.path, came.sha256, (published or today).isoformat(), came.url, note)
+    return Original(path, sha256, (published or date.today()).isoformat(), found.url, note)
 
 
 @contextmanager
@@ -481,7 +424,7 @@ def _trying(raw: Path | None) -> Iterator[tuple[Path, Path]]:
 
 
 @contextmanager
-def _adding(words: str) -> Iterator[None]:
+def _advising(words: str) -> Iterator[None]:
     """Adds to an error what can be done about it here."""
     try:
         yield
@@ -489,54 +432,17 @@ def _adding(words: str) -> Iterator[None]:
         raise type(error)(f"{error}\n{words}") from None
 
 
-def _day(file: SourceFile) -> str:
-    """The day of an edition; one without a date is taken to be older than any."""
-    return last_day(file.published) if file.published else ""
+def _newest(source: Source) -> str:
+    return max((each.published for each in source.file if each.published), key=last_day, default="")
 
 
-def _newest(source: Source) -> str | None:
-    return max((each.published for each in source.file if each.published), key=last_day, default=None)
+def _sha256(table: Table) -> str:
+    return hashlib.sha256(_csv(table)).hexdigest()
 
 
-def _earlier(tables: Sequence[Table], raw: RawData, publication: str) -> Earlier:
-    """By kind, the newest edition held that shares years with the new table, else the newest."""
-    found: Earlier = {}
-    for table in tables:
-        files = sorted(raw.files(publication, table.kind), key=_day)
-        frames = {file.name: raw.table(publication, file.name) for file in files}
-        year = year_column(table.frame)
-        years = {name: set(frame[year]) if year in frame else set() for name, frame in frames.items()}
-        shared = [name for name in frames if year and years[name] & set(table.frame[year].astype(str))]
-        if frames:
-            name = (shared or list(frames))[-1]
-            found[table.kind] = (name, frames[name], set().union(*years.values()))
-    return found
-
-
-def _files(tables: Sequence[Table]) -> Iterator[tuple[str, pd.DataFrame, str]]:
-    """Kind, frame and note of each file to write: the tables, and their gaps where these say more than a blank."""
-    for table in tables:
-        lines = [line.strip() for line in contents(table) if "sum of the newest year" not in line]
-        yield table.kind, table.frame, ". ".join([*lines, *table.notes]) + "."
-        if set(table.missing["reason"]) - {"blank"}:
-            yield f"{table.kind}_missing", table.missing, f"Cells of {table.kind} without a number, and why."
-
-
-def _csv(frame: pd.DataFrame) -> bytes:
+def _csv(table: Table) -> bytes:
     """The table as it is written: whole numbers without a fraction, as publishers print them."""
+    frame = table.frame
     whole = [column for column in frame.select_dtypes("float") if frame[column].dropna().mod(1).eq(0).all()]
     text: str = frame.astype(dict.fromkeys(whole, "Int64")).to_csv(index=False, lineterminator="\n")
     return text.encode()
-
-
-def _meanings(held: Source, kind: str) -> dict[str, str]:
-    """What columns of a name mean in this publication: as declared for this kind of table, else for another."""
-    ranked = sorted(held.file, key=lambda file: file.table == kind)
-    return GAPS | {name: meaning for file in ranked for name, meaning in file.columns.items()}
-
-
-def _unused(stem: str, held: Source) -> str:
-    """A file name that is not declared yet: a publisher may replace a file on the day, or a parser be mended."""
-    taken = {file.name for file in held.file}
-    numbered = (f"{stem}_{place}.csv" for place in count(2))
-    return next(name for name in chain([f"{stem}.csv"], numbered) if name not in taken)

@@ -6,16 +6,17 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
+from shutil import copyfile
 
 from filelock import FileLock, Timeout
 
 from deficits.errors import SourceError
 from deficits.fetch.download import FetchError
-from deficits.paths import checkout, raw_dir, write_whole
+from deficits.paths import checkout, raw_dir
 from deficits.raw import SourceFile
 
 
@@ -29,30 +30,29 @@ def writable(raw: Path | None) -> Path:
     raw = (raw or raw_dir()).resolve()
     if raw.is_dir() and any(raw.iterdir()):
         return raw
-    beside = raw.with_name(f".{raw.name}.{os.getpid()}.part")
+    copy = raw.with_name(f".{raw.name}.{os.getpid()}.part")
     raw.parent.mkdir(parents=True, exist_ok=True)
     try:
-        staged(raw_dir(), beside)
+        staged(raw_dir(), copy)
         if raw.is_dir():
             raw.rmdir()
-        beside.rename(raw)
+        copy.rename(raw)
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(copy, ignore_errors=True)
     return raw
 
 
 @contextmanager
 def alone(root: Path) -> Iterator[None]:
     """Only one fetch at a time changes a folder: FetchError for the second. The lock ends with its holder."""
-    lock = FileLock(root / ".fetch.lock", timeout=0)
     try:
-        lock.acquire()
+        lock = FileLock(root / ".fetch.lock").acquire(timeout=0)
     except Timeout:
-        raise FetchError(f"another fetch is at work on {root}: wait for it to end") from None
-    try:
+        raise FetchError(f"another fetch changes {root}: wait for it to end") from None
+    with lock:
+        for left in root.glob("*/.*.part"):  # by a fetch that was killed
+            left.unlink()
         yield
-    finally:
-        lock.release()
 
 
 def staged(root: Path, to: Path) -> Path:
@@ -62,86 +62,64 @@ def staged(root: Path, to: Path) -> Path:
     return Path(shutil.copytree(root, to, ignore=shutil.ignore_patterns(".*")))
 
 
-def move_in(staged: Path, tables: Sequence[str], folder: Path) -> None:
-    """New tables from a staged folder of a publication into its own, and then what declares them.
-
-    The declaration comes last: until then no run sees the tables. When one cannot be written, all is as it was.
-    """
-    was = {
-        name: (folder / name).read_bytes()
-        for name in ("corrections.toml", "source.toml")
-        if (folder / name).is_file()
-    }
+def replace(staged: Path, names: Sequence[str], folder: Path) -> None:
+    """Files of a staged folder into another, in this order, once all are written whole under other names."""
+    parts = {name: folder / f".{name}.part" for name in names if (staged / name).is_file()}
     try:
-        for name in (*tables, *was):
-            write_whole(folder / name, (staged / name).read_bytes())
-    except BaseException:
-        for name, content in was.items():
-            if (folder / name).read_bytes() != content:
-                write_whole(folder / name, content)
-        for name in tables:
-            (folder / name).unlink(missing_ok=True)
-        raise
+        for name, part in parts.items():
+            copyfile(staged / name, part)
+        for name, part in parts.items():
+            part.replace(folder / name)
+    finally:
+        for part in parts.values():
+            part.unlink(missing_ok=True)
 
 
-def move_out(staged: Path, tables: Sequence[str], folder: Path) -> None:
-    """The other way: first what declares the tables as in the staged folder, then the tables go."""
-    move_in(staged, (), folder)
-    for name in tables:
-        (folder / name).unlink(missing_ok=True)
+def declare(held: Path, entries: Sequence[SourceFile], staged: Path) -> None:
+    """Write in a staged folder the source.toml of the one held, with entries for more tables."""
+    blocks = [(held / "source.toml").read_text(encoding="utf-8").rstrip()]
+    for entry in entries:
+        values = entry.model_dump(mode="json", exclude_defaults=True, exclude={"columns"})
+        blocks.append(f"{_block('[[file]]', values)}\n{_block('[file.columns]', entry.columns)}")
+    _write(staged / "source.toml", blocks)
 
 
-def add_entries(folder: Path, entries: Sequence[SourceFile]) -> None:
-    """Declare tables in a publication's source.toml."""
-    _append(folder / "source.toml", [entry_text(entry) for entry in entries])
+def decide(staged: Path, correction: str, file: str, choice: str) -> None:
+    """Record in a publication's corrections.toml what was decided today of a correction in an edition."""
+    values = {"correction": correction, "file": file, "choice": choice, "decided": date.today().isoformat()}
+    path = staged / "corrections.toml"
+    _write(path, [path.read_text(encoding="utf-8").rstrip(), _block("[[decision]]", values)])
 
 
-def add_decision(folder: Path, correction: str, file: str, choice: str, today: date) -> None:
-    """Record in a publication's corrections.toml what was decided of a correction in an edition."""
-    given = {"correction": correction, "file": file, "choice": choice}
-    lines = ["[[decision]]", *(f"{name} = {_toml(value)}" for name, value in given.items())]
-    _append(folder / "corrections.toml", ["\n".join([*lines, f"decided = {today.isoformat()}", ""])])
-
-
-def drop(folder: Path, names: set[str]) -> None:
+def drop(staged: Path, names: set[str]) -> None:
     """Take the entries of tables out of source.toml, and the decisions on them out of corrections.toml."""
-    for file, head in (("source.toml", "[[file]]\nname"), ("corrections.toml", "[[decision]]\n")):
-        path = folder / file
-        if not path.is_file():
-            continue
-        blocks = re.split(r"(?m)^(?=\[\[\w+\]\]$)", path.read_text(encoding="utf-8"))
-        lines = {f"{key} = {_toml(name)}" for key in ("name", "file") for name in names}
-        left = [block for block in blocks if not (block.startswith(head) and lines & set(block.splitlines()))]
-        path.write_text("".join(left).rstrip() + "\n", encoding="utf-8", newline="\n")
+    for path, head, key in (
+        (staged / "source.toml", "[[file]]", "name"),
+        (staged / "corrections.toml", "[[decision]]", "file"),
+    ):
+        if path.is_file():
+            gone = {f"{key} = {_text(name)}" for name in names}
+            blocks = re.split(r"(?m)^(?=\[\[)", path.read_text(encoding="utf-8"))
+            left = [each for each in blocks if not (each.startswith(head) and gone & set(each.splitlines()))]
+            _write(path, ["".join(left).rstrip()])
 
 
-def entry_text(entry: SourceFile) -> str:
-    """A file's entry as it stands in source.toml.
+def _block(head: str, values: Mapping[str, object]) -> str:
+    """A table of TOML.
 
-    >>> print(entry_text(SourceFile(name="a.csv", title="A", sha256="0" * 64, rows=1, columns={"x y": "£"})))
+    >>> print(_block("[[file]]", {"rows": 1, "£ m": "as printed"}))
     [[file]]
-    name = "a.csv"
-    title = "A"
-    sha256 = "0000000000000000000000000000000000000000000000000000000000000000"
     rows = 1
-    [file.columns]
-    "x y" = "£"
-    <BLANKLINE>
+    "£ m" = "as printed"
     """
-    values = entry.model_dump(mode="json", exclude_defaults=True, exclude={"columns"})
-    heads = [f"{name} = {_toml(value)}" for name, value in values.items()]
-    columns = [
-        f"{name if re.fullmatch('[A-Za-z0-9_-]+', name) else _toml(name)} = {_toml(meaning)}"
-        for name, meaning in entry.columns.items()
-    ]
-    return "\n".join(["[[file]]", *heads, "[file.columns]", *columns, ""])
+    keys = {name: name if re.fullmatch("[A-Za-z0-9_-]+", name) else _text(name) for name in values}
+    return "\n".join([head, *(f"{keys[name]} = {_text(value)}" for name, value in values.items())])
 
 
-def _toml(value: object) -> str:
+def _text(value: object) -> str:
     # A JSON text is a TOML basic string, but for the one control character that JSON does not escape.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def _append(path: Path, blocks: Sequence[str]) -> None:
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    path.write_text("\n\n".join([text.rstrip(), *blocks]).lstrip(), encoding="utf-8", newline="\n")
+def _write(path: Path, blocks: Sequence[str]) -> None:
+    path.write_text("\n\n".join(blocks) + "\n", encoding="utf-8", newline="\n")

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 
 from deficits.authorities import Authorities
-from deficits.fetch.compare import year_column
+from deficits.fetch.compare import Held, year_column
 from deficits.formatting import financial_year, gbp, listed
 from deficits.panel import FIGURES, Panel, reconcile
 from deficits.publications import Table
@@ -51,26 +50,18 @@ class Findings:
     asked: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class Usual:
-    """How one figure moves from year to year: the spread of councils' moves, and a rare move in spreads."""
-
-    spread: float
-    rare: float
-
-
-def coverage(table: Table, name: str, before: pd.DataFrame, authorities: Authorities, found: Findings) -> None:
-    """Councils that the edition `name`, `before`, has and a new table has not.
+def coverage(table: Table, held: Held, authorities: Authorities, found: Findings) -> None:
+    """Councils that an edition held has and a new table has not.
 
     Compared in each year that both have, and between the newest years of both; councils that have ended are not
     missed. A few that an older year has lost lose no figure: those held stand.
     """
     year = year_column(table.frame)
-    if year not in before or "dfe_number" not in table.frame or "dfe_number" not in before:
+    if year not in held.frame or "dfe_number" not in table.frame or "dfe_number" not in held.frame:
         return
     here, there = (
         {str(label): set(rows) for label, rows in frame.groupby(year)["dfe_number"]}
-        for frame in (table.frame, before)
+        for frame in (table.frame, held.frame)
     )
     pairs = {(label, label) for label in here if label in there} | {(max(here), max(there))}
     for label, other in sorted(pairs):
@@ -79,7 +70,9 @@ def coverage(table: Table, name: str, before: pd.DataFrame, authorities: Authori
         lasting = {code for code in there[other] if authorities.knows(code) and authorities.existed(code, ended)}
         lost = sorted(lasting - here[label])
         names = listed([*(authorities.name(code) for code in lost[:6]), *(["others"] if len(lost) > 6 else [])])
-        line = f"{table.kind} {label}: {len(lost)} of {len(lasting)} councils in {name} are not here ({names})"
+        line = (
+            f"{table.kind} {label}: {len(lost)} of {len(lasting)} councils in {held.name} are not here ({names})"
+        )
         if len(lost) > CUT_SHORT * len(lasting):
             found.refused.append(f"{line}. Was the file cut short? Download it again")
         elif lost and label == max(here):
@@ -97,16 +90,18 @@ def figures(before: Panel | None, after: Panel, names: Sequence[str], found: Fin
         size = dsg if figure.startswith("balance") else None
         usual = _usual(before.figure(figure), size)
         for year in new.columns[new.notna().any()]:
-            pairs = _reference(before, after, figure, year).assign(after=new[year]).dropna()
+            # Compared with what is held for the same year, else with the newest of an earlier year.
+            held = after.figure(figure).loc[:, :year].copy()
+            held[year] = before.figure(figure).get(year, np.nan)
+            gap = year - held.notna().mul(held.columns).max(axis=1)
+            pairs = pd.DataFrame({"before": held.ffill(axis=1)[year], "after": new[year], "gap": gap}).dropna()
             _year(f"{figure} {financial_year(year)}", figure, pairs, size, usual, after.authorities, found)
 
 
 def national(before: Panel | None, after: Panel, found: Findings) -> None:
     """Sums of councils that differ from the figure published for England, and did not before."""
-    differed = [_differing(panel) for panel in (before, after) if panel is not None]
-    for place, words in differed[-1].items():
-        if len(differed) == 1 or place not in differed[0]:
-            found.asked.append(words)
+    known = _differing(before) if before else {}
+    found.asked.extend(words for place, words in _differing(after).items() if place not in known)
 
 
 def _differing(panel: Panel) -> dict[tuple[str, int], str]:
@@ -123,40 +118,34 @@ def _year(
     figure: str,
     pairs: pd.DataFrame,
     size: pd.Series | None,
-    usual: Usual | None,
+    usual: tuple[float, float],
     authorities: Authorities,
     found: Findings,
 ) -> None:
-    """The moves of one figure to one year, held against how councils' figures usually move."""
+    """The moves of one figure to one year, compared with how councils' figures usually move."""
     share = pd.Series(1.0, pairs.index) if size is None else (pairs["before"] / size.reindex(pairs.index)).abs()
-    material = pairs[(share > MATERIAL) & pairs["before"].ne(0)]
+    ratio = (pairs["after"] / pairs["before"]).where(pairs["before"] != 0)
+    material = ratio[share > MATERIAL].dropna()
     if len(material) < ENOUGH:
         return
-    ratio = material["after"] / material["before"]
-    if fault := _whole_file(ratio):
+    if fault := _whole_file(material):
         found.refused.append(f"{when}: {fault} (of {len(material)} councils, against the figures held)")
         return
-    odd = (
-        (share > LARGE)
-        & (pairs["after"].eq(0) | _turned(pairs["after"] / pairs["before"]))
-        & pairs["before"].ne(0)
-    )
-    if usual is not None:
-        moves = _moves(pairs["before"], pairs["after"], size)
-        limit = BEYOND * usual.rare * usual.spread * pairs["gap"].reindex(moves.index).clip(lower=1)
-        if size is not None:
-            # Deficits that grow spread councils out: then that year's own spread is the measure.
-            limit = limit.clip(lower=BEYOND * usual.rare * _spread(moves))
-        elif abs(moves.median()) > limit.median():
-            found.asked.append(f"{when}: half of the councils moved by {np.expm1(moves.median()):+.0%} or beyond")
-            return
-        odd |= (moves - moves.median()).abs().gt(limit).reindex(pairs.index, fill_value=False)
+    spread, rare = usual
+    moves = _moves(pairs["before"], pairs["after"], size)
+    limit = BEYOND * rare * spread * pairs["gap"].clip(lower=1)
+    if size is not None:
+        # Deficits that grow spread councils out: then that year's own spread is the measure.
+        limit = limit.clip(lower=BEYOND * rare * _spread(moves))
+    elif abs(moves.median()) > limit.median():
+        found.asked.append(f"{when}: half of the councils moved by {np.expm1(moves.median()):+.0%} or beyond")
+        return
+    odd = (moves - moves.median()).abs() > limit
+    odd |= (share > LARGE) & (ratio.eq(0) | _turned(ratio))
     show = gbp if FIGURES[figure].unit == "£" else "{:,.0f}".format
     for code, row in pairs[odd].iterrows():
-        cause = _cause(row["after"] / row["before"]) if row["before"] else ""
-        found.asked.append(
-            f"{when}: {authorities.name(str(code))} {show(row['before'])} to {show(row['after'])}{cause}"
-        )
+        council = f"{authorities.name(str(code))} {show(row['before'])} to {show(row['after'])}"
+        found.asked.append(f"{when}: {council}{_cause(ratio[code])}")
 
 
 def _whole_file(ratio: pd.Series) -> str | None:
@@ -171,54 +160,38 @@ def _whole_file(ratio: pd.Series) -> str | None:
     return None
 
 
-def _turned(ratio: pd.Series) -> pd.Series:
-    return ratio.between(-4, -0.25)
-
-
 def _cause(ratio: float) -> str:
     if ratio == 0:
         return " (zero: not returned?)"
-    if -4 <= ratio <= -0.25:
+    if _turned(ratio):
         return " (is its sign turned?)"
-    return " (is it in another unit?)" if not 1 / OTHER_UNIT < abs(ratio) < OTHER_UNIT else ""
+    return " (is it in another unit?)" if abs(ratio) > OTHER_UNIT or abs(ratio) < 1 / OTHER_UNIT else ""
 
 
-def _reference(before: Panel, after: Panel, figure: str, year: int) -> pd.DataFrame:
-    """What a year's figures are compared with, and how many years earlier that is.
-
-    Those held for the same year, else the newest of an earlier year.
-    """
-    wide = after.figure(figure)
-    reference = pd.DataFrame({"before": np.nan, "gap": 0}, index=wide.index)
-    held = before.figure(figure)
-    if year in held:
-        reference["before"] = held[year].reindex(wide.index)
-    for earlier in sorted((each for each in wide if each < year), reverse=True):
-        empty = reference["before"].isna()
-        reference.loc[empty, "before"] = wide.loc[empty, earlier]
-        reference.loc[empty, "gap"] = year - earlier
-    return reference
+def _turned(ratio: pd.Series) -> pd.Series:
+    return (ratio >= -4) & (ratio <= -0.25)
 
 
-def _usual(held: pd.DataFrame, size: pd.Series | None) -> Usual | None:
-    """How a figure has moved in the years held; None where no two of them say so."""
-    full = [year for year in held if held[year].notna().sum() > ENOUGH]
-    spreads, distances = [], []
-    for first, second in pairwise(full):
-        moves = _moves(held[first], held[second], size)
-        if len(moves) > ENOUGH and (spread := _spread(moves)):
-            spreads.append(spread)
-            distances.extend((moves - moves.median()).abs() / spread)
-    return Usual(float(np.median(spreads)), float(np.quantile(distances, RARE))) if spreads else None
+def _usual(held: pd.DataFrame, size: pd.Series | None) -> tuple[float, float]:
+    """How a figure moves from year to year: councils' spread, and a rare move in spreads; NaN if nothing says."""
+    full = held.loc[:, held.notna().sum() > ENOUGH]
+    moves = _moves(full.shift(axis=1), full, size)
+    moves = moves.loc[:, moves.notna().sum() > ENOUGH]
+    spread = _spread(moves).where(lambda each: each > 0)
+    distances = (moves - moves.median()).abs() / spread
+    return float(spread.median()), float(distances.stack().quantile(RARE))
 
 
 def _moves(before: pd.Series, after: pd.Series, size: pd.Series | None) -> pd.Series:
-    """Moves as a share of a council's size, or as logarithms of growth where a figure is never below zero."""
+    """Moves as a share of a council's size, or as logarithms of growth where a figure is never below zero.
+
+    Here and below for one year (by council), or for each year (councils by years).
+    """
     if size is not None:
-        return ((after - before) / size.reindex(before.index)).dropna()
-    return np.log(after.where(after > 0) / before.where(before > 0)).dropna()
+        return (after - before).div(size.reindex(before.index), axis=0)
+    return np.log(after.where(after > 0) / before.where(before > 0))
 
 
-def _spread(moves: pd.Series) -> float:
+def _spread(moves: pd.Series) -> pd.Series:
     """Standard deviation by the median absolute deviation, which a few odd councils do not move."""
-    return float(1.4826 * (moves - moves.median()).abs().median())
+    return 1.4826 * (moves - moves.median()).abs().median()

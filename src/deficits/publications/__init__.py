@@ -1,6 +1,6 @@
 """What each publication is: where its files are, how they are read, and what they give the panel."""
 
-from deficits.errors import SourceError, closest
+from deficits.errors import SourceError
 from deficits.publications import (
     council_statements,
     dsg_allocations,
@@ -35,7 +35,7 @@ __all__ = ["PUBLICATIONS", "Publication", "Reader", "Table", "find"]
 
 
 def find(name: str) -> Publication:
-    """A publication by its folder or a short name; SourceError offers the closest.
+    """A publication by its folder or a short name; SourceError lists all.
 
     >>> find("ehc").folder, find("section251").folder
     ('ehc-plans', 'section251-outturn')
@@ -43,5 +43,5 @@ def find(name: str) -> Publication:
     by_name = {word: each for each in PUBLICATIONS for word in (each.folder, *each.short)}
     if name not in by_name:
         folders = ", ".join(each.folder for each in PUBLICATIONS)
-        raise SourceError(f"no publication is called '{name}': {closest(name, by_name)}. Publications: {folders}")
+        raise SourceError(f"no publication is called '{name}': there are {folders}")
     return by_name[name]
