@@ -288,14 +288,11 @@ def _parts(text: Csv) -> list[_Part]:
 
 def _part(shape: _Shape, text: Csv, known: set[str]) -> _Part | None:
     source = text.name
-    wanted, filters = (
-        {name: words for name, words in columns.items() if name not in _NOT_IN_2022 or heading(words[0]) in known}
-        for columns in (shape.figures, shape.filters)
-    )
+    wanted = dict(shape.figures)
     if "special academy free" not in known and {heading(name) for name in _SPLIT_IN_2026} & known:
         wanted.pop("special_academy_free", None)
         wanted |= _SPLIT_IN_2026 if shape.kind == "plans_by_placement" else {}
-    table, printed = text.table(_PLACE | filters | wanted)
+    table, printed = text.table(_PLACE | shape.filters | wanted, _NOT_IN_2022)
     rows = shape.rows(table).copy()
     if rows.empty:
         if not shape.needed:
@@ -303,7 +300,7 @@ def _part(shape: _Shape, text: Csv, known: set[str]) -> _Part | None:
         raise SourceError(f"{source} has no rows for {shape.kind}: no totals among its breakdowns")
     rows["level"] = meanings(rows["level"], one_of(*_LEVELS), source, "geographic_level")
     rows[shape.year] = meanings(rows["period"], shape.year_of, source, "time_period").astype("int64")
-    rows, gaps = figures(rows, {name: printed[name] for name in wanted}, source)
+    rows, gaps = figures(rows, {name: printed[name] for name in wanted if name in printed}, source)
     if "special_free_school" in rows:
         rows, gaps = _unsplit(rows, gaps, shape)
     councils = rows[rows["level"] == "local authority"].copy()

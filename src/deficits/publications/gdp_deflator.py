@@ -79,25 +79,23 @@ def _years_above(rows: Rows, at: int, source: str) -> tuple[int, dict[str, int]]
 
 def _row_of(rows: Rows, name: str, source: str) -> int:
     # A footnote's mark may follow a label.
-    labels = {
-        place: {
+    labels = [
+        {
             text
             for cell in row
             if isinstance(cell, str)
             for text in (heading(cell), heading(cell).rstrip("0123456789"))
         }
-        for place, row in enumerate(rows)
-    }
-    found = [place for place, texts in labels.items() if texts & set(_SERIES[name])]
-    if len(found) != 1:
-        known = [text for texts in labels.values() for text in texts if len(text) > 3]
-        shown = (
-            f"in rows {', '.join(str(place + 1) for place in found)}"
-            if found
-            else closest(_SERIES[name][0], known)
-        )
-        raise SourceError(f"{source}: expected one row '{_SERIES[name][0]}', {shown}")
-    return found[0]
+        for row in rows
+    ]
+    found = [place for place, texts in enumerate(labels) if texts & set(_SERIES[name])]
+    if len(found) == 1:
+        return found[0]
+    known = [text for texts in labels for text in texts if len(text) > 3]
+    shown = (
+        f"in rows {', '.join(str(place + 1) for place in found)}" if found else closest(_SERIES[name][0], known)
+    )
+    raise SourceError(f"{source}: expected one row '{_SERIES[name][0]}', {shown}")
 
 
 def _series(rows: Rows, name: str, source: str) -> pd.Series:
@@ -113,15 +111,13 @@ def _series(rows: Rows, name: str, source: str) -> pd.Series:
 def _statuses(rows: Rows, source: str) -> pd.Series:
     """Outturn or forecast by year, from the words that stand over the first year of each."""
     place, years = _years_above(rows, _row_of(rows, "gdp_deflator_growth_pct", source), source)
-    above = {column: heading(cell) for column, cell in enumerate(rows[place - 1]) if place}
-    starts = {column: text for column, text in above.items() if text in ("outturn", "forecast")}
-    statuses = {}
-    for year, column in years.items():
-        before = [start for start in starts if start <= column]
-        if not before:
-            raise SourceError(f"{source}, row {place}: expected Outturn or Forecast over {year}")
-        statuses[year] = starts[max(before)]
-    return pd.Series(statuses)
+    words = {column: heading(cell) for column, cell in enumerate(rows[place - 1]) if place}
+    starts = {column: text for column, text in words.items() if text in ("outturn", "forecast")}
+    statuses = {year: [text for start, text in starts.items() if start <= at] for year, at in years.items()}
+    lacking = [year for year, words in statuses.items() if not words]
+    if lacking:
+        raise SourceError(f"{source}, row {place}: expected Outturn or Forecast over {lacking[0]}")
+    return pd.Series({year: words[-1] for year, words in statuses.items()})
 
 
 # --- what it gives the panel

@@ -13,7 +13,7 @@ import re
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -396,9 +396,17 @@ class Csv:
     delimiter: str
     first: int
 
-    def table(self, wanted: Mapping[str, tuple[str, ...]]) -> tuple[pd.DataFrame, dict[str, str]]:
-        """The wanted columns by their meaning, and the heading of each in the file."""
-        places = columns_by_meaning(self.headings, wanted, self.name)
+    def table(
+        self, wanted: Mapping[str, tuple[str, ...]], may_lack: Collection[str] = ()
+    ) -> tuple[pd.DataFrame, dict[str, str]]:
+        """The wanted columns by their meaning, and the heading of each in the file; some may not be there."""
+        known = set(map(heading, self.headings))
+        there = {
+            name: words
+            for name, words in wanted.items()
+            if name not in may_lack or not known.isdisjoint(map(heading, words))
+        }
+        places = columns_by_meaning(self.headings, there, self.name)
         return self.columns(places), {name: self.headings[place] for name, place in places.items()}
 
     def columns(self, places: Mapping[str, int]) -> pd.DataFrame:

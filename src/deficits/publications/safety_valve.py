@@ -7,7 +7,7 @@ numbers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,6 @@ from deficits.publications.publication import ByHand, Publication, Table
 from deficits.publications.reading import (
     figures,
     financial_year,
-    heading,
     keyed_gaps,
     number,
     open_csv,
@@ -53,9 +52,8 @@ def parse(path: Path) -> tuple[Table, ...]:
     cell that is neither an amount nor a symbol, and payments above the total.
     """
     text = open_csv(path, _NEEDED)
-    known = {heading(printed) for printed in text.headings}
-    words = [name for name in _MAY_LACK if heading(name) in known]
-    rows, printed = text.table(_NEEDED | {name: (name,) for name in words})
+    rows, printed = text.table(_NEEDED | {name: (name,) for name in _MAY_LACK}, _MAY_LACK)
+    words = [name for name in _MAY_LACK if name in rows]
     councils, gaps = figures(rows, {_TOTAL: printed[_TOTAL]}, text.name)
     councils.insert(0, "dfe_number", _numbered(councils["la_name"], text.name))
     refuse_twice(councils, ["dfe_number"], text.name)
@@ -157,27 +155,18 @@ def _deals(reader: Reader) -> pd.DataFrame:
     """One row an agreement, from the newest edition that has the council: authority, first, last, total, ..."""
     parts = []
     for file in _editions(reader, "agreements"):
-        table = reader.raw.table("safety-valve", file.name, ["total_payment_gbp"])
-        for column in ("first_year", "last_year"):
-            table[column] = table.get(column)
-        first = table["first_year"].map(lambda label: year_of(label) if isinstance(label, str) else None)
-        parts.append(
-            pd.DataFrame(
-                {
-                    "authority": [
-                        reader.authorities.resolve(name, None if pd.isna(year) else int(year))
-                        for name, year in zip(table["la_name"], first, strict=True)
-                    ],
-                    "first": first,
-                    "last": table["last_year"].map(
-                        lambda label: year_of(label) if isinstance(label, str) else None
-                    ),
-                    "total": table["total_payment_gbp"],
-                    "source": [f"safety-valve/{file.name}:{line + 2}" for line in table.index],
-                    "edition": last_day(file.published),
-                }
-            )
+        table = reader.raw.table("safety-valve", file.name, [_TOTAL])
+        first, last = (
+            table.reindex(columns=[column])[column].map(year_of, na_action="ignore").astype(float)
+            for column in ("first_year", "last_year")
         )
+        authority = [
+            reader.authorities.resolve(name, None if pd.isna(year) else int(year))
+            for name, year in zip(table["la_name"], first, strict=True)
+        ]
+        source = [f"safety-valve/{file.name}:{line + 2}" for line in table.index]
+        deals = pd.DataFrame({"authority": authority, "first": first, "last": last, "total": table[_TOTAL]})
+        parts.append(deals.assign(source=source, edition=last_day(file.published)))
     every = pd.concat(parts, ignore_index=True)
     # What a newer edition leaves out, an older one may say; one that says no first year is not an agreement yet.
     deals = every[::-1].groupby("authority", sort=False).first()
@@ -227,9 +216,7 @@ def _expected(
     """Payments of the agreements that were said to be negotiated, and not yet published, on a day."""
     as_of = str(reader.as_of)
     announced = assumed(THEME, "agreements_announced").by_year()
-    first_share = assumed(THEME, "first_payment_share").number
     years = int(assumed(THEME, "years_of_an_agreement").number)
-    parts = [first_share, *[(1 - first_share) / (years - 1)] * (years - 1)]
     both = pd.DataFrame({"balance": balance, "dsg": dsg})
     whole = both.notna().all(axis=1).groupby(level="year").mean() >= WHOLE
     rows = []
@@ -243,7 +230,9 @@ def _expected(
         for code in others.nsmallest(int(round_.councils)).index:
             total = max(-newest.at[code, "balance"], 0.0)
             place = f"safety-valve/{file.name}:{line}"
-            rows += [(code, first + after, part * total, "expected", place) for after, part in enumerate(parts)]
+            rows += [
+                (code, year, part, "expected", place) for year, part in _spread(total, range(first, first + years))
+            ]
     return rows
 
 
@@ -255,11 +244,15 @@ def _scheduled(deal: Any, public: dict[int, float]) -> list[tuple[int, float]]:
     left = max(deal.total - sum(public.values()), 0.0)
     if not open_years:
         return []
-    if deal.first in public or len(open_years) == 1:
+    if deal.first in public:
         return [(year, left / len(open_years)) for year in open_years]
-    share = assumed(THEME, "first_payment_share").number
-    rest = (left - share * left) / (len(open_years) - 1)
-    return [(year, share * left if year == deal.first else rest) for year in open_years]
+    return _spread(left, open_years)
+
+
+def _spread(total: float, years: Sequence[int]) -> list[tuple[int, float]]:
+    """The assumed share of an agreement in its first year, and the rest in even parts."""
+    first = total if len(years) == 1 else assumed(THEME, "first_payment_share").number * total
+    return [(years[0], first), *[(year, (total - first) / (len(years) - 1)) for year in years[1:]]]
 
 
 PUBLICATION = Publication(

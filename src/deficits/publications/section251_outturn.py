@@ -34,7 +34,9 @@ from deficits.publications.reading import (
     figures,
     financial_year,
     heading,
+    meanings,
     number,
+    one_of,
     open_csv,
     refuse,
     refuse_twice,
@@ -61,6 +63,7 @@ _NOTHING = {"not applicable", "rounds to zero"}
 _GROUP_OF = {prefix: group for group, prefixes in GROUPS.items() for prefix in prefixes}
 _LINE = re.compile(r"^(\d\.\d\.\d+[a-z]?)\b")
 _KEY = ("financial_year", "dfe_number")
+_COUNCIL = "local authority"
 _COLUMNS: dict[str, tuple[str, ...]] = {
     "period": ("time_period",),
     "level": ("geographic_level",),
@@ -70,8 +73,9 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
     "label": ("category_of_expenditure",),
     "gross": ("gross_expenditure",),
     "net": ("net_expenditure",),
+    "identifier": ("time_identifier",),
+    "region": ("region_name",),
 }
-_MAY_LACK: dict[str, tuple[str, ...]] = {"identifier": ("time_identifier",), "region": ("region_name",)}
 
 
 def parse(path: Path) -> tuple[Table, ...]:
@@ -91,12 +95,10 @@ def parse(path: Path) -> tuple[Table, ...]:
     column, and for lines whose authorities do not sum to the national row where every authority has a number.
     """
     text = open_csv(path, _COLUMNS, lambda name: "alleducation" in name.lower())
-    known = {heading(printed) for printed in text.headings}
-    optional = {name: words for name, words in _MAY_LACK.items() if heading(words[0]) in known}
-    rows, printed = text.table(_COLUMNS | optional)
+    rows, printed = text.table(_COLUMNS, ("identifier", "region"))
     rows = _lines(rows, text.name)
-    councils = rows[rows["level"] == "local authority"].copy()
-    regions = rows[rows["level"] != "local authority"]
+    councils = rows[rows["level"] == _COUNCIL].copy()
+    regions = rows[rows["level"] != _COUNCIL]
     councils["dfe_number"] = dfe_numbers(councils, ["dfe_number", "la_code_in_source"], "la_name", text.name)
     refuse_twice(councils, [*_KEY, "line"], text.name)
     carried = councils["line"].isin(CARRIED)
@@ -111,7 +113,11 @@ def parse(path: Path) -> tuple[Table, ...]:
     spend = _amounts(councils[~carried], "net", regions, printed, text.name)
     dropped = tuple(sorted({name or "England" for name in regions.get("region", pd.Series("England"))}))
     notes = few_councils(balances, "financial_year", year_of)
-    return (_carried_forward(balances, dropped, notes), _net_spend(spend, dropped))
+    groups = {line: _GROUP_OF[line.rpartition(".")[0]] for line in spend["line"].unique()}
+    return (
+        _table("carried_forward", balances, CARRIED, ["la_name"], dropped, notes),
+        _table("net_spend", spend, groups, ["la_name", "la_code_in_source"], dropped),
+    )
 
 
 def _lines(rows: pd.DataFrame, source: str) -> pd.DataFrame:
@@ -126,34 +132,21 @@ def _lines(rows: pd.DataFrame, source: str) -> pd.DataFrame:
     }
     if not line_of:
         raise SourceError(f"{source}: no lines such as '1.9.3 ...'; is it the section 251 outturn?")
-    faults: list[str | None] = [
+    refuse(
         f"{source}: expected line {line} to say '{WORDS[line]}', found '{text}'"
         for text, line in line_of.items()
         if line in WORDS and WORDS[line] not in folded[text]
-    ]
+    )
     rows = rows[rows["label"].isin(line_of)].copy()
     rows["line"] = rows["label"].map(line_of)
-    rows["level"] = rows["level"].str.lower()
-    faults += [
-        f"{source}, line {line}: expected {' or '.join(words)}, found '{text}' in column '{printed}'"
-        for name, printed, words in (
-            ("level", "geographic_level", ("national", "regional", "local authority")),
-            ("identifier", "time_identifier", ("financial year",)),
-        )
-        if name in rows
-        for line, text in rows[name].drop_duplicates().items()
-        if text.lower() not in words
-    ]
-    refuse(faults)
-    if not (rows["level"] == "local authority").any():
+    rows["level"] = meanings(rows["level"], one_of("national", "regional", _COUNCIL), source, "geographic_level")
+    if "identifier" in rows:
+        meanings(rows["identifier"], one_of("financial year"), source, "time_identifier")
+    if not (rows["level"] == _COUNCIL).any():
         raise SourceError(
             f"{source}: no rows of local authorities; expected the file by authority, not the national one"
         )
-    years = {
-        text: financial_year(text, f"{source}, line {line}, column 'time_period'")
-        for line, text in rows["period"].drop_duplicates().items()
-    }
-    return rows.assign(financial_year=rows["period"].map(years))
+    return rows.assign(financial_year=meanings(rows["period"], financial_year, source, "time_period"))
 
 
 def _amounts(
@@ -198,54 +191,36 @@ def _refuse_level_elsewhere(balances: pd.DataFrame, councils: pd.DataFrame, sour
 # --- the tables
 
 
-def _carried_forward(rows: pd.DataFrame, dropped: tuple[str, ...], notes: tuple[str, ...]) -> Table:
-    rows = rows.assign(column=rows["line"].map(CARRIED))
-    money = [column for column in CARRIED.values() if (rows["column"] == column).any()]
-    amounts = rows.pivot(index=list(_KEY), columns="column", values="amount")[money]
-    frame = _named(rows).merge(amounts.reset_index(), on=list(_KEY), validate="one_to_one")
-    frame = frame[[*_KEY, "la_name", *money]]
-    return Table("carried_forward", frame, _KEY, _gaps(frame, rows, money), dropped, notes)
-
-
-def _net_spend(rows: pd.DataFrame, dropped: tuple[str, ...]) -> Table:
-    every = rows.assign(column=rows["line"].str.rpartition(".")[0].map(_GROUP_OF))
-    every["lacking"] = every["reason"].notna() & ~every["reason"].isin(_NOTHING)
-    money = [group for group in GROUPS if (every["column"] == group).any()]
+def _table(
+    kind: str,
+    rows: pd.DataFrame,
+    groups: dict[str, str],
+    labels: list[str],
+    dropped: tuple[str, ...],
+    notes: tuple[str, ...] = (),
+) -> Table:
+    """One row an authority and year: the sums of its lines by group, and why a sum has no number."""
+    rows = rows.assign(column=rows["line"].map(groups))
+    money = [group for group in (*CARRIED.values(), *GROUPS) if (rows["column"] == group).any()]
+    cell = [*_KEY, "column"]
+    rows["lacking"] = rows["reason"].notna() & ~rows["reason"].isin(_NOTHING)
     # A line without a number for anyone in a year was not on that year's form.
-    on_form = every.groupby(["financial_year", "line"])["amount"].transform("count") > 0
-    rows = every[on_form].copy()
-    rows["lines"] = rows.groupby(["financial_year", "column"])["line"].transform("nunique")
-    groups = rows.groupby([*_KEY, "column"])
-    short = groups.size() < groups["lines"].first()
-    amounts = groups["amount"].sum(min_count=1).mask(groups["lacking"].any() | short)
-    frame = _named(every).merge(
-        amounts.unstack("column").reindex(columns=money).reset_index(),
-        how="left",
-        on=list(_KEY),
-        validate="one_to_one",
-    )
-    frame = frame[[*_KEY, "la_name", "la_code_in_source", *money]]
-    why = every[every["reason"].notna()].sort_values("lacking", ascending=False, kind="stable")
+    on_form = rows[rows.groupby(["financial_year", "line"])["amount"].transform("count") > 0].copy()
+    on_form["lines"] = on_form.groupby(["financial_year", "column"])["line"].transform("nunique")
+    grouped = on_form.groupby(cell)
+    short = grouped.size() < grouped["lines"].first()
+    amounts = grouped["amount"].sum(min_count=1).mask(grouped["lacking"].any() | short)
+    # Named as printed there first.
+    frame = rows.sort_values([*_KEY], kind="stable").drop_duplicates(_KEY)[[*_KEY, *labels]]
+    frame = frame.merge(amounts.unstack("column").reindex(columns=money), how="left", on=[*_KEY])
+    why = rows[rows["reason"].notna()].sort_values("lacking", ascending=False, kind="stable")
     # Where a row is wanting, a line that is not applicable is not the reason.
-    why = why.join(short.rename("short"), on=[*_KEY, "column"])
-    why = why[why["lacking"] | ~why["short"].eq(True)]
-    return Table("net_spend", frame, _KEY, _gaps(frame, why, money), dropped)
-
-
-def _named(rows: pd.DataFrame) -> pd.DataFrame:
-    """One row an authority and year, with its name and code as printed there first."""
-    return rows.sort_values(list(_KEY), kind="stable").drop_duplicates(_KEY)[
-        [*_KEY, "la_name", "la_code_in_source"]
-    ]
-
-
-def _gaps(frame: pd.DataFrame, rows: pd.DataFrame, money: list[str]) -> pd.DataFrame:
-    """The frame's cells without a number, each with the first symbol and reason that `rows` has for it."""
-    cells = frame.melt(id_vars=list(_KEY), value_vars=money, var_name="column")
-    cells = cells.loc[cells["value"].isna(), [*_KEY, "column"]]
-    why = rows.drop_duplicates([*_KEY, "column"])[[*_KEY, "column", "symbol", "reason"]]
-    gaps = cells.merge(why, on=[*_KEY, "column"], how="left")
-    return gaps.assign(symbol=gaps["symbol"].fillna(""), reason=gaps["reason"].fillna("no row in the file"))
+    why = why.join(short.rename("short"), on=cell)
+    why = why[why["lacking"] | ~why["short"].eq(True)].drop_duplicates(cell)[[*cell, "symbol", "reason"]]
+    cells = frame.melt([*_KEY], money, "column")
+    gaps = cells.loc[cells["value"].isna(), cell].merge(why, on=cell, how="left")
+    gaps = gaps.fillna({"symbol": "", "reason": "no row in the file"})
+    return Table(kind, frame, _KEY, gaps, dropped, notes)
 
 
 # --- what it gives the panel
