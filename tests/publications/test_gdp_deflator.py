@@ -64,12 +64,6 @@ def test_the_table_is_found_by_its_title_whatever_its_number_and_place(tmp_path)
     pd.testing.assert_frame_equal(parse(tmp_path, table())[0].frame, parse(tmp_path, again, "4.12")[0].frame)
 
 
-def test_rows_in_another_order_change_nothing(tmp_path):
-    rows = table()
-    rows[9], rows[10] = rows[10], rows[9]
-    pd.testing.assert_frame_equal(parse(tmp_path, table())[0].frame, parse(tmp_path, rows)[0].frame)
-
-
 def test_a_missing_series_is_named_with_the_closest(tmp_path):
     rows = table()
     rows[10][1] = "GDP deflators"

@@ -8,7 +8,7 @@ from deficits.paths import raw_dir
 from deficits.publications import safety_valve
 from deficits.publications.publication import Table
 from deficits.raw import read_table
-from tests.publications.samples import fault_of, reordered, without, write_csv
+from tests.publications.samples import fault_of, reordered, write_csv
 
 Rows = list[list[object]]
 LISTED: Rows = [
@@ -39,11 +39,6 @@ def test_payments_listed_in_a_cell_and_a_total_not_found(tmp_path: Path) -> None
 def test_columns_in_another_order_and_one_more_change_nothing(tmp_path: Path) -> None:
     for once, again in zip(parse(tmp_path, LISTED), parse(tmp_path, reordered(LISTED)), strict=True):
         assert once.frame.equals(again.frame[once.frame.columns])
-
-
-@pytest.mark.parametrize("column", ["la_name", "total_payment_gbp", "payments_by_year_gbp"])
-def test_a_missing_column_is_named(tmp_path: Path, column: str) -> None:
-    assert f"no column '{column}'" in fault(tmp_path, without(LISTED, column))
 
 
 @pytest.mark.parametrize(

@@ -60,30 +60,21 @@ _AGE_TOPICS = ("age at start of academic year", "child or young persons age")
 _LEVELS = ("national", "regional", "local authority")
 
 
-def _named(*columns: str) -> _Columns:
-    return {column: (column,) for column in columns}
+def _named(columns: str) -> _Columns:
+    return {column: (column,) for column in columns.split()}
 
 
 _PLACEMENTS = {
     "plans": ("ehcplans",),
     **_named(
-        "mainstream_total",
-        "special_total",
-        "special_la_maintained",
-        "special_academy_free",
-        "special_independent",
-        "special_non_maintained",
-        "ap_pru_total",
-        "fe_total",
-        "ed_elsewhere",
-        "nm_early_years",
-        "placement_unknown",
+        "mainstream_total special_total special_la_maintained special_academy_free special_independent "
+        "special_non_maintained ap_pru_total fe_total ed_elsewhere nm_early_years placement_unknown"
     ),
     "await_prov_2022": ("await_prov_2022", "await_prov"),
     "perm_ex_2022": ("perm_ex_2022", "perm_ex"),
-    **_named("mainstream_independent", "elective_home_education", "specialist_post_16_institutions"),
+    **_named("mainstream_independent elective_home_education specialist_post_16_institutions"),
 }
-_SPLIT_IN_2026 = _named("special_academy", "special_free_school")
+_SPLIT_IN_2026 = _named("special_academy special_free_school")
 
 
 def _calendar(period: str, source: str) -> int:
@@ -186,7 +177,7 @@ _SHAPES = (
         year_of=lambda period, source: _calendar(period, source) + 1,
     ),
     *(
-        _Shape("flows", file, _named(*columns.split()))
+        _Shape("flows", file, _named(columns))
         for file, columns in {
             "requests": "requests_received_in_year requests_decided_to_assess requests_decided_not_to_assess "
             "requests_decision_not_made requests_withdrawn",
@@ -222,22 +213,6 @@ _SHAPES = (
 _NOT_IN_2022 = ("assessments", "document")
 
 
-@dataclass(frozen=True)
-class _Part:
-    """One file's contribution to a table: a row a key, sorted by key."""
-
-    shape: _Shape
-    source: str
-    frame: pd.DataFrame
-    missing: pd.DataFrame
-    dropped: tuple[str, ...]
-    notes: tuple[str, ...]
-
-    @property
-    def counted(self) -> list[str]:
-        return [column for column in self.frame if column in self.shape.figures]
-
-
 def parse(path: Path) -> tuple[Table, ...]:
     """The tables in one of the publication's CSVs, or in a release's .zip (every CSV in it that we know).
 
@@ -258,13 +233,11 @@ def parse(path: Path) -> tuple[Table, ...]:
     Raises SourceError when the file is none of these, is cut short, lacks a column, has a cell that is neither
     number nor symbol, an unknown council or one twice, or councils that do not sum to the England row otherwise.
     """
-    parts = [part for text in open_csvs(path, _PLACE, _is_known) for part in _parts(text)]
-    kinds = dict.fromkeys(part.shape.kind for part in parts)
-    return tuple(_table([part for part in parts if part.shape.kind == kind], path.name) for kind in kinds)
-
-
-def _is_known(name: str) -> bool:
-    return any(_is_file(name, shape) for shape in _SHAPES)
+    found: dict[str, list[tuple[str, Table]]] = {}
+    for text in open_csvs(path, _PLACE, lambda name: any(_is_file(name, shape) for shape in _SHAPES)):
+        for table in _tables(text):
+            found.setdefault(table.kind, []).append((text.name, table))
+    return tuple(_joined(parts, path.name) for parts in found.values())
 
 
 def _is_file(name: str, shape: _Shape) -> bool:
@@ -272,7 +245,7 @@ def _is_file(name: str, shape: _Shape) -> bool:
     return stem == shape.file or stem.startswith(f"{shape.file}_")
 
 
-def _parts(text: Csv) -> list[_Part]:
+def _tables(text: Csv) -> list[Table]:
     # By its headings; by its name only where the heading that marks it is gone, so that the message can name it.
     known = {heading(printed) for printed in text.headings}
     shapes = [shape for shape in _SHAPES if shape.marks & known]
@@ -283,10 +256,11 @@ def _parts(text: Csv) -> list[_Part]:
             f"{text.name} is no table of education, health and care plans that is read here: expected one of the "
             f"columns {marks}, found {', '.join(text.headings[:12])}"
         )
-    return [part for shape in shapes if (part := _part(shape, text, known)) is not None]
+    return [table for shape in shapes if (table := _table(shape, text, known)) is not None]
 
 
-def _part(shape: _Shape, text: Csv, known: set[str]) -> _Part | None:
+def _table(shape: _Shape, text: Csv, known: set[str]) -> Table | None:
+    """One file's contribution to a table: a row a key, sorted by key; None where it has none and need not."""
     source = text.name
     wanted = dict(shape.figures)
     if "special academy free" not in known and {heading(name) for name in _SPLIT_IN_2026} & known:
@@ -313,7 +287,7 @@ def _part(shape: _Shape, text: Csv, known: set[str]) -> _Part | None:
         notes += few_councils(merged, shape.year, lambda year: int(str(year)) + later)
     others = rows[rows["level"] != "local authority"]
     names = others["region"].where(others["level"] == "regional", "England")
-    return _Part(shape, source, merged, missing, tuple(dict.fromkeys(names)), tuple(notes))
+    return Table(shape.kind, merged, tuple(shape.key), missing, tuple(dict.fromkeys(names)), tuple(notes))
 
 
 def _unsplit(rows: pd.DataFrame, gaps: pd.DataFrame, shape: _Shape) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -406,24 +380,27 @@ def _years_left_out(merged: pd.DataFrame, year: str) -> set[int]:
     return {y for years in rows for y in every if min(years) < y < max(years) and y not in years}
 
 
-def _table(parts: list[_Part], source: str) -> Table:
+def _joined(parts: list[tuple[str, Table]], source: str) -> Table:
     """One table of the files that contribute to it, joined on its key."""
-    shape, key = parts[0].shape, parts[0].shape.key
-    counted = [column for part in parts for column in part.counted]
-    repeated = {column for column in counted if counted.count(column) > 1}
+    first, key = parts[0][1], list(parts[0][1].key)
+    labels = [column for column in first.frame if column in (*key, *_PLACE)]
+    counted = [column for _, table in parts for column in table.frame.columns.difference(labels, sort=False)]
+    repeated = sorted({column for column in counted if counted.count(column) > 1})
     if repeated:
-        files = ", ".join(part.source for part in parts)
-        raise SourceError(f"{source}: {', '.join(sorted(repeated))} stands in more than one file of {files}")
-    labels = [column for column in parts[0].frame.columns if column not in counted]
-    frame = pd.concat([part.frame for part in parts]).groupby(key, as_index=False).first()[[*labels, *counted]]
-    missing = [part.missing for part in parts]
-    for part in parts:
-        absent = frame[key].merge(part.frame[key], how="left", indicator=True).query("_merge == 'left_only'")[key]
-        why = f"no row in {Path(part.source).name}"
-        missing += [absent.assign(column=column, symbol="", reason=why) for column in part.counted if len(absent)]
-    dropped = tuple(dict.fromkeys(name for part in parts for name in part.dropped))
-    notes = tuple(dict.fromkeys(note for part in parts for note in part.notes))
-    return Table(shape.kind, frame, tuple(key), pd.concat(missing, ignore_index=True), dropped, notes)
+        files = ", ".join(name for name, _ in parts)
+        raise SourceError(f"{source}: {', '.join(repeated)} stands in more than one file of {files}")
+    frame = (
+        pd.concat([table.frame for _, table in parts]).groupby(key, as_index=False).first()[[*labels, *counted]]
+    )
+    missing = [table.missing for _, table in parts]
+    for name, table in parts:
+        absent = frame[key].merge(table.frame[key], how="left", indicator=True).query("_merge == 'left_only'")[key]
+        why = f"no row in {Path(name).name}"
+        lacking = table.frame.columns.difference(labels, sort=False) if len(absent) else []
+        missing += [absent.assign(column=column, symbol="", reason=why) for column in lacking]
+    dropped = tuple(dict.fromkeys(name for _, table in parts for name in table.dropped))
+    notes = tuple(dict.fromkeys(note for _, table in parts for note in table.notes))
+    return Table(first.kind, frame, first.key, pd.concat(missing, ignore_index=True), dropped, notes)
 
 
 # --- what it gives the panel
