@@ -12,39 +12,16 @@ from deficits.raw import read_table
 from tests.publications.samples import csv_text, fault_of, reordered, without, write_csv
 
 PLACE = [
-    "time_period",
-    "time_identifier",
-    "geographic_level",
-    "country_code",
-    "country_name",
-    "region_code",
-    "region_name",
-    "new_la_code",
-    "old_la_code",
-    "la_name",
-]
+    "time_period", "time_identifier", "geographic_level", "country_code", "country_name", "region_code",
+    "region_name", "new_la_code", "old_la_code", "la_name",
+]  # fmt: skip
 BREAKDOWN = ["breakdown_topic", "breakdown"]
 PLACEMENTS_2025 = [
-    "ehcplans",
-    "mainstream_independent",
-    "mainstream_total",
-    "mainstream_total_pc",
-    "special_la_maintained",
-    "special_academy_free",
-    "special_independent",
-    "special_non_maintained",
-    "special_total",
-    "ap_pru_total",
-    "AP_PRU_total_pc",
-    "specialist_post_16_institutions",
-    "fe_total",
-    "elective_home_education",
-    "ed_elsewhere",
-    "nm_early_years",
-    "placement_unknown",
-    "await_prov_2022",
-    "perm_ex_2022",
-]
+    "ehcplans", "mainstream_independent", "mainstream_total", "mainstream_total_pc", "special_la_maintained",
+    "special_academy_free", "special_independent", "special_non_maintained", "special_total", "ap_pru_total",
+    "AP_PRU_total_pc", "specialist_post_16_institutions", "fe_total", "elective_home_education", "ed_elsewhere",
+    "nm_early_years", "placement_unknown", "await_prov_2022", "perm_ex_2022",
+]  # fmt: skip
 TOTAL_2025 = ["All EHC plans", "All EHC plans"]
 ENGLAND = ["National", "E92000001", "England", "", "", "", "", ""]
 SOUTH_EAST = ["Regional", "E92000001", "England", "E12000008", "South East", "", "", ""]
@@ -80,17 +57,12 @@ CASELOAD = [
     at("202425", KENT, "Sex", "Female", *placed(50)),
 ]
 
+REQUESTS = [
+    "requests_received_in_year", "requests_rya", "requests_decided_to_assess", "requests_decided_not_to_assess",
+    "requests_decision_not_made", "requests_withdrawn",
+]  # fmt: skip
 REQUESTS_2026 = [
-    [
-        *PLACE,
-        *BREAKDOWN,
-        "requests_received_in_year",
-        "requests_rya",
-        "requests_decided_to_assess",
-        "requests_decided_not_to_assess",
-        "requests_decision_not_made",
-        "requests_withdrawn",
-    ],
+    [*PLACE, *BREAKDOWN, *REQUESTS],
     at("2022", ENGLAND, *["All requests for an EHC needs assessment"] * 2, 50, 0, "x", 5, "x", "x"),
     at("2022", HULL, *["All requests for an EHC needs assessment"] * 2, 20, 0, "x", 2, "x", "x"),
     at("2022", BUCKS_NEW, *["All requests for an EHC needs assessment"] * 2, 30, 0, "x", 3, "x", "x"),
@@ -204,31 +176,6 @@ def test_2026_release_academies_and_free_schools_are_one_figure(tmp_path):
             "reason": "not available",
         }
     ]
-
-
-def test_2026_ages_are_the_same_labels(tmp_path):
-    rows = [
-        CASELOAD[0],
-        at("202526", KENT, *TOTAL_2025, *placed(2)),
-        at("202526", KENT, "Age at start of academic year", "age 10", *placed(1)),
-        at("202526", KENT, "Age at start of academic year", "age 2 and under", *placed(1)),
-        at("202526", KENT, "Age when plan started", "age 10", *placed(1)),
-    ]
-    _, ages = parse(tmp_path, rows)
-    assert ages.frame["age"].tolist() == ["10", "under 3"]
-
-
-def test_2023_release_quoted_headings_and_symbols(tmp_path):
-    (table,) = parse(tmp_path, SEN2_MI, quoted=True)
-    assert table.kind == "flows_before_2023"
-    assert table.frame[
-        ["calendar_year", "dfe_number", "requests_refused", "new_ehc_plans"]
-    ].to_numpy().tolist() == [
-        [2014, "886", 2.0, 5.0],
-        [2014, "887", 2.0, 7.0],
-    ]
-    assert set(table.missing["column"]) == {"requests_received_in_year", "assessments"}
-    assert set(table.missing["reason"]) == {"not applicable"}
 
 
 def test_2024_release_bands_of_age_with_empty_headings(tmp_path):

@@ -20,14 +20,9 @@ AMOUNTS = [
     "Therapies and other health related services",
 ]
 LABELS = [
-    "",
-    "Region",
-    "LA code",
-    "LA name",
-    "2-18 Population (ONS mid-2021 projection)",
-    "",
+    "", "Region", "LA code", "LA name", "2-18 Population (ONS mid-2021 projection)", "",
     "No. aged up to 25 with SEN statement or EHCP",
-]
+]  # fmt: skip
 PER_HEAD = ["Place funding per head for special schools and AP/PRUs", *["Income (1)"] * 3]
 
 

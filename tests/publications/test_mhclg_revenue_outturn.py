@@ -291,29 +291,6 @@ def test_a_closing_level_stands_and_an_opening_one_fills_what_was_not_returned(t
     assert reserves.dropped == ("England 2021-22", "Adur 2022-23", "England 2023-24")
 
 
-def test_symbols_and_styles_that_repeat_are_each_told_of_their_own_cell(tmp_path: Path) -> None:
-    rows = multi_year()
-    for line, column, text in (
-        (5, "RS-ressch-start-cy", "[x]"),
-        (5, "RS-resph-end-cy", "(1,234)"),
-        (8, "RS-ressch-start-cy", ""),
-        (9, "RS-resph-end-cy", "[x]"),
-        (9, "RS-resunall-end-cy", "(1,234)"),
-    ):
-        rows[line - 1][rows[0].index(column)] = text
-    reserves, _ = parse(multi_year_file(tmp_path / "multi.csv", rows))
-    told = reserves.missing[reserves.missing["reason"] != "not returned"]
-    assert told.to_numpy().tolist() == [
-        ["2022-23", "202", "open_schools_gbp", "[x]", "not available"],
-        ["2023-24", "202", "open_schools_gbp", "", "blank"],
-        ["2023-24", "370", "close_public_health_gbp", "[x]", "not available"],
-    ]
-    frame = reserves.frame.set_index(["financial_year", "dfe_number"])
-    assert frame.loc[("2022-23", "202"), "close_public_health_gbp"] == -1_234_000
-    assert frame.loc[("2023-24", "370"), "close_unallocated_gbp"] == -1_234_000
-    assert frame.filter(like="_gbp").isna().to_numpy().sum() == 3 + 8  # Barnsley's 2022-23 was not returned
-
-
 def test_a_number_in_a_row_not_submitted_is_not_the_councils(tmp_path: Path) -> None:
     reserves, _ = parse(multi_year_file(tmp_path / "multi.csv", multi_year()))
     row = reserves.frame.query("financial_year == '2022-23' and dfe_number == '370'")
@@ -383,11 +360,6 @@ def test_a_fault_of_the_multi_year_file_names_its_line(
     message = fault_of(parse, multi_year_file(tmp_path / "multi.csv", rows))
     for part in parts:
         assert part in message
-
-
-def test_another_csv_is_refused(tmp_path: Path) -> None:
-    rows = [["time_period", "la_name"], [202324, "Camden"]]
-    assert "no column 'year_ending'" in fault_of(parse, write_csv(tmp_path / "other.csv", rows))
 
 
 def test_only_our_columns_are_kept_and_are_the_ones_pandas_reads(tmp_path: Path) -> None:
