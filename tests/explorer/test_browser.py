@@ -19,8 +19,8 @@ import pytest
 import deficits as d
 from deficits.errors import ReportError
 from deficits.explorer.server import served
-from deficits.paths import notebooks_dir
 from deficits.formatting import gbp_range
+from deficits.paths import notebooks_dir
 
 pytest.importorskip("voila", reason="voila is not installed: pip install 'deficits[explore]'")
 psutil = pytest.importorskip("psutil")

@@ -13,8 +13,8 @@ from deficits.errors import DeficitsError, OutlookError
 from deficits.explorer import State, view
 from deficits.explorer.code import code
 from deficits.explorer.fan import LETTER, NARROW, WIDE, Fan, Observed, fan_svg
-from deficits.outlook import national, quantiles
 from deficits.formatting import gbp_range
+from deficits.outlook import national, quantiles
 
 SMALL = State(draws=400)
 MOVED = SMALL.driver("later_block_growth", 0.05).lever("funding-growth", True, growth=0.02)
