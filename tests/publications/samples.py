@@ -28,12 +28,13 @@ def tables_of(parse: Callable[[Path], tuple[Table, ...]], path: Path) -> dict[st
     return {table.kind: table for table in parse(path)}
 
 
-def fault_of(parse: Callable[[Path], object], path: Path) -> str:
-    """What is said of a file that is refused."""
+def fault_of(parse: Callable[[Path], object], path: Path, *parts: str) -> str:
+    """What is said of a file that is refused: its name, and these parts."""
     with pytest.raises(SourceError) as caught:
         parse(path)
-    assert path.name in str(caught.value)
-    return str(caught.value)
+    message = str(caught.value)
+    assert [part for part in (path.name, *parts) if part not in message] == [], message
+    return message
 
 
 def csv_text(rows: Rows, quoted: bool = False, delimiter: str = ",") -> str:

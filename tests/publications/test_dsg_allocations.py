@@ -56,8 +56,8 @@ def frame_of(tmp_path: Path, sheets: dict[str, list[list[object]]], suffix: str 
     return table.frame
 
 
-def fault(tmp_path: Path, sheets: dict[str, list[list[object]]]) -> str:
-    return fault_of(parse, write_workbook(tmp_path / "dsg.ods", sheets))
+def fault(tmp_path: Path, sheets: dict[str, list[list[object]]], *parts: str) -> str:
+    return fault_of(parse, write_workbook(tmp_path / "dsg.ods", sheets), *parts)
 
 
 def changed(row: int, **cells: object) -> list[list[object]]:
@@ -123,9 +123,7 @@ def test_a_block_that_is_gone_is_named_with_the_closest(tmp_path: Path, block: i
 def test_a_fault_names_sheet_line_column_and_cell(
     tmp_path: Path, councils: list[list[object]], parts: list[str]
 ) -> None:
-    message = fault(tmp_path, workbook(councils))
-    for part in ["sheet 'Allocations_summary'", *parts]:
-        assert part in message
+    fault(tmp_path, workbook(councils), *["sheet 'Allocations_summary'", *parts])
 
 
 def test_a_cell_without_a_number_is_missing_with_its_symbol(tmp_path: Path) -> None:

@@ -94,24 +94,8 @@ def parse(tmp_path: Path, rows: list[list[object]], name: str = "file.csv", **ho
     return ehc_plans.parse(write_csv(tmp_path / name, rows, **how))
 
 
-def fault(tmp_path: Path, rows: list[list[object]], name: str = "file.csv") -> str:
-    return fault_of(ehc_plans.parse, write_csv(tmp_path / name, rows))
-
-
-def test_caseload_2025_gives_plans_by_placement_and_by_single_age(tmp_path):
-    placement, ages = parse(tmp_path, CASELOAD)
-    assert (placement.kind, placement.key) == ("plans_by_placement", ("january", "dfe_number"))
-    assert placement.frame[["january", "dfe_number", "la_code", "plans"]].to_numpy().tolist() == [
-        [2024, "886", "E10000016", 100.0],
-        [2024, "887", "E06000035", 200.0],
-        [2025, "886", "E10000016", 110.0],
-        [2025, "887", "E06000035", 220.0],
-    ]
-    assert (ages.kind, ages.key) == ("plans_by_single_age", ("january", "dfe_number", "age"))
-    assert ages.frame[["january", "dfe_number", "age", "plans"]].to_numpy().tolist() == [
-        [2025, "886", "10", 30.0],
-        [2025, "886", "under 3", 1.0],
-    ]
+def fault(tmp_path: Path, rows: list[list[object]], *parts: str, name: str = "file.csv") -> str:
+    return fault_of(ehc_plans.parse, write_csv(tmp_path / name, rows), *parts)
 
 
 def test_a_symbol_is_missing_with_its_reason_and_a_zero_stays(tmp_path):
@@ -139,7 +123,7 @@ def test_columns_in_another_order_and_one_more_change_nothing(tmp_path):
 
 
 def test_a_missing_main_column_is_named_where_the_file_s_name_tells_the_table(tmp_path):
-    told = fault(tmp_path, without(CASELOAD, "ehcplans"), "caseload.csv")
+    told = fault(tmp_path, without(CASELOAD, "ehcplans"), name="caseload.csv")
     assert "no column 'ehcplans'" in told
 
 
@@ -290,9 +274,7 @@ def test_the_january_of_a_year_is_known_in_any_spelling(tmp_path, period):
 def test_a_cell_that_is_wrong_is_named_with_line_and_column(tmp_path, column, cell, parts):
     place = CASELOAD[0].index(column)
     rows = [[*row[:place], cell, *row[place + 1 :]] if n == 3 else row for n, row in enumerate(CASELOAD)]
-    message = fault(tmp_path, rows)
-    for part in parts:
-        assert part in message
+    fault(tmp_path, rows, *parts)
 
 
 def test_another_file_is_refused(tmp_path):

@@ -46,18 +46,6 @@ def fault(tmp_path, rows):
     return fault_of(gdp_deflator.parse, write_workbook(tmp_path / "efo.xlsx", sheets(rows)))
 
 
-def test_growth_gdp_population_and_status_by_year(tmp_path):
-    (parsed,) = parse(tmp_path, table())
-    assert (parsed.kind, parsed.key) == ("deflator", ("financial_year",))
-    assert parsed.frame.to_dict("list") == {
-        "financial_year": YEARS,
-        "gdp_deflator_growth_pct": [5.0, 4.0, -1.5],
-        "nominal_gdp_bn": [2790.0, 2934.0, 3054.5],
-        "uk_population_thousand": [68809.5, 69358.5, 69593.5],
-        "status": ["outturn", "outturn", "forecast"],
-    }
-
-
 def test_the_table_is_found_by_its_title_whatever_its_number_and_place(tmp_path):
     moved = table("4.12 Consistent historical RDEL and CDEL series1")
     again = [["", *row] for row in [*moved[:4], ["a new row"], *moved[4:]]]

@@ -3,7 +3,6 @@
 import pandas as pd
 
 from deficits.publications import high_needs_benchmarking
-from deficits.raw import read_table
 from tests.publications.samples import fault_of, write_workbook
 
 TOP_UP_STATE = "Top up funding (maintained schools, academies, free schools and colleges)"
@@ -59,22 +58,6 @@ def parse(tmp_path, rows, name="Sheet1"):
 
 def fault(tmp_path, rows):
     return fault_of(high_needs_benchmarking.parse, write_workbook(tmp_path / "tool.xlsx", {"Sheet1": rows}))
-
-
-def test_both_blocks_by_their_names(tmp_path):
-    (table,) = parse(tmp_path, sheet(KENT, MEDWAY))
-    assert (table.kind, table.key) == ("spend", ("financial_year", "dfe_number"))
-    assert set(table.frame) == set(read_table("high-needs-benchmarking", "spend_2021_22.csv"))
-    first = table.frame.iloc[0]
-    assert first[["financial_year", "dfe_number", "la_name", "region"]].tolist() == [
-        "2021-22",
-        "886",
-        "Kent",
-        "South East",
-    ]
-    assert first["pop_2_18"] == 1000.5
-    assert set(table.frame.filter(like="budget_").iloc[0]) == {100.0}
-    assert set(table.frame.filter(like="outturn_").iloc[1]) == {9.5}
 
 
 def test_columns_in_another_order_change_nothing(tmp_path):

@@ -23,8 +23,8 @@ def parse(tmp_path: Path, rows: Rows) -> tuple[Table, ...]:
     return safety_valve.parse(write_csv(tmp_path / "valve.csv", rows))
 
 
-def fault(tmp_path: Path, rows: Rows) -> str:
-    return fault_of(safety_valve.parse, write_csv(tmp_path / "valve.csv", rows))
+def fault(tmp_path: Path, rows: Rows, *parts: str) -> str:
+    return fault_of(safety_valve.parse, write_csv(tmp_path / "valve.csv", rows), *parts)
 
 
 def test_payments_listed_in_a_cell_and_a_total_not_found(tmp_path: Path) -> None:
@@ -55,9 +55,7 @@ def test_columns_in_another_order_and_one_more_change_nothing(tmp_path: Path) ->
     ],
 )
 def test_a_wrong_row_is_named(tmp_path: Path, row: list[object], parts: list[str]) -> None:
-    message = fault(tmp_path, [*LISTED[:2], row])
-    for part in parts:
-        assert part in message
+    fault(tmp_path, [*LISTED[:2], row], *parts)
 
 
 def test_the_project_s_own_table() -> None:
