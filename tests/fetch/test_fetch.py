@@ -21,7 +21,7 @@ from filelock import FileLock
 
 from deficits.authorities import load_authorities
 from deficits.errors import OutlookError, SourceError
-from deficits.fetch import Fetched, FetchError, fetch, listing, news, suggest, undo
+from deficits.fetch import Fetched, FetchError, fetch, listing, news, undo
 from deficits.formatting import year_of
 from deficits.panel import build
 from deficits.paths import raw_dir
@@ -372,36 +372,16 @@ def test_a_server_that_dies_changes_nothing_and_the_way_by_hand_is_told(
     assert bytes_of(raw) == before
 
 
-def test_a_newer_edition_is_told_from_one_replaced_without_a_new_date(
-    raw: Path, site: Site, tmp_path: Path
-) -> None:
+def test_a_newer_edition_is_told_from_one_replaced_without_a_new_date(raw: Path, site: Site) -> None:
     site.serve("/a.csv", Reply(b"anything"))
-    data = RawData(raw)
-    assert news(at(site), data)[0] is False  # no date, and no publisher's file held to compare
-    file = tmp_path / "held.csv"
+    assert news(at(site), RawData(raw))[0] is False  # no date, and no publisher's file held to compare
     source = raw / FOLDER / "source.toml"
-    file.write_bytes(b"held")
-    sha256 = hashlib.sha256(b"held").hexdigest()
-    text = source.read_text(encoding="utf-8").replace(
-        'table = "net_spend"', f'table = "net_spend"\noriginal_sha256 = "{sha256}"'
-    )
-    source.write_text(text, encoding="utf-8")
-    assert news(at(site), RawData(raw)) == (
-        True,
-        "another file than the one of 2026-01, without a newer date",
-    )
+    traced = f'table = "net_spend"\noriginal_sha256 = "{hashlib.sha256(b"held").hexdigest()}"'
+    source.write_text(source.read_text(encoding="utf-8").replace('table = "net_spend"', traced), encoding="utf-8")
+    assert news(at(site), RawData(raw))[0] is True
     site.serve("/a.csv", Reply(b"held"))
-    assert news(at(site), RawData(raw)) == (False, "as held")
-    asked, words = news(at(site, "gone.csv"), RawData(raw))
-    assert (asked, words.startswith("could not be asked")) == (False, True)
-
-
-def test_a_file_without_its_publication_is_recognised(tmp_path: Path) -> None:
-    with pytest.raises(FetchError, match="no file"):
-        suggest(tmp_path / "none.csv")
-    samples = tmp_path / "payments.csv"
-    samples.write_text("a,b\n1,2\n")
-    assert "no parser" in suggest(samples)
+    assert news(at(site), RawData(raw))[0] is False
+    assert news(at(site, "gone.csv"), RawData(raw))[0] is False  # not known is not newer
 
 
 def test_an_unknown_publication_is_answered_with_all_of_them(raw: Path) -> None:

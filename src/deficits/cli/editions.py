@@ -40,11 +40,11 @@ def fetch(
     """
     from deficits import fetch as room
 
-    if publication is None and file is not None:
-        raise room.FetchError(f"name the publication of {file}: {room.suggest(file)}")
+    if publication is None and (file or version or undo):
+        raise room.FetchError("name a publication: `deficits fetch` alone lists them")
     if publication is None or listed:
         for name, newest, address in room.listing(raw):
-            out.print(f"{name:26}newest {newest:12}{address}", markup=False)
+            out.print(f"{name:26}newest {newest:12}{address}")
         return
     if undo and (file or version):
         raise room.FetchError("--undo takes the newest edition out, whichever it is: give no --file or --version")
@@ -52,26 +52,16 @@ def fetch(
         if undo:
             done = room.undo(publication, raw=raw)
         else:
-            done = room.fetch(
-                publication,
-                version=version,
-                file=file,
-                raw=raw,
-                retire=retire or (),
-                keep=keep or (),
-                accept=accept,
-            )
+            decided = {"retire": retire or (), "keep": keep or ()}
+            done = room.fetch(publication, version=version, file=file, raw=raw, accept=accept, **decided)
     for line in done.lines:
-        out.print(room.printable(line), markup=False)
+        out.print(room.printable(line))
 
 
 @app.command()
 def check(
     fresh: Annotated[
-        bool,
-        typer.Option(
-            "--fresh", help="Ask publishers what they have now; fail when something newer is due or out."
-        ),
+        bool, typer.Option("--fresh", help="Ask publishers what they have now; fail when a newer edition is out.")
     ] = False,
     raw: Annotated[Path | None, typer.Option(help="Folder of figures to check, instead of data/raw.")] = None,
 ) -> None:
@@ -93,6 +83,6 @@ def check(
         other, words = news(publication, panel.raw)
         newer |= other
         todo = ": `deficits fetch` it" if other else ""
-        out.print(f"  {publication.folder:31}asked now: {words}{todo}", markup=False)
+        out.print(f"  {publication.folder:31}asked now: {words}{todo}")
     if not checked.sums_agree or (fresh and (newer or not checked.fresh)):
         raise typer.Exit(ExitCode.DATA_FAILS_CHECK)

@@ -71,6 +71,10 @@ class _Attachment(BaseModel):
     filename: str = ""
     attachment_type: str = "file"
 
+    @property
+    def name(self) -> str:
+        return self.filename or self.url.rsplit("/", 1)[-1]
+
 
 class _Page(BaseModel):
     """A page of gov.uk: files attached to it, for a collection its pages, for one that has moved where to."""
@@ -130,15 +134,11 @@ def _attached(address: GovUk, version: str | None) -> Found:
     elif version:
         wanted = f"(?=.*{re.escape(version)}).*(?:{wanted})"
     page = _page(path)
-    names = {each.url: each.filename or each.url.rsplit("/", 1)[-1] for each in page.attachments}
-    files = {
-        f"{each.title}: {names[each.url]}": each.url for each in page.attachments if each.attachment_type == "file"
-    }
-    url = _one(wanted, files, f"www.gov.uk{path}")
-    note = (
-        f"gov.uk says that this page was withdrawn on {day_in_words(page.withdrawn)}." if page.withdrawn else None
-    )
-    return Found(url, names[url], page.updated, note)
+    files = {f"{each.title}: {each.name}": each for each in page.attachments if each.attachment_type == "file"}
+    file = _one(wanted, files, f"www.gov.uk{path}")
+    when = day_in_words(page.withdrawn) if page.withdrawn else None
+    note = when and f"gov.uk says that this page was withdrawn on {when}."
+    return Found(file.url, file.name, page.updated, note)
 
 
 def _newest(address: GovUk) -> str:

@@ -75,18 +75,6 @@ def listing(raw: Path | None = None) -> Iterator[tuple[str, str, str]]:
             yield each.folder, _newest(data.source(each.folder)) or "undated", str(each.address)
 
 
-def suggest(file: Path) -> str:
-    """Which publications' parsers take a file, in words."""
-    _check_file(file)
-    taken = []
-    for publication in PUBLICATIONS:
-        with suppress(DeficitsError):
-            if publication.parse and publication.parse(file):
-                taken.append(publication.folder)
-    known = listed([each.folder for each in PUBLICATIONS if each.parse], "or")
-    return f"it is a file of {listed(taken, 'or')}" if taken else f"no parser takes it; there are those of {known}"
-
-
 def fetch(
     publication: str | Publication,
     *,
@@ -147,7 +135,7 @@ def undo(publication: str | Publication, *, raw: Path | None = None) -> Fetched:
             after = project(build(RawData(staged)), draws=DRAWS)
         except DeficitsError as error:
             raise SourceError(f"nothing was taken out: without this edition {error}") from None
-        headline, line = _headline(_held(root), after)
+        headline, line = _headline(_held(RawData(root)), after)
         folder.replace(place, DECLARED[::-1], root / wanted.folder)
         for name in names:
             (root / wanted.folder / name).unlink(missing_ok=True)
@@ -201,12 +189,11 @@ def _add(
         (place / entry.name).write_bytes(_csv(table))
     folder.declare(root / name, entries, place)
     pairs = [(table, before) for table in new if (before := earlier(table, data, name))]
-    authorities = load_authorities(data)
     for table, before in pairs:
-        gates.coverage(table, before, authorities, found)
+        gates.coverage(table, before, load_authorities(data), found)
     _stop("this file is not as it should be.", found.refused)
     panel = _decided(staged, name, choices)
-    was = _held(root)
+    was = _held(data)
     gates.figures(was, panel, [f"{name}/{entry.name}" for entry in entries], found)
     gates.national(was, panel, found)
     _stop("this file is not as it should be.", found.refused)
@@ -225,7 +212,7 @@ def _add(
     differences = [compare(table, before) for table, before in pairs]
     headline, line = _headline(was, after)
     notes = [
-        *filter(None, [original.note]),
+        *([original.note] if original.note else []),
         *(note for table in tables for note in table.notes),
         *(f"accepted: {text}" for text in found.asked),
         *(f"decided: {choice} '{correction}'" for correction, choice in choices.items()),
@@ -260,7 +247,7 @@ def _parsed(publication: Publication, original: Original) -> tuple[Table, ...]:
 
 
 def _entry(table: Table, original: Original, held: Source) -> SourceFile:
-    """What declares a new table. A column means what it means in the tables held, first in those of its kind."""
+    """What declares a new table. A column means what it does in the tables held, those of its kind first."""
     ranked = sorted(held.file, key=lambda file: file.table == table.kind)
     meanings = {name: meaning for file in ranked for name, meaning in file.columns.items()}
     facts = ". ".join([*map(str.strip, contents(table)), *table.notes]) + "."
@@ -347,10 +334,10 @@ def _unread(
             yield f"say in source.toml what these columns of {entry.name} mean: {', '.join(names)}"
 
 
-def _held(root: Path) -> Panel | None:
+def _held(data: RawData) -> Panel | None:
     """The panel of what is held; None where that is not good itself, before an edition that mends it."""
     with suppress(DeficitsError):
-        return build(RawData(root))
+        return build(data)
     return None
 
 
@@ -374,7 +361,10 @@ def _central(outlook: Outlook | None, year: int) -> float | None:
 
 
 def _by_hand(file: Path, version: str | None) -> Original:
-    _check_file(file)
+    if not file.is_file():
+        raise FetchError(f"there is no file {file}")
+    if file.stat().st_size > LARGEST_FILE:
+        raise FetchError(f"{file} is larger than {LARGEST_FILE / 1e6:,.0f} MB: no file here is so large")
     try:
         published = date.fromisoformat(version or "")
     except ValueError:
@@ -387,13 +377,6 @@ def _by_hand(file: Path, version: str | None) -> Original:
     if published > date.today():
         note += f" Its day, {published}, is in the future: if it is a trial, `--undo` takes it out again."
     return Original(file, hashlib.sha256(file.read_bytes()).hexdigest(), published.isoformat(), note=note)
-
-
-def _check_file(file: Path) -> None:
-    if not file.is_file():
-        raise FetchError(f"there is no file {file}")
-    if file.stat().st_size > LARGEST_FILE:
-        raise FetchError(f"{file} is larger than {LARGEST_FILE / 1e6:,.0f} MB: no file here is so large")
 
 
 def _downloaded(publication: Publication, version: str | None) -> Original:

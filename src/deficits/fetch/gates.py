@@ -40,6 +40,11 @@ RARE, BEYOND = 0.99, 3.0
 """A move is asked about when it is `BEYOND` times one as large as only 1 - `RARE` of the moves held."""
 OTHER_UNIT = 30.0
 """No figure of most councils grows or shrinks so many times in a year: it is in another unit."""
+FAULTS = (
+    "(zero: not returned, or in another column?)",
+    "(is the sign turned?)",
+    "(is it in another unit, £ for £ thousand?)",
+)
 
 
 @dataclass
@@ -125,12 +130,15 @@ def _year(
     """The moves of one figure to one year, compared with how councils' figures usually move."""
     share = pd.Series(1.0, pairs.index) if size is None else (pairs["before"] / size.reindex(pairs.index)).abs()
     ratio = (pairs["after"] / pairs["before"]).where(pairs["before"] != 0)
+    cause = _diagnosis(ratio)
     material = ratio[share > MATERIAL].dropna()
     if len(material) < ENOUGH:
         return
-    if fault := _whole_file(material):
-        found.refused.append(f"{when}: {fault} (of {len(material)} councils, against the figures held)")
-        return
+    for fault in FAULTS:
+        if cause[material.index].eq(fault).mean() > 0.5:
+            times = f"{material.median():,.3g} times those held, of {len(material)} councils"
+            found.refused.append(f"{when}: most councils' figures are {times} {fault}")
+            return
     spread, rare = usual
     moves = _moves(pairs["before"], pairs["after"], size)
     limit = BEYOND * rare * spread * pairs["gap"].clip(lower=1)
@@ -141,35 +149,17 @@ def _year(
         found.asked.append(f"{when}: half of the councils moved by {np.expm1(moves.median()):+.0%} or beyond")
         return
     odd = (moves - moves.median()).abs() > limit
-    odd |= (share > LARGE) & (ratio.eq(0) | _turned(ratio))
+    odd |= (share > LARGE) & cause.isin(FAULTS[:2])
     show = gbp if FIGURES[figure].unit == "£" else "{:,.0f}".format
     for code, row in pairs[odd].iterrows():
         council = f"{authorities.name(str(code))} {show(row['before'])} to {show(row['after'])}"
-        found.asked.append(f"{when}: {council}{_cause(ratio[code])}")
+        found.asked.append(f"{when}: {council} {cause[code]}".rstrip())
 
 
-def _whole_file(ratio: pd.Series) -> str | None:
-    """What is wrong when the figures of most councils have moved in one way that no council's do."""
-    middle = float(ratio.abs().median())
-    if ratio.eq(0).mean() > 0.5:
-        return "most councils' figures are zero: does the figure stand in another column now?"
-    if _turned(ratio).mean() > 0.5:
-        return "most councils' figures have turned their sign: is a deficit printed the other way now?"
-    if not 1 / OTHER_UNIT < middle < OTHER_UNIT:
-        return f"most councils' figures are {middle:,.3g} times what they were: £ and £ thousand mixed up?"
-    return None
-
-
-def _cause(ratio: float) -> str:
-    if ratio == 0:
-        return " (zero: not returned?)"
-    if _turned(ratio):
-        return " (is its sign turned?)"
-    return " (is it in another unit?)" if abs(ratio) > OTHER_UNIT or abs(ratio) < 1 / OTHER_UNIT else ""
-
-
-def _turned(ratio: pd.Series) -> pd.Series:
-    return (ratio >= -4) & (ratio <= -0.25)
+def _diagnosis(ratio: pd.Series) -> pd.Series:
+    """What is wrong with figures that moved as no council's do, new over old; empty for any other."""
+    other_unit = ratio.notna() & ~ratio.abs().between(1 / OTHER_UNIT, OTHER_UNIT)
+    return pd.Series(np.select([ratio.eq(0), ratio.between(-4, -0.25), other_unit], FAULTS, ""), ratio.index)
 
 
 def _usual(held: pd.DataFrame, size: pd.Series | None) -> tuple[float, float]:
