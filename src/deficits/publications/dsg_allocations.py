@@ -21,6 +21,7 @@ from deficits.publications.publication import GovUk, Publication, Table
 from deficits.publications.reading import (
     Rows,
     Workbook,
+    below,
     columns_by_meaning,
     dfe_numbers,
     figures,
@@ -74,10 +75,8 @@ def parse(path: Path) -> tuple[Table, ...]:
     printed = {name: str(rows[top][place]) for name, place in places.items()}
     scale = _scale(list(printed.values()), source)
 
-    body = pd.DataFrame(rows[top + 1 :], index=range(top + 2, len(rows) + 1))
-    number_at, name_at = _label_columns(rows[top], body, source)
-    table = pd.DataFrame({"dfe_number": body[number_at].map(plain_code), "la_name": body[name_at].map(plain_code)})
-    table = table.join(body[list(places.values())].set_axis(list(places), axis=1))
+    labels = dict(zip(("dfe_number", "la_name"), _label_columns(rows, top, source), strict=True))
+    table = below(rows, top, labels | places, labels)
     table.insert(0, "financial_year", year)
     is_council = table["dfe_number"].str.fullmatch(r"\d{3}")
     councils = table[is_council]
@@ -164,19 +163,18 @@ def _scale(headings: list[str], source: str) -> float:
     return scale
 
 
-def _label_columns(headings: list[object], body: pd.DataFrame, source: str) -> tuple[int, int]:
+def _label_columns(rows: Rows, top: int, source: str) -> tuple[int, int]:
     """Places of the authority's number and name, by what stands in them: they have had no heading."""
-    unnamed = [place for place, cell in enumerate(headings) if heading(cell) in _LABELS]
-    texts = {place: body[place].map(plain_code) for place in unnamed}
+    texts = {
+        place: pd.Series([plain_code(row[place]) for row in rows[top + 1 :]])
+        for place, cell in enumerate(rows[top])
+        if heading(cell) in _LABELS
+    }
     known = {place: column.map(load_authorities().knows) for place, column in texts.items()}
     numbered = max(texts, key=lambda place: known[place].sum(), default=-1)
     if numbered < 0 or not known[numbered].any():
         raise SourceError(f"{source}: expected a column of authorities' DfE numbers such as 202, found none")
-    named = [
-        place
-        for place, column in texts.items()
-        if place != numbered and column[known[numbered]].str.contains("[a-z]").any()
-    ]
+    named = [place for place in texts if texts[place][known[numbered]].str.contains("[a-z]").any()]
     if len(named) != 1:
         raise SourceError(f"{source}: expected one column of authorities' names, found {len(named)}")
     return numbered, named[0]

@@ -11,14 +11,12 @@ import re
 from itertools import pairwise
 from pathlib import Path
 
-import pandas as pd
-
-from deficits.authorities import plain_code
 from deficits.errors import SourceError
 from deficits.publications.publication import GovUk, Publication, Table
 from deficits.publications.reading import (
     Rows,
     Workbook,
+    below,
     columns_by_meaning,
     dfe_numbers,
     figures,
@@ -74,10 +72,7 @@ def parse(path: Path) -> tuple[Table, ...]:
     for block, words in _BLOCKS.items():
         found_at = columns_by_meaning(_block(rows, at, words, source), _AMOUNTS, f"{source}, block '{words}'")
         places |= {f"{block}_{amount}": place for amount, place in found_at.items()}
-    cells = pd.DataFrame(rows[at + 1 :], index=range(at + 2, len(rows) + 1), dtype=object)
-    chosen = cells[list(places.values())].set_axis(list(places), axis=1)
-    for name in ("dfe_number", "la_name", "region"):
-        chosen[name] = chosen[name].map(plain_code)
+    chosen = below(rows, at, places, ("dfe_number", "la_name", "region"))
     # calamine gives no text for a spreadsheet error such as #REF!, so one is a blank here.
     is_authority = chosen["dfe_number"].str.fullmatch(r"\d{3}")
     others = chosen.loc[~is_authority, ["region", "dfe_number", "la_name"]].agg(" ".join, axis=1).str.split()

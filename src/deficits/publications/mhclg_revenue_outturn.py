@@ -36,6 +36,7 @@ from deficits.publications.publication import GovUk, Publication, Table
 from deficits.publications.reading import (
     Rows,
     Workbook,
+    below,
     columns_by_meaning,
     dfe_numbers,
     few_councils,
@@ -184,12 +185,7 @@ def _workbook(path: Path) -> _Returns:
     if not any("£ thousand" in heading(cell) for row in head[:-1] for cell in row):
         raise SourceError(f"{source}: expected '£ thousand' above the headings, found no unit there")
     places = _places(head, source)
-    text = pd.DataFrame(
-        {name: [row[place] for row in rows[top + 1 :]] for name, place in places.items()},
-        index=range(top + 2, len(rows) + 1),
-    )
-    for name in [name for name in text if not _is_level(name)]:
-        text[name] = text[name].map(plain_code)
+    text = below(rows, top, places, [name for name in places if not _is_level(name)])
     text.insert(0, "financial_year", year)
     councils, others = _councils(text, source)
     printed = {name: str(rows[top][place]) for name, place in places.items() if _is_level(name)}
@@ -352,7 +348,7 @@ def _item(text: str) -> str:
 def _year_ending(text: str, source: str) -> str:
     """`2023-24` from 202403, or from another spelling of the year."""
     march = re.fullmatch(r"(20\d\d)-?03(\.0)?", text)
-    return words_for(int(march[1])) if march else financial_year(text, f"{source} (a March, or a year)")
+    return words_for(int(march[1])) if march else financial_year(text, f"{source} (a March such as 202403, or a year)")
 
 
 # --- the tables

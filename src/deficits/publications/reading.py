@@ -26,7 +26,7 @@ import pyarrow.csv as arrow_csv
 from pyarrow import compute
 from python_calamine import CalamineError, CalamineWorkbook
 
-from deficits.authorities import load_authorities
+from deficits.authorities import load_authorities, plain_code
 from deficits.errors import SourceError, closest
 from deficits.formatting import listed
 
@@ -574,6 +574,13 @@ def is_workbook(path: Path) -> bool:
     """Whether a file is a workbook, whatever its name."""
     begins = _content(path, 4)
     return begins in (b"PK\x03\x04", _OLE[:4]) and "workbook" in _kind(_content(path), path.name)
+
+
+def below(rows: Rows, at: int, places: Mapping[str, int], texts: Collection[str]) -> pd.DataFrame:
+    """The cells under the row of headings, under our names, those of `texts` as text; the index is the line."""
+    cells = {name: [row[place] for row in rows[at + 1 :]] for name, place in places.items()}
+    text = {name: [plain_code(cell) for cell in cells[name]] for name in texts if name in cells}
+    return pd.DataFrame(cells | text, index=range(at + 2, len(rows) + 1))
 
 
 class Workbook:
