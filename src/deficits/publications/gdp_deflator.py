@@ -39,7 +39,13 @@ def parse(path: Path) -> tuple[Table, ...]:
     number, or a year stands twice.
     """
     book = Workbook(path)
-    found = [(sheet, rows) for sheet, rows in book if _titled(rows)]
+    # The title stands alone over the table, with the table's number before it.
+    title = re.compile(rf"(table )?[\d.]*:? ?{TITLE}\d*")
+    found = [
+        (sheet, rows)
+        for sheet, rows in book
+        if any(title.fullmatch(heading(cell)) for row in rows[:5] for cell in row)
+    ]
     if len(found) != 1:
         shown = ", ".join(sheet for sheet, _ in found) or f"none of {', '.join(book.sheets)}"
         raise SourceError(f"{path.name}: expected one table titled '{TITLE}', found {shown}")
@@ -60,11 +66,6 @@ def parse(path: Path) -> tuple[Table, ...]:
     return (Table("deflator", tidy, ("financial_year",)),)
 
 
-def _titled(rows: Rows) -> bool:
-    # The title stands alone over the table, with the table's number before it.
-    return any(re.fullmatch(rf"(table )?[\d.]*:? ?{TITLE}\d*", heading(cell)) for row in rows[:5] for cell in row)
-
-
 def _years_above(rows: Rows, at: int, source: str) -> tuple[int, dict[str, int]]:
     """The nearest row of financial years over a row, as its place and the column of each year."""
     for place in range(at, -1, -1):
@@ -79,30 +80,20 @@ def _years_above(rows: Rows, at: int, source: str) -> tuple[int, dict[str, int]]
 
 def _row_of(rows: Rows, name: str, source: str) -> int:
     # A footnote's mark may follow a label.
-    labels = [
-        {
-            text
-            for cell in row
-            if isinstance(cell, str)
-            for text in (heading(cell), heading(cell).rstrip("0123456789"))
-        }
-        for row in rows
-    ]
+    labels = [{heading(cell).rstrip("0123456789") for cell in row if isinstance(cell, str)} for row in rows]
     found = [place for place, texts in enumerate(labels) if texts & set(_SERIES[name])]
-    if len(found) == 1:
-        return found[0]
-    known = [text for texts in labels for text in texts if len(text) > 3]
-    shown = (
-        f"in rows {', '.join(str(place + 1) for place in found)}" if found else closest(_SERIES[name][0], known)
-    )
-    raise SourceError(f"{source}: expected one row '{_SERIES[name][0]}', {shown}")
+    if len(found) != 1:
+        known = [text for texts in labels for text in texts if len(text) > 3]
+        shown = f"found {len(found)}" if found else closest(_SERIES[name][0], known)
+        raise SourceError(f"{source}: expected one row '{_SERIES[name][0]}', {shown}")
+    return found[0]
 
 
 def _series(rows: Rows, name: str, source: str) -> pd.Series:
     at = _row_of(rows, name, source)
     _, years = _years_above(rows, at, source)
     values = {year: number(rows[at][column]) for year, column in years.items()}
-    wrong = [f"{year}: '{rows[at][years[year]]}'" for year, value in values.items() if value is None]
+    wrong = [f"{year}: '{rows[at][column]}'" for year, column in years.items() if values[year] is None]
     if wrong:
         raise SourceError(f"{source}, row {at + 1} ({name}): expected numbers, found {'; '.join(wrong[:5])}")
     return pd.Series(values, dtype=float)

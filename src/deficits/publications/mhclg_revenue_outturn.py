@@ -156,7 +156,7 @@ def _councils(text: pd.DataFrame, source: str) -> tuple[pd.DataFrame, pd.DataFra
     refuse(
         f"{source}, line {row.Index}: '{row.ecode}' ({row.la_name}) is an education authority, but its ONS code "
         f"is '{row.la_code_published}'"
-        for row in others[ours].itertuples()
+        for row in others.loc[ours, ["ecode", "la_name", "la_code_published"]].itertuples()
     )
     if councils.empty:
         raise SourceError(f"{source}: expected rows of education authorities, found none")
@@ -198,10 +198,11 @@ def _workbook(path: Path) -> _Returns:
 
 def _data_sheet(book: Workbook) -> tuple[str, int, Rows]:
     """The sheet with one row an authority, and where its row of headings is."""
+    needed = (_WORKBOOK_COLUMNS["la_code_published"], _WORKBOOK_COLUMNS["la_name"])
     for sheet, rows in book:
         for place, row in enumerate(rows):
             headings = {heading(cell) for cell in row}
-            if all(headings.intersection(_WORKBOOK_COLUMNS[name]) for name in ("la_code_published", "la_name")):
+            if not any(headings.isdisjoint(words) for words in needed):
                 return sheet, place, rows
     raise SourceError(
         f"{book.name}: no sheet has the headings 'ONS Code' and 'Local authority' "
@@ -249,15 +250,14 @@ def _places(head: Rows, source: str) -> dict[str, int]:
             if has_912 if name in DSG else name != ADJUSTED or text in plain:
                 wanted[f"{side}_{name}"] = (text,)
     places = columns_by_meaning(plain, wanted, source)
-    faults: list[str | None] = []
-    for name, place in places.items():
-        lines = sorted(text for text in over[place] if re.fullmatch(r"9\d\d[a-z]?", text))
-        if _is_level(name) and lines and ITEMS[name.partition("_")[2]].line not in lines:
-            faults.append(
-                f"{source}, column {place + 1} '{head[-1][place]}': expected line "
-                f"{ITEMS[name.partition('_')[2]].line} over it, found {', '.join(lines)}"
-            )
-    refuse(faults)
+    refuse(
+        f"{source}, column {place + 1} '{head[-1][place]}': expected line {meant.line} over it, found "
+        f"{', '.join(sorted(lines))}"
+        for name, place in places.items()
+        if (meant := ITEMS.get(name.partition("_")[2]))
+        and (lines := {text for text in over[place] if re.fullmatch(r"9\d\d[a-z]?", text)})
+        and meant.line not in lines
+    )
     return places
 
 
@@ -348,7 +348,11 @@ def _item(text: str) -> str:
 def _year_ending(text: str, source: str) -> str:
     """`2023-24` from 202403, or from another spelling of the year."""
     march = re.fullmatch(r"(20\d\d)-?03(\.0)?", text)
-    return words_for(int(march[1])) if march else financial_year(text, f"{source} (a March such as 202403, or a year)")
+    return (
+        words_for(int(march[1]))
+        if march
+        else financial_year(text, f"{source} (a March such as 202403, or a year)")
+    )
 
 
 # --- the tables
