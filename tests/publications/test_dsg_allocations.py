@@ -123,7 +123,7 @@ def test_a_block_that_is_gone_is_named_with_the_closest(tmp_path: Path, block: i
 def test_a_fault_names_sheet_line_column_and_cell(
     tmp_path: Path, councils: list[list[object]], parts: list[str]
 ) -> None:
-    fault(tmp_path, workbook(councils), *["sheet 'Allocations_summary'", *parts])
+    fault(tmp_path, workbook(councils), "sheet 'Allocations_summary'", *parts)
 
 
 def test_a_cell_without_a_number_is_missing_with_its_symbol(tmp_path: Path) -> None:

@@ -193,7 +193,7 @@ def with_cell(ecode: str, place: int, value: object) -> dict[str, Rows]:
 def test_a_fault_names_sheet_line_column_and_cell(
     tmp_path: Path, sheets: dict[str, Rows], parts: list[str]
 ) -> None:
-    fault(tmp_path / "RS.ods", sheets, *["sheet 'RS_LA_Data_2023-24'", *parts])
+    fault(tmp_path / "RS.ods", sheets, "sheet 'RS_LA_Data_2023-24'", *parts)
 
 
 def test_a_return_not_made_is_missing_and_stops_the_comparison_with_totals(tmp_path: Path) -> None:
@@ -219,7 +219,7 @@ def test_an_older_ecode_finds_the_county_whatever_its_ons_code(tmp_path: Path) -
 def test_words_and_lines_that_differ_are_refused(tmp_path: Path) -> None:
     sheets = summary()
     data_sheet(sheets)[5][9] = 913.0
-    fault(tmp_path / "RS.ods", sheets, *("column 10", "line 912", "913"))
+    fault(tmp_path / "RS.ods", sheets, "column 10", "line 912", "913")
 
 
 def test_title_unit_and_england_are_needed(tmp_path: Path) -> None:
