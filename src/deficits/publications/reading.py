@@ -282,14 +282,11 @@ def dfe_numbers(rows: pd.DataFrame, codes: Sequence[str], name: str, source: str
 def few_councils(frame: pd.DataFrame, year: str, ends_in: Callable[[object], int]) -> tuple[str, ...]:
     """Notes of years in which more than five councils have no row, as in a file that was cut short."""
     known = load_authorities()
-    expected = {
-        label: sum(known.existed(code, ends_in(label)) for code in known.frame.index)
-        for label in frame[year].unique()
-    }
+    expected = {label: len(known.in_year(ends_in(label))) for label in sorted(frame[year].unique())}
     counts = frame.groupby(year)["dfe_number"].nunique()
     return tuple(
         f"{label}: {counts[label]} of {all_of_them} councils have a row; the file may be incomplete"
-        for label, all_of_them in sorted(expected.items(), key=lambda pair: str(pair[0]))
+        for label, all_of_them in expected.items()
         if counts[label] < all_of_them - 5
     )
 
