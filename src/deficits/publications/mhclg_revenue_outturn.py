@@ -20,11 +20,13 @@ are as its users quote them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from deficits.authorities import is_upper_tier, load_authorities, plain_code
@@ -139,7 +141,7 @@ class _Returns:
     dsg_years: frozenset[str]
 
 
-def _sides(items: Iterable[str]) -> list[str]:
+def _sides(items: Sequence[str]) -> list[str]:
     return [f"{side}_{item}" for side in _DATES for item in items]
 
 
@@ -165,12 +167,15 @@ def _councils(text: pd.DataFrame, source: str) -> tuple[pd.DataFrame, pd.DataFra
     return councils, others
 
 
-def _faults(parts: pd.DataFrame, total: pd.Series, names: Iterable[str], source: str) -> Iterator[str | None]:
-    """What is wrong where councils' levels (£) do not add up to a row of totals (£ thousand), item by item."""
-    for name in names:
-        printed = number(total[name])
+def _faults(
+    parts: npt.NDArray[np.float64], total: Sequence[Any], names: Sequence[str], source: str
+) -> Iterator[str | None]:
+    """What is wrong where councils' levels (£) do not add up to a row of totals (name, £ thousand), by item."""
+    place, *cells = total
+    for name, cell, amounts in zip(names, cells, parts.T, strict=True):
+        printed = number(cell)
         pounds = None if printed is None else printed * THOUSAND
-        yield sums_to(parts[name], pounds, THOUSAND / 2, f"{source}, {total['la_name']}, {name}")
+        yield sums_to(amounts, pounds, THOUSAND / 2, f"{source}, {place}, {name}")
 
 
 # --- the revenue summary workbook of one year
@@ -277,7 +282,11 @@ def _check_totals(levels: pd.DataFrame, others: pd.DataFrame, money: list[str], 
     classes = others[others["class"].isin(levels["class"]) & ~others["ecode"].str.fullmatch(r"E\d{4}")]
     compared = [(levels[levels["class"] == row["class"]], row, money) for _, row in classes.iterrows()]
     compared.append((levels, england.iloc[0], [name for name in _sides(ONLY_EDUCATION) if name in money]))
-    refuse(fault for parts, total, names in compared for fault in _faults(parts, total, names, source))
+    refuse(
+        fault
+        for parts, total, names in compared
+        for fault in _faults(parts[names].to_numpy(), total[["la_name", *names]].tolist(), names, source)
+    )
 
 
 # --- the multi-year CSV
@@ -320,12 +329,12 @@ def _multi_year(path: Path) -> _Returns:
     missing = pd.concat([keyed_gaps(gaps, levels[~absent], _KEY), not_returned], ignore_index=True)
     names = _sides(ONLY_EDUCATION)
     england = others[(others["status"] == "total") & (others["la_name"].str.lower() == "england")]
-    parts = dict(iter(levels.groupby("financial_year")[names]))
+    amounts, rows = levels[names].to_numpy(), levels.groupby("financial_year").indices
     refuse(
         fault
-        for _, total in england[["financial_year", "la_name", *names]].iterrows()
-        if (year := total["financial_year"]) in parts
-        for fault in _faults(parts[year], total, names, f"{path.name}, {year}")
+        for year, *total in england[["financial_year", "la_name", *names]].itertuples(index=False)
+        if year in rows
+        for fault in _faults(amounts[rows[year]], total, names, f"{path.name}, {year}")
     )
     labels = others["la_name"] + " " + others["financial_year"]
     # Before there was line 912 its column is blank or 0 for everyone.
@@ -372,28 +381,47 @@ def _dsg_lines(returns: _Returns) -> Table:
     """One row a council and year end: the closing level, or the next return's opening level if there is none."""
     rows = returns.levels[returns.levels["financial_year"].isin(returns.dsg_years)]
     rows = rows.assign(certified=rows.get("certified", pd.NA))
-    lacking = returns.missing[returns.missing["financial_year"].isin(returns.dsg_years)]
-    levels, gaps = [], []
-    for side in _DATES:
-        # A level at 1 April is the one at the end of the year before.
-        ends = {year: words_for(year_of(year) - (side == "open")) for year in returns.dsg_years}
-        names = {f"{side}_{item}": f"{item}_gbp" for item in DSG}
-        level = rows[["financial_year", "la_code_published", "dfe_number", "la_name", *names, "certified"]]
-        level = level.rename(columns=names)
-        levels.append(level.assign(side=side, financial_year=level["financial_year"].map(ends)))
-        gap = lacking[lacking["column"].isin(names)].assign(side=side)
-        gap["column"] = gap["column"].map(names)
-        gaps.append(gap.assign(financial_year=gap["financial_year"].map(ends)))
-    money = [f"{item}_gbp" for item in DSG]
-    every = pd.concat(levels, ignore_index=True)
+    ends = {(side, year): _year_end(year, side) for side in _DATES for year in returns.dsg_years}
+    council = rows["dfe_number"].astype(int).to_numpy()
+    keys = [
+        rows["financial_year"].map(lambda year: ends[side, year]).to_numpy() * 1000 + council for side in _DATES
+    ]
+    levels = [rows[[f"{side}_{item}" for item in DSG]].to_numpy() for side in _DATES]
+    key, level = np.concatenate(keys), np.concatenate(levels)
+    side_of = np.repeat(np.arange(len(_DATES)), len(rows))
     # From the worst to the best, the last one stands: a closing level, unless the council did not return it.
-    every = every.iloc[np.argsort(every[money].notna().any(axis=1), kind="stable")]
-    chosen = every.drop_duplicates([*_KEY], keep="last").sort_values([*_KEY], ignore_index=True)
-    missing = pd.concat(reversed(gaps)).merge(chosen[[*_KEY, "side"]], on=[*_KEY, "side"])
-    notes = few_councils(chosen, "financial_year", year_of)
-    return Table(
-        "dsg_lines", chosen.drop(columns="side"), _KEY, missing.drop(columns="side"), returns.dropped, notes
-    )
+    order = np.lexsort((side_of, ~np.isnan(level).all(axis=1), key))
+    chosen = order[np.append(np.diff(key[order]) > 0, True)]
+    frame = rows[["la_code_published", "dfe_number", "la_name", "certified"]].iloc[chosen % len(rows)]
+    frame = frame.reset_index(drop=True)
+    frame.insert(0, "financial_year", [words_for(int(each) // 1000) for each in key[chosen]])
+    certified = frame.pop("certified")
+    frame[[f"{item}_gbp" for item in DSG]] = level[chosen]
+    frame["certified"] = certified
+    standing = dict(zip(key[chosen].tolist(), side_of[chosen].tolist(), strict=True))
+    missing = _dsg_gaps(returns, ends, standing)
+    notes = few_councils(frame, "financial_year", year_of)
+    return Table("dsg_lines", frame, _KEY, missing, returns.dropped, notes)
+
+
+def _dsg_gaps(returns: _Returns, ends: dict[tuple[str, str], int], standing: dict[int, int]) -> pd.DataFrame:
+    """The gaps in the levels that stand, under their year end; closing levels first."""
+    lacking = returns.missing[returns.missing["financial_year"].isin(returns.dsg_years)]
+    parts = []
+    for place, side in reversed(list(enumerate(_DATES))):
+        names = {f"{side}_{item}": f"{item}_gbp" for item in DSG}
+        gap = lacking[lacking["column"].isin(names)]
+        ended = np.array([ends[side, year] for year in gap["financial_year"]], dtype=int)
+        key = ended * 1000 + gap["dfe_number"].astype(int)
+        stands = key.map(standing) == place
+        named = gap.assign(financial_year=[words_for(year) for year in ended], column=gap["column"].map(names))
+        parts.append(named[stands])
+    return pd.concat(parts, ignore_index=True)
+
+
+def _year_end(year: str, side: str) -> int:
+    """The year end of a return's level: one at 1 April is that of the end of the year before."""
+    return year_of(year) - (side == "open")
 
 
 # --- what it gives the panel

@@ -13,9 +13,10 @@ import re
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -120,7 +121,8 @@ def financial_year(text: object, source: str) -> str:
 # --- headings, rows and sums
 
 
-def heading(text: object) -> str:
+@lru_cache(maxsize=1 << 13)
+def heading(text: Hashable) -> str:
     """A heading without what its spellings differ in: case, spaces, underscores, dashes, a byte-order mark.
 
     >>> heading("\\ufeffTime_Period"), heading("1.2.1  Top–up funding\\n(state)")
