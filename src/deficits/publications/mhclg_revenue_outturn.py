@@ -383,9 +383,7 @@ def _dsg_lines(returns: _Returns) -> Table:
     rows = rows.assign(certified=rows.get("certified", pd.NA))
     ends = {(side, year): _year_end(year, side) for side in _DATES for year in returns.dsg_years}
     council = rows["dfe_number"].astype(int).to_numpy()
-    keys = [
-        rows["financial_year"].map(lambda year: ends[side, year]).to_numpy() * 1000 + council for side in _DATES
-    ]
+    keys = [np.array([ends[side, year] for year in rows["financial_year"]]) * 1000 + council for side in _DATES]
     levels = [rows[[f"{side}_{item}" for item in DSG]].to_numpy() for side in _DATES]
     key, level = np.concatenate(keys), np.concatenate(levels)
     side_of = np.repeat(np.arange(len(_DATES)), len(rows))
