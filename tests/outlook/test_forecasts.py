@@ -101,3 +101,8 @@ def test_skill_has_an_interval_and_the_interval_holds_the_estimate(ledger: Path,
     assert found["councils_low"] < found["skill"] < found["councils_high"]
     assert found["regions_low"] < found["skill"] < found["regions_high"]
     assert skill(entries(ledger)[1], panel).empty  # nothing has come out since it was issued
+
+
+def test_no_entry_of_the_ledger_has_changed_since_it_was_made() -> None:
+    folder = Path(__file__).parents[2] / "forecasts"
+    assert verify(folder) == entries(folder)[-1].hash

@@ -8,10 +8,10 @@ from deficits.charts import changes, drawing, frames
 from deficits.charts.chart import Chart
 from deficits.charts.england import SOURCE
 from deficits.charts.frames import Row
-from deficits.charts.phrases import march, one_or_range, slug
+from deficits.charts.phrases import march, slug
 from deficits.charts.style import BLUE, ORANGE, TEXT, THIN, house_style
 from deficits.errors import closest
-from deficits.formatting import financial_year, gbp, year_end
+from deficits.formatting import financial_year, gbp, gbp_range, year_end
 from deficits.outlook.questions import CAUSES
 
 TOTAL = "total"
@@ -125,7 +125,7 @@ def _mean_and_range(row: Row) -> str:
     >>> _mean_and_range({"mean": -3e8, "p10": -3e8, "p90": -3e8})
     '−£300.0m'
     """
-    mean, spread = gbp(row["mean"]), one_or_range(row["p10"], row["p90"])
+    mean, spread = gbp(row["mean"]), gbp_range(row["p10"], row["p90"])
     return mean if spread == mean else f"{mean} ({spread})"
 
 

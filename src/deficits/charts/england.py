@@ -12,9 +12,9 @@ from deficits.charts import drawing, frames
 from deficits.charts.chart import Chart
 from deficits.charts.drawing import EndLabel
 from deficits.charts.frames import Row
-from deficits.charts.phrases import change, counted, march, one_or_range, period, round_gbp, slug
+from deficits.charts.phrases import change, counted, march, period, round_gbp, slug
 from deficits.charts.style import AFTER_WRITEOFF, BLUE, GREY, OUTLOOK, PLUM, TEXT, THIN, WHITE, house_style
-from deficits.formatting import gbp, percent, year_end
+from deficits.formatting import gbp, gbp_range, percent, year_end
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -272,14 +272,14 @@ def _outlook_words(subject: str, outlook: pd.DataFrame) -> str:
         if len(outlook) == 1
         else f"{change(first['p50'], last['p50'])} between {year_end(outlook.index[0])} and {when}"
     )
-    return f"{subject} {moved}, where its 80% range is {one_or_range(last['p10'], last['p90'])}."
+    return f"{subject} {moved}, where its 80% range is {gbp_range(last['p10'], last['p90'])}."
 
 
 def _forecast_words(others: pd.DataFrame) -> list[str]:
     said = []
     for year in sorted(set(others["year"])):
         some = others.loc[others["year"] == year, FORECAST_VALUES].to_numpy()
-        amounts = one_or_range(float(np.nanmin(some)), float(np.nanmax(some)))
+        amounts = gbp_range(float(np.nanmin(some)), float(np.nanmax(some)))
         said.append(f"{counted(len(some), 'forecast')} for {march(year)}, {amounts}")
     return [f"Published elsewhere: {'; '.join(said)}."] if said else []
 

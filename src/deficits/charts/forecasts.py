@@ -11,9 +11,9 @@ from deficits.charts import drawing, frames
 from deficits.charts.chart import Chart
 from deficits.charts.england import SOURCE_WITH_FORECASTS
 from deficits.charts.frames import Row, forecast_in_words
-from deficits.charts.phrases import counted, march, one_or_range, short_date
+from deficits.charts.phrases import counted, march, short_date
 from deficits.charts.style import BLUE, LINE, NAVY, PALE_BLUE, PLUM, THIN, WHITE, house_style
-from deficits.formatting import gbp, year_end
+from deficits.formatting import gbp, gbp_range, year_end
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -77,8 +77,8 @@ def forecasts_for_year(
         drawing.settle(figure)
     finding = _finding(own, rows, year) if published is None else _too_low(published, rows, year)
     ranges = (
-        f"Ranges and dots in rows. Our 80% range is {one_or_range(own['p10'], own['p90'])} "
-        f"and our 50% range {one_or_range(own['p25'], own['p75'])}."
+        f"Ranges and dots in rows. Our 80% range is {gbp_range(own['p10'], own['p90'])} "
+        f"and our 50% range {gbp_range(own['p25'], own['p75'])}."
     )
     told = (
         ranges
@@ -132,7 +132,7 @@ def _our_row(axes: Axes, own: pd.Series[float]) -> None:
     axes.hlines(0, own["p10"], own["p90"], color=BLUE, linewidth=4, zorder=2)
     axes.hlines(0, own["p25"], own["p75"], color=NAVY, linewidth=10, zorder=2.1)
     axes.plot([own["p50"]], [0], "o", color=NAVY, markerfacecolor=WHITE, markersize=6, zorder=3)
-    _value(axes, 0, one_or_range(own["p10"], own["p90"]))
+    _value(axes, 0, gbp_range(own["p10"], own["p90"]))
 
 
 def _their_rows(axes: Axes, rows: list[Row], heights: list[float]) -> list[float]:
@@ -171,7 +171,7 @@ def _agrees(row: Row, own: pd.Series[float]) -> bool:
 
 def _finding(own: pd.Series[float], rows: list[Row], year: int) -> str:
     if not rows:
-        return f"Our 80% range for {march(year)} is {one_or_range(own['p10'], own['p90'])}"
+        return f"Our 80% range for {march(year)} is {gbp_range(own['p10'], own['p90'])}"
     inside = sum(_agrees(row, own) for row in rows)
     verb = "is" if inside == 1 else "are"
     return f"{inside} of {counted(len(rows), 'published forecast')} for {march(year)} {verb} within our 80% range"

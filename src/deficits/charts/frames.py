@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from deficits.charts.phrases import one_or_range, short_date
+from deficits.charts.phrases import short_date
 from deficits.errors import closest
-from deficits.formatting import gbp
+from deficits.formatting import gbp, gbp_range
 
 QUANTILES = ("p10", "p25", "p50", "p75", "p90")
 WIDE = ("p10", "p50", "p90")
@@ -185,7 +185,7 @@ def forecast_in_words(forecast: Row) -> str:
     """
     low, central, high = forecast["low"], forecast["central"], forecast["high"]
     if pd.notna(low) and pd.notna(high):
-        return one_or_range(low, high)
+        return gbp_range(low, high)
     if pd.notna(central):
         return gbp(central)
     return f"from {gbp(low)}" if pd.notna(low) else f"up to {gbp(high)}"

@@ -10,9 +10,9 @@ from deficits.charts import changes, drawing, frames
 from deficits.charts.chart import Chart
 from deficits.charts.england import SOURCE
 from deficits.charts.frames import Row
-from deficits.charts.phrases import counted, march, one_or_range
+from deficits.charts.phrases import counted, march
 from deficits.charts.style import NAVY, PLUM, house_style
-from deficits.formatting import gbp, year_end
+from deficits.formatting import gbp, gbp_range, year_end
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -113,7 +113,7 @@ def _dots(axes: Axes, rows: pd.DataFrame, kind: str) -> None:
 
 
 def _middle_and_range(row: Row) -> str:
-    middle, spread = gbp(row["change_p50"]), one_or_range(row["change_p10"], row["change_p90"])
+    middle, spread = gbp(row["change_p50"]), gbp_range(row["change_p10"], row["change_p90"])
     return middle if spread == middle else f"{middle} ({spread})"
 
 

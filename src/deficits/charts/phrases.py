@@ -63,15 +63,6 @@ def short_date(published: str) -> str:
     return f"{day.day} {day:%b %Y}" if whole else f"{day:%b %Y}"
 
 
-def one_or_range(low: float, high: float) -> str:
-    """A range, or one amount where both ends read the same.
-
-    >>> one_or_range(1e6, 2e6), one_or_range(1e6, 1.001e6)
-    ('£1.0m to £2.0m', '£1.0m')
-    """
-    return gbp(low) if gbp(low) == gbp(high) else gbp_range(low, high)
-
-
 def change(first: float, last: float) -> str:
     """How an amount moves.
 

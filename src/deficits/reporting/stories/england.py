@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from deficits.assumptions import assumed
-from deficits.charts.phrases import one_or_range
 from deficits.formatting import (
     day_in_words,
     financial_year,
     gbp,
+    gbp_range,
     last_day,
     percent,
     year_end,
@@ -119,7 +119,7 @@ def headline_sentence(outlook: Outlook) -> str:
         return said
     return (
         f"{said} {missing} {'has' if missing == 1 else 'have'} not returned theirs; with estimates in their "
-        f"place it comes to {one_or_range(gross['p10'], gross['p90'])}."
+        f"place it comes to {gbp_range(gross['p10'], gross['p90'])}."
     )
 
 
