@@ -19,6 +19,7 @@ from deficits.outlook.drivers import CouncilDrivers
 from deficits.outlook.fit import base_year
 from deficits.outlook.growth import LEAST, MOST
 from deficits.outlook.lever import Lever, lever_from, lever_names
+from deficits.outlook.outlook import UNTIL
 from deficits.panel import Panel
 from deficits.paths import write_whole
 from deficits.writeoff import Scheme, WriteOff, scheme_names
@@ -100,7 +101,7 @@ class Scenario(BaseModel):
         """
         return self.title or self.name.rpartition("-")[0].replace("-", " ")
 
-    def project(self, panel: Panel, *, until: int = 2031, draws: int = 4000, seed: int = 1) -> Outlook:
+    def project(self, panel: Panel, *, until: int = UNTIL, draws: int = 4000, seed: int = 1) -> Outlook:
         """The outlook under this scenario; the same seed as the baseline's gives the same draws, changed by it.
 
         Raises OutlookError for a council that the outlook does not have, and as `deficits.project` does.

@@ -9,6 +9,7 @@ import typer
 import yaml
 from rich.console import Console
 
+from deficits.assumptions import assumed
 from deficits.errors import DeficitsError, OutlookError
 from deficits.formatting import financial_year, gbp
 
@@ -22,6 +23,7 @@ app = typer.Typer(
 out = Console(highlight=False, soft_wrap=True, markup=False)
 err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
+UNTIL = int(assumed("projection", "usual_last_year").number)
 Until = Annotated[int, typer.Option(help="Last year end: 2031 is 31 March 2031.")]
 Draws = Annotated[int, typer.Option(help="Number of draws.")]
 Seed = Annotated[int, typer.Option(help="Same seed, same result.")]

@@ -9,6 +9,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from deficits.cli.common import (
+    UNTIL,
     AsOf,
     AuthorityOption,
     Draws,
@@ -27,7 +28,7 @@ from deficits.formatting import between, financial_year, gbp, gbp_range, percent
 
 @app.command()
 def outlook(
-    until: Until = 2031,
+    until: Until = UNTIL,
     draws: Draws = 4000,
     seed: Seed = 1,
     authority: AuthorityOption = None,
@@ -127,7 +128,7 @@ def writeoff(
     as_of: AsOf = None,
     own_figures: OwnFigures = None,
     scenario: ScenarioFile = None,
-    until: Until = 2031,
+    until: Until = UNTIL,
     draws: Draws = 4000,
     seed: Seed = 1,
     authority: AuthorityOption = None,
@@ -219,7 +220,7 @@ def compare(
         int | None,
         typer.Option(help="Year end at which what is left is compared; the override's end unless given."),
     ] = None,
-    until: Until = 2031,
+    until: Until = UNTIL,
     draws: Draws = 4000,
     seed: Seed = 1,
     as_of: AsOf = None,

@@ -42,7 +42,7 @@ from deficits.explorer.view import View, view
 from deficits.formatting import financial_year, year_end
 from deficits.outlook import Outlook, lever_names
 from deficits.outlook.fit import base_year
-from deficits.outlook.outlook import LAST_HORIZON
+from deficits.outlook.outlook import LAST_HORIZON, UNTIL
 from deficits.panel import load_panel
 from deficits.paths import reports_dir
 from deficits.reporting import REPORTS
@@ -71,7 +71,7 @@ class Explorer:
         place: str = ENGLAND,
         *,
         as_of: str | None = None,
-        until: int = 2031,
+        until: int = UNTIL,
         scenario: Scenario | str | Path | None = None,
         folder: str | Path | None = None,
         draws: int = 4000,

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from deficits.errors import OutlookError
 from deficits.outlook import Drivers, Lever, lever_names
+from deficits.outlook.outlook import UNTIL
 from deficits.scenario import Scenario
 from deficits.writeoff import Scheme, scheme_names
 
@@ -89,7 +90,7 @@ class State:
 
     place: str = ENGLAND
     as_of: str | None = None
-    until: int = 2031
+    until: int = UNTIL
     drivers: Drivers = field(default_factory=Drivers)
     levers: tuple[Pick, ...] = ()
     scheme: Pick | None = None

@@ -28,6 +28,8 @@ from deficits.panel import Panel
 Measure = Literal["gross", "net", "in_year"]
 MEASURES: tuple[Measure, ...] = get_args(Measure)
 QUANTILES = {"p10": 0.1, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p90": 0.9}
+UNTIL = int(assumed("projection", "usual_last_year").number)
+"""Last year end of a projection where none is asked for."""
 LAST_HORIZON = int(assumed("projection", "last_year").number)
 COUNTED_FOR = 8
 """Years after a count of people for which the ages with most plans are still of children who were counted."""
@@ -308,7 +310,7 @@ def project(
     drivers: Drivers | None = None,
     *,
     levers: Sequence[Lever] = (),
-    until: int = 2031,
+    until: int = UNTIL,
     draws: int = 4000,
     seed: int = 1,
 ) -> Outlook:
