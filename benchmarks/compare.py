@@ -45,10 +45,10 @@ def simulate_council_by_council() -> float:
 def apply_vectorised() -> float:
     import deficits as d
 
-    outlook = d.project(d.load_panel(), until=UNTIL, draws=DRAWS, seed=1)
+    projection = d.project(d.load_panel(), until=UNTIL, draws=DRAWS, seed=1)
     scheme = d.Scheme.read("high-needs-stability-grant")
     start = time.perf_counter()
-    result = scheme.apply(outlook)
+    result = scheme.apply(projection)
     assert result.balance.sizes  # worked out when it is asked for
     return time.perf_counter() - start
 
@@ -57,8 +57,8 @@ def apply_with_group_by() -> float:
     """The same arithmetic on a long frame, one row a draw, council and year, as an analyst would write it."""
     import deficits as d
 
-    outlook = d.project(d.load_panel(), until=UNTIL, draws=DRAWS // 4, seed=1)
-    long = outlook.balance.to_series().rename("balance").reset_index()
+    projection = d.project(d.load_panel(), until=UNTIL, draws=DRAWS // 4, seed=1)
+    long = projection.balance.to_series().rename("balance").reset_index()
     start = time.perf_counter()
     base = long[long["year"] == 2026].set_index(["draw", "authority"])["balance"]
     grant = (0.9 * (-base).clip(lower=0)).rename("grant").reset_index()

@@ -65,15 +65,15 @@ def measured() -> pd.DataFrame:
 def with_matplotlib() -> float:
     """Seconds that the reports' own figure of the same takes, as SVG."""
     import deficits as d
-    from deficits import charts
-    from deficits.reporting import stories
+    from deficits import plots
+    from deficits.reports import stories
 
     panel = d.load_panel()
-    outlook = d.project(panel)
-    result = d.Scheme.read("high-needs-stability-grant").apply(outlook)
-    before, after = outlook.england().loc["gross"], result.england()
+    projection = d.project(panel)
+    result = d.Scheme.read("high-needs-stability-grant").apply(projection)
+    before, after = projection.england().loc["gross"], result.england()
     seen = stories.observed_gross(panel)
-    draw = [lambda: charts.writeoff_paths(before, after, seen, "scheme").svg()] * 5
+    draw = [lambda: plots.writeoff_paths(before, after, seen, "scheme").svg()] * 5
     return float(np.median(timed(draw)[0]))
 
 

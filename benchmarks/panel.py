@@ -44,14 +44,14 @@ def measured(folder: Path) -> pd.DataFrame:
     """Median and 95th percentile by page and slider, ms."""
     from playwright.sync_api import sync_playwright
 
-    from deficits import reporting
+    from deficits import reports
     from tests.browser import launched
 
     rows = {}
-    with sync_playwright() as driver, launched(driver) as chromium:
+    with sync_playwright() as assumption, launched(assumption) as chromium:
         for name, values in PAGES.items():
             page = chromium.new_page()
-            page.goto(reporting.render(name, values, folder).as_uri())
+            page.goto(reports.render(name, values, folder).as_uri())
             for slider, taken in page.evaluate(MOVES).items():
                 figures, paints = pd.Series(taken["figures"]), pd.Series(taken["paints"])
                 ends = [figures.median(), figures.quantile(0.95), paints.median(), paints.quantile(0.95)]

@@ -87,7 +87,7 @@ def _outputs(path: Path) -> list[object]:
 
 def compare() -> list[tuple[str, float, float]]:
     """Seconds a page and memory of either way: name, value of ours, value of theirs."""
-    from deficits.reporting.asked import Asked
+    from deficits.reports.asked import Asked
 
     councils = _councils()
     with tempfile.TemporaryDirectory() as made_in:

@@ -15,11 +15,11 @@ UNTIL = 2031
 def sweep_at_once() -> float:
     import deficits as d
 
-    outlook = d.project(d.load_panel(), until=UNTIL, draws=DRAWS, seed=1)
+    projection = d.project(d.load_panel(), until=UNTIL, draws=DRAWS, seed=1)
     scheme = d.Scheme.read("high-needs-stability-grant")
     many = scheme.vary(share=np.linspace(0, 1, SCHEMES // 2).tolist(), part_of_year=[0.25, 0.5])
     start = time.perf_counter()
-    d.frontier(outlook, many).table()
+    d.frontier(projection, many).table()
     return time.perf_counter() - start
 
 
@@ -28,11 +28,11 @@ def sweep_with_group_by() -> float:
     import deficits as d
     from deficits.writeoff import Ground
 
-    outlook = d.project(d.load_panel(), until=UNTIL, draws=DRAWS // 4, seed=1)
-    ground = Ground(outlook)
+    projection = d.project(d.load_panel(), until=UNTIL, draws=DRAWS // 4, seed=1)
+    ground = Ground(projection)
     sizes = {"reserves": ground.size("reserves", 2026).ravel(), "pupils": ground.size("pupils", 2026).ravel()}
     councils = pd.DataFrame(sizes | {"gap": ground.source_gap.ravel()}, index=ground.codes)
-    long = outlook.balance.to_series().rename("balance").reset_index()
+    long = projection.balance.to_series().rename("balance").reset_index()
     start = time.perf_counter()
     base = long[long["year"] == 2026].merge(councils, left_on="authority", right_index=True)
     base["deficit"] = (-base["balance"]).clip(lower=0)

@@ -21,9 +21,9 @@ def found() -> str | None:
     return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
-def launched(driver: object) -> object:
+def launched(assumption: object) -> object:
     """Headless Chromium that makes no request of its own; close it."""
-    return driver.chromium.launch(executable_path=found(), args=QUIET)
+    return assumption.chromium.launch(executable_path=found(), args=QUIET)
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +32,7 @@ def browser() -> Iterator[object]:
     if found() is None:
         pytest.skip("no Chromium on this machine")
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as driver, launched(driver) as chromium:
+    with playwright.sync_playwright() as assumption, launched(assumption) as chromium:
         yield chromium
 
 

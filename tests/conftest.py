@@ -1,10 +1,10 @@
-"""What many tests share: one panel and one outlook, made once a worker."""
+"""What many tests share: one panel and one projection, made once a worker."""
 
 import pytest
 
 import deficits as d
-from deficits.outlook import Outlook
 from deficits.panel import Panel
+from deficits.projection import Projection
 from tests.browser import browser
 
 __all__ = ["browser"]
@@ -16,5 +16,5 @@ def panel() -> Panel:
 
 
 @pytest.fixture(scope="session")
-def outlook(panel: Panel) -> Outlook:
+def projection(panel: Panel) -> Projection:
     return d.project(panel, until=2031, draws=1000, seed=1)

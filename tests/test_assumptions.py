@@ -8,8 +8,8 @@ import yaml
 
 from deficits.assumptions import Assumption, assumed, assumptions
 from deficits.errors import PanelError
-from deficits.outlook import Drivers
 from deficits.paths import assumptions_dir
+from deficits.projection import Assumptions
 from deficits.raw import read_table
 
 THEMES = sorted(path.stem for path in assumptions_dir().glob("*.yaml"))
@@ -52,18 +52,18 @@ def test_a_value_of_a_year_is_known_from_the_day_of_its_announcement() -> None:
 def test_a_projection_of_an_earlier_day_uses_no_later_announcement_but_an_analysts_own_growth() -> None:
     day = "2025-09-17"
     known = assumed("funding", "block_growth").by_year(day)
-    assert Drivers().known_on(day).block_growth == known
-    assert max(known) < max(Drivers().block_growth)
-    own = Drivers(block_growth={2027: 0.05, 2029: 0.29})
+    assert Assumptions().known_on(day).block_growth == known
+    assert max(known) < max(Assumptions().block_growth)
+    own = Assumptions(block_growth={2027: 0.05, 2029: 0.29})
     assert own.known_on(day).block_growth == {2027: 0.05}
 
 
 def test_instalments_end_with_the_programme_only_once_that_was_announced() -> None:
     ended = assumed("safety_valve", "programme_ended").announced
     assert ended is not None
-    assert Drivers().known_on(ended.isoformat()).bail_outs == "until_2026"
-    assert Drivers().known_on("2026-03-31").bail_outs == "as_agreed"
-    assert Drivers(bail_outs="none").known_on("2026-03-31").bail_outs == "none"
+    assert Assumptions().known_on(ended.isoformat()).safety_valve_payments == "until_2026"
+    assert Assumptions().known_on("2026-03-31").safety_valve_payments == "as_agreed"
+    assert Assumptions(safety_valve_payments="none").known_on("2026-03-31").safety_valve_payments == "none"
 
 
 def test_the_agreements_that_are_not_held_are_counted() -> None:

@@ -30,7 +30,16 @@ def tracked() -> list[Path]:
 
 
 def test_the_public_names_are_the_promised_ones() -> None:
-    assert d.__all__ == ["Drivers", "Lever", "Scenario", "Scheme", "frontier", "load_panel", "project", "trace"]
+    assert d.__all__ == [
+        "Assumptions",
+        "Lever",
+        "Scenario",
+        "Scheme",
+        "frontier",
+        "load_panel",
+        "project",
+        "trace",
+    ]
     assert set(d.__all__) <= set(dir(d))
     for name in d.__all__:
         assert getattr(d, name).__doc__, name

@@ -5,8 +5,8 @@ import re
 
 import deficits as d
 from deficits.formatting import gbp, gbp_range, percent
-from deficits.outlook.backtest import as_known, backtest, scored_record
 from deficits.paths import checkout
+from deficits.projection.backtest import as_known, backtest, scored_record
 
 ROOT = checkout()
 assert ROOT is not None
@@ -17,11 +17,11 @@ def test_the_example_prints_what_it_says() -> None:
     assert doctest.testfile(str(README), module_relative=False, encoding="utf-8").failed == 0
 
 
-def test_todays_answer_is_the_outlooks() -> None:
+def test_todays_answer_is_the_projections() -> None:
     text = " ".join(README.read_text(encoding="utf-8").split())
-    outlook = d.project(d.load_panel(), until=2029, draws=4000, seed=1)
-    gross = outlook.england().loc[("gross", 2026)]
-    grant = d.Scheme.read("high-needs-stability-grant").apply(outlook).summary().loc["grant"]
+    projection = d.project(d.load_panel(), until=2029, draws=4000, seed=1)
+    gross = projection.england().loc[("gross", 2026)]
+    grant = d.Scheme.read("high-needs-stability-grant").apply(projection).summary().loc["grant"]
     assert f"**{gbp_range(gross['p10'], gross['p90'])} at 31 March 2026**" in text
     assert f"would pay {gbp_range(grant['p10'], grant['p90'])}" in text
 
@@ -31,11 +31,11 @@ def test_the_record_told_is_the_backtests() -> None:
     panel = d.load_panel()
     day, target = scored_record(panel)
     record = backtest(panel, as_known(panel, day), target)
-    england, scores = record.england, record.scores.loc["This outlook"]
+    england, scores = record.england, record.scores.loc["This projection"]
     assert f"March 2024 at {gbp_range(england['p10'], england['p90'])}; it was {gbp(england['actual'])}." in told
     method = (ROOT / "docs" / "method.md").read_text(encoding="utf-8")
     row = [gbp(scores["error"]), gbp(scores["crps"]), percent(scores["within_50"]), percent(scores["within_80"])]
-    assert f"| this outlook | {' | '.join(row)} |" in method
+    assert f"| this projection | {' | '.join(row)} |" in method
 
 
 def test_every_link_leads_somewhere() -> None:

@@ -13,33 +13,33 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 import deficits as d
-from deficits.errors import OutlookError
-from deficits.outlook.drivers import CouncilDrivers, Held, Spread
-from deficits.outlook.lever import Lever, lever_names
+from deficits.assumptions import CalibrationTarget, CouncilAssumptions, Spread
+from deficits.errors import ProjectionError
 from deficits.panel import Panel
+from deficits.projection.lever import Lever, lever_names
 from deficits.scenario import VERSION, Scenario
 from deficits.writeoff import Scheme
 
 growths = st.floats(-0.2, 0.5)
 spreads = st.builds(Spread, mean=growths, sd=st.floats(0, 0.2))
 years = st.integers(2025, 2035)
-drivers_settings = st.none() | growths | spreads | st.dictionaries(years, growths | spreads, max_size=3)
+assumptions_settings = st.none() | growths | spreads | st.dictionaries(years, growths | spreads, max_size=3)
 councils = st.builds(
-    CouncilDrivers,
-    plan_growth=drivers_settings,
-    block_growth=drivers_settings,
+    CouncilAssumptions,
+    plan_growth=assumptions_settings,
+    block_growth=assumptions_settings,
     contribution=st.dictionaries(years, st.floats(0, 1e9), max_size=2),
 )
-some_drivers = st.builds(
-    d.Drivers,
-    plan_growth=drivers_settings,
-    unit_cost_growth=drivers_settings,
+some_assumptions = st.builds(
+    d.Assumptions,
+    plan_growth=assumptions_settings,
+    unit_cost_growth=assumptions_settings,
     independent_share=st.dictionaries(years, st.floats(0, 0.5), max_size=2),
     block_growth=st.dictionaries(years, growths, max_size=3),
-    bail_outs=st.sampled_from(["until_2026", "as_agreed", "none"]),
-    anchor_half_width=st.floats(1, 2e9),
-    held_to=st.lists(
-        st.builds(Held, year=years, gross=st.floats(1, 200e9), sd=st.floats(1, 50e9)), max_size=2
+    safety_valve_payments=st.sampled_from(["until_2026", "as_agreed", "none"]),
+    calibration_half_width=st.floats(1, 2e9),
+    calibrated_to=st.lists(
+        st.builds(CalibrationTarget, year=years, gross=st.floats(1, 200e9), sd=st.floats(1, 50e9)), max_size=2
     ).map(tuple),
     councils=st.dictionaries(st.sampled_from(["Kent", "826", "E06000002"]), councils, max_size=2),
 )
@@ -69,7 +69,7 @@ some_schemes = st.lists(
 scenarios = st.builds(
     Scenario,
     title=st.none() | TITLES,
-    drivers=some_drivers,
+    assumptions=some_assumptions,
     levers=some_levers(),
     schemes=some_schemes,
 )
@@ -88,12 +88,14 @@ def test_only_what_differs_is_written(tmp_path: Path) -> None:
     assert yaml.safe_load(Scenario().text()) == {"version": VERSION}
     lever = Lever.read("threshold-uprating", rate=0.03)
     grant = Scheme.read("high-needs-stability-grant")
-    drivers = d.Drivers(plan_growth={2027: 0.08}, councils={"Kent": {"plan_growth": 0.05}})
-    path = Scenario(title="Mine", drivers=drivers, levers=(lever,), schemes=(grant,)).save(tmp_path / "mine.yaml")
+    assumptions = d.Assumptions(plan_growth={2027: 0.08}, councils={"Kent": {"plan_growth": 0.05}})
+    path = Scenario(title="Mine", assumptions=assumptions, levers=(lever,), schemes=(grant,)).save(
+        tmp_path / "mine.yaml"
+    )
     assert yaml.safe_load(path.read_text(encoding="utf-8")) == {
         "version": VERSION,
         "title": "Mine",
-        "drivers": {"plan_growth": {2027: 0.08}, "councils": {"Kent": {"plan_growth": 0.05}}},
+        "assumptions": {"plan_growth": {2027: 0.08}, "councils": {"Kent": {"plan_growth": 0.05}}},
         "levers": [{"name": "threshold-uprating", "rate": 0.03}],
         "schemes": [{"name": "high-needs-stability-grant"}],
     }
@@ -117,14 +119,19 @@ def test_a_scheme_that_is_not_shipped_is_written_whole(tmp_path: Path) -> None:
 
 def test_a_scenario_is_named_by_its_contents() -> None:
     lever = Lever.read("funding-growth")
-    scenario = Scenario(drivers=d.Drivers(plan_growth=0.05), levers=(lever,), schemes=(Scheme.read("flat-share"),))
+    scenario = Scenario(
+        assumptions=d.Assumptions(plan_growth=0.05), levers=(lever,), schemes=(Scheme.read("flat-share"),)
+    )
     assert scenario.name.startswith("plan-growth-and-funding-growth-and-1-more-")
     assert Scenario().name.startswith("baseline-")
     assert scenario.model_copy(update={"title": "Another"}).name == scenario.name
     assert (
-        Scenario(drivers=d.Drivers(plan_growth=0.051)).name != Scenario(drivers=d.Drivers(plan_growth=0.05)).name
+        Scenario(assumptions=d.Assumptions(plan_growth=0.051)).name
+        != Scenario(assumptions=d.Assumptions(plan_growth=0.05)).name
     )
-    again = Scenario(drivers=d.Drivers(plan_growth=0.05), levers=(lever,), schemes=(Scheme.read("flat-share"),))
+    again = Scenario(
+        assumptions=d.Assumptions(plan_growth=0.05), levers=(lever,), schemes=(Scheme.read("flat-share"),)
+    )
     assert again.name == scenario.name
 
 
@@ -140,10 +147,10 @@ def test_a_scenario_is_projected_on_the_baselines_draws(panel: Panel) -> None:
     assert changed.levers == (lever,)
 
 
-def test_a_scenarios_schemes_are_worked_out_on_its_outlook(panel: Panel) -> None:
+def test_a_scenarios_schemes_are_worked_out_on_its_projection(panel: Panel) -> None:
     scenario = Scenario(schemes=(Scheme.read("flat-share"), Scheme.read("high-needs-stability-grant")))
-    outlook = scenario.project(panel, until=2028, draws=200)
-    half, grant = scenario.write_offs(outlook)
+    projection = scenario.project(panel, until=2028, draws=200)
+    half, grant = scenario.write_offs(projection)
     assert float(half.grant.sum()) < float(grant.grant.sum())
 
 
@@ -161,16 +168,16 @@ def test_the_same_lever_twice_is_refused() -> None:
         ("Cumbria", r"Cumbria \(909\) no longer existed at 31 March 2024; give .*Cumberland"),
     ],
 )
-def test_a_council_that_the_outlook_does_not_have_is_said_so(panel: Panel, council: str, said: str) -> None:
-    scenario = Scenario(drivers=d.Drivers(councils={council: CouncilDrivers(plan_growth=0.05)}))
-    with pytest.raises(OutlookError, match=said):
+def test_a_council_that_the_projection_does_not_have_is_said_so(panel: Panel, council: str, said: str) -> None:
+    scenario = Scenario(assumptions=d.Assumptions(councils={council: CouncilAssumptions(plan_growth=0.05)}))
+    with pytest.raises(ProjectionError, match=said):
         scenario.project(panel, until=2026, draws=100)
 
 
 def test_a_council_that_is_given_twice_is_said_so(panel: Panel) -> None:
-    one = CouncilDrivers(plan_growth=0.05)
-    scenario = Scenario(drivers=d.Drivers(councils={"Kent": one, "886": one}))
-    with pytest.raises(OutlookError, match="'886' and 'Kent' are the same council"):
+    one = CouncilAssumptions(plan_growth=0.05)
+    scenario = Scenario(assumptions=d.Assumptions(councils={"Kent": one, "886": one}))
+    with pytest.raises(ProjectionError, match="'886' and 'Kent' are the same council"):
         scenario.project(panel, until=2026, draws=100)
 
 
@@ -178,7 +185,7 @@ def read_text(folder: Path, text: str) -> str:
     """What is said of a scenario's file with that text."""
     path = folder / "mine.yaml"
     path.write_text(text, encoding="utf-8")
-    with pytest.raises(OutlookError) as told:
+    with pytest.raises(ProjectionError) as told:
         Scenario.read(path)
     return str(told.value)
 
@@ -204,10 +211,10 @@ def test_all_faults_of_a_scenario_are_told_at_once(tmp_path: Path) -> None:
         """
 version: 1
 leves: []
-drivers:
+assumptions:
   plan_grwth: 0.05
   unit_cost_growth: 9
-  held_to: [{year: 2028, gross: 0, sd: 1.0e+9}]
+  calibrated_to: [{year: 2028, gross: 0, sd: 1.0e+9}]
   councils:
     Kent: {plan_growth: 7}
 levers:
@@ -223,11 +230,14 @@ schemes:
     )
     assert message.startswith("scenario mine.yaml is not usable")
     assert "leves: found [], a key no scenario has; did you mean 'levers'?" in message
-    assert "drivers.plan_grwth: found 0.05, a driver there is none of; did you mean 'plan_growth'?" in message
-    assert "drivers.unit_cost_growth: found 9, expected growth a year from -0.2 to 0.5, a spread" in message
-    assert "drivers.held_to.0.gross: found 0" in message
-    assert message.count("drivers.unit_cost_growth") == 1
-    assert "drivers.councils.Kent.plan_growth: found 7, expected growth a year" in message
+    assert (
+        "assumptions.plan_grwth: found 0.05, an assumption there is none of; did you mean 'plan_growth'?"
+        in message
+    )
+    assert "assumptions.unit_cost_growth: found 9, expected growth a year from -0.2 to 0.5, a spread" in message
+    assert "assumptions.calibrated_to.0.gross: found 0" in message
+    assert message.count("assumptions.unit_cost_growth") == 1
+    assert "assumptions.councils.Kent.plan_growth: found 7, expected growth a year" in message
     assert "levers[0]" in message
     assert "did you mean 'growth'" in message
     assert "levers[1]: found name 'healthshare', expected a shipped one; did you mean 'health-share'?" in message
@@ -243,7 +253,7 @@ schemes:
         ("- 1", "holds list, expected keys: version"),
         ("version: [", "is not valid YAML"),
         ("version: 1\nlevers: 3", "levers: found 3, expected a list"),
-        ("version: 1\ndrivers: [1]", "drivers: found [1], expected drivers and their values"),
+        ("version: 1\ndrivers: [1]", "assumptions: found [1], expected assumptions and their values"),
         ("version: 1\ntitle: [1]", "title: found [1]"),
         ("version: 1\nlevers:\n- name: funding-growth\n- name: funding-growth", "there twice"),
         ("version: 1\nlevers:\n- name: ../../funding-growth.yaml", "expected a shipped one"),
@@ -254,9 +264,9 @@ def test_a_file_that_is_no_scenario_is_refused(tmp_path: Path, text: str, said: 
 
 
 def test_a_missing_file_is_said_so(tmp_path: Path) -> None:
-    with pytest.raises(OutlookError, match=r"none\.yaml cannot be read: No such file"):
+    with pytest.raises(ProjectionError, match=r"none\.yaml cannot be read: No such file"):
         Scenario.read(tmp_path / "none.yaml")
-    with pytest.raises(OutlookError, match="could not be written"):
+    with pytest.raises(ProjectionError, match="could not be written"):
         Scenario().save(tmp_path / "nowhere" / "mine.yaml")
 
 
@@ -268,7 +278,13 @@ def test_a_save_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pyte
 
     monkeypatch.setattr(os, "replace", full)
     monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(OutlookError, match="No space left"):
+    with pytest.raises(ProjectionError, match="No space left"):
         Scenario(title="New").save(path)
     assert Scenario.read(path).title == "Old"
     assert [each.name for each in tmp_path.iterdir()] == ["mine.yaml"]
+
+
+def test_a_scenario_file_of_an_older_version_keeps_its_meaning() -> None:
+    older = "version: 1\ndrivers:\n  plan_growth: 0.05\n  bail_outs: none\n  anchor: none\n"
+    assumed = Scenario.parse(older).assumptions
+    assert assumed == d.Assumptions(plan_growth=0.05, safety_valve_payments="none", calibration="none")

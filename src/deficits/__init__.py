@@ -1,9 +1,9 @@
-"""SEND deficits in England's councils: the published figures in one panel, an outlook, and partial write-offs.
+"""SEND deficits in England's councils: the published figures in one panel, a projection, and partial write-offs.
 
 >>> import deficits as d
 >>> panel = d.load_panel()
->>> outlook = d.project(panel, d.Drivers(), until=2028, draws=500, seed=1)
->>> result = d.Scheme.read("high-needs-stability-grant").apply(outlook)
+>>> projection = d.project(panel, d.Assumptions(), until=2028, draws=500, seed=1)
+>>> result = d.Scheme.read("high-needs-stability-grant").apply(projection)
 >>> result.summary().index.name
 'measure'
 """
@@ -14,22 +14,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from deficits.outlook import Drivers, Lever, project
     from deficits.panel import load_panel, trace
+    from deficits.projection import Assumptions, Lever, project
     from deficits.scenario import Scenario
     from deficits.writeoff import Scheme, frontier
 
 __version__ = "0.1.0"
-__all__ = ["Drivers", "Lever", "Scenario", "Scheme", "frontier", "load_panel", "project", "trace"]
+__all__ = ["Assumptions", "Lever", "Scenario", "Scheme", "frontier", "load_panel", "project", "trace"]
 
 _ROOM = {
-    "Drivers": "deficits.outlook",
-    "Lever": "deficits.outlook",
+    "Assumptions": "deficits.projection",
+    "Lever": "deficits.projection",
     "Scenario": "deficits.scenario",
     "Scheme": "deficits.writeoff",
     "frontier": "deficits.writeoff",
     "load_panel": "deficits.panel",
-    "project": "deficits.outlook",
+    "project": "deficits.projection",
     "trace": "deficits.panel",
 }
 

@@ -36,12 +36,12 @@ class PanelError(DeficitsError):
     """An unknown authority, year or figure, or a panel that breaks its own rules."""
 
 
-class OutlookError(DeficitsError):
-    """A driver, horizon or measure that the outlook cannot use."""
+class ProjectionError(DeficitsError):
+    """An assumption, horizon or measure that the projection cannot use."""
 
 
 class SchemeError(DeficitsError):
-    """A write-off scheme that is not well formed or does not fit the outlook."""
+    """A write-off scheme that is not well formed or does not fit the projection."""
 
 
 class ReportError(DeficitsError):

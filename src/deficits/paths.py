@@ -65,7 +65,7 @@ def schemes_dir() -> Path:
 
 def levers_dir() -> Path:
     """The levers that come with the package."""
-    return PACKAGE / "outlook" / "levers"
+    return PACKAGE / "projection" / "levers"
 
 
 def assumptions_dir() -> Path:

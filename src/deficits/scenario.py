@@ -1,4 +1,4 @@
-"""Scenarios: drivers, levers and schemes under one name, kept in a file that a person can read and change."""
+"""Scenarios: assumptions, levers and schemes under one name, kept in a file that a person can read and change."""
 
 from __future__ import annotations
 
@@ -12,21 +12,29 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, InstanceOf, ValidationError, model_validator
 
-from deficits.errors import DeficitsError, OutlookError, PanelError, closest
+from deficits.assumptions import CouncilAssumptions
+from deficits.errors import DeficitsError, PanelError, ProjectionError, closest
 from deficits.formatting import MINUS, gbp, year_end
-from deficits.outlook import Drivers, Outlook, project
-from deficits.outlook.drivers import CouncilDrivers
-from deficits.outlook.fit import base_year
-from deficits.outlook.growth import LEAST, MOST
-from deficits.outlook.lever import Lever, lever_from, lever_names
-from deficits.outlook.outlook import UNTIL
 from deficits.panel import Panel
 from deficits.paths import write_whole
+from deficits.projection import Assumptions, Projection, project
+from deficits.projection.fit import base_year
+from deficits.projection.growth import LEAST, MOST
+from deficits.projection.lever import Lever, lever_from, lever_names
+from deficits.projection.projection import UNTIL
 from deficits.writeoff import Scheme, WriteOff, scheme_names
 
 VERSION: Literal[1] = 1
 """Version of the file's form; it goes up when an older file would be read wrongly."""
-BODY_KEYS = ("version", "title", "drivers", "levers", "schemes")
+OLD_NAMES = {
+    "drivers": "assumptions",
+    "bail_outs": "safety_valve_payments",
+    "anchor": "calibration",
+    "anchor_half_width": "calibration_half_width",
+    "held_to": "calibrated_to",
+}
+"""Names that scenario files had in 0.1."""
+BODY_KEYS = ("version", "title", "assumptions", "levers", "schemes")
 WORDS = 2
 """Words in a scenario's name before its fingerprint."""
 
@@ -46,15 +54,15 @@ def _on_one_line(text: str) -> str:
 class Scenario(BaseModel):
     """What is assumed, what is changed and what is written off.
 
-    `drivers` are the outlook's assumptions; `levers` change each draw from what it would be without them;
-    `schemes` are worked out on the outlook, each on its own. A file holds only what differs from the defaults.
+    `assumptions` are the projection's assumptions; `levers` change each draw from what it would be without them;
+    `schemes` are worked out on the projection, each on its own. A file holds only what differs from the defaults.
 
-    >>> scenario = Scenario(drivers=Drivers(plan_growth=0.05), levers=(Lever.read("funding-growth"),))
+    >>> scenario = Scenario(assumptions=Assumptions(plan_growth=0.05), levers=(Lever.read("funding-growth"),))
     >>> scenario.name
     'plan-growth-and-funding-growth-48e3f4'
     >>> print(scenario.text(), end="")
     version: 1
-    drivers:
+    assumptions:
       plan_growth: 0.05
     levers:
     - name: funding-growth
@@ -64,7 +72,7 @@ class Scenario(BaseModel):
 
     version: Literal[1] = VERSION
     title: Annotated[str, AfterValidator(_on_one_line)] | None = Field(default=None, min_length=1, max_length=200)
-    drivers: Drivers = Field(default_factory=Drivers)
+    assumptions: Assumptions = Field(default_factory=Assumptions)
     levers: tuple[InstanceOf[Lever], ...] = ()
     schemes: tuple[InstanceOf[Scheme], ...] = ()
 
@@ -83,7 +91,7 @@ class Scenario(BaseModel):
     @property
     def name(self) -> str:
         """A short name that says what is in it; its last six characters change with anything but the title."""
-        parts = [*self._drivers(), *map(_slug, self.levers), *map(_slug, self.schemes)]
+        parts = [*self._assumptions(), *map(_slug, self.levers), *map(_slug, self.schemes)]
         words = [part.replace("_", "-") for part in parts]
         said = "-and-".join(words[:WORDS]) or "baseline"
         if len(words) > WORDS:
@@ -96,22 +104,22 @@ class Scenario(BaseModel):
     def called(self) -> str:
         """What a reader is told it is called: its title, or without one its name in plain words.
 
-        >>> Scenario(drivers=Drivers(plan_growth=0.05)).called
+        >>> Scenario(assumptions=Assumptions(plan_growth=0.05)).called
         'plan growth'
         """
         return self.title or self.name.rpartition("-")[0].replace("-", " ")
 
-    def project(self, panel: Panel, *, until: int = UNTIL, draws: int = 4000, seed: int = 1) -> Outlook:
-        """The outlook under this scenario; the same seed as the baseline's gives the same draws, changed by it.
+    def project(self, panel: Panel, *, until: int = UNTIL, draws: int = 4000, seed: int = 1) -> Projection:
+        """The projection under this scenario; the same seed as the baseline's gives the same draws, changed by it.
 
-        Raises OutlookError for a council that the outlook does not have, and as `deficits.project` does.
+        Raises ProjectionError for a council that the projection does not have, and as `deficits.project` does.
         """
-        _check_councils(self.drivers, panel)
-        return project(panel, self.drivers, levers=self.levers, until=until, draws=draws, seed=seed)
+        _check_councils(self.assumptions, panel)
+        return project(panel, self.assumptions, levers=self.levers, until=until, draws=draws, seed=seed)
 
-    def write_offs(self, outlook: Outlook) -> tuple[WriteOff, ...]:
-        """What each of the scenario's schemes does on the outlook's draws, in their order."""
-        return tuple(scheme.apply(outlook) for scheme in self.schemes)
+    def write_offs(self, projection: Projection) -> tuple[WriteOff, ...]:
+        """What each of the scenario's schemes does on the projection's draws, in their order."""
+        return tuple(scheme.apply(projection) for scheme in self.schemes)
 
     def named_schemes(self) -> dict[str, Scheme]:
         """The schemes by the names reports give them: a shipped one's or own-scheme, numbered where two are alike.
@@ -128,12 +136,12 @@ class Scenario(BaseModel):
         return named
 
     def lines(self) -> list[str]:
-        """What differs from the usual outlook, a line each, for a reader.
+        """What differs from the usual projection, a line each, for a reader.
 
-        >>> Scenario(drivers=Drivers(plan_growth=0.05), levers=(Lever.read("funding-growth"),)).lines()
+        >>> Scenario(assumptions=Assumptions(plan_growth=0.05), levers=(Lever.read("funding-growth"),)).lines()
         ['Plan growth: 5%', 'Lever: More growth of the high needs block']
         """
-        said = self._drivers()
+        said = self._assumptions()
         councils = said.pop("councils", {})
         told = [f"{_in_words(name)}: {_value(value)}" for name, value in said.items()]
         for council, changed in councils.items():
@@ -143,7 +151,7 @@ class Scenario(BaseModel):
 
     def contents(self) -> dict[str, Any]:
         """What differs from the defaults, as it is written: plain values, the version first."""
-        said: dict[str, Any] = {"version": self.version, "title": self.title, "drivers": self._drivers()}
+        said: dict[str, Any] = {"version": self.version, "title": self.title, "assumptions": self._assumptions()}
         said["levers"] = [_declared(lever, lever_names, _shipped_lever, Lever.read) for lever in self.levers]
         said["schemes"] = [
             _declared(scheme, scheme_names, _shipped_scheme, Scheme.read) for scheme in self.schemes
@@ -157,20 +165,20 @@ class Scenario(BaseModel):
     def save(self, path: str | Path) -> Path:
         """Write the scenario's file; an older one stays whole until the new one is.
 
-        Raises OutlookError when the file cannot be written.
+        Raises ProjectionError when the file cannot be written.
         """
         target = Path(path)
         try:
             write_whole(target, self.text())
         except OSError as error:
-            raise OutlookError(f"scenario {target} could not be written: {error.strerror or error}") from None
+            raise ProjectionError(f"scenario {target} could not be written: {error.strerror or error}") from None
         return target
 
     @classmethod
     def read(cls, path: str | Path) -> Scenario:
         """A scenario from its file, equal to the one that was saved.
 
-        Raises OutlookError with every fault of the file: where it is, what was found and what was expected.
+        Raises ProjectionError with every fault of the file: where it is, what was found and what was expected.
         """
         return cls.parse(_text(Path(path)), Path(path).name)
 
@@ -178,26 +186,27 @@ class Scenario(BaseModel):
     def parse(cls, text: str, where: str = "text") -> Scenario:
         """A scenario from what its file holds; `where` names it in an error.
 
-        Raises OutlookError as `read` does.
+        Raises ProjectionError as `read` does.
 
-        >>> Scenario.parse(Scenario(drivers=Drivers(plan_growth=0.05)).text()).drivers.plan_growth
+        >>> Scenario.parse(Scenario(assumptions=Assumptions(plan_growth=0.05)).text()).assumptions.plan_growth
         0.05
         """
         declared = _loaded(text, where)
         if declared.get("version") != VERSION:
-            raise OutlookError(_of_another_version(declared, where))
+            raise ProjectionError(_of_another_version(declared, where))
+        declared = _in_todays_names(declared)
         faults = [
             f"{key}: found {declared[key]!r}, a key no scenario has; {closest(str(key), BODY_KEYS)}"
             for key in declared
             if key not in BODY_KEYS
         ]
-        drivers = _drivers_from(declared.get("drivers"), faults)
+        assumptions = _assumptions_from(declared.get("assumptions"), faults)
         levers = _read_all("levers", declared.get("levers"), lever_names, Lever.read, lever_from, faults)
         schemes = _read_all("schemes", declared.get("schemes"), scheme_names, Scheme.read, _scheme_from, faults)
         scenario = None
         try:
             given = {"title": declared["title"]} if "title" in declared else {}
-            scenario = cls(drivers=drivers, levers=levers, schemes=schemes, **given)
+            scenario = cls(assumptions=assumptions, levers=levers, schemes=schemes, **given)
         except ValidationError as error:
             for fault in error.errors():
                 key = ".".join(str(part) for part in fault["loc"])
@@ -205,15 +214,16 @@ class Scenario(BaseModel):
                 faults.append(found + fault["msg"].removeprefix("Value error, "))
         if scenario is None or faults:
             told = "\n".join(f"  {fault}" for fault in faults)
-            raise OutlookError(f"scenario {where} is not usable:\n{told}")
+            raise ProjectionError(f"scenario {where} is not usable:\n{told}")
         return scenario
 
-    def _drivers(self) -> dict[str, Any]:
-        """The drivers that differ from their defaults, as plain values."""
+    def _assumptions(self) -> dict[str, Any]:
+        """The assumptions that differ from their defaults, as plain values."""
         councils = {
-            name: _changed(council, CouncilDrivers()) or {} for name, council in self.drivers.councils.items()
+            name: _changed(council, CouncilAssumptions()) or {}
+            for name, council in self.assumptions.councils.items()
         }
-        changed = _changed(self.drivers, Drivers())
+        changed = _changed(self.assumptions, Assumptions())
         return changed | {"councils": councils} if councils else changed
 
 
@@ -228,7 +238,7 @@ def _in_words(name: str) -> str:
 
 
 def _value(value: Any) -> str:
-    """A driver's value in words: shares in per cent, £ with their unit, a spread, or any of them by year."""
+    """An assumption's value in words: shares in per cent, £ with their unit, a spread, or any of them by year."""
     match value:
         case {"mean": mean, "sd": sd}:
             return f"{_value(mean)}, give or take {_value(sd)}"
@@ -294,18 +304,18 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
-        raise OutlookError(f"scenario {path} cannot be read: {error.strerror or error}") from None
+        raise ProjectionError(f"scenario {path} cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
-        raise OutlookError(f"scenario {path.name} is not valid YAML: {error}") from None
+        raise ProjectionError(f"scenario {path.name} is not valid YAML: {error}") from None
 
 
 def _loaded(text: str, where: str) -> dict[str, Any]:
     try:
         declared = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise OutlookError(f"scenario {where} is not valid YAML: {error}") from None
+        raise ProjectionError(f"scenario {where} is not valid YAML: {error}") from None
     if not isinstance(declared, dict):
-        raise OutlookError(
+        raise ProjectionError(
             f"scenario {where} holds {type(declared).__name__}, expected keys: {', '.join(BODY_KEYS)}"
         )
     return declared
@@ -320,32 +330,46 @@ def _of_another_version(declared: dict[str, Any], where: str) -> str:
     return f"scenario {where}: found version {found!r}, expected {VERSION}; {what}"
 
 
-def _drivers_from(given: Any, faults: list[str]) -> Drivers:
-    """Drivers as declared; the defaults where they are at fault, and the faults in the list."""
+def _in_todays_names(declared: dict[str, Any]) -> dict[str, Any]:
+    """What a scenario declares, with the names that files of 0.1 have brought up to date."""
+    if "drivers" not in declared or "assumptions" in declared:
+        return declared
+    today = {OLD_NAMES.get(key, key): value for key, value in declared.items()}
+    if isinstance(today["assumptions"], dict):
+        today["assumptions"] = {OLD_NAMES.get(key, key): value for key, value in today["assumptions"].items()}
+    return today
+
+
+def _assumptions_from(given: Any, faults: list[str]) -> Assumptions:
+    """Assumptions as declared; the defaults where they are at fault, and the faults in the list."""
     if given is None:
-        return Drivers()
+        return Assumptions()
     if not isinstance(given, dict):
-        faults.append(f"drivers: found {given!r}, expected drivers and their values, like 'plan_growth: 0.05'")
-        return Drivers()
+        faults.append(
+            f"assumptions: found {given!r}, expected assumptions and their values, like 'plan_growth: 0.05'"
+        )
+        return Assumptions()
     try:
-        return Drivers.model_validate(given)
+        return Assumptions.model_validate(given)
     except ValidationError as error:
-        # A driver may be a growth, a spread or either by year: pydantic tells of each, a person wants one line.
+        # It may be a growth, a spread or either by year: pydantic tells of each, a person wants one line.
         seen: dict[tuple[int | str, ...], list[Any]] = {}
         for fault in error.errors():
             loc = fault["loc"]
             growth = next((depth for depth, part in enumerate(loc, 1) if str(part).endswith("_growth")), len(loc))
             seen.setdefault(loc[:growth], []).append(fault)
-        faults += [_driver_fault(place, told, given) for place, told in seen.items()]
-        return Drivers()
+        faults += [_assumption_fault(place, told, given) for place, told in seen.items()]
+        return Assumptions()
 
 
-def _driver_fault(place: tuple[int | str, ...], told: list[Any], given: dict[str, Any]) -> str:
-    """What is wrong with one driver, from all that pydantic says of it."""
-    key, first = ".".join(str(part) for part in ("drivers", *place)), told[0]
+def _assumption_fault(place: tuple[int | str, ...], told: list[Any], given: dict[str, Any]) -> str:
+    """What is wrong with one assumption, from all that pydantic says of it."""
+    key, first = ".".join(str(part) for part in ("assumptions", *place)), told[0]
     if first["type"] == "extra_forbidden" and first["loc"] == place:
-        fields = CouncilDrivers.model_fields if place[0] == "councils" else Drivers.model_fields
-        return f"{key}: found {first['input']!r}, a driver there is none of; {closest(str(place[-1]), fields)}"
+        fields = CouncilAssumptions.model_fields if place[0] == "councils" else Assumptions.model_fields
+        return (
+            f"{key}: found {first['input']!r}, an assumption there is none of; {closest(str(place[-1]), fields)}"
+        )
     found: Any = given
     for part in place:
         found = found[part] if isinstance(found, dict) and part in found else first["input"]
@@ -365,7 +389,7 @@ def _scheme_from(declared: dict[str, Any], where: str) -> Scheme:
             + ("missing" if fault["type"] == "missing" else f"found {fault['input']!r}; {fault['msg']}")
             for fault in error.errors()
         )
-        raise OutlookError(f"scheme {where} is not usable:\n{told}") from None
+        raise ProjectionError(f"scheme {where} is not usable:\n{told}") from None
 
 
 def _read_all(
@@ -392,11 +416,11 @@ def _read_all(
                 # By name only: a path would make the file mean something else on another machine.
                 name = str(entry["name"])
                 if name not in names():
-                    raise OutlookError(f"found name {name!r}, expected a shipped one; {closest(name, names())}")
+                    raise ProjectionError(f"found name {name!r}, expected a shipped one; {closest(name, names())}")
                 changes = {str(word): value for word, value in entry.items() if word not in ("name", "title")}
                 title = entry.get("title")
                 if title is not None and (not isinstance(title, str) or len(title) < LEAST_TITLE):
-                    raise OutlookError(f"title: found {title!r}, expected {LEAST_TITLE} letters or more")
+                    raise ProjectionError(f"title: found {title!r}, expected {LEAST_TITLE} letters or more")
                 thing = read(name, **changes)
                 things.append(thing if title is None else _titled(thing, title))
             else:
@@ -406,20 +430,20 @@ def _read_all(
     return tuple(things)
 
 
-def _check_councils(drivers: Drivers, panel: Panel) -> None:
-    """OutlookError where a council has drivers of its own but is not one of the outlook's."""
+def _check_councils(assumptions: Assumptions, panel: Panel) -> None:
+    """ProjectionError where a council has assumptions of its own but is not one of the projection's."""
     year = base_year(panel)
     councils, authorities = panel.authorities.in_year(year), panel.authorities
     faults: list[str] = []
     seen: dict[str, str] = {}
-    for given in drivers.councils:
+    for given in assumptions.councils:
         try:
             code = authorities.resolve(given)
         except PanelError as error:
             faults.append(str(error))
             continue
         if code in seen:
-            faults.append(f"'{given}' and '{seen[code]}' are the same council: give its drivers once")
+            faults.append(f"'{given}' and '{seen[code]}' are the same council: give its assumptions once")
         seen[code] = given
         if code in councils:
             continue
@@ -430,4 +454,4 @@ def _check_councils(drivers: Drivers, panel: Panel) -> None:
         faults.append(f"{authorities.name(code)} ({code}) {gone} at 31 March {year}; {others}")
     if faults:
         told = "\n".join(f"  {fault}" for fault in faults)
-        raise OutlookError(f"drivers.councils does not fit the outlook's councils:\n{told}")
+        raise ProjectionError(f"assumptions.councils does not fit the projection's councils:\n{told}")

@@ -1,4 +1,4 @@
-"""The outlook's record: made with what was public in February 2023, scored on March 2024.
+"""The projection's record: made with what was public in February 2023, scored on March 2024.
 
 `march_2024.csv` is the ground truth: section 251 balances of the councils scored, £, negative = deficit.
 """
@@ -12,11 +12,11 @@ import pandas as pd
 import pytest
 
 import deficits as d
-from deficits.errors import OutlookError
-from deficits.outlook import Outlook
-from deficits.outlook.backtest import Backtest, backtest, scored_record
-from deficits.outlook.fit import fit
+from deficits.errors import ProjectionError
 from deficits.panel import Panel
+from deficits.projection import Projection
+from deficits.projection.backtest import Backtest, backtest, scored_record
+from deficits.projection.fit import fit
 
 ORIGIN, TARGET = "2023-02-28", 2024
 
@@ -44,11 +44,11 @@ def test_nothing_of_the_target_is_known_at_the_origin() -> None:
     assert then.frame["high_needs_net_spend"].dropna().index.get_level_values("year").max() == 2022
 
 
-def test_the_outlook_errs_less_than_every_rule_that_needs_no_model(record: Backtest) -> None:
-    others = record.scores.drop("This outlook")
-    assert (record.scores.at["This outlook", "error"] < others["error"]).all()
-    assert (record.scores.at["This outlook", "crps"] < others["crps"]).all()
-    assert record.scores.at["This outlook", "error"] <= 8.0e6
+def test_the_projection_errs_less_than_every_rule_that_needs_no_model(record: Backtest) -> None:
+    others = record.scores.drop("This projection")
+    assert (record.scores.at["This projection", "error"] < others["error"]).all()
+    assert (record.scores.at["This projection", "crps"] < others["crps"]).all()
+    assert record.scores.at["This projection", "error"] <= 8.0e6
 
 
 def test_the_naive_rules_err_as_worked_out_by_hand(record: Backtest, panel: Panel) -> None:
@@ -61,19 +61,21 @@ def test_the_naive_rules_err_as_worked_out_by_hand(record: Backtest, panel: Pane
 
 
 @cache
-def _nowcast() -> Outlook:
+def _nowcast() -> Projection:
     """Made without the balances after March 2022, but with all else that is published of the two years after."""
     now = d.load_panel()
     frame = now.frame.copy()
     later = frame.index.get_level_values("year") > TARGET - 2
     frame.loc[later, ["balance", "balance_section251", "balance_mhclg", "balance_stated"]] = np.nan
-    return d.project(dataclasses.replace(now, frame=frame), d.Drivers(anchor="none"), until=TARGET, draws=1000)
+    return d.project(
+        dataclasses.replace(now, frame=frame), d.Assumptions(calibration="none"), until=TARGET, draws=1000
+    )
 
 
-def test_knowing_spend_and_grants_makes_the_outlook_err_less(record: Backtest) -> None:
+def test_knowing_spend_and_grants_makes_the_projection_err_less(record: Backtest) -> None:
     middle = _nowcast().balance.sel(year=TARGET).median("draw").to_series()
     error = (middle[record.councils.index] - record.councils["actual"]).abs().mean()
-    assert error < 0.6 * record.scores.at["This outlook", "error"]
+    assert error < 0.6 * record.scores.at["This projection", "error"]
 
 
 def test_a_nowcast_holds_what_was_then_published_in_its_ranges(record: Backtest, panel: Panel) -> None:
@@ -89,20 +91,20 @@ def test_a_bail_out_never_counts_as_improvement(panel: Panel) -> None:
     kent = panel.agreements.query("authority == '886' and year == 2023")["value"].sum()
     assert kent == 56.8e6  # the first payment of Kent's agreement of £142m
     without = dataclasses.replace(panel, agreements=panel.agreements.iloc[:0])
-    positions = [fit(source, d.Drivers(), 2026) for source in (panel, without)]
+    positions = [fit(source, d.Assumptions(), 2026) for source in (panel, without)]
     assert positions[0].position < positions[1].position
     assert positions[0].councils["start"].equals(positions[1].councils["start"])  # the money is in the balance
 
 
 def test_its_ranges_are_sharper_than_a_gaussian_drifts_by_a_tenth(record: Backtest) -> None:
     crps = record.scores["crps"]
-    assert crps["This outlook"] <= 0.9 * crps["Own drift, Gaussian range"]
-    assert record.scores.at["This outlook", "error"] <= 8.0e6
+    assert crps["This projection"] <= 0.9 * crps["Own drift, Gaussian range"]
+    assert record.scores.at["This projection", "error"] <= 8.0e6
 
 
 def test_an_80_percent_range_holds_about_80_percent_of_councils(record: Backtest) -> None:
-    assert 0.72 <= record.scores.at["This outlook", "within_80"] <= 0.88
-    assert 0.40 <= record.scores.at["This outlook", "within_50"] <= 0.60
+    assert 0.72 <= record.scores.at["This projection", "within_80"] <= 0.88
+    assert 0.40 <= record.scores.at["This projection", "within_50"] <= 0.60
 
 
 def test_englands_deficit_lay_inside_its_range(record: Backtest) -> None:
@@ -112,14 +114,14 @@ def test_englands_deficit_lay_inside_its_range(record: Backtest) -> None:
 
 
 def test_a_backtest_without_a_day_or_a_target_is_refused(panel: Panel) -> None:
-    with pytest.raises(OutlookError, match="a panel as of a day"):
+    with pytest.raises(ProjectionError, match="a panel as of a day"):
         backtest(panel, panel, TARGET)
-    with pytest.raises(OutlookError, match="balances of nearly all councils at 31 March 2023"):
+    with pytest.raises(ProjectionError, match="balances of nearly all councils at 31 March 2023"):
         backtest(panel, d.load_panel(ORIGIN), 2023)
 
 
-def test_an_outlook_made_before_two_years_of_balances_were_public_is_refused() -> None:
-    with pytest.raises(OutlookError, match="no two year ends"):
+def test_an_projection_made_before_two_years_of_balances_were_public_is_refused() -> None:
+    with pytest.raises(ProjectionError, match="no two year ends"):
         d.project(d.load_panel("2021-06-30"), until=2024)
 
 

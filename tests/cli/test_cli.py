@@ -37,7 +37,7 @@ def run_apart(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_process_tells_of_bad_input_without_a_traceback_and_exits_2() -> None:
-    for arguments in (["outlook", "--untill", "2030"], ["report", "englnd"]):
+    for arguments in (["project", "--untill", "2030"], ["report", "englnd"]):
         done = run_apart(*arguments)
         assert (done.returncode, done.stdout) == (2, "")
         assert "Traceback" not in done.stderr
@@ -47,13 +47,13 @@ def test_a_process_tells_of_bad_input_without_a_traceback_and_exits_2() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["outlook", "--authority", "Kant", "--draws", "200"], "did you mean 'Kent'?"),
-        (["outlook", "--until", "2050"], "until 2050 is not a year end from 2025 to 2035"),
-        (["outlook", "--untill", "2030"], "--until"),
-        (["outlook", "--set", "plan_grwth=0.05"], "did you mean 'plan_growth'?"),
-        (["outlook", "--set", "plan_growth=5"], "plan_growth"),
-        (["outlook", "--lever", "funding-grwth", "--draws", "200"], "did you mean 'funding-growth'?"),
-        (["outlook", "--region", "Londn", "--draws", "200"], "did you mean 'London'?"),
+        (["project", "--authority", "Kant", "--draws", "200"], "did you mean 'Kent'?"),
+        (["project", "--until", "2050"], "until 2050 is not a year end from 2025 to 2035"),
+        (["project", "--untill", "2030"], "--until"),
+        (["project", "--set", "plan_grwth=0.05"], "did you mean 'plan_growth'?"),
+        (["project", "--set", "plan_growth=5"], "plan_growth"),
+        (["project", "--lever", "funding-grwth", "--draws", "200"], "did you mean 'funding-growth'?"),
+        (["project", "--region", "Londn", "--draws", "200"], "did you mean 'London'?"),
         (["writeoff", "flat-share", "--set", "shar=0.8"], "did you mean 'share'?"),
         (["compare", "flat-shaer"], "did you mean 'flat-share'?"),
         (["scheme", "new", "mine.txt"], "expected a name that ends in .yaml"),
@@ -79,16 +79,16 @@ def test_bad_input_is_named_with_the_closest_and_exit_2(arguments: list[str], wo
 
 
 def test_the_command_line_and_the_api_agree_to_the_pound(tmp_path: Path) -> None:
-    done = run("outlook", "--until", "2027", "--draws", "300", "--seed", "7", "--csv", str(tmp_path / "out.csv"))
+    done = run("project", "--until", "2027", "--draws", "300", "--seed", "7", "--csv", str(tmp_path / "out.csv"))
     assert done.returncode == 0, done.stderr
     england = d.project(d.load_panel(), until=2027, draws=300, seed=7).england().loc["gross"]
     written = pd.read_csv(tmp_path / "out.csv", index_col="year")
     pd.testing.assert_frame_equal(written.round(0), england.round(0), check_names=False)
 
 
-def test_levers_and_drivers_on_the_command_line_are_those_of_the_api(tmp_path: Path) -> None:
+def test_levers_and_assumptions_on_the_command_line_are_those_of_the_api(tmp_path: Path) -> None:
     asked = [
-        "outlook",
+        "project",
         "--until",
         "2029",
         "--draws",
@@ -101,21 +101,29 @@ def test_levers_and_drivers_on_the_command_line_are_those_of_the_api(tmp_path: P
     done = run(*asked, "--csv", str(tmp_path / "out.csv"))
     assert done.returncode == 0, done.stderr
     levers = [d.Lever.read("health-share")]
-    outlook = d.project(d.load_panel(), d.Drivers(plan_growth=0.05), levers=levers, until=2029, draws=300)
+    projection = d.project(d.load_panel(), d.Assumptions(plan_growth=0.05), levers=levers, until=2029, draws=300)
     written = pd.read_csv(tmp_path / "out.csv", index_col="year")
-    pd.testing.assert_frame_equal(written.round(0), outlook.england().loc["gross"].round(0), check_names=False)
+    pd.testing.assert_frame_equal(written.round(0), projection.england().loc["gross"].round(0), check_names=False)
 
 
 def test_a_saved_scenario_gives_the_same_on_the_command_line(tmp_path: Path) -> None:
-    scenario = d.Scenario(drivers=d.Drivers(plan_growth=0.05), levers=(d.Lever.read("health-share"),))
+    scenario = d.Scenario(assumptions=d.Assumptions(plan_growth=0.05), levers=(d.Lever.read("health-share"),))
     path = scenario.save(tmp_path / "mine.yaml")
     done = run(
-        "outlook", "--until", "2028", "--draws", "300", "--scenario", str(path), "--csv", str(tmp_path / "a.csv")
+        "project",
+        "--until",
+        "2028",
+        "--draws",
+        "300",
+        "--scenario",
+        str(path),
+        "--csv",
+        str(tmp_path / "a.csv"),
     )
     assert done.returncode == 0, done.stderr
-    outlook = scenario.project(d.load_panel(), until=2028, draws=300)
+    projection = scenario.project(d.load_panel(), until=2028, draws=300)
     written = pd.read_csv(tmp_path / "a.csv", index_col="year")
-    pd.testing.assert_frame_equal(written.round(0), outlook.england().loc["gross"].round(0), check_names=False)
+    pd.testing.assert_frame_equal(written.round(0), projection.england().loc["gross"].round(0), check_names=False)
 
 
 def test_a_new_scheme_is_a_file_that_works_and_is_never_overwritten(tmp_path: Path) -> None:
@@ -134,8 +142,8 @@ def test_schemes_side_by_side_are_the_frontiers(tmp_path: Path) -> None:
     names = ["flat-share", "high-needs-stability-grant", "no-help"]
     done = run("compare", *names, "--until", "2029", "--draws", "300", "--csv", str(tmp_path / "c.csv"))
     assert done.returncode == 0, done.stderr
-    outlook = d.project(d.load_panel(), until=2029, draws=300)
-    table = d.frontier(outlook, [d.Scheme.read(name) for name in names], year=2028).table()
+    projection = d.project(d.load_panel(), until=2029, draws=300)
+    table = d.frontier(projection, [d.Scheme.read(name) for name in names], year=2028).table()
     written = pd.read_csv(tmp_path / "c.csv", index_col=0)
     assert list(written.index) == list(table.index)
     assert written["cost_p50"].to_numpy() == pytest.approx(table["cost_p50"].to_numpy())

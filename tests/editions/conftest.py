@@ -9,8 +9,8 @@ from functools import cache, cached_property
 import pytest
 
 import deficits as d
-from deficits.outlook import Outlook
 from deficits.panel import Panel, build
+from deficits.projection import Projection
 from deficits.raw import RawData
 from tests.editions.relabelled import Claim, Folder
 
@@ -36,7 +36,7 @@ class Made:
         return build(self.raw, day)
 
     @cached_property
-    def projection(self) -> Outlook:
+    def projection(self) -> Projection:
         """200 simulations to March 2029."""
         return d.project(self.panel, until=2029, draws=200)
 

@@ -59,7 +59,7 @@ def test_what_a_council_did_not_return_is_estimated_near_what_the_others_imply(m
 def test_published_balances_are_not_calibrated_to_a_national_figure_of_their_day(made: Make) -> None:
     # England's published £3.8bn is of the year end after the newest balances held here.
     projection = made(LATER[1]).projection
-    assert projection.anchoring is None
+    assert projection.calibrated is None
     assert projection.england().at[("gross", NEWEST + 1), "p50"] != pytest.approx(3.8e9, abs=1e6)
 
 

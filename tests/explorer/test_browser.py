@@ -54,8 +54,8 @@ def wait_for(port: int, process: subprocess.Popen) -> None:
 @cache
 def expected(growth: float) -> str:
     """The headline that the package gives for a later growth of the block."""
-    outlook = d.project(d.load_panel(), d.Drivers(later_block_growth=growth), until=2031)
-    row = outlook.england().loc[("gross", 2031)]
+    projection = d.project(d.load_panel(), d.Assumptions(later_block_growth=growth), until=2031)
+    row = projection.england().loc[("gross", 2031)]
     return gbp_range(row["p10"], row["p90"])
 
 

@@ -29,11 +29,11 @@ def move(explorer: Explorer, name: str, value: object) -> None:
 def test_a_slider_changes_headline_figure_and_python_in_place(explorer):
     before = explorer._figure.value
     move(explorer, "later_block_growth", 5.0)
-    assert explorer.state.drivers.later_block_growth == 0.05
+    assert explorer.state.assumptions.later_block_growth == 0.05
     assert explorer.view.lead in explorer._headline.value
     assert explorer._figure.value != before
     assert "later_block_growth=0.05" in explorer._code.value
-    assert explorer.scenario == d.Scenario(drivers=d.Drivers(later_block_growth=0.05))
+    assert explorer.scenario == d.Scenario(assumptions=d.Assumptions(later_block_growth=0.05))
 
 
 def test_every_control_has_a_label(explorer):
@@ -78,11 +78,11 @@ def test_sliders_are_there_for_what_is_on(explorer):
     assert not is_shown("plan_growth")
     move(explorer, "set_plan_growth", True)
     assert is_shown("plan_growth")
-    assert explorer.state.drivers.plan_growth == 0.08
+    assert explorer.state.assumptions.plan_growth == 0.08
     move(explorer, "plan_growth", 6.0)
-    assert explorer.state.drivers.plan_growth == 0.06
+    assert explorer.state.assumptions.plan_growth == 0.06
     move(explorer, "set_plan_growth", False)
-    assert explorer.state.drivers.plan_growth is None
+    assert explorer.state.assumptions.plan_growth is None
     assert not is_shown("funding-growth.size")
     move(explorer, "funding-growth", True)
     move(explorer, "funding-growth.size", 2.0)
@@ -103,11 +103,11 @@ def test_a_limit_is_set_and_taken_off(explorer):
 
 def test_back_to_the_baseline_keeps_the_place(explorer):
     move(explorer, "place", "Kent")
-    move(explorer, "anchor", False)
+    move(explorer, "calibration", False)
     move(explorer, "scheme", "flat-share")
     explorer._reset()
     assert explorer.state == State(place="Kent", draws=300)
-    assert explorer.fields["anchor"].value is True
+    assert explorer.fields["calibration"].value is True
     assert explorer.fields["scheme"].value is None
 
 
@@ -156,7 +156,7 @@ def test_a_file_that_is_there_is_replaced_at_the_second_asking(explorer, tmp_pat
         ("version: 1\ndrivers: {plan_growth: 5}\n", "expected growth a year"),
         ("version: 0\n", "found version 0, expected 1; make the scenario again"),
         ("version: 2\n", "install the deficits that wrote it"),
-        ("drivers: {}\n", "version is missing"),
+        ("assumptions: {}\n", "version is missing"),
         ("a: [", "not valid YAML"),
         ("version: 1\ndrivers: {councils: {Cumbria: {plan_growth: 0.02}}}\n", "Cumberland or Westmorland"),
         ("version: 1\nschemes: [{name: flat-share, base_year: 2039, paid_in: 2040}]\n", ""),
@@ -200,14 +200,14 @@ def test_an_ending_counts_in_capitals_too(explorer, tmp_path):
 
 
 def test_what_was_saved_or_opened_is_said_until_something_moves(explorer, tmp_path):
-    drivers = d.Drivers(dsg_growth=0.02)
-    d.Scenario(drivers=drivers).save(tmp_path / "mine.yaml")
+    assumptions = d.Assumptions(dsg_growth=0.02)
+    d.Scenario(assumptions=assumptions).save(tmp_path / "mine.yaml")
     move(explorer, "file", "mine.yaml")
     explorer.open()
     assert "What no control shows: DSG growth: 2%" in explorer.fields["file"]._line.value
     move(explorer, "later_block_growth", 5.0)
     assert explorer.fields["file"]._line.value == ""
-    assert explorer.scenario.drivers == drivers.model_copy(update={"later_block_growth": 0.05})
+    assert explorer.scenario.assumptions == assumptions.model_copy(update={"later_block_growth": 0.05})
 
 
 @pytest.mark.parametrize("until", [2025, 2026])
@@ -236,7 +236,7 @@ def test_a_place_is_shown_by_its_name_and_one_that_is_refused_stays_to_be_mended
 
 
 def test_an_explorer_begins_with_a_scenario(tmp_path):
-    scenario = d.Scenario(drivers=d.Drivers(plan_growth=0.3), levers=(d.Lever.read("health-share"),))
+    scenario = d.Scenario(assumptions=d.Assumptions(plan_growth=0.3), levers=(d.Lever.read("health-share"),))
     path = scenario.save(tmp_path / "mine.yaml")
     explorer = Explorer("Kent", scenario=path, draws=300)
     assert explorer.scenario == scenario
@@ -270,7 +270,7 @@ def test_nothing_is_offered_where_nothing_was_moved(explorer, kept, tmp_path):
 def test_a_state_that_cannot_be_kept_stops_nothing(explorer, kept):
     kept.write_text("a file where the folder should be", encoding="utf-8")
     move(explorer, "later_block_growth", 5.0)
-    assert explorer.state.drivers.later_block_growth == 0.05
+    assert explorer.state.assumptions.later_block_growth == 0.05
 
 
 # Reports
@@ -287,7 +287,7 @@ def test_a_report_carries_all_that_is_set(explorer):
     kent = State(place="Kent", draws=300).with_scheme("flat-share")
     assert asked(kent).values["authority"] == "886"
     assert asked(kent).page == "authority-kent-scheme-flat-share.html"
-    paid = usual.with_scheme("flat-share", share=0.6, paid_in=2028).driver("later_block_growth", 0.05)
+    paid = usual.with_scheme("flat-share", share=0.6, paid_in=2028).assumption("later_block_growth", 0.05)
     set_ = paid.lever("health-share", True)
     assert asked(set_).name == "writeoff"
     assert Scenario.parse(asked(set_).values["scenario"]) == set_.scenario
@@ -297,7 +297,7 @@ def test_a_report_carries_all_that_is_set(explorer):
 
 def test_what_a_report_leaves_out_is_told(explorer):
     engine = explorer._engine
-    north = State(place="North West", draws=300).driver("plan_growth", 0.05)
+    north = State(place="North West", draws=300).assumption("plan_growth", 0.05)
     assert wanted(north, engine.shown(north).area).left_out == (
         "North West alone (it is on England, and has its regions)",
     )

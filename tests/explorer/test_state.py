@@ -3,23 +3,23 @@ from __future__ import annotations
 import pytest
 
 import deficits as d
-from deficits.errors import OutlookError, SchemeError
+from deficits.errors import ProjectionError, SchemeError
 from deficits.explorer import Pick, State
-from deficits.explorer.controls import DRIVERS, lever_slide
+from deficits.explorer.controls import ASSUMPTIONS, lever_slide
 from deficits.explorer.state import CONTROLLED, SIZES
-from deficits.outlook import CouncilDrivers, Drivers, Held, Spread, lever_names
+from deficits.projection import Assumptions, CalibrationTarget, CouncilAssumptions, Spread, lever_names
 
 
 def test_the_usual_state_is_the_baseline():
     assert State().is_baseline
     assert State().scenario == d.Scenario()
-    assert State().driver("later_block_growth", 0.03).is_baseline
-    assert not State().driver("later_block_growth", 0.04).is_baseline
+    assert State().assumption("later_block_growth", 0.03).is_baseline
+    assert not State().assumption("later_block_growth", 0.04).is_baseline
 
 
-def test_a_driver_out_of_range_is_refused_in_words():
-    with pytest.raises(OutlookError, match=r"found 0\.9; input should be less than or equal to 0\.2"):
-        State().driver("financing_rate", 0.9)
+def test_a_assumption_out_of_range_is_refused_in_words():
+    with pytest.raises(ProjectionError, match=r"found 0\.9; input should be less than or equal to 0\.2"):
+        State().assumption("financing_rate", 0.9)
 
 
 def test_levers_go_on_and_off_in_the_packages_order():
@@ -42,13 +42,13 @@ def test_a_schemes_parameters_are_checked_together():
 
 OWN = d.Scheme.read("flat-share").model_copy(update={"title": "Mine", "proposer": "A council"})
 SCENARIOS = {
-    "drivers": d.Scenario(drivers=Drivers(plan_growth={2027: 0.08}, anchor="none")),
+    "assumptions": d.Scenario(assumptions=Assumptions(plan_growth={2027: 0.08}, calibration="none")),
     "things no control shows": d.Scenario(
         title="All of it",
-        drivers=Drivers(
+        assumptions=Assumptions(
             unit_cost_growth=Spread(mean=0.04, sd=0.01),
-            councils={"Kent": CouncilDrivers(plan_growth=0.02)},
-            held_to=(Held(year=2028, gross=14e9, sd=1e9),),
+            councils={"Kent": CouncilAssumptions(plan_growth=0.02)},
+            calibrated_to=(CalibrationTarget(year=2028, gross=14e9, sd=1e9),),
         ),
         levers=(d.Lever.read("placement-shift", start=2029, moved=0.1),),
         schemes=(OWN, d.Scheme.read("loan-10-years")),
@@ -64,10 +64,10 @@ SCENARIOS = {
 def test_nothing_of_a_scenario_is_lost_between_opening_and_saving(scenario, tmp_path):
     opened = d.Scenario.read(scenario.save(tmp_path / "scenario.yaml"))
     assert State().opened(opened).scenario == scenario
-    moved = State().opened(opened).driver("growth_persistence", 0.8).scenario
+    moved = State().opened(opened).assumption("growth_persistence", 0.8).scenario
     assert moved.schemes == scenario.schemes
     assert moved.levers == scenario.levers
-    assert moved.drivers == scenario.drivers.model_copy(update={"growth_persistence": 0.8})
+    assert moved.assumptions == scenario.assumptions.model_copy(update={"growth_persistence": 0.8})
 
 
 def test_what_no_control_shows_is_told():
@@ -75,7 +75,7 @@ def test_what_no_control_shows_is_told():
     for words in (
         "Several schemes",
         "Kent, plan growth: 2%",
-        "Held to: £14.0bn",
+        "CalibrationTarget to: £14.0bn",
         "Unit cost growth: 4%, give or take 1%",
     ):
         assert any(words in note for note in notes), words
@@ -89,17 +89,17 @@ HIDDEN = {
     "long_run_prices": 0.03,
     "block_growth": {2027: 0.01},
     "dsg_growth": 0.02,
-    "anchor_half_width": 1e8,
+    "calibration_half_width": 1e8,
     "councils": {"Kent": {"plan_growth": 0.02}},
-    "held_to": ({"year": 2028, "gross": 14e9, "sd": 1e9},),
+    "calibrated_to": ({"year": 2028, "gross": 14e9, "sd": 1e9},),
 }
 
 
-def test_every_driver_has_a_control_or_is_told():
-    assert CONTROLLED | HIDDEN.keys() == Drivers.model_fields.keys()
-    assert {*DRIVERS, "bail_outs", "anchor"} == CONTROLLED
+def test_every_assumption_has_a_control_or_is_told():
+    assert CONTROLLED | HIDDEN.keys() == Assumptions.model_fields.keys()
+    assert {*ASSUMPTIONS, "safety_valve_payments", "calibration"} == CONTROLLED
     for name, value in HIDDEN.items():
-        assert len(State().opened(d.Scenario(drivers=Drivers(**{name: value}))).notes) == 1, name
+        assert len(State().opened(d.Scenario(assumptions=Assumptions(**{name: value}))).notes) == 1, name
 
 
 def test_a_lever_that_is_there_twice_is_told():
@@ -127,7 +127,7 @@ def test_every_lever_has_a_slider_that_reaches_its_usual_size(name):
     State().lever(name, True, **{slide.name: slide.value(slide.high)})
 
 
-@pytest.mark.parametrize("slide", DRIVERS.values(), ids=DRIVERS)
-def test_every_place_of_a_drivers_slider_is_allowed(slide):
+@pytest.mark.parametrize("slide", ASSUMPTIONS.values(), ids=ASSUMPTIONS)
+def test_every_place_of_a_assumptions_slider_is_allowed(slide):
     for shown in (slide.low, slide.high):
-        State().driver(slide.name, slide.value(shown))
+        State().assumption(slide.name, slide.value(shown))

@@ -9,15 +9,15 @@ import pandas as pd
 import pytest
 
 import deficits as d
-from deficits.errors import DeficitsError, OutlookError
+from deficits.errors import DeficitsError, ProjectionError
 from deficits.explorer import State, view
 from deficits.explorer.code import code
 from deficits.explorer.fan import LETTER, NARROW, WIDE, Fan, Observed, fan_svg
 from deficits.formatting import gbp_range
-from deficits.outlook import national, quantiles
+from deficits.projection import national, quantiles
 
 SMALL = State(draws=400)
-MOVED = SMALL.driver("later_block_growth", 0.05).lever("funding-growth", True, growth=0.02)
+MOVED = SMALL.assumption("later_block_growth", 0.05).lever("funding-growth", True, growth=0.02)
 PAID = MOVED.with_scheme("flat-share", share=0.75, budget={"pounds": 4e9})
 PLACES = ["England", "South East", "Kent"]
 
@@ -26,15 +26,17 @@ def by_the_package(state: State) -> pd.DataFrame:
     """The same quantiles by the package's public functions."""
     levers = tuple(pick.lever() for pick in state.levers)
     panel = d.load_panel(state.as_of)
-    outlook = d.project(panel, state.drivers, levers=levers, until=state.until, draws=state.draws, seed=state.seed)
-    result = state.scheme.scheme().apply(outlook) if state.scheme else None
+    projection = d.project(
+        panel, state.assumptions, levers=levers, until=state.until, draws=state.draws, seed=state.seed
+    )
+    result = state.scheme.scheme().apply(projection) if state.scheme else None
     if state.place == "England":
-        return result.england() if result else outlook.england().loc["gross"]
+        return result.england() if result else projection.england().loc["gross"]
     if state.place == "South East":
         if result is None:
-            return outlook.region(state.place).loc["gross"]
-        return quantiles(national(result.balance.sel(authority=outlook.in_region(state.place)), "gross"))
-    return result.authority(state.place) if result else outlook.authority(state.place)
+            return projection.region(state.place).loc["gross"]
+        return quantiles(national(result.balance.sel(authority=projection.in_region(state.place)), "gross"))
+    return result.authority(state.place) if result else projection.authority(state.place)
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -88,7 +90,7 @@ def test_more_and_less_are_told_apart_for_a_council(engine):
     less = view(replace(MOVED, place="Kent"), engine)
     assert "less deficit than the baseline" in less.headline
     assert less.lead.startswith("Deficit of £")
-    more = view(replace(SMALL.driver("later_block_growth", 0.0), place="Kent"), engine)
+    more = view(replace(SMALL.assumption("later_block_growth", 0.0), place="Kent"), engine)
     assert "more deficit than the baseline" in more.headline
 
 
@@ -155,14 +157,14 @@ def test_a_grant_and_interest_are_the_write_offs_own(engine):
 
 
 def test_a_rate_of_interest_changes_what_is_paid_on_the_deficit(engine):
-    cheap = view(SMALL.driver("financing_rate", 0.0), engine)
+    cheap = view(SMALL.assumption("financing_rate", 0.0), engine)
     assert cheap.points[-1] == "General funds pay about £0 of interest on it in 2030-31."
 
 
 def test_a_council_that_was_reorganised_is_named_with_its_heirs(engine):
-    with pytest.raises(OutlookError, match="ask for Cumberland or Westmorland and Furness"):
+    with pytest.raises(ProjectionError, match="ask for Cumberland or Westmorland and Furness"):
         view(replace(SMALL, place="Cumbria"), engine)
-    with pytest.raises(OutlookError, match="did you mean 'Kent'"):
+    with pytest.raises(ProjectionError, match="did you mean 'Kent'"):
         view(replace(SMALL, place="Kant"), engine)
 
 
@@ -172,7 +174,7 @@ def test_a_council_that_is_to_be_divided_says_so_once_that_is_decided(engine):
     assert told in view(surrey, engine).points
     assert told not in view(replace(surrey, as_of="2025-09-17"), engine).points
     assert told not in view(replace(surrey, place="Kent"), engine).points
-    with pytest.raises(OutlookError, match="West Surrey begins on 1 April 2027; until then ask for Surrey"):
+    with pytest.raises(ProjectionError, match="West Surrey begins on 1 April 2027; until then ask for Surrey"):
         view(replace(SMALL, place="west surrey"), engine)
 
 

@@ -20,7 +20,7 @@ import pytest
 from filelock import FileLock
 
 from deficits.authorities import load_authorities
-from deficits.errors import OutlookError, SourceError
+from deficits.errors import ProjectionError, SourceError
 from deficits.fetch import Fetched, FetchError, fetch, listing, news, undo
 from deficits.formatting import year_of
 from deficits.panel import build
@@ -176,7 +176,7 @@ def test_a_decision_that_is_not_needed_is_refused(raw: Path, tmp_path: Path) -> 
         added(raw, edition(tmp_path / "a.csv"), keep=["disputed-balances"])
 
 
-@pytest.mark.parametrize("fault", [OutlookError("only 0 councils"), KeyboardInterrupt()])
+@pytest.mark.parametrize("fault", [ProjectionError("only 0 councils"), KeyboardInterrupt()])
 def test_what_cannot_be_projected_changes_nothing(
     raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: BaseException
 ) -> None:

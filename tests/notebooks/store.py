@@ -4,8 +4,8 @@ import nbformat
 from nbclient import NotebookClient
 
 from deficits.paths import notebooks_dir
-from deficits.reporting.kernel import KERNEL_NAME, ReportKernelManager
-from deficits.reporting.run import clean
+from deficits.reports.kernel import KERNEL_NAME, ReportKernelManager
+from deficits.reports.run import clean
 
 
 def executed(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:

@@ -10,7 +10,7 @@ import nbformat
 import pytest
 
 from deficits.paths import notebooks_dir
-from deficits.reporting.parameters import REPORTS, check_parameters_cell, parameters_cell
+from deficits.reports.parameters import REPORTS, check_parameters_cell, parameters_cell
 
 NOTEBOOKS = sorted(notebooks_dir().glob("*.ipynb"))
 REPORTED = [path for path in NOTEBOOKS if path.name != "explore.ipynb"]  # that one is a panel, and no report

@@ -11,9 +11,9 @@ import xlsxwriter
 
 import deficits as d
 from deficits.errors import PanelError
-from deficits.outlook import Outlook
 from deficits.panel import Answers, OwnFigures, Panel, keep_own, read_own, trace
 from deficits.panel.own_figures import find
+from deficits.projection import Projection
 
 TODAY = date(2026, 11, 29)
 KENT, RUTLAND = "886", "857"
@@ -74,7 +74,7 @@ def test_own_figures_go_before_published_ones_and_say_so(tmp_path: Path, panel: 
     pd.testing.assert_series_equal(frame.loc[others, "balance"], panel.frame.loc[others, "balance"])
 
 
-def test_every_draw_passes_through_an_own_figure(tmp_path: Path, outlook: Outlook) -> None:
+def test_every_draw_passes_through_an_own_figure(tmp_path: Path, projection: Projection) -> None:
     file = own_file(tmp_path / "mine.csv", "Kent,2024-25,-97500000,", "839,2025-26,-183100000,forecast")
     mine = d.project(d.load_panel(own=file), until=2031, draws=1000, seed=1)
     assert (mine.balance.sel(authority=KENT, year=2025) == -97_500_000).all()
@@ -91,7 +91,7 @@ def test_when_most_councils_are_known_the_rounded_national_figure_is_left_out(
     rows = [f"{code},2024-25,{1.5 * value - 2000:.0f},yes" for code, value in known.items()]
     file = own_file(tmp_path / "all.csv", *rows, header="authority,year,balance,accepted")
     mine = d.project(d.load_panel(own=file), until=2026, draws=500, seed=1)
-    assert mine.anchoring is None
+    assert mine.calibrated is None
     assert mine.balance.sel(year=2025, authority=known.index).std("draw").max() < 1e-6
 
 
@@ -109,7 +109,7 @@ def test_a_year_end_that_only_own_figures_know_is_added_for_every_council(tmp_pa
 
 def test_a_councils_table_of_figures_names_the_analysts_file(tmp_path: Path) -> None:
     panel = d.load_panel(own=own_file(tmp_path / "dsg.csv", "Rutland,2024-25,-9100000,"))
-    from deficits.reporting.stories.authority import council_facts
+    from deficits.reports.stories.authority import council_facts
 
     facts = council_facts(panel, RUTLAND)
     assert facts.loc[facts["Value"] == "−£9.1m", "From"].str.contains("dsg.csv").all()

@@ -67,6 +67,6 @@ def test_nothing_published_after_the_day_is_in_the_panel() -> None:
 
 
 def test_the_projection_of_that_day_says_which_day_it_is() -> None:
-    outlook = d.project(d.load_panel(as_of="2025-09-17"), until=2027, draws=1000, seed=1)
-    assert outlook.anchoring is None
-    assert any("2025-09-17" in warning for warning in outlook.warnings)
+    projection = d.project(d.load_panel(as_of="2025-09-17"), until=2027, draws=1000, seed=1)
+    assert projection.calibrated is None
+    assert any("2025-09-17" in warning for warning in projection.warnings)

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 import deficits as d
 from deficits.errors import PanelError
-from deficits.outlook import Outlook
 from deficits.panel import divide, read_splits, shares
-from deficits.reporting import stories
+from deficits.projection import Projection
+from deficits.reports import stories
 
 SURREY = read_splits()["936"]
 
@@ -52,8 +52,8 @@ def test_weights_that_do_not_fit_are_refused(weights: dict[str, float], words: s
         shares(SURREY, weights)
 
 
-def test_the_page_of_a_council_to_be_divided_says_so(outlook: Outlook) -> None:
-    notes = stories.authority_notes(outlook, "936")
+def test_the_page_of_a_council_to_be_divided_says_so(projection: Projection) -> None:
+    notes = stories.authority_notes(projection, "936")
     assert any("Surrey is to be divided on 1 April 2027" in note and "West Surrey" in note for note in notes)
-    assert not any("divided" in note for note in stories.authority_notes(outlook, "886"))
+    assert not any("divided" in note for note in stories.authority_notes(projection, "886"))
     assert d.load_panel().authorities.existed("936", 2026)

@@ -1,11 +1,11 @@
 // @ts-check
-// Rules of the arithmetic in src/deficits/reporting/page/live.js. What the package makes of the same draws comes from
-// tests/reporting/test_live.py in a file; without it those tests are skipped.
+// Rules of the arithmetic in src/deficits/reports/page/live.js. What the package makes of the same draws comes from
+// tests/reports/test_live.py in a file; without it those tests are skipped.
 "use strict";
 const { test } = require("node:test");
 const assert = require("node:assert/strict");
 const { readFileSync } = require("node:fs");
-const { unpack, range, apply, money, deficitWords, fromHash, toHash } = require("../../src/deficits/reporting/page/live.js");
+const { unpack, range, apply, money, deficitWords, fromHash, toHash } = require("../../src/deficits/reports/page/live.js");
 
 const START = { share: 90, cap: null, cover: 0, rate: 4.05 };
 const ONE = {
@@ -111,7 +111,7 @@ test("what an address asks for wrongly is named and the rest is kept", () => {
 });
 
 const fixtures = process.env.LIVE_FIXTURES;
-test("the numbers are the package's own", { skip: !fixtures && "no fixtures: run pytest tests/reporting/test_live.py" }, () => {
+test("the numbers are the package's own", { skip: !fixtures && "no fixtures: run pytest tests/reports/test_live.py" }, () => {
   const cases = JSON.parse(readFileSync(String(fixtures), "utf-8"));
   for (const { facts, draws, scenarios } of cases) {
     const futures = unpack(draws, facts);

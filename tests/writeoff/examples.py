@@ -1,11 +1,11 @@
-"""Outlooks with balances given by hand, and schemes declared in a line."""
+"""Projections with balances given by hand, and schemes declared in a line."""
 
 import dataclasses
 from typing import Any
 
 import numpy as np
 
-from deficits.outlook import Outlook
+from deficits.projection import Projection
 from deficits.writeoff import Scheme
 
 HEAD: dict[str, Any] = {
@@ -26,17 +26,17 @@ def scheme(**body: Any) -> Scheme:
     return Scheme.model_validate(HEAD | body)
 
 
-def with_balances(outlook: Outlook, pounds: dict[int, list[float]]) -> Outlook:
-    """The outlook of as many councils as there are figures a year, one draw, no bail-outs."""
+def with_balances(projection: Projection, pounds: dict[int, list[float]]) -> Projection:
+    """The projection of as many councils as there are figures a year, one draw, no bail-outs."""
     values = np.array([[pounds[year] for year in sorted(pounds)]]).transpose(0, 2, 1)
-    return with_draws(outlook, values, sorted(pounds))
+    return with_draws(projection, values, sorted(pounds))
 
 
-def with_draws(outlook: Outlook, values: np.ndarray, years: list[int]) -> Outlook:
+def with_draws(projection: Projection, values: np.ndarray, years: list[int]) -> Projection:
     """The same of values with the shape (draws, councils, years)."""
-    some = outlook.dataset.isel(draw=slice(0, len(values)), authority=slice(0, values.shape[1])).sel(year=years)
+    some = projection.dataset.isel(draw=slice(0, len(values)), authority=slice(0, values.shape[1])).sel(year=years)
     dataset = some.assign(
         balance=(("draw", "authority", "year"), np.asarray(values, dtype=float)),
         bail_out=(("authority", "year"), np.zeros(values.shape[1:])),
     )
-    return dataclasses.replace(outlook, dataset=dataset)
+    return dataclasses.replace(projection, dataset=dataset)

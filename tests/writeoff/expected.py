@@ -5,19 +5,19 @@ from functools import cache
 import pandas as pd
 
 import deficits as d
-from deficits.outlook import Outlook
 from deficits.paths import schemes_dir
+from deficits.projection import Projection
 from deficits.writeoff import scheme_names
 
 
 @cache
-def outlook() -> Outlook:
+def projection() -> Projection:
     return d.project(d.load_panel(), until=2031, draws=1000, seed=1)
 
 
 def result_of(name: str) -> pd.DataFrame:
-    """The scheme's summary on a small outlook, rounded: to the pound, and to a thousandth of a year."""
-    return d.Scheme.read(name).apply(outlook()).summary().round(3)
+    """The scheme's summary on a small projection, rounded: to the pound, and to a thousandth of a year."""
+    return d.Scheme.read(name).apply(projection()).summary().round(3)
 
 
 if __name__ == "__main__":

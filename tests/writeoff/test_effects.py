@@ -6,8 +6,8 @@ import pytest
 
 import deficits as d
 from deficits.errors import SchemeError
-from deficits.outlook import Outlook, national
 from deficits.paths import schemes_dir
+from deficits.projection import Projection, national
 from deficits.writeoff import STPR, Ground, WriteOff, scheme_names
 from deficits.writeoff.fairness import gini
 from tests.writeoff.examples import scheme, with_balances
@@ -15,8 +15,8 @@ from tests.writeoff.expected import result_of
 
 
 @pytest.fixture(scope="module")
-def grant(outlook: Outlook) -> WriteOff:
-    return d.Scheme.read("high-needs-stability-grant").apply(outlook)
+def grant(projection: Projection) -> WriteOff:
+    return d.Scheme.read("high-needs-stability-grant").apply(projection)
 
 
 @pytest.mark.parametrize("name", scheme_names())
@@ -27,7 +27,7 @@ def test_each_shipped_scheme_has_its_expected_result_beside_it(name: str) -> Non
 
 def test_the_deficit_at_the_base_date_is_unchanged_by_a_grant_paid_later(grant: WriteOff) -> None:
     before = slice(2024, 2026)
-    assert np.array_equal(grant.balance.sel(year=before).values, grant.outlook.balance.sel(year=before).values)
+    assert np.array_equal(grant.balance.sel(year=before).values, grant.projection.balance.sel(year=before).values)
 
 
 def test_what_is_paid_and_what_is_left_make_up_the_deficit(grant: WriteOff) -> None:
@@ -51,16 +51,16 @@ def test_grants_are_told_per_pupil_per_plan_and_as_a_share_of_the_dsg(grant: Wri
     plain = grant.by_authority()["grant_p50"]
     for per, size in [("pupil", "pupils"), ("plan", "plans"), ("dsg", "dsg")]:
         told = grant.by_authority(per=per)["grant_p50"]
-        number = pd.Series(Ground(grant.outlook).size(size, 2026).ravel(), index=plain.index)
+        number = pd.Series(Ground(grant.projection).size(size, 2026).ravel(), index=plain.index)
         assert (told * number).dropna().to_numpy() == pytest.approx(plain[told.notna()].to_numpy())
     england = grant.by_region(per="pupil").at["England", "grant_mean"]
     assert 100 < england < 2000
 
 
-def test_the_published_arithmetic_of_the_grant_comes_out(outlook: Outlook) -> None:
+def test_the_published_arithmetic_of_the_grant_comes_out(projection: Projection) -> None:
     # OBR-based figures in the press: £5.4bn at March 2026 and £8.6bn accruing over two years to £14bn; 90% is
     # about £4.9bn, about £0.5bn stays, about £9.1bn stands at March 2028, and the deficit is back after 1.1 years.
-    published = with_balances(outlook, {2026: [-5.4e9], 2027: [-9.7e9], 2028: [-14e9]})
+    published = with_balances(projection, {2026: [-5.4e9], 2027: [-9.7e9], 2028: [-14e9]})
     summary = d.Scheme.read("high-needs-stability-grant").apply(published).summary()["p50"]
     assert summary["grant"] == pytest.approx(4.86e9)
     assert summary["left_of_2026"] == pytest.approx(0.54e9)
@@ -68,16 +68,16 @@ def test_the_published_arithmetic_of_the_grant_comes_out(outlook: Outlook) -> No
     assert summary["years_bought"] == pytest.approx(1.13, abs=0.01)
 
 
-def test_a_deficit_that_is_never_back_is_said_so(outlook: Outlook) -> None:
-    improving = with_balances(outlook, {2026: [-5e9], 2027: [-4e9], 2028: [-3e9]})
+def test_a_deficit_that_is_never_back_is_said_so(projection: Projection) -> None:
+    improving = with_balances(projection, {2026: [-5e9], 2027: [-4e9], 2028: [-3e9]})
     result = d.Scheme.read("high-needs-stability-grant").apply(improving)
     assert result.summary().at["not_back", "p50"] == 1
     assert np.isinf(result.summary().at["years_bought", "p50"])
     assert result.back_by_authority()["never"].tolist() == [1.0]
 
 
-def test_instalments_do_not_look_like_a_return(outlook: Outlook) -> None:
-    some = with_balances(outlook, {2026: [-100e6], 2027: [-150e6], 2028: [-200e6], 2029: [-250e6]})
+def test_instalments_do_not_look_like_a_return(projection: Projection) -> None:
+    some = with_balances(projection, {2026: [-100e6], 2027: [-150e6], 2028: [-200e6], 2029: [-250e6]})
     at_once, by_parts = scheme(), scheme(instalments=[0.2, 0.4, 0.4])
     assert by_parts.apply(some).years_until_back() == pytest.approx(at_once.apply(some).years_until_back())
     assert at_once.apply(some).years_until_back() == pytest.approx([1.8])
@@ -101,14 +101,14 @@ def test_who_cannot_balance_when_the_override_ends(grant: WriteOff) -> None:
     assert chances.loc[unknown, ["chance_with", "chance_without"]].isna().all(axis=None)
     assert (chances["chance_with"] <= chances["chance_without"])[~unknown].all()
     assert chances["chance_with"].sum() == pytest.approx(
-        float((grant.deficit(2028) > Ground(grant.outlook).size("reserves", 2026)).sum(axis=0).mean())
+        float((grant.deficit(2028) > Ground(grant.projection).size("reserves", 2026)).sum(axis=0).mean())
     )
-    with pytest.raises(SchemeError, match="override_ends 2035 is not in the outlook"):
-        scheme(override_ends=2035).apply(grant.outlook).cannot_balance()
+    with pytest.raises(SchemeError, match="override_ends 2035 is not in the projection"):
+        scheme(override_ends=2035).apply(grant.projection).cannot_balance()
 
 
-def test_a_quarters_delay_costs_a_quarter_of_a_years_interest_on_the_grant(outlook: Outlook) -> None:
-    some = with_balances(outlook, {2026: [-100e6], 2027: [-150e6], 2028: [-200e6], 2029: [-250e6]})
+def test_a_quarters_delay_costs_a_quarter_of_a_years_interest_on_the_grant(projection: Projection) -> None:
+    some = with_balances(projection, {2026: [-100e6], 2027: [-150e6], 2028: [-200e6], 2029: [-250e6]})
     result = scheme().apply(some)
     quarter, year = result.cost_of_delay(0.25)["mean"], result.cost_of_delay(1)["mean"]
     assert quarter["total"] == pytest.approx(0.25 * 0.0405 * 90e6)
@@ -120,32 +120,32 @@ def test_a_quarters_delay_costs_a_quarter_of_a_years_interest_on_the_grant(outlo
 
 def test_the_exchequers_cost_in_cash_in_real_terms_and_discounted(grant: WriteOff) -> None:
     cost = grant.exchequer()["mean"]
-    agreed = Ground(grant.outlook).agreed
+    agreed = Ground(grant.projection).agreed
     stopped = agreed.loc[:, [year for year in agreed if year > 2026]].to_numpy().sum()
     assert cost["cash", "instalments_stopped"] == pytest.approx(-stopped)
     assert cost["cash", "net"] == pytest.approx(cost["cash", "gross"] - stopped)
     assert cost["present", "gross"] == pytest.approx(cost["real", "gross"] / (1 + STPR))
     assert cost["real", "gross"] < cost["cash", "gross"]
     assert grant.exchequer(rate=0)["mean"]["present", "net"] == pytest.approx(cost["real", "net"])
-    continues = d.Scheme.read("high-needs-stability-grant-safety-valve-continues").apply(grant.outlook)
+    continues = d.Scheme.read("high-needs-stability-grant-safety-valve-continues").apply(grant.projection)
     assert continues.exchequer()["mean"]["cash", "instalments_stopped"] == 0
 
 
-def test_a_loan_at_the_rate_of_discount_costs_nothing(outlook: Outlook) -> None:
-    flat_prices = dataclasses_replace_prices(outlook)
+def test_a_loan_at_the_rate_of_discount_costs_nothing(projection: Projection) -> None:
+    flat_prices = dataclasses_replace_prices(projection)
     loan = scheme(repayment={"years": 10, "rate": STPR}).apply(flat_prices)
     assert loan.exchequer()["mean"]["present", "net"] == pytest.approx(
         scheme(share=0).apply(flat_prices).exchequer()["mean"]["present", "net"], abs=1
     )
 
 
-def dataclasses_replace_prices(outlook: Outlook) -> Outlook:
-    """The outlook with prices that stand still."""
+def dataclasses_replace_prices(projection: Projection) -> Projection:
+    """The projection with prices that stand still."""
     import dataclasses
 
-    drivers = outlook.drivers.model_copy(update={"long_run_prices": 0.0})
-    panel = dataclasses.replace(outlook.panel, prices=outlook.panel.prices * 0)
-    return dataclasses.replace(outlook, panel=panel, drivers=drivers)
+    assumptions = projection.assumptions.model_copy(update={"long_run_prices": 0.0})
+    panel = dataclasses.replace(projection.panel, prices=projection.panel.prices * 0)
+    return dataclasses.replace(projection, panel=panel, assumptions=assumptions)
 
 
 def test_the_gini_of_known_lists() -> None:
@@ -157,7 +157,7 @@ def test_the_gini_of_known_lists() -> None:
 
 
 def test_an_equal_amount_a_pupil_is_the_least_concentrated(grant: WriteOff) -> None:
-    equal = d.Scheme.read("equal-per-pupil").apply(grant.outlook).concentration()
+    equal = d.Scheme.read("equal-per-pupil").apply(grant.projection).concentration()
     assert equal.at["gini", "p50"] < grant.concentration().at["gini", "p50"]
     curve = grant.lorenz()
     assert curve["grant"].is_monotonic_increasing
@@ -175,18 +175,18 @@ def test_against_a_scheme_of_equal_cost_gains_and_losses_cancel(grant: WriteOff)
 
 
 @pytest.mark.parametrize("name", ["equal-per-plan", "capped-at-reserves", "tapered-by-dsg", "flat-share"])
-def test_a_scheme_at_the_cost_of_another_costs_as_much(outlook: Outlook, name: str) -> None:
+def test_a_scheme_at_the_cost_of_another_costs_as_much(projection: Projection, name: str) -> None:
     grant = scheme(share=0.45)
-    as_dear = d.Scheme.read(name).at_cost_of(grant, outlook)
-    cost = grant.apply(outlook).grant.sum("authority").mean()
-    assert float(as_dear.apply(outlook).grant.sum("authority").mean()) == pytest.approx(float(cost), rel=1e-8)
+    as_dear = d.Scheme.read(name).at_cost_of(grant, projection)
+    cost = grant.apply(projection).grant.sum("authority").mean()
+    assert float(as_dear.apply(projection).grant.sum("authority").mean()) == pytest.approx(float(cost), rel=1e-8)
     assert as_dear.title.endswith(f"at the cost of {grant.title}")
 
 
-def test_a_scheme_that_cannot_cost_as_much_is_refused(outlook: Outlook) -> None:
+def test_a_scheme_that_cannot_cost_as_much_is_refused(projection: Projection) -> None:
     one = scheme(eligibility=[{"kind": "council", "names": ["Kent"]}])
     with pytest.raises(SchemeError, match=r"pays £.* at most, less than the"):
-        one.at_cost_of(scheme(), outlook)
+        one.at_cost_of(scheme(), projection)
 
 
 def test_help_so_far_adds_up_the_safety_valve_and_the_grant(grant: WriteOff) -> None:
@@ -200,8 +200,8 @@ def test_help_so_far_adds_up_the_safety_valve_and_the_grant(grant: WriteOff) -> 
     assert helped["together_per_pupil"].dropna().is_monotonic_decreasing
 
 
-def test_cover_that_is_expected_costs_more_where_councils_respond(outlook: Outlook) -> None:
-    tried = d.Scheme.read("growth-covered").apply(outlook).moral_hazard()
+def test_cover_that_is_expected_costs_more_where_councils_respond(projection: Projection) -> None:
+    tried = d.Scheme.read("growth-covered").apply(projection).moral_hazard()
     assert tried.index.tolist() == [0.0, 0.01, 0.02]
     assert tried["cover"].is_monotonic_increasing
     assert tried["cover"].iloc[2] > tried["cover"].iloc[0] + 200e6
@@ -222,10 +222,10 @@ def test_without_a_loan_or_match_the_general_fund_bears_interest_alone(grant: Wr
     borne = grant.general_fund()
     assert borne["total"].to_numpy() == pytest.approx(borne["interest"].to_numpy())
     assert (borne["interest"] <= borne["interest_without"]).all()
-    loan = d.Scheme.read("loan-10-years").apply(grant.outlook).general_fund()
+    loan = d.Scheme.read("loan-10-years").apply(grant.projection).general_fund()
     assert (loan.loc[2028:, "repayment"] > 0).all()
 
 
-def test_a_scheme_outside_the_outlook_is_refused(outlook: Outlook) -> None:
+def test_a_scheme_outside_the_projection_is_refused(projection: Projection) -> None:
     with pytest.raises(SchemeError, match=r"paid_in 2034 .* runs from 2024 to 2031: project further"):
-        d.Scheme.read("flat-share", paid_in=2034).apply(outlook)
+        d.Scheme.read("flat-share", paid_in=2034).apply(projection)

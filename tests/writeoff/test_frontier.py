@@ -10,21 +10,21 @@ import pytest
 
 import deficits as d
 from deficits.errors import SchemeError
-from deficits.outlook import Outlook
+from deficits.projection import Projection
 from deficits.writeoff import Frontier
 from tests.writeoff.examples import scheme
 
 
 @pytest.fixture(scope="module")
-def some(outlook: Outlook) -> Frontier:
+def some(projection: Projection) -> Frontier:
     shares = scheme().vary(share=[0.5, 0.7, 0.9])
     # The same cost to the pound, later in the year: it saves less interest, and buys nothing for that.
-    return d.frontier(outlook, [*shares, scheme(title="Late", part_of_year=0.9), scheme(title="None", share=0)])
+    return d.frontier(projection, [*shares, scheme(title="Late", part_of_year=0.9), scheme(title="None", share=0)])
 
 
-def test_a_frontier_agrees_with_each_scheme_alone(some: Frontier, outlook: Outlook) -> None:
+def test_a_frontier_agrees_with_each_scheme_alone(some: Frontier, projection: Projection) -> None:
     for place, one in enumerate(some.schemes):
-        result = one.apply(outlook)
+        result = one.apply(projection)
         assert some.draws["cost"][place] == pytest.approx(result.grant.sum("authority").values)
         assert some.draws["deficit"][place] == pytest.approx(result.deficit(2028).sum(axis=0))
         assert some.draws["years_bought"][place] == pytest.approx(result.years_until_back())
@@ -57,7 +57,7 @@ def test_ranks_say_whether_they_survive_the_width_of_the_forecast(some: Frontier
     assert ranks["first"].max() == 1
 
 
-def test_what_cannot_be_compared_is_refused(some: Frontier, outlook: Outlook) -> None:
+def test_what_cannot_be_compared_is_refused(some: Frontier, projection: Projection) -> None:
     with pytest.raises(SchemeError, match="no measure 'deficits': did you mean 'deficit'"):
         some.beats("deficits")
     with pytest.raises(SchemeError, match="no scheme 'Later' here: did you mean 'Late'"):
@@ -65,17 +65,17 @@ def test_what_cannot_be_compared_is_refused(some: Frontier, outlook: Outlook) ->
     with pytest.raises(SchemeError, match="compare it with beats"):
         some.differences("None", "gini")
     with pytest.raises(SchemeError, match="give at least one"):
-        d.frontier(outlook, [])
+        d.frontier(projection, [])
     with pytest.raises(SchemeError, match="2026 is not after the base date"):
-        d.frontier(outlook, [scheme()], year=2026)
+        d.frontier(projection, [scheme()], year=2026)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_cluster_gives_the_same_and_loses_nothing_with_a_worker(outlook: Outlook) -> None:
+def test_a_cluster_gives_the_same_and_loses_nothing_with_a_worker(projection: Projection) -> None:
     distributed = pytest.importorskip("distributed")
     schemes = scheme().vary(share=np.linspace(0, 1, 500).tolist())
-    here = d.frontier(outlook, schemes)
+    here = d.frontier(projection, schemes)
     left = []
     with distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
@@ -94,7 +94,7 @@ def test_a_cluster_gives_the_same_and_loses_nothing_with_a_worker(outlook: Outlo
 
         killer = threading.Thread(target=end_one)
         killer.start()
-        there = d.frontier(outlook, schemes, cluster=cluster.scheduler_address)
+        there = d.frontier(projection, schemes, cluster=cluster.scheduler_address)
         killer.join()
     assert left[0] > 0
     for name, values in here.draws.items():

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 import deficits as d
-from deficits.outlook import Outlook
+from deficits.projection import Projection
 from deficits.writeoff import Ground
 from deficits.writeoff.ledger import RAISES
 from deficits.writeoff.scheme import Scheme
@@ -27,7 +27,7 @@ BODIES = st.fixed_dictionaries(
     {"share": SHARES},
     optional={
         "ineligible": st.fixed_dictionaries({"share": SHARES, "reserves": st.floats(0, 1)}),
-        "source": st.sampled_from(["outlook", "lowest"]),
+        "source": st.sampled_from(["projection", "lowest"]),
         "eligibility": st.lists(CONDITIONS, max_size=1),
         "cap": st.dictionaries(st.sampled_from(["dsg", "reserves", "pupils", "plans"]), st.floats(0, 1e3)),
         "budget": st.fixed_dictionaries(
@@ -67,8 +67,10 @@ PANELS = npst.arrays(
 
 @settings(max_examples=150, deadline=None)
 @given(body=BODIES, values=PANELS, more=st.booleans())
-def test_the_account_adds_up_in_every_cell(outlook: Outlook, body: dict, values: np.ndarray, more: bool) -> None:
-    some = with_draws(outlook, values, YEARS)
+def test_the_account_adds_up_in_every_cell(
+    projection: Projection, body: dict, values: np.ndarray, more: bool
+) -> None:
+    some = with_draws(projection, values, YEARS)
     declared = scheme(**body)
     if more and declared.safety_valve != "continue":
         declared = declared + scheme(share=0.3, base_year=2027, paid_in=2028)
@@ -85,9 +87,9 @@ def test_the_account_adds_up_in_every_cell(outlook: Outlook, body: dict, values:
 @settings(max_examples=150, deadline=None)
 @given(body=BODIES, values=PANELS)
 def test_a_write_off_creates_no_surplus_and_a_budget_is_kept(
-    outlook: Outlook, body: dict, values: np.ndarray
+    projection: Projection, body: dict, values: np.ndarray
 ) -> None:
-    some = with_draws(outlook, values, YEARS)
+    some = with_draws(projection, values, YEARS)
     declared = scheme(**body)
     result = declared.apply(some)
     assert bool((result.grant >= 0).all())
@@ -102,9 +104,9 @@ def test_a_write_off_creates_no_surplus_and_a_budget_is_kept(
 @settings(max_examples=60, deadline=None)
 @given(values=PANELS, shares=st.tuples(SHARES, SHARES), body=BODIES)
 def test_a_larger_share_never_leaves_a_larger_deficit(
-    outlook: Outlook, values: np.ndarray, shares: tuple[float, float], body: dict
+    projection: Projection, values: np.ndarray, shares: tuple[float, float], body: dict
 ) -> None:
-    some = with_draws(outlook, values, YEARS)
+    some = with_draws(projection, values, YEARS)
     # A larger share of a fixed budget takes from one council for another, and a levy or loan takes back.
     kept = {
         key: body[key]
@@ -120,9 +122,9 @@ def test_a_larger_share_never_leaves_a_larger_deficit(
 @settings(max_examples=60, deadline=None)
 @given(values=PANELS, order=st.permutations(range(5)), body=BODIES)
 def test_the_order_of_councils_does_not_matter(
-    outlook: Outlook, values: np.ndarray, order: list[int], body: dict
+    projection: Projection, values: np.ndarray, order: list[int], body: dict
 ) -> None:
-    some = with_draws(outlook, values, YEARS)
+    some = with_draws(projection, values, YEARS)
     turned = dataclasses.replace(some, dataset=some.dataset.isel(authority=order))
     declared = scheme(**body)
     straight, other = declared.apply(some).balance, declared.apply(turned).balance
@@ -133,71 +135,75 @@ def test_the_order_of_councils_does_not_matter(
     "body",
     [{"share": 0}, {"share": 1, "budget": {"pounds": 0}}, {"approval": {"probability": 0}}, {"cap": {"dsg": 0}}],
 )
-def test_a_scheme_that_gives_nothing_is_the_outlook_draw_by_draw(outlook: Outlook, body: dict[str, Any]) -> None:
-    result = scheme(**body).apply(outlook)
-    assert np.array_equal(result.balance.values, outlook.balance.values)
+def test_a_scheme_that_gives_nothing_is_the_projection_draw_by_draw(
+    projection: Projection, body: dict[str, Any]
+) -> None:
+    result = scheme(**body).apply(projection)
+    assert np.array_equal(result.balance.values, projection.balance.values)
     assert (result.years_until_back() == 0).all()
 
 
-def test_money_from_the_schools_budget_is_only_moved(outlook: Outlook) -> None:
-    moved = scheme(payer="schools_budget").apply(outlook)
-    before, after = outlook.balance.sum("authority"), moved.balance.sum("authority")
+def test_money_from_the_schools_budget_is_only_moved(projection: Projection) -> None:
+    moved = scheme(payer="schools_budget").apply(projection)
+    before, after = projection.balance.sum("authority"), moved.balance.sum("authority")
     assert np.allclose(before, after, rtol=0, atol=1e-3)
     assert float(moved.exchequer().loc[("cash", "net"), "mean"]) == pytest.approx(
-        float(scheme(share=0).apply(outlook).exchequer().loc[("cash", "net"), "mean"]), abs=1
+        float(scheme(share=0).apply(projection).exchequer().loc[("cash", "net"), "mean"]), abs=1
     )
 
 
-def test_one_draw_of_approval_decides_for_every_scheme(outlook: Outlook) -> None:
-    likely, unlikely = (scheme(approval={"probability": chance}).apply(outlook).grant > 0 for chance in (0.8, 0.4))
+def test_one_draw_of_approval_decides_for_every_scheme(projection: Projection) -> None:
+    likely, unlikely = (
+        scheme(approval={"probability": chance}).apply(projection).grant > 0 for chance in (0.8, 0.4)
+    )
     assert not bool((unlikely & ~likely).any())
-    in_deficit = outlook.balance.sel(year=2026) < 0
+    in_deficit = projection.balance.sel(year=2026) < 0
     assert float((likely & in_deficit).sum() / in_deficit.sum()) == pytest.approx(0.8, abs=0.01)
-    again = scheme(share=0.5, approval={"probability": 0.8}).apply(outlook).grant > 0
+    again = scheme(share=0.5, approval={"probability": 0.8}).apply(projection).grant > 0
     assert bool((again == likely).all())
 
 
-def test_an_approval_draw_belongs_to_its_council(outlook: Outlook) -> None:
-    fewer = dataclasses.replace(outlook, dataset=outlook.dataset.isel(authority=[5, 9]))
-    assert np.array_equal(Ground(fewer).chance, Ground(outlook).chance[[5, 9]])
+def test_an_approval_draw_belongs_to_its_council(projection: Projection) -> None:
+    fewer = dataclasses.replace(projection, dataset=projection.dataset.isel(authority=[5, 9]))
+    assert np.array_equal(Ground(fewer).chance, Ground(projection).chance[[5, 9]])
 
 
-def test_a_late_approval_is_paid_a_year_later(outlook: Outlook) -> None:
-    some = with_balances(outlook, {2026: [-100e6], 2027: [-110e6], 2028: [-120e6], 2029: [-130e6]})
+def test_a_late_approval_is_paid_a_year_later(projection: Projection) -> None:
+    some = with_balances(projection, {2026: [-100e6], 2027: [-110e6], 2028: [-120e6], 2029: [-130e6]})
     late = scheme(approval={"late": 1, "delay": 1}).apply(some)
     assert late.balance.values.ravel() == pytest.approx([-100e6, -110e6, -30e6, -40e6])
     assert late.paid.granted.item() == pytest.approx(90e6)
 
 
-def test_instalments_come_year_by_year(outlook: Outlook) -> None:
-    some = with_balances(outlook, {2026: [-100e6], 2027: [-110e6], 2028: [-120e6], 2029: [-130e6]})
+def test_instalments_come_year_by_year(projection: Projection) -> None:
+    some = with_balances(projection, {2026: [-100e6], 2027: [-110e6], 2028: [-120e6], 2029: [-130e6]})
     result = scheme(instalments=[0.5, 0.25, 0.25]).apply(some)
     assert result.balance.values.ravel() == pytest.approx([-100e6, -65e6, -52.5e6, -40e6])
 
 
-def test_cover_is_of_the_growth_of_each_year_once_it_is_known(outlook: Outlook) -> None:
-    some = with_balances(outlook, {2026: [-100e6], 2027: [-110e6], 2028: [-130e6], 2029: [-130e6]})
+def test_cover_is_of_the_growth_of_each_year_once_it_is_known(projection: Projection) -> None:
+    some = with_balances(projection, {2026: [-100e6], 2027: [-110e6], 2028: [-130e6], 2029: [-130e6]})
     result = scheme(cover={"shares": {2027: 0.5, 2028: 1}}).apply(some)
     # £90m in 2026-27; half of £10m in 2027-28; all of £20m in 2028-29.
     assert result.balance.values.ravel() == pytest.approx([-100e6, -20e6, -35e6, -15e6])
     assert result.total("cover").item() == pytest.approx(25e6)
 
 
-def test_cover_starts_where_a_surplus_ends(outlook: Outlook) -> None:
-    some = with_balances(outlook, {2026: [5e6], 2027: [-10e6], 2028: [-10e6]})
+def test_cover_starts_where_a_surplus_ends(projection: Projection) -> None:
+    some = with_balances(projection, {2026: [5e6], 2027: [-10e6], 2028: [-10e6]})
     assert scheme(cover={"shares": {2027: 1}}).apply(some).total("cover").item() == pytest.approx(10e6)
 
 
-def test_a_council_matches_the_grant_up_to_its_deficit(outlook: Outlook) -> None:
-    some = with_balances(outlook, {2026: [-100e6], 2027: [-100e6]})
+def test_a_council_matches_the_grant_up_to_its_deficit(projection: Projection) -> None:
+    some = with_balances(projection, {2026: [-100e6], 2027: [-100e6]})
     ledger = scheme(share=0.5, match_funding=0.4).apply(some).ledger
     assert ledger["contribution"].item() == pytest.approx(20e6)
     assert ledger["closing"].item() == pytest.approx(-30e6)
     assert scheme(share=0.9, match_funding=1).apply(some).ledger["contribution"].item() == pytest.approx(10e6)
 
 
-def test_a_loan_is_repaid_with_interest_by_the_general_fund(outlook: Outlook) -> None:
-    some = with_balances(outlook, {2026: [-100e6], 2027: [-100e6], 2028: [-100e6], 2029: [-100e6]})
+def test_a_loan_is_repaid_with_interest_by_the_general_fund(projection: Projection) -> None:
+    some = with_balances(projection, {2026: [-100e6], 2027: [-100e6], 2028: [-100e6], 2029: [-100e6]})
     ledger = scheme(share=1, repayment={"years": 2, "rate": 0.1}).apply(some).ledger
     # £100m over two years at 10%: £57.619m a year.
     assert ledger["repayment"].values.ravel() == pytest.approx([0, 57.619e6, 57.619e6], abs=1e3)
@@ -206,18 +212,18 @@ def test_a_loan_is_repaid_with_interest_by_the_general_fund(outlook: Outlook) ->
     assert on_dsg.balance.values.ravel() == pytest.approx([-100e6, 0, -50e6, -100e6])
 
 
-def test_grant_is_taken_back_where_the_deficit_grew_more_than_agreed(outlook: Outlook) -> None:
-    dsg = Ground(outlook).size("dsg", 2026)[1, 0]
+def test_grant_is_taken_back_where_the_deficit_grew_more_than_agreed(projection: Projection) -> None:
+    dsg = Ground(projection).size("dsg", 2026)[1, 0]
     grown = {2026: [0, -50e6], 2027: [0, -50e6], 2028: [0, -50e6 - 0.11 * dsg], 2029: [0, -50e6 - 0.11 * dsg]}
     rule = {"share": 0.5, "year": 2028, "growth": 0.1}
-    result = scheme(clawback=rule).apply(with_balances(outlook, grown))
+    result = scheme(clawback=rule).apply(with_balances(projection, grown))
     assert result.ledger["clawback"].values.ravel().tolist() == pytest.approx([0, 0, 0, 0, 0, 22.5e6])
-    kept = scheme(clawback=rule | {"growth": 0.12}).apply(with_balances(outlook, grown))
+    kept = scheme(clawback=rule | {"growth": 0.12}).apply(with_balances(projection, grown))
     assert not kept.ledger["clawback"].values.any()
 
 
-def test_interest_is_on_the_average_deficit_and_falls_on_the_general_fund(outlook: Outlook) -> None:
-    some = with_balances(outlook, {2026: [-100e6], 2027: [-140e6], 2028: [-140e6]})
+def test_interest_is_on_the_average_deficit_and_falls_on_the_general_fund(projection: Projection) -> None:
+    some = with_balances(projection, {2026: [-100e6], 2027: [-140e6], 2028: [-140e6]})
     result = scheme(part_of_year=0.75).apply(some)
     interest = result.ledger["interest"].values.ravel()
     # £120m on average, less £90m for a quarter of the year; then £50m all year.
@@ -225,8 +231,8 @@ def test_interest_is_on_the_average_deficit_and_falls_on_the_general_fund(outloo
     assert result.balance.values.ravel() == pytest.approx([-100e6, -50e6, -50e6])
 
 
-def test_interest_on_the_dsg_makes_the_deficit_grow(outlook: Outlook) -> None:
-    some = with_balances(outlook, {2025: [-100e6], 2026: [-100e6], 2027: [-100e6], 2028: [-100e6]})
+def test_interest_on_the_dsg_makes_the_deficit_grow(projection: Projection) -> None:
+    some = with_balances(projection, {2025: [-100e6], 2026: [-100e6], 2027: [-100e6], 2028: [-100e6]})
     result = scheme(share=0, interest_borne_by="dsg").apply(some)
     first = 0.0405 * 100e6
     second = 0.0405 * (100e6 + first)
@@ -236,23 +242,23 @@ def test_interest_on_the_dsg_makes_the_deficit_grow(outlook: Outlook) -> None:
     assert result.general_fund()["interest"].tolist() == pytest.approx([first, 0, 0])
 
 
-def test_cheshire_east_saves_the_interest_that_it_published(outlook: Outlook) -> None:
+def test_cheshire_east_saves_the_interest_that_it_published(projection: Projection) -> None:
     # £2.723m in 2026-27 and £5.265m in 2027-28 on a grant of about £130m: 4.05%, and 51.7% of the first year.
-    place = list(outlook.fit.councils.index).index("895")
+    place = list(projection.fit.councils.index).index("895")
     balances = np.zeros((1, place + 1, 3))
     balances[0, place] = [-130e6 / 0.9, -180e6, -230e6]
-    some = with_draws(outlook, balances, [2026, 2027, 2028])
+    some = with_draws(projection, balances, [2026, 2027, 2028])
     saved = scheme(part_of_year=1 - 2.723 / 5.265).apply(some).interest("Cheshire East")["saved_p50"]
     assert saved.tolist() == pytest.approx([2.723e6, 5.265e6], abs=500)
 
 
-def test_safety_valve_instalments_stop_or_go_on(outlook: Outlook) -> None:
-    agreed = Ground(outlook).agreed_after(2026).ravel()
-    name = outlook.fit.councils["name"].iloc[int(agreed.argmax())]
-    stopped, goes_on = (scheme(safety_valve=variant).apply(outlook) for variant in ("stop", "continue"))
-    code = outlook.code(name)
-    assert np.array_equal(stopped.balance.values, scheme().apply(outlook).balance.values)
-    to_come = Ground(outlook).agreed.loc[code]
+def test_safety_valve_instalments_stop_or_go_on(projection: Projection) -> None:
+    agreed = Ground(projection).agreed_after(2026).ravel()
+    name = projection.fit.councils["name"].iloc[int(agreed.argmax())]
+    stopped, goes_on = (scheme(safety_valve=variant).apply(projection) for variant in ("stop", "continue"))
+    code = projection.code(name)
+    assert np.array_equal(stopped.balance.values, scheme().apply(projection).balance.values)
+    to_come = Ground(projection).agreed.loc[code]
     to_come = to_come[to_come.index > 2026]
     deficit = goes_on.base_deficit.sel(authority=code)
     expected = 0.9 * (deficit - to_come.sum()).clip(min=0)
@@ -263,8 +269,8 @@ def test_safety_valve_instalments_stop_or_go_on(outlook: Outlook) -> None:
     assert not stopped.ledger["safety_valve"].sel(year=slice(2027, None)).values.any()
 
 
-def test_instalments_in_the_outlook_can_be_stopped(panel: d.load_panel) -> None:
-    agreed = d.project(panel, d.Drivers(bail_outs="as_agreed"), until=2029, draws=100, seed=1)
+def test_instalments_in_the_projection_can_be_stopped(panel: d.load_panel) -> None:
+    agreed = d.project(panel, d.Assumptions(safety_valve_payments="as_agreed"), until=2029, draws=100, seed=1)
     result = scheme(share=0, safety_valve="stop").apply(agreed)
     less = agreed.dataset["bail_out"].sel(year=slice(2027, None)).sum()
     difference = (agreed.balance - result.balance).sel(year=2029).sum("authority")
@@ -272,9 +278,9 @@ def test_instalments_in_the_outlook_can_be_stopped(panel: d.load_panel) -> None:
     assert float(less) > 0
 
 
-def test_dates_outside_the_outlook_are_refused(outlook: Outlook) -> None:
+def test_dates_outside_the_projection_are_refused(projection: Projection) -> None:
     with pytest.raises(d.writeoff.scheme.SchemeError, match="the last payment of cover 2032"):
-        scheme(cover={"shares": {2031: 0.5}}).apply(outlook)
+        scheme(cover={"shares": {2031: 0.5}}).apply(projection)
 
 
 def test_a_scheme_is_frozen() -> None:

@@ -10,11 +10,11 @@ import yaml
 from rich.console import Console
 
 from deficits.assumptions import assumed
-from deficits.errors import DeficitsError, OutlookError
+from deficits.errors import DeficitsError, ProjectionError
 from deficits.formatting import financial_year, gbp
 
 app = typer.Typer(
-    help="SEND deficits in England's councils: published figures, an outlook, partial write-offs, reports. "
+    help="SEND deficits in England's councils: published figures, a projection, partial write-offs, reports. "
     "Exit codes: 0 done, 2 bad input, 3 data fails a check, 4 a report failed, 5 out of time.",
     no_args_is_help=True,
     add_completion=False,
@@ -38,7 +38,7 @@ ScenarioFile = Annotated[
 
 
 def assigned(
-    assignments: Iterable[str], error: type[DeficitsError] = OutlookError, example: str = "share=0.8"
+    assignments: Iterable[str], error: type[DeficitsError] = ProjectionError, example: str = "share=0.8"
 ) -> dict[str, Any]:
     """`name=value` texts as a dictionary, values as YAML reads them (0.8 is a number, none is nothing)."""
     values: dict[str, Any] = {}

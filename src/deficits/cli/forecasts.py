@@ -19,7 +19,7 @@ Folder = Annotated[Path | None, typer.Option("--folder", help="Another ledger th
 @ledger.command("list")
 def listed(folder: Folder = None) -> None:
     """The entries, oldest first, each with its hash."""
-    from deficits.outlook.forecasts import entries
+    from deficits.projection.forecasts import entries
 
     for entry in entries(folder):
         out.print(f"{entry.name}  {entry.hash[:16]}  {entry.facts['note']}", markup=False)
@@ -36,7 +36,7 @@ def issue(
 ) -> None:
     """Add today's projection to the ledger."""
     from deficits import load_panel, project
-    from deficits.outlook.forecasts import issue as add
+    from deficits.projection.forecasts import issue as add
 
     entry = add(project(load_panel(), until=until, draws=draws, seed=seed), name, note, folder)
     out.print(f"forecasts/{entry.name}, hash {entry.hash}", markup=False)
@@ -45,8 +45,8 @@ def issue(
 @ledger.command()
 def verify(folder: Folder = None) -> None:
     """Check that every entry is byte for byte as it was issued; exit 2 names the first that is not."""
-    from deficits.outlook.forecasts import entries
-    from deficits.outlook.forecasts import verify as check
+    from deficits.projection.forecasts import entries
+    from deficits.projection.forecasts import verify as check
 
     newest = check(folder)
     out.print(f"{len(entries(folder))} entries, all as issued; newest hash {newest}", markup=False)
@@ -56,8 +56,8 @@ def verify(folder: Folder = None) -> None:
 def score(folder: Folder = None) -> None:
     """Score every entry, and other people's published forecasts, against what has come out since."""
     from deficits import load_panel
-    from deficits.outlook.forecasts import entries, skill
-    from deficits.outlook.forecasts import score as scored
+    from deficits.projection.forecasts import entries, skill
+    from deficits.projection.forecasts import score as scored
 
     panel = load_panel()
     for row in scored(panel, folder).itertuples():

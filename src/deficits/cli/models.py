@@ -1,4 +1,4 @@
-"""Commands on the outlook and on write-offs: outlook, levers, writeoff, schemes, scheme new, compare."""
+"""Commands on the projection and on write-offs: projection, levers, writeoff, schemes, scheme new, compare."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ from deficits.cli.common import (
     err,
     out,
 )
-from deficits.errors import OutlookError, SchemeError, closest
+from deficits.errors import ProjectionError, SchemeError, closest
 from deficits.formatting import between, financial_year, gbp, gbp_range, percent, year_end
 
 
 @app.command()
-def outlook(
+@app.command("outlook", hidden=True, deprecated=True)  # its name until 0.3
+def project(
     until: Until = UNTIL,
     draws: Draws = 4000,
     seed: Seed = 1,
@@ -40,7 +41,7 @@ def outlook(
     ] = None,
     assignments: Annotated[
         list[str] | None,
-        typer.Option("--set", help="A driver, for example --set plan_growth=0.05. May be repeated."),
+        typer.Option("--set", help="An assumption, for example --set plan_growth=0.05. May be repeated."),
     ] = None,
     region: Annotated[str | None, typer.Option(help="One region instead of England.")] = None,
     per: Annotated[str | None, typer.Option(help="£ a pupil or a plan, or share of the dsg.")] = None,
@@ -52,10 +53,10 @@ def outlook(
     import deficits as d
 
     chosen = d.Scenario.read(scenario) if scenario else d.Scenario()
-    drivers = _drivers(chosen.drivers, assigned(assignments or [], example="plan_growth=0.05"))
+    assumptions = _assumptions(chosen.assumptions, assigned(assignments or [], example="plan_growth=0.05"))
     used = [*chosen.levers, *(d.Lever.read(name) for name in levers or [])]
     panel = d.load_panel(as_of, own=own_figures)
-    projected = d.project(panel, drivers, levers=used, until=until, draws=draws, seed=seed)
+    projected = d.project(panel, assumptions, levers=used, until=until, draws=draws, seed=seed)
     if authority is not None:
         code = projected.code(authority)
         frame = projected.authority(code, cast(Any, per), real)
@@ -91,26 +92,26 @@ def _ranged(row: Any, share: bool = False) -> str:
     return span if span == middle else f"{span}, middle {middle}"
 
 
-def _drivers(base: Any, changes: dict[str, Any]) -> Any:
-    """Drivers with some changed; OutlookError names each fault, and the closest name of an unknown driver."""
+def _assumptions(base: Any, changes: dict[str, Any]) -> Any:
+    """Assumptions with some changed; ProjectionError names each fault, and the closest name of an unknown one."""
     from pydantic import ValidationError
 
-    from deficits.outlook import Drivers
+    from deficits.projection import Assumptions
 
-    unknown = [name for name in changes if name not in Drivers.model_fields]
+    unknown = [name for name in changes if name not in Assumptions.model_fields]
     if unknown:
-        raise OutlookError(f"no driver '{unknown[0]}': {closest(unknown[0], Drivers.model_fields)}")
+        raise ProjectionError(f"no assumption '{unknown[0]}': {closest(unknown[0], Assumptions.model_fields)}")
     try:
-        return Drivers.model_validate(base.model_dump() | changes)
+        return Assumptions.model_validate(base.model_dump() | changes)
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
-        raise OutlookError(f"drivers: {faults}") from None
+        raise ProjectionError(f"assumptions: {faults}") from None
 
 
 @app.command()
 def levers() -> None:
     """List the levers that come with the package."""
-    from deficits.outlook import Lever, lever_names
+    from deficits.projection import Lever, lever_names
 
     for name in lever_names():
         lever = Lever.read(name)
@@ -145,7 +146,7 @@ def writeoff(
     councils = result.by_authority()
     out.print(f"{design.title}: {design.terms()}")
     if authority is not None:
-        code = result.outlook.code(authority)
+        code = result.projection.code(authority)
         row = councils.loc[code]
         grant = row[["grant_p10", "grant_p50", "grant_p90"]].rename(lambda name: name.removeprefix("grant_"))
         out.print(f"{row['name']}: grant {_ranged(grant)}")
@@ -234,8 +235,8 @@ def compare(
     from deficits.writeoff import grants_inside
 
     chosen = d.Scenario.read(scenario) if scenario else d.Scenario()
-    outlook = chosen.project(d.load_panel(as_of, own=own_figures), until=until, draws=draws, seed=seed)
-    measured = d.frontier(outlook, [d.Scheme.read(name) for name in names], year=year, cluster=cluster)
+    projection = chosen.project(d.load_panel(as_of, own=own_figures), until=until, draws=draws, seed=seed)
+    measured = d.frontier(projection, [d.Scheme.read(name) for name in names], year=year, cluster=cluster)
     table = measured.table()
     out.print(f"To {year_end(measured.year)}:")
     for title, row in table.iterrows():
@@ -246,7 +247,7 @@ def compare(
             out.print(
                 f"  Dominated by {row['dominated_by']}, in {percent(row['in_draws'])} of draws", markup=False
             )
-    for warning in grants_inside(outlook):
+    for warning in grants_inside(projection):
         err.print(f"Note: {warning}")
     if csv:
         table.to_csv(csv)

@@ -13,7 +13,7 @@ from deficits.cli.common import AsOf, ScenarioFile, app, err, out
 from deficits.errors import ExitCode, ReportError, closest
 
 if TYPE_CHECKING:
-    from deficits.reporting import Outcome
+    from deficits.reports import Outcome
 
 
 @app.command()
@@ -60,8 +60,8 @@ def report(
     Of the run's end, the command in DEFICITS_NOTIFY_COMMAND and the address in DEFICITS_NOTIFY_URL are told.
     """
     from deficits.paths import reports_dir
-    from deficits.reporting import How, Limits, exit_code, make, plan, write_index
-    from deficits.reporting.notify import Notified
+    from deficits.reports import How, Limits, exit_code, make, plan, write_index
+    from deficits.reports.notify import Notified
 
     folder = folder or reports_dir()
     with Notified(folder, base_url, lambda line: err.print(f"deficits: {line}", markup=False)) as run:
@@ -86,7 +86,7 @@ def verify(
     pages: Annotated[list[Path], typer.Argument(help="Pages that `deficits report` has made.")],
 ) -> None:
     """Make pages again from their own run records and say what differs, if anything."""
-    from deficits.reporting import verify as checked
+    from deficits.reports import verify as checked
 
     results = [checked(page) for page in pages]
     for result in results:

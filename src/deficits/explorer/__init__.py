@@ -1,4 +1,4 @@
-"""The explorer: a panel in JupyterLab, and the same in a browser, over the outlook and the write-offs.
+"""The explorer: a panel in JupyterLab, and the same in a browser, over the projection and the write-offs.
 
 What is shown follows from a `State` by `view`, which needs no widget; `Explorer` is the panel; `serve` opens it
 in a browser. Only the last two load ipywidgets and voila.

@@ -31,19 +31,19 @@ def compare(state: State, value: bool) -> State:
     return replace(state, compare=value)
 
 
-def driver(name: str) -> Change:
-    """A driver at the control's value."""
-    return lambda state, value: state.driver(name, value)
+def assumption(name: str) -> Change:
+    """An assumption at the control's value."""
+    return lambda state, value: state.assumption(name, value)
 
 
-def driver_set(name: str, start: float) -> Change:
-    """A driver that the model works out, or one that is set and begins at `start`."""
-    return lambda state, value: state.driver(name, start if value else None)
+def assumption_set(name: str, start: float) -> Change:
+    """An assumption that the model works out, or one that is set and begins at `start`."""
+    return lambda state, value: state.assumption(name, start if value else None)
 
 
 def anchored(state: State, value: bool) -> State:
     """Held to the newest national figure or not."""
-    return state.driver("anchor", "newest" if value else "none")
+    return state.assumption("calibration", "newest" if value else "none")
 
 
 def lever_on(name: str) -> Change:

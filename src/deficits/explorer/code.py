@@ -18,14 +18,14 @@ def code(state: State, area: Area) -> str:
     import deficits as d
     <BLANKLINE>
     panel = d.load_panel()
-    outlook = d.project(panel, until=2031, draws=4000, seed=1)
-    outlook.england().loc["gross"]
+    projection = d.project(panel, until=2031, draws=4000, seed=1)
+    projection.england().loc["gross"]
     """
     declared = state.declared
     things = [*declared.get("levers", []), *declared.get("schemes", [])]
     lines = ["import deficits as d"]
     if state.scheme is not None and area.kind == "region":
-        lines.append("from deficits.outlook import national, quantiles")
+        lines.append("from deficits.projection import national, quantiles")
     as_of = f'"{state.as_of}"' if state.as_of else ""
     lines += ["", f"panel = d.load_panel({as_of})"]
     run = f"until={state.until}, draws={state.draws}, seed={state.seed}"
@@ -34,27 +34,27 @@ def code(state: State, area: Area) -> str:
         scheme = "scheme"
     else:
         lines += [WHOLE, 'scenario = d.Scenario.read("scenario.yaml")']
-        lines += [f"outlook = scenario.project(panel, {run})"]
+        lines += [f"projection = scenario.project(panel, {run})"]
         scheme = "scenario.schemes[0]"
     if state.scheme is None:
-        lines.append(_quantiles("outlook", area))
+        lines.append(_quantiles("projection", area))
     else:
         if scheme == "scheme":
             lines.append(f"scheme = {_call('d.Scheme.read', declared['schemes'][0])}")
-        lines += [f"result = {scheme}.apply(outlook)", _with_scheme(area)]
+        lines += [f"result = {scheme}.apply(projection)", _with_scheme(area)]
     return "\n".join(lines)
 
 
 def _written(declared: dict[str, Any], run: str) -> list[str]:
     lines, given = [], ["panel"]
-    if "drivers" in declared:
-        drivers = ", ".join(f"{name}={value!r}" for name, value in declared["drivers"].items())
-        lines.append(f"drivers = d.Drivers({drivers})")
-        given.append("drivers")
+    if "assumptions" in declared:
+        assumptions = ", ".join(f"{name}={value!r}" for name, value in declared["assumptions"].items())
+        lines.append(f"assumptions = d.Assumptions({assumptions})")
+        given.append("assumptions")
     if "levers" in declared:
         lines += ["levers = [", *(f"    {_call('d.Lever.read', lever)}," for lever in declared["levers"]), "]"]
         given.append("levers=levers")
-    return [*lines, f"outlook = d.project({', '.join(given)}, {run})"]
+    return [*lines, f"projection = d.project({', '.join(given)}, {run})"]
 
 
 def _call(function: str, declared: dict[str, Any]) -> str:
@@ -64,18 +64,18 @@ def _call(function: str, declared: dict[str, Any]) -> str:
     return f'{function}("{declared["name"]}"{told})'
 
 
-def _quantiles(outlook: str, area: Area) -> str:
+def _quantiles(projection: str, area: Area) -> str:
     if area.is_council:
-        return f'{outlook}.authority("{area.codes[0]}")  # {area.name}'
+        return f'{projection}.authority("{area.codes[0]}")  # {area.name}'
     if area.kind == "region":
-        return f'{outlook}.region("{area.name}").loc["gross"]'
-    return f'{outlook}.england().loc["gross"]'
+        return f'{projection}.region("{area.name}").loc["gross"]'
+    return f'{projection}.england().loc["gross"]'
 
 
 def _with_scheme(area: Area) -> str:
     if area.is_council:
         return f'result.authority("{area.codes[0]}")  # {area.name}'
     if area.kind == "region":
-        inside = f'result.balance.sel(authority=outlook.in_region("{area.name}"))'
+        inside = f'result.balance.sel(authority=projection.in_region("{area.name}"))'
         return f'quantiles(national({inside}, "gross"))'
     return "result.england()"

@@ -8,10 +8,10 @@ from functools import cache
 
 import annotated_types
 
+from deficits.assumptions import PROGRAMME_ENDED
 from deficits.explorer.state import SIZES, Pick
 from deficits.formatting import year_end
-from deficits.outlook import Drivers, Lever
-from deficits.outlook.drivers import PROGRAMME_ENDED
+from deficits.projection import Assumptions, Lever
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Slide:
     def shown(self, value: float) -> float:
         """The value as the slider shows it.
 
-        >>> DRIVERS["later_block_growth"].shown(0.03)
+        >>> ASSUMPTIONS["later_block_growth"].shown(0.03)
         3.0
         """
         return round(value * self.scale, 8)
@@ -37,7 +37,7 @@ class Slide:
     def value(self, shown: float) -> float:
         """Of what the slider shows.
 
-        >>> DRIVERS["financing_rate"].value(4.05)
+        >>> ASSUMPTIONS["financing_rate"].value(4.05)
         0.0405
         """
         value = shown / self.scale
@@ -48,7 +48,7 @@ def _by_name(slides: Iterable[Slide]) -> dict[str, Slide]:
     return {slide.name: slide for slide in slides}
 
 
-DRIVERS = _by_name(
+ASSUMPTIONS = _by_name(
     [
         Slide("plan_growth", "Growth of plans, % a year", -5, 20, 0.5),
         Slide("unit_cost_growth", "Growth of cost a plan, % a year", -5, 15, 0.5),
@@ -61,9 +61,9 @@ OPTIONAL = {
     "plan_growth": ("Set growth of plans", 0.08),
     "unit_cost_growth": ("Set growth of cost a plan", 0.04),
 }
-"""Drivers that the model works out itself until they are set: what says so, and where the slider then starts."""
+"""Assumptions that the model works out itself until set: what says so, and where the slider then starts."""
 
-BAIL_OUTS = {
+SAFETY_VALVE_PAYMENTS = {
     f"Those due by {year_end(int(PROGRAMME_ENDED.number))}": "until_2026",
     "All that were agreed": "as_agreed",
     "None": "none",
@@ -108,7 +108,7 @@ def _range(lever: Lever, name: str) -> tuple[float, float]:
 
 
 def default_of(name: str) -> float:
-    """Where a driver's slider stands before anything is set."""
+    """Where an assumption's slider stands before anything is set."""
     if name in OPTIONAL:
         return OPTIONAL[name][1]
-    return float(getattr(Drivers(), name))
+    return float(getattr(Assumptions(), name))

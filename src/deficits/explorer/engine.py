@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from deficits.errors import OutlookError, PanelError, closest
+from deficits.errors import PanelError, ProjectionError, closest
 from deficits.explorer.fan import Observed
 from deficits.explorer.state import ENGLAND, State
 from deficits.formatting import day_in_words
-from deficits.outlook import Drivers, Lever, Outlook, project
 from deficits.panel import Panel, Split, load_panel, read_splits
-from deficits.reporting import stories
+from deficits.projection import Assumptions, Lever, Projection, project
+from deficits.reports import stories
 from deficits.writeoff import Ground, WriteOff, apply
 
 Array = npt.NDArray[np.float64]
@@ -25,7 +25,7 @@ CHANCES = (0.1, 0.25, 0.5, 0.75, 0.9)
 
 @dataclass(frozen=True)
 class Area:
-    """Where: England, a region or a council, and the places of its councils along the outlook's authorities."""
+    """Where: England, a region or a council, and the places of its councils along the projection's authorities."""
 
     name: str
     kind: str
@@ -51,13 +51,13 @@ class Shown:
     baseline: Array
     scenario: Array
     grant: Array | None
-    outlook: Outlook
+    projection: Projection
     result: WriteOff | None
     observed: tuple[Observed, ...]
 
 
 class Engine:
-    """Outlooks and write-offs by what they depend on: only what a change touches is worked out again."""
+    """Projections and write-offs by what they depend on: only what a change touches is worked out again."""
 
     def __init__(self) -> None:
         self._kept: dict[str, tuple[Any, Any]] = {}
@@ -69,25 +69,27 @@ class Engine:
         baseline = self._once(
             "baseline",
             run,
-            lambda: project(panel, Drivers(), until=state.until, draws=state.draws, seed=state.seed),
+            lambda: project(panel, Assumptions(), until=state.until, draws=state.draws, seed=state.seed),
         )
         levers = tuple(pick.lever() for pick in state.levers)
-        changed = (*run, state.drivers, levers)
-        outlook = self._once("outlook", changed, lambda: _again(baseline, state.drivers, levers))
+        changed = (*run, state.assumptions, levers)
+        projection = self._once("projection", changed, lambda: _again(baseline, state.assumptions, levers))
         result = None
         if state.scheme is not None:
             scheme = state.scheme.scheme()
-            ground = self._once("ground", changed, lambda: Ground(outlook))
+            ground = self._once("ground", changed, lambda: Ground(projection))
             result = self._once("result", (*changed, scheme), lambda: apply(scheme, ground))
-        area = self._once("area", (state.as_of, state.until, state.place), lambda: find_area(outlook, state.place))
+        area = self._once(
+            "area", (state.as_of, state.until, state.place), lambda: find_area(projection, state.place)
+        )
         before = self._once("before", (*run, area), lambda: draws_of(baseline.balance, area))
         if result is not None:
             after = draws_of(result.balance, area)
         else:
-            after = before if outlook is baseline else draws_of(outlook.balance, area)
+            after = before if projection is baseline else draws_of(projection.balance, area)
         observed = self._once("observed", (state.as_of, area), lambda: _observed(panel, area))
         grant = None if result is None else result.grant.values[:, list(area.places)].sum(axis=1)
-        return Shown(area, tuple(outlook.years), before, after, grant, outlook, result, observed)
+        return Shown(area, tuple(projection.years), before, after, grant, projection, result, observed)
 
     def _once(self, name: str, key: Any, work: Callable[[], Any]) -> Any:
         """What was worked out for this key; one is kept a name, and only once it has been worked out whole."""
@@ -97,10 +99,10 @@ class Engine:
         return held[1]
 
 
-def _again(baseline: Outlook, drivers: Drivers, levers: tuple[Lever, ...]) -> Outlook:
-    if drivers == Drivers() and not levers:
+def _again(baseline: Projection, assumptions: Assumptions, levers: tuple[Lever, ...]) -> Projection:
+    if assumptions == Assumptions() and not levers:
         return baseline
-    return baseline.again(drivers, levers)
+    return baseline.with_assumptions(assumptions, levers)
 
 
 def places(panel: Panel) -> list[str]:
@@ -110,24 +112,24 @@ def places(panel: Panel) -> list[str]:
     return [ENGLAND, *sorted(set(now["region"])), *sorted(now["name"])]
 
 
-def find_area(outlook: Outlook, word: str) -> Area:
-    """England, a region or a council. Raises PanelError or OutlookError that offers the closest, or its heirs."""
+def find_area(projection: Projection, word: str) -> Area:
+    """England, a region or a council. PanelError or ProjectionError offers the closest, or its successors."""
     text = word.strip()
-    codes = [str(code) for code in outlook.dataset["authority"].values]
+    codes = [str(code) for code in projection.dataset["authority"].values]
     if text.casefold() in ("", ENGLAND.casefold()):
         return Area(ENGLAND, "England", tuple(codes), tuple(range(len(codes))))
-    regions = {str(region).casefold(): str(region) for region in outlook.fit.councils["region"]}
+    regions = {str(region).casefold(): str(region) for region in projection.fit.councils["region"]}
     if text.casefold() in regions:
         region = regions[text.casefold()]
-        inside = outlook.in_region(region)
+        inside = projection.in_region(region)
         return Area(region, "region", tuple(inside), tuple(codes.index(code) for code in inside))
     try:
-        code = outlook.code(text)
+        code = projection.code(text)
     except PanelError:
-        _refuse_successor(outlook.panel, text)
-        known = [ENGLAND, *regions.values(), *outlook.panel.authorities.frame["name"]]
-        raise OutlookError(f"no council or region '{text}': {closest(text, known)}") from None
-    return Area(outlook.panel.authorities.name(code), "council", (code,), (codes.index(code),))
+        _refuse_successor(projection.panel, text)
+        known = [ENGLAND, *regions.values(), *projection.panel.authorities.frame["name"]]
+        raise ProjectionError(f"no council or region '{text}': {closest(text, known)}") from None
+    return Area(projection.panel.authorities.name(code), "council", (code,), (codes.index(code),))
 
 
 def division(code: str, as_of: str | None) -> Split | None:
@@ -137,18 +139,18 @@ def division(code: str, as_of: str | None) -> Split | None:
 
 
 def _refuse_successor(panel: Panel, text: str) -> None:
-    """OutlookError for a council that is not there yet: it names the one that is to be divided."""
+    """ProjectionError for a council that is not there yet: it names the one that is to be divided."""
     for code, split in read_splits().items():
         for name in split.successors:
             if name.casefold() == text.casefold():
-                raise OutlookError(
+                raise ProjectionError(
                     f"{name} begins on {day_in_words(split.on)}; until then ask for {panel.authorities.name(code)}"
                 )
 
 
 def draws_of(balance: Any, area: Area) -> Array:
     """A council's balance, or the gross deficit of several councils, £, shape (years, draws)."""
-    # As the outlook lays draws out in memory this is no copy.
+    # As the projection lays draws out in memory this is no copy.
     values = balance.transpose("year", "authority", "draw").values
     if area.is_council:
         one: Array = values[:, area.places[0]]
@@ -183,4 +185,4 @@ def _observed(panel: Panel, area: Area) -> tuple[Observed, ...]:
 
 def baseline_of(state: State) -> State:
     """The state on the package's own assumptions: same place, dates and draws."""
-    return replace(state, drivers=Drivers(), levers=(), scheme=None, further=(), title=None)
+    return replace(state, assumptions=Assumptions(), levers=(), scheme=None, further=(), title=None)

@@ -1,7 +1,7 @@
 """The panel's figure, written as SVG directly: a slider's figure is drawn again while it is still being looked at.
 
 matplotlib takes about a tenth of a second for a fan, this a thousandth. Colours, dashes, ticks, limits and how
-labels keep apart are those of `deficits.charts`, so that it looks like the figures of the reports.
+labels keep apart are those of `deficits.plots`, so that it looks like the figures of the reports.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from html import escape
 import numpy as np
 import numpy.typing as npt
 
-from deficits.charts.drawing import limits, money_ticks, spread
-from deficits.charts.style import AFTER_WRITEOFF, GREY, GRID, OUTLOOK, TEXT, THIN, WHITE, FanStyle
-from deficits.charts.svg import FONTS
+from deficits.plots.drawing import limits, money_ticks, spread
+from deficits.plots.style import AFTER_WRITEOFF, GREY, GRID, PROJECTION, TEXT, THIN, WHITE, FanStyle
+from deficits.plots.svg import FONTS
 
 Array = npt.NDArray[np.float64]
 
@@ -122,7 +122,7 @@ def _axes(place: _Place, ticks: list[float], labels: list[str]) -> str:
 
 
 def _fan(place: _Place, fan: Fan) -> str:
-    style = AFTER_WRITEOFF if fan.dashed else OUTLOOK
+    style = AFTER_WRITEOFF if fan.dashed else PROJECTION
     low, near, middle, far, high = fan.values
     parts = []
     if not fan.dashed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from deficits.errors import OutlookError
+from deficits.errors import ProjectionError
 
 USUAL = "scenario.yaml"
 SUFFIXES = {".yaml", ".yml"}
@@ -17,7 +17,7 @@ def scenario_path(folder: Path, said: str) -> Path:
     >>> scenario_path(Path("scenarios"), " mine ").as_posix()
     'scenarios/mine.yaml'
 
-    Raises OutlookError for what can be no file's name.
+    Raises ProjectionError for what can be no file's name.
     """
     try:
         given = Path(said.strip() or USUAL).expanduser()
@@ -27,7 +27,7 @@ def scenario_path(folder: Path, said: str) -> Path:
             path.stat()
     except (OSError, RuntimeError, ValueError) as error:
         why = (error.strerror if isinstance(error, OSError) else None) or "that is no file's name"
-        raise OutlookError(f"'{said[:60]}' cannot be a scenario file: {why}") from None
+        raise ProjectionError(f"'{said[:60]}' cannot be a scenario file: {why}") from None
     return path
 
 

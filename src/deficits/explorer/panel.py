@@ -21,7 +21,15 @@ from deficits.errors import DeficitsError
 from deficits.explorer import changes, page, session
 from deficits.explorer.changes import Change
 from deficits.explorer.code import code
-from deficits.explorer.controls import BAIL_OUTS, DRIVERS, OPTIONAL, SCHEME, Slide, default_of, lever_slide
+from deficits.explorer.controls import (
+    ASSUMPTIONS,
+    OPTIONAL,
+    SAFETY_VALVE_PAYMENTS,
+    SCHEME,
+    Slide,
+    default_of,
+    lever_slide,
+)
 from deficits.explorer.engine import Engine, places
 from deficits.explorer.field import (
     Field,
@@ -40,13 +48,13 @@ from deficits.explorer.report import Wanted, make, wanted
 from deficits.explorer.state import ENGLAND, SIZES, Pick, State
 from deficits.explorer.view import View, view
 from deficits.formatting import financial_year, year_end
-from deficits.outlook import Outlook, lever_names
-from deficits.outlook.fit import base_year
-from deficits.outlook.outlook import LAST_HORIZON, UNTIL
 from deficits.panel import load_panel
 from deficits.paths import reports_dir
-from deficits.reporting import REPORTS
-from deficits.reporting.parameters import USUAL as USUAL_SCHEME
+from deficits.projection import Projection, lever_names
+from deficits.projection.fit import base_year
+from deficits.projection.projection import LAST_HORIZON, UNTIL
+from deficits.reports import REPORTS
+from deficits.reports.parameters import USUAL as USUAL_SCHEME
 from deficits.scenario import Scenario
 from deficits.writeoff import Scheme, WriteOff, scheme_names
 
@@ -61,7 +69,7 @@ class Explorer:
 
     `place`: England, a region or a council. `scenario`: one to begin with, or its file. `folder`: where scenarios
     are saved; the current folder unless given. As the last line of a cell it is the panel; `state`, `view`,
-    `scenario`, `outlook` and `result` are what it shows at that moment.
+    `scenario`, `projection` and `result` are what it shows at that moment.
 
     Raises DeficitsError for a place, date or scenario that the package refuses.
     """
@@ -103,13 +111,13 @@ class Explorer:
 
     @property
     def scenario(self) -> Scenario:
-        """Drivers, levers and schemes, as they would be saved."""
+        """Assumptions, levers and schemes, as they would be saved."""
         return self._state.scenario
 
     @property
-    def outlook(self) -> Outlook:
-        """The outlook that is shown, without the scheme."""
-        return self._engine.shown(self._state).outlook
+    def projection(self) -> Projection:
+        """The projection that is shown, without the scheme."""
+        return self._engine.shown(self._state).projection
 
     @property
     def result(self) -> WriteOff | None:
@@ -163,13 +171,13 @@ class Explorer:
         self._field("place", combobox("England, region or council", known, "Type a name"), changes.place)
         self._field("as_of", text("Known by (date)", placeholder="all that is published"), changes.as_of)
         self._years("until", "Look ahead to", year_end, ahead, self._state.until, changes.until)
-        self._drivers()
+        self._assumptions()
         self._levers()
         self._schemes(range(ahead[0] - 1, LAST_HORIZON + 1))
         self._files()
         tabs = widgets.Tab(
             [
-                column(self._named(*self._driver_order), "deficits-pane"),
+                column(self._named(*self._assumption_order), "deficits-pane"),
                 column(self._named(*self._lever_order), "deficits-pane"),
                 column([*self._named("scheme"), self._terms, *self._named(*self._scheme_order)], "deficits-pane"),
                 column([*self._named("file"), *self._file_parts], "deficits-pane"),
@@ -213,19 +221,19 @@ class Explorer:
         row.add_class("deficits-row")
         return row
 
-    def _drivers(self) -> None:
-        self._driver_order: list[str] = []
-        for name, slide in DRIVERS.items():
+    def _assumptions(self) -> None:
+        self._assumption_order: list[str] = []
+        for name, slide in ASSUMPTIONS.items():
             if name in OPTIONAL:
                 label, start = OPTIONAL[name]
-                self._field(f"set_{name}", checkbox(label), changes.driver_set(name, start))
-                self._driver_order.append(f"set_{name}")
-            self._slide(name, slide, default_of(name), changes.driver(name))
-            self._driver_order.append(name)
-        paid = choice("Safety valve instalments still paid", list(BAIL_OUTS.items()), "until_2026")
-        self._field("bail_outs", paid, changes.driver("bail_outs"))
-        self._field("anchor", checkbox("Hold to the newest national figure"), changes.anchored)
-        self._driver_order += ["bail_outs", "anchor"]
+                self._field(f"set_{name}", checkbox(label), changes.assumption_set(name, start))
+                self._assumption_order.append(f"set_{name}")
+            self._slide(name, slide, default_of(name), changes.assumption(name))
+            self._assumption_order.append(name)
+        paid = choice("Safety valve instalments still paid", list(SAFETY_VALVE_PAYMENTS.items()), "until_2026")
+        self._field("safety_valve_payments", paid, changes.assumption("safety_valve_payments"))
+        self._field("calibration", checkbox("Hold to the newest national figure"), changes.anchored)
+        self._assumption_order += ["safety_valve_payments", "calibration"]
 
     def _levers(self) -> None:
         self._lever_order: list[str] = []
@@ -282,10 +290,10 @@ class Explorer:
             self.fields["place"].set(state.place)
         self.fields["file"].say("")
         self._show()
-        if (before.levers, before.scheme, before.drivers, before.as_of) != (
+        if (before.levers, before.scheme, before.assumptions, before.as_of) != (
             state.levers,
             state.scheme,
-            state.drivers,
+            state.assumptions,
             state.as_of,
         ):
             self._show_and_hide()
@@ -318,13 +326,13 @@ class Explorer:
         self.fields["place"].set(self._view.place)
         self.fields["as_of"].set(state.as_of or "")
         self.fields["until"].set(state.until)
-        for name in DRIVERS:
-            value = getattr(state.drivers, name)
+        for name in ASSUMPTIONS:
+            value = getattr(state.assumptions, name)
             if name in OPTIONAL:
                 self.fields[f"set_{name}"].set(value is not None)
             self.fields[name].set(float(value) if isinstance(value, float | int) else default_of(name))
-        self.fields["bail_outs"].set(state.drivers.bail_outs)
-        self.fields["anchor"].set(state.drivers.anchor == "newest")
+        self.fields["safety_valve_payments"].set(state.assumptions.safety_valve_payments)
+        self.fields["calibration"].set(state.assumptions.calibration == "newest")
         for name in lever_names():
             pick = state.picked(name)
             lever = (pick or Pick(name)).lever()
@@ -338,7 +346,7 @@ class Explorer:
         """Sliders of what is on; the scheme's own parameters as they now are."""
         state = self._state
         for name in OPTIONAL:
-            value = getattr(state.drivers, name)
+            value = getattr(state.assumptions, name)
             self.fields[name].hide(value is None)
             if isinstance(value, float):
                 self.fields[name].set(value)

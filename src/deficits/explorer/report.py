@@ -8,8 +8,8 @@ from pathlib import Path
 
 from deficits.explorer.engine import Area
 from deficits.explorer.state import State
-from deficits.outlook import Drivers
-from deficits.reporting import REPORTS, parse
+from deficits.projection import Assumptions
+from deficits.reports import REPORTS, parse
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def wanted(state: State, area: Area) -> Wanted:
     values |= {} if state.as_of is None else {"as_of": state.as_of}
     values |= {"authority": area.codes[0]} if area.is_council else {}
     scheme = state.scheme
-    usual = state.drivers == Drivers() and not state.levers
+    usual = state.assumptions == Assumptions() and not state.levers
     if usual and scheme is not None and scheme.own is None and not scheme.changes:
         values["scheme"] = scheme.name  # so that the page is the usual one of that scheme
     elif not state.is_baseline:  # one scheme is shown, and a report is on one
@@ -44,8 +44,8 @@ def wanted(state: State, area: Area) -> Wanted:
 
 
 def make(asked: Wanted, folder: Path) -> Path:
-    """Run the report into a folder and return its page. Raises ReportError as `deficits.reporting.render` does."""
-    from deficits.reporting import render, write_index
+    """Run the report into a folder and return its page. Raises ReportError as `deficits.reports.render` does."""
+    from deficits.reports import render, write_index
 
     page = render(asked.name, asked.values, folder)
     write_index(folder)

@@ -10,9 +10,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from deficits.errors import OutlookError
-from deficits.outlook import Drivers, Lever, lever_names
-from deficits.outlook.outlook import UNTIL
+from deficits.errors import ProjectionError
+from deficits.projection import Assumptions, Lever, lever_names
+from deficits.projection.projection import UNTIL
 from deficits.scenario import Scenario
 from deficits.writeoff import Scheme, scheme_names
 
@@ -35,11 +35,11 @@ CONTROLLED = frozenset(
         "later_block_growth",
         "growth_persistence",
         "financing_rate",
-        "bail_outs",
-        "anchor",
+        "safety_valve_payments",
+        "calibration",
     }
 )
-"""The drivers that a control shows, where they are one number or word."""
+"""The assumptions that a control shows, where they are one number or word."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Pick:
         return replace(self, changes={**self.changes, **changes})
 
     def lever(self) -> Lever:
-        """The lever. Raises OutlookError for a parameter that it cannot have."""
+        """The lever. Raises ProjectionError for a parameter that it cannot have."""
         return self.own if isinstance(self.own, Lever) else _lever(self.name, json.dumps(self.changes))
 
     def scheme(self) -> Scheme:
@@ -91,7 +91,7 @@ class State:
     place: str = ENGLAND
     as_of: str | None = None
     until: int = UNTIL
-    drivers: Drivers = field(default_factory=Drivers)
+    assumptions: Assumptions = field(default_factory=Assumptions)
     levers: tuple[Pick, ...] = ()
     scheme: Pick | None = None
     compare: bool = True
@@ -100,17 +100,17 @@ class State:
     draws: int = 4000
     seed: int = 1
 
-    def driver(self, name: str, value: Any) -> State:
-        """The state with one driver at another value. Raises OutlookError where it is out of range.
+    def assumption(self, name: str, value: Any) -> State:
+        """The state with one assumption at another value. Raises ProjectionError where it is out of range.
 
-        >>> State().driver("plan_growth", 0.05).drivers.plan_growth
+        >>> State().assumption("plan_growth", 0.05).assumptions.plan_growth
         0.05
         """
         try:
-            return replace(self, drivers=Drivers(**{**dict(self.drivers), name: value}))
+            return replace(self, assumptions=Assumptions(**{**dict(self.assumptions), name: value}))
         except ValidationError as error:
             told = dict.fromkeys(fault["msg"][:1].lower() + fault["msg"][1:] for fault in error.errors())
-            raise OutlookError(f"found {value!r}; {' or '.join(told)}") from None
+            raise ProjectionError(f"found {value!r}; {' or '.join(told)}") from None
 
     def lever(self, name: str, on: bool, **changes: Any) -> State:
         """The state with one shipped lever on (with parameters changed) or off; others stay as they are."""
@@ -141,10 +141,10 @@ class State:
 
     @cached_property
     def scenario(self) -> Scenario:
-        """Drivers, levers and schemes as a scenario: what is saved, and what the package's own functions take."""
+        """Assumptions, levers and schemes as a scenario: what is saved, and what public functions take."""
         schemes = () if self.scheme is None else (self.scheme.scheme(), *self.further)
         levers = tuple(pick.lever() for pick in self.levers)
-        return Scenario(title=self.title, drivers=self.drivers, levers=levers, schemes=schemes)
+        return Scenario(title=self.title, assumptions=self.assumptions, levers=levers, schemes=schemes)
 
     def opened(self, scenario: Scenario) -> State:
         """The state with a scenario in place of its own; place, dates and draws stay."""
@@ -159,7 +159,7 @@ class State:
         )
         return replace(
             self,
-            drivers=scenario.drivers,
+            assumptions=scenario.assumptions,
             levers=levers,
             scheme=schemes[0] if schemes else None,
             further=scenario.schemes[1:],
@@ -169,17 +169,17 @@ class State:
     @property
     def is_baseline(self) -> bool:
         """Whether nothing differs from the package's own assumptions."""
-        return self.drivers == Drivers() and not self.levers and self.scheme is None
+        return self.assumptions == Assumptions() and not self.levers and self.scheme is None
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What of an opened file no control shows, in words."""
         hidden = {
             name: value
-            for name, value in self.declared.get("drivers", {}).items()
+            for name, value in self.declared.get("assumptions", {}).items()
             if name not in CONTROLLED or isinstance(value, dict)
         }
-        told = Scenario(drivers=Drivers(**hidden)).lines()
+        told = Scenario(assumptions=Assumptions(**hidden)).lines()
         told += [REPLACED] if CONTROLLED & hidden.keys() else []
         told += [f"Lever: {pick.lever().title}" for pick in self.levers if not self._is_controlled(pick)]
         told += [SEVERAL] if self.further else []

@@ -8,12 +8,12 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from deficits.charts.england import SOURCE
-from deficits.charts.phrases import balance, balance_range, change, march, slug
 from deficits.explorer.engine import Array, Engine, Shown, division, quantiles
 from deficits.explorer.fan import NARROW, Fan, fan_svg
 from deficits.explorer.state import State
 from deficits.formatting import MINUS, day_in_words, financial_year, gbp, gbp_range, percent, year_end
+from deficits.plots.england import SOURCE
+from deficits.plots.phrases import balance, balance_range, change, march, slug
 
 PARTS = ("p10", "p25", "p50", "p75", "p90")
 EIGHT_IN_TEN = "8 in 10 simulated futures"
@@ -82,7 +82,7 @@ def view(state: State, engine: Engine | None = None) -> View:
         lead=words.lead(),
         meaning=words.meaning(),
         points=tuple(words.points()),
-        notes=(*shown.outlook.warnings, *(shown.result.warnings if shown.result else ())),
+        notes=(*shown.projection.warnings, *(shown.result.warnings if shown.result else ())),
         finding=finding,
         subtitle=words.subtitle(),
         alt=alt,
@@ -96,7 +96,7 @@ def view(state: State, engine: Engine | None = None) -> View:
 
 @dataclass(frozen=True)
 class _Words:
-    """The findings in words, after those of `deficits.charts`."""
+    """The findings in words, after those of `deficits.plots`."""
 
     shown: Shown
     state: State
@@ -165,10 +165,10 @@ class _Words:
         return f"{scheme.title}: pays {gbp_range(low, high)} {when}{between}."
 
     def _interest(self) -> str:
-        """On the average of the deficits at both ends of the last year, as the outlook charges it."""
+        """On the average of the deficits at both ends of the last year, as the projection charges it."""
         ends = self.shown.scenario[-2:]
         deficits = np.maximum(-ends, 0.0) if self.shown.area.is_council else ends
-        rate = self.state.drivers.financing_rate
+        rate = self.state.assumptions.financing_rate
         low, high = np.quantile(rate * deficits.mean(axis=0), (0.1, 0.9))
         who = "The general fund pays" if self.shown.area.is_council else "General funds pay"
         return f"{who} about {gbp_range(low, high)} of interest on it in {financial_year(self.last)}."

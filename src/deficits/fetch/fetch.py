@@ -24,9 +24,9 @@ from deficits.fetch.addresses import locate
 from deficits.fetch.compare import Difference, compare, contents, day_of, earlier, year_column
 from deficits.fetch.download import LARGEST_FILE, FetchError, download, printable
 from deficits.formatting import gbp, last_day, listed, year_end
-from deficits.outlook import Outlook, project
 from deficits.panel import Panel, build
 from deficits.paths import processed_dir, raw_dir
+from deficits.projection import Projection, project
 from deficits.publications import PUBLICATIONS, Publication, Table, find
 from deficits.raw import GuardFailed, RawData, Source, SourceFile, read_source
 
@@ -341,7 +341,7 @@ def _held(data: RawData) -> Panel | None:
     return None
 
 
-def _headline(before: Panel | None, after: Outlook) -> tuple[tuple[float | None, float | None], str]:
+def _headline(before: Panel | None, after: Projection) -> tuple[tuple[float | None, float | None], str]:
     """The gross deficit at the newest year end that has passed, with what was held and with what is held now."""
     today = date.today()
     year = today.year - (today.month < 4)
@@ -354,10 +354,10 @@ def _headline(before: Panel | None, after: Outlook) -> tuple[tuple[float | None,
     return pair, f"{what}: {words[0]} before, {words[1]} now"
 
 
-def _central(outlook: Outlook | None, year: int) -> float | None:
-    if outlook is None or year not in outlook.years:
+def _central(projection: Projection | None, year: int) -> float | None:
+    if projection is None or year not in projection.years:
         return None
-    return float(outlook.england().at[("gross", year), "p50"])
+    return float(projection.england().at[("gross", year), "p50"])
 
 
 def _by_hand(file: Path, version: str | None) -> Original:

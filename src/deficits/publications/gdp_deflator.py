@@ -1,6 +1,6 @@
 """GDP deflator (Office for Budget Responsibility): a table of the "detailed forecast tables: expenditure".
 
-It is 4.3 in March 2026; it is found by its title, since numbers and places of tables change between outlooks.
+It is 4.3 in March 2026; it is found by its title, since numbers and places of tables change between projections.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def prices(reader: Reader, smoothed: Sequence[int]) -> pd.Series:
     return growth.rename("prices").rename_axis("year")
 
 
-def _newest_outlook() -> str:
+def _newest_projection() -> str:
     """The OBR publishes with the Budget in November and the forecast in March."""
     today = date.today()
     return f"march-{today.year}" if today.month < 12 else f"november-{today.year}"
@@ -141,7 +141,7 @@ PUBLICATION = Publication(
     address=FixedUrl(
         "https://obr.uk/download/{version}-economic-and-fiscal-outlook-detailed-forecast-tables-expenditure/",
         "efo_{version}_expenditure.xlsx",
-        newest=_newest_outlook,
+        newest=_newest_projection,
     ),
     page="https://obr.uk/category/efo/",
     short=("deflator", "obr"),

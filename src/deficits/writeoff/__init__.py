@@ -1,4 +1,4 @@
-"""Partial write-offs: schemes as declared, what each does on the draws of an outlook, and many side by side."""
+"""Partial write-offs: schemes as declared, what each does on the draws of a projection, and many side by side."""
 
 from deficits.writeoff.cost import STPR
 from deficits.writeoff.effects import WriteOff, apply, grants_inside

@@ -9,7 +9,7 @@ import pandas as pd
 
 from deficits.assumptions import assumed
 from deficits.errors import SchemeError
-from deficits.outlook.outlook import QUANTILES
+from deficits.projection.projection import QUANTILES
 from deficits.writeoff import ledger
 from deficits.writeoff.ground import Array
 from deficits.writeoff.scheme import Scheme
@@ -26,14 +26,14 @@ def interest_by_year(result: WriteOff, *, paid: bool = True) -> dict[int, Array]
     flows = result.paid.flows if paid else ()
     scheme = result.scheme if paid else result.scheme.model_copy(update={"interest_borne_by": "general_fund"})
     found = {}
-    for step in ledger.walk(scheme, result.ground, flows, averages=result.outlook.years):
+    for step in ledger.walk(scheme, result.ground, flows, averages=result.projection.years):
         found[step.year] = step.interest
     return found
 
 
 def interest(result: WriteOff, authority: str | int | None) -> pd.DataFrame:
     """See `WriteOff.interest`."""
-    places = slice(None) if authority is None else [result.ground.codes.get_loc(result.outlook.code(authority))]
+    places = slice(None) if authority is None else [result.ground.codes.get_loc(result.projection.code(authority))]
     without, with_grant = interest_by_year(result, paid=False), interest_by_year(result)
     rows = {}
     for year in without:
@@ -91,7 +91,7 @@ def exchequer(result: WriteOff, rate: float, real: int | None) -> pd.DataFrame:
 def exchequer_flows(result: WriteOff, *, as_agreed: bool = True) -> dict[str, dict[int, Array]]:
     """What the Exchequer pays (> 0) and gets back or no longer pays (< 0), £ a draw, by item and year.
 
-    Safety valve instalments are held against those agreed, or against those in the outlook.
+    Safety valve instalments are held against those agreed, or against those in the projection.
     """
     ground, base = result.ground, result.scheme.base_year
     flows: dict[str, dict[int, Array]] = {

@@ -14,10 +14,10 @@ import xarray as xr
 from deficits.assumptions import assumed
 from deficits.errors import SchemeError
 from deficits.formatting import financial_year, year_end
-from deficits.outlook import Outlook, national, quantiles
-from deficits.outlook.measures import Per, check_per
-from deficits.outlook.outlook import QUANTILES
 from deficits.panel import divide, read_splits, shares
+from deficits.projection import Projection, national, quantiles
+from deficits.projection.measures import Per, check_per
+from deficits.projection.projection import QUANTILES
 from deficits.writeoff import cost, fairness, ledger
 from deficits.writeoff.ground import Array, Ground
 from deficits.writeoff.ledger import Kind, Paid
@@ -31,7 +31,7 @@ THREE = ("p10", "p50", "p90")
 
 @dataclass(frozen=True)
 class WriteOff:
-    """A scheme applied to an outlook, on the same draws.
+    """A scheme applied to a projection, on the same draws.
 
     `paid` holds the flows of money; balances and the ledger are worked out when they are asked for.
     """
@@ -41,19 +41,19 @@ class WriteOff:
     paid: Paid
 
     @property
-    def outlook(self) -> Outlook:
-        """The outlook that the scheme is applied to."""
-        return self.ground.outlook
+    def projection(self) -> Projection:
+        """The projection that the scheme is applied to."""
+        return self.ground.projection
 
     @property
     def base_published(self) -> bool:
         """Whether the deficits at the base date are published for nearly all councils; else they are projected."""
-        return self.scheme.base_year <= self.outlook.base_year
+        return self.scheme.base_year <= self.projection.base_year
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a reader of the amounts must know."""
-        return grants_inside(self.outlook)
+        return grants_inside(self.projection)
 
     @cached_property
     def grant(self) -> xr.DataArray:
@@ -97,8 +97,8 @@ class WriteOff:
         deficit is back at its level of that date, on straight lines between year ends; `not_back` the share of
         draws in which it is not by the last year.
         """
-        base, last = self.scheme.base_year, self.outlook.years[-1]
-        without, with_grant = national(self.outlook.balance, "gross"), national(self.balance, "gross")
+        base, last = self.scheme.base_year, self.projection.years[-1]
+        without, with_grant = national(self.projection.balance, "gross"), national(self.balance, "gross")
         years = self.years_until_back()
         measures: dict[str, tuple[str, Array]] = {
             f"deficit_{base}": ("£", without.sel(year=base).values),
@@ -107,7 +107,7 @@ class WriteOff:
             "councils_paid": ("councils", (self.grant > 0).sum("authority").values),
             "councils_in_surplus": (
                 "councils",
-                (self.outlook.balance.sel(year=base) >= 0).sum("authority").values,
+                (self.projection.balance.sel(year=base) >= 0).sum("authority").values,
             ),
         }
         others: tuple[Kind, ...] = ("cover", "safety_valve", "contribution", "clawback", "levy", "repayment")
@@ -127,7 +127,7 @@ class WriteOff:
         it is paid anything. `per`: £ a "pupil" (person aged 2 to 18) or "plan", or a share of the "dsg", of the
         base year.
         """
-        base, last = self.scheme.base_year, self.outlook.years[-1]
+        base, last = self.scheme.base_year, self.projection.years[-1]
         values = {
             "grant": self.grant,
             f"left_of_{base}": self.left,
@@ -157,13 +157,13 @@ class WriteOff:
 
     def authority(self, authority: str | int) -> pd.DataFrame:
         """Quantiles of one council's balance with the grant, £ (negative = deficit): indexed by year."""
-        return quantiles(self.balance.sel(authority=self.outlook.code(authority)))
+        return quantiles(self.balance.sel(authority=self.projection.code(authority)))
 
     def years_until_back(self) -> Array:
         """Years from the base date until England's gross deficit is back at its base level, one a draw.
 
         Grants still to be paid count as paid, so that instalments do not look like a return; infinite where it is
-        not back by the last year of the outlook.
+        not back by the last year of the projection.
         """
         level = self.base_deficit.sum("authority").values
         path = [
@@ -201,7 +201,7 @@ class WriteOff:
         """
         limit = self.ground.size(reserves, self.scheme.base_year)
         rows = {}
-        for year in self.outlook.years:
+        for year in self.projection.years:
             counts = {
                 "without": (0.0 - self.ground.balance(year) > limit).sum(axis=0),
                 "with": (self.deficit(year) > limit).sum(axis=0),
@@ -218,8 +218,8 @@ class WriteOff:
         where its reserves are not published.
         """
         year = self.scheme.override_ends
-        if year not in self.outlook.years:
-            raise SchemeError(f"override_ends {year} is not in the outlook: project with until={year} or later")
+        if year not in self.projection.years:
+            raise SchemeError(f"override_ends {year} is not in the projection: project with until={year} or later")
         limit = self.ground.size("reserves", self.scheme.base_year)
         unknown = np.isnan(limit[:, 0])
         frame = self.ground.councils[["name", "region"]].assign(
@@ -232,7 +232,7 @@ class WriteOff:
     def interest(self, authority: str | int | None = None) -> pd.DataFrame:
         """Interest on deficits by year, £, for England or a council: quantiles without, with and saved.
 
-        Paid by the general fund on the average deficit of the year, at the outlook's `financing_rate`.
+        Paid by the general fund on the average deficit of the year, at the projection's `financing_rate`.
         """
         return cost.interest(self, authority)
 
@@ -246,7 +246,7 @@ class WriteOff:
 
         Bases: cash; real, in prices of `real` (the base year unless given); present, discounted to that year too
         at `rate`. Items: gross grants; instalments_stopped, agreed safety valve instalments no longer paid (a
-        saving, so below 0); clawed_back, repaid and levied (below 0); net. Repayments after the outlook's last
+        saving, so below 0); clawed_back, repaid and levied (below 0); net. Repayments after the projection's last
         year count.
         """
         return cost.exchequer(self, rate, real)
@@ -294,12 +294,12 @@ class WriteOff:
         """Grant, what is left and the balance at the last year end before the change, of councils that are to be
         divided, by successor (£, quantiles). By people aged 2 to 18, or by `weights` for a council (its name).
         """
-        given = {self.outlook.code(name): parts for name, parts in (weights or {}).items()}
+        given = {self.projection.code(name): parts for name, parts in (weights or {}).items()}
         rows = []
         for code, split in read_splits().items():
             if code not in self.ground.codes:
                 continue
-            last = min(split.on.year if split.on.month > 3 else split.on.year - 1, self.outlook.years[-1])
+            last = min(split.on.year if split.on.month > 3 else split.on.year - 1, self.projection.years[-1])
             values = {
                 "grant": self.grant,
                 f"left_of_{self.scheme.base_year}": self.left,
@@ -337,7 +337,7 @@ class WriteOff:
         return np.ones((1, 1)) if per is None else self.ground.size(PER[per], self.scheme.base_year)
 
     def _labelled(self, values: Array) -> xr.DataArray:
-        dataset = self.outlook.dataset
+        dataset = self.projection.dataset
         coords = {name: dataset[name] for name in ("authority", "name", "region")}
         return xr.DataArray(values.T, dims=("draw", "authority"), coords=coords)
 
@@ -345,9 +345,9 @@ class WriteOff:
         return f"{self.scheme.title}: {self.scheme.terms()}"
 
 
-def grants_inside(outlook: Outlook) -> tuple[str, ...]:
+def grants_inside(projection: Projection) -> tuple[str, ...]:
     """A warning where published balances may hold the government's grant already; none before it is paid."""
-    published, paid_in = outlook.base_year, int(assumed("write_offs", "grant_paid_in").number)
+    published, paid_in = projection.base_year, int(assumed("write_offs", "grant_paid_in").number)
     if published < paid_in:
         return ()
     return (
@@ -357,9 +357,9 @@ def grants_inside(outlook: Outlook) -> tuple[str, ...]:
     )
 
 
-def apply(scheme: Scheme, outlook: Outlook | Ground) -> WriteOff:
-    """Apply a scheme to every draw of an outlook. With a `Ground` in hand, many schemes share its work."""
-    ground = outlook if isinstance(outlook, Ground) else Ground(outlook)
+def apply(scheme: Scheme, projection: Projection | Ground) -> WriteOff:
+    """Apply a scheme to every draw of a projection. With a `Ground` in hand, many schemes share its work."""
+    ground = projection if isinstance(projection, Ground) else Ground(projection)
     return WriteOff(scheme, ground, ledger.pay(scheme, ground))
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from deficits.errors import SchemeError
 from deficits.formatting import gbp
-from deficits.outlook import Outlook
+from deficits.projection import Projection
 from deficits.writeoff.ground import Array, Ground
 from deficits.writeoff.parts import ByCondition, Scale
 from deficits.writeoff.scheme import Scheme
@@ -32,9 +32,9 @@ def mean_cost(scheme: Scheme, ground: Ground) -> float:
     return float(apply(scheme, ground).paid.total("write_off", "cover").sum(axis=0).mean())
 
 
-def at_cost_of(scheme: Scheme, other: Scheme, outlook: Outlook | Ground) -> Scheme:
+def at_cost_of(scheme: Scheme, other: Scheme, projection: Projection | Ground) -> Scheme:
     """See `Scheme.at_cost_of`."""
-    ground = outlook if isinstance(outlook, Ground) else Ground(outlook)
+    ground = projection if isinstance(projection, Ground) else Ground(projection)
     target = mean_cost(other, ground)
     low, high = 0.0, 1.0
     while mean_cost(scaled(scheme, high), ground) < target * (1 - NEAR):
@@ -171,35 +171,35 @@ def help_so_far(result: WriteOff) -> pd.DataFrame:
 
 def moral_hazard(result: WriteOff, extra: Sequence[float]) -> pd.DataFrame:
     """See `WriteOff.moral_hazard`."""
-    from deficits.outlook import national
+    from deficits.projection import national
     from deficits.writeoff.effects import apply
 
-    last = result.outlook.years[-1]
+    last = result.projection.years[-1]
     covered = sorted({year for part in result.scheme.parts if part.cover for year in part.cover.shares})
     rows = {}
     for response in extra:
-        outlook = _responding(result, covered, response)
-        there = apply(result.scheme, outlook)
+        projection = _responding(result, covered, response)
+        there = apply(result.scheme, projection)
         rows[response] = {
             "grant": there.paid.total("write_off").sum(axis=0).mean(),
             "cover": there.paid.total("cover").sum(axis=0).mean(),
-            f"deficit_without_{last}": float(national(outlook.balance, "gross").sel(year=last).mean()),
+            f"deficit_without_{last}": float(national(projection.balance, "gross").sel(year=last).mean()),
             f"deficit_with_{last}": float(national(there.balance, "gross").sel(year=last).mean()),
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("extra")
 
 
-def _responding(result: WriteOff, covered: list[int], response: float) -> Outlook:
-    """The outlook with councils in deficit at the base date spending more in each covered year, and after."""
-    outlook, ground = result.outlook, result.ground
+def _responding(result: WriteOff, covered: list[int], response: float) -> Projection:
+    """The projection with councils in deficit at the base date spending more in each covered year, and after."""
+    projection, ground = result.projection, result.ground
     if not covered or not response:
-        return outlook
-    block = outlook.fit.councils["block"].reindex(ground.codes).to_numpy()[:, None]
+        return projection
+    block = projection.fit.councils["block"].reindex(ground.codes).to_numpy()[:, None]
     in_deficit = ground.balance(result.scheme.base_year) < 0
     values = ground.balances.copy()
     for place, year in enumerate(ground.years):
         # Spend that has grown stays grown: a year covered adds its part again in each year after.
         times = sum(year - start + 1 for start in covered if start <= year)
         values[place] -= times * response * block * in_deficit
-    balance = outlook.balance.copy(data=values.transpose(2, 1, 0))
-    return dataclasses.replace(outlook, dataset=outlook.dataset.assign(balance=balance))
+    balance = projection.balance.copy(data=values.transpose(2, 1, 0))
+    return dataclasses.replace(projection, dataset=projection.dataset.assign(balance=balance))

@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 
 from deficits.errors import SchemeError, closest
-from deficits.outlook import Outlook
-from deficits.outlook.outlook import QUANTILES
+from deficits.projection import Projection
+from deficits.projection.projection import QUANTILES
 from deficits.writeoff import cost
 from deficits.writeoff.effects import WriteOff, back, gross, steps_after
 from deficits.writeoff.effects import apply as apply_to
@@ -163,47 +163,49 @@ class Frontier:
 
 
 def frontier(
-    outlook: Outlook, schemes: Sequence[Scheme], *, year: int | None = None, cluster: str | None = None
+    projection: Projection, schemes: Sequence[Scheme], *, year: int | None = None, cluster: str | None = None
 ) -> Frontier:
     """Compare any number of schemes on the same draws.
 
     `year`: year end at which the deficit and the councils above reserves are counted; by default the first
-    scheme's `override_ends`, or the outlook's last year. `cluster`: address of a dask.distributed scheduler
+    scheme's `override_ends`, or the projection's last year. `cluster`: address of a dask.distributed scheduler
     (tcp://...), which shares the schemes among its workers; the result is the same.
 
     >>> import deficits as d
-    >>> outlook = d.project(d.load_panel(), draws=200)
+    >>> projection = d.project(d.load_panel(), draws=200)
     >>> shares = d.Scheme.read("flat-share").vary(share=[0.5, 0.75, 1.0])
-    >>> bool(d.frontier(outlook, shares).table()["cost_p50"].is_monotonic_increasing)
+    >>> bool(d.frontier(projection, shares).table()["cost_p50"].is_monotonic_increasing)
     True
 
-    Raises SchemeError when there is no scheme, or one does not fit the outlook.
+    Raises SchemeError when there is no scheme, or one does not fit the projection.
     """
     chosen = tuple(schemes)
     if not chosen:
         raise SchemeError("no scheme to compare: give at least one")
-    at = min(chosen[0].override_ends, outlook.years[-1]) if year is None else outlook.year(year)
+    at = min(chosen[0].override_ends, projection.years[-1]) if year is None else projection.year(year)
     chunks = [chosen[start : start + CHUNK] for start in range(0, len(chosen), CHUNK)]
-    draws = {name: np.empty((len(chosen), outlook.dataset.sizes["draw"])) for name in BETTER}
+    draws = {name: np.empty((len(chosen), projection.dataset.sizes["draw"])) for name in BETTER}
     done = 0
-    for part in _here(outlook, chunks, at) if cluster is None else _there(outlook, chunks, at, cluster):
+    for part in _here(projection, chunks, at) if cluster is None else _there(projection, chunks, at, cluster):
         for name, values in part.items():
             draws[name][done : done + len(values)] = values
         done += len(part["cost"])
     return Frontier(chosen, at, draws)
 
 
-def _here(outlook: Outlook, chunks: list[tuple[Scheme, ...]], year: int) -> Iterator[Measured]:
+def _here(projection: Projection, chunks: list[tuple[Scheme, ...]], year: int) -> Iterator[Measured]:
     """On this machine's cores: the arithmetic is numpy's, which lets threads run side by side."""
-    blocks = Ground(outlook).blocks(BLOCK)
+    blocks = Ground(projection).blocks(BLOCK)
     measured(blocks, chunks[0][:1], year)
     with ThreadPoolExecutor(WORKERS) as pool:
         yield from pool.map(lambda chunk: measured(blocks, chunk, year), chunks)
 
 
-def _there(outlook: Outlook, chunks: list[tuple[Scheme, ...]], year: int, address: str) -> Iterator[Measured]:
-    """On a cluster. The outlook is a task's own result, not data scattered among workers: where a worker dies with
-    it, the scheduler can hand it out again, so that nothing is lost."""
+def _there(
+    projection: Projection, chunks: list[tuple[Scheme, ...]], year: int, address: str
+) -> Iterator[Measured]:
+    """On a cluster. The projection is a task's own result, not data scattered among workers: where a worker dies
+    with it, the scheduler can hand it out again, so that nothing is lost."""
     try:
         from distributed import Client
     except ImportError:
@@ -212,13 +214,13 @@ def _there(outlook: Outlook, chunks: list[tuple[Scheme, ...]], year: int, addres
         with warnings.catch_warnings():
             # It is large on purpose.
             warnings.filterwarnings("ignore", "Sending large graph")
-            sent = client.submit(pickle.loads, pickle.dumps(outlook), pure=False)
+            sent = client.submit(pickle.loads, pickle.dumps(projection), pure=False)
         tasks = [client.submit(_measured_there, sent, chunk, year, pure=False) for chunk in chunks]
         yield from client.gather(tasks)
 
 
-def _measured_there(outlook: Outlook, chunk: tuple[Scheme, ...], year: int) -> Measured:
-    return measured(Ground(outlook).blocks(BLOCK), chunk, year)
+def _measured_there(projection: Projection, chunk: tuple[Scheme, ...], year: int) -> Measured:
+    return measured(Ground(projection).blocks(BLOCK), chunk, year)
 
 
 def measured(blocks: Sequence[Ground], schemes: Sequence[Scheme], year: int) -> Measured:

@@ -1,4 +1,4 @@
-"""What schemes are measured on: an outlook's draws and councils as plain arrays, each worked out once.
+"""What schemes are measured on: a projection's draws and councils as plain arrays, each worked out once.
 
 Arrays are (authorities, draws), or (authorities, 1) where every draw has the same; money is £.
 """
@@ -15,10 +15,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from deficits.errors import SchemeError
-from deficits.outlook import Outlook
-from deficits.outlook.fit import NEARLY_ALL, Balances
-from deficits.outlook.measures import dsg, price_factor, pupils
 from deficits.panel import Panel
+from deficits.projection import Projection
+from deficits.projection.fit import NEARLY_ALL, Balances
+from deficits.projection.measures import dsg, price_factor, pupils
 from deficits.writeoff.parts import (
     CouncilType,
     DeficitAbove,
@@ -35,20 +35,20 @@ TYPES: dict[str, CouncilType] = {"E06": "unitary", "E08": "metropolitan", "E09":
 """Type of council by the first three characters of its ONS code (ONS coding guidance)."""
 RESERVES = ("unallocated", "earmarked")
 APPROVAL_STREAM = 1_000
-"""Key of the random stream of approvals, beside the outlook's own (`deficits.outlook.streams.Shock`)."""
+"""Key of the random stream of approvals, beside the projection's own (`deficits.projection.streams.Shock`)."""
 
 
 @dataclass(frozen=True)
 class Ground:
-    """An outlook as schemes see it, or some of its draws. Make one and use it for many schemes."""
+    """A projection as schemes see it, or some of its draws. Make one and use it for many schemes."""
 
-    outlook: Outlook
+    projection: Projection
     draws: slice = field(default_factory=lambda: slice(None))
 
     def blocks(self, size: int) -> list[Ground]:
         """The same in blocks of draws: small arrays stay near the processor, and are worked through faster."""
-        count = self.outlook.dataset.sizes["draw"]
-        return [Ground(self.outlook, slice(start, start + size)) for start in range(0, count, size)]
+        count = self.projection.dataset.sizes["draw"]
+        return [Ground(self.projection, slice(start, start + size)) for start in range(0, count, size)]
 
     def _once(self, key: tuple[str, Any], work: Callable[[], Any]) -> Any:
         if key not in self._kept:
@@ -61,23 +61,23 @@ class Ground:
 
     @cached_property
     def panel(self) -> Panel:
-        """The published figures behind the outlook."""
-        return self.outlook.panel
+        """The published figures behind the projection."""
+        return self.projection.panel
 
     @cached_property
     def years(self) -> list[int]:
-        """Year ends of the outlook."""
-        return self.outlook.years
+        """Year ends of the projection."""
+        return self.projection.years
 
     @cached_property
     def codes(self) -> pd.Index:
         """DfE numbers of the councils, in the order of every array."""
-        return pd.Index([str(code) for code in self.outlook.dataset["authority"].values], name="authority")
+        return pd.Index([str(code) for code in self.projection.dataset["authority"].values], name="authority")
 
     @cached_property
     def balances(self) -> Array:
         """£, shape (years, authorities, draws), negative = deficit."""
-        values: Array = self.outlook.balance.transpose("year", "authority", "draw").values[..., self.draws]
+        values: Array = self.projection.balance.transpose("year", "authority", "draw").values[..., self.draws]
         return values
 
     @cached_property
@@ -86,7 +86,7 @@ class Ground:
         return self.balances.shape[1], self.balances.shape[2]
 
     def balance(self, year: int) -> Array:
-        """£ at 31 March of a year, as the outlook has it."""
+        """£ at 31 March of a year, as the projection has it."""
         values: Array = self.balances[self.years.index(year)]
         return values
 
@@ -98,20 +98,20 @@ class Ground:
         return listed[["name", "region"]].assign(type=kinds)
 
     def bail_out(self, year: int) -> Array:
-        """Safety valve grant of a year inside the outlook's balances."""
+        """Safety valve grant of a year inside the projection's balances."""
         place = self.years.index(year)
         values: Array = self._bail_outs[:, place][:, None]
         return values
 
     @cached_property
     def _bail_outs(self) -> Array:
-        values: Array = self.outlook.dataset["bail_out"].transpose("authority", "year").values
+        values: Array = self.projection.dataset["bail_out"].transpose("authority", "year").values
         return values
 
     @cached_property
     def agreed(self) -> pd.DataFrame:
-        """Every agreed safety valve instalment by council and year, those after the outlook's last year too."""
-        return self.outlook.fit.bail_outs.reindex(self.codes).fillna(0.0)
+        """Every agreed safety valve instalment by council and year, those after the projection's last year too."""
+        return self.projection.fit.safety_valve_payments.reindex(self.codes).fillna(0.0)
 
     def agreed_in(self, year: int) -> Array:
         """Agreed instalments of a year."""
@@ -127,8 +127,8 @@ class Ground:
     def size(self, of: Size, year: int) -> Array:
         """What amounts are measured against (see `Size`) in a year; NaN where it is not published.
 
-        DSG after the published years grows as the outlook's drivers say; reserves are those of `reserves_year`,
-        carried on unchanged (an assumption).
+        DSG after the published years grows as the projection's assumptions say; reserves are those of
+        `reserves_year`, carried on unchanged (an assumption).
         """
         return self._once((of, year), lambda: self._size(of, year))  # type: ignore[no-any-return]
 
@@ -137,7 +137,7 @@ class Ground:
             case "pounds":
                 return np.ones((len(self.codes), 1))
             case "dsg":
-                return self._column(dsg(self.panel, self.outlook.drivers, self.codes, [year])[year])
+                return self._column(dsg(self.panel, self.projection.assumptions, self.codes, [year])[year])
             case "pupils":
                 return self._column(pupils(self.panel, self.codes, [year])[year])
             case "plans":
@@ -170,7 +170,7 @@ class Ground:
         published = self.panel.figure("plans").reindex(self.codes)
         if year in published and published[year].notna().mean() >= NEARLY_ALL:
             return self._column(published[year])
-        drawn = self._once(("drawn_plans", None), self.outlook.plans)
+        drawn = self._once(("drawn_plans", None), self.projection.plans)
         values: Array = drawn.sel(year=year, authority=list(self.codes)).transpose("authority", "draw").values
         return values[:, self.draws]
 
@@ -187,7 +187,7 @@ class Ground:
         both = [at for at in held.chosen if all(one[at].notna().any() for one in held.sources.values())]
         gap = pd.Series(0.0, index=self.codes)
         if both:
-            start = held.source[min(self.outlook.base_year, year)]
+            start = held.source[min(self.projection.base_year, year)]
             counts = held.chosen[both[-1]]
             for name, balances in held.sources.items():
                 counts = counts.mask(start.eq(name) & balances[both[-1]].notna(), balances[both[-1]])
@@ -225,9 +225,9 @@ class Ground:
     @cached_property
     def chance(self) -> Array:
         """A number from 0 to 1 by council and draw, which decides on approval: the same for every scheme."""
-        drawn = np.empty((len(self.codes), self.outlook.dataset.sizes["draw"]))
+        drawn = np.empty((len(self.codes), self.projection.dataset.sizes["draw"]))
         for row, code in enumerate(self.codes):
-            stream = np.random.SeedSequence(self.outlook.seed, spawn_key=(APPROVAL_STREAM, int(code)))
+            stream = np.random.SeedSequence(self.projection.seed, spawn_key=(APPROVAL_STREAM, int(code)))
             drawn[row] = np.random.default_rng(stream).random(drawn.shape[1])
         return drawn[:, self.draws]
 
@@ -236,11 +236,11 @@ class Ground:
         run."""
         factors: Array
         if self.panel.prices.empty:
-            factors = (1 + self.outlook.drivers.long_run_prices) ** (real - np.array(years, dtype=float))
+            factors = (1 + self.projection.assumptions.long_run_prices) ** (real - np.array(years, dtype=float))
         else:
             factors = self._once(
                 ("prices", (tuple(years), real)),
-                lambda: price_factor(self.panel, self.outlook.drivers, years, real),
+                lambda: price_factor(self.panel, self.projection.assumptions, years, real),
             )
         return factors
 

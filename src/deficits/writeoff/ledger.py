@@ -39,7 +39,7 @@ assumption)."""
 class Flow:
     """Money in a financial year: £, shape (authorities, draws) or broadcasting to it.
 
-    All kinds are >= 0 except `safety_valve`, which is what the scheme adds to the instalments in the outlook,
+    All kinds are >= 0 except `safety_valve`, which is what the scheme adds to the instalments in the projection,
     and is below 0 where it stops them. `at`: part of the year gone when it is paid. `raises`: 1 where it raises
     the DSG balance, -1 where it lowers it, 0 where it passes it by.
     """
@@ -53,14 +53,14 @@ class Flow:
 
 @dataclass(frozen=True)
 class Paid:
-    """What a scheme pays. `granted`: £ of each council's write-offs, paid by the last year of the outlook or
+    """What a scheme pays. `granted`: £ of each council's write-offs, paid by the last year of the projection or
     later, shape (authorities, draws)."""
 
     granted: Array
     flows: tuple[Flow, ...]
 
     def total(self, *kinds: Kind) -> Array:
-        """£ of some kinds of flows by council and draw, those after the outlook's last year too."""
+        """£ of some kinds of flows by council and draw, those after the projection's last year too."""
         found = [flow.amount for flow in self.flows if flow.kind in kinds]
         if len(found) == 1 and found[0].shape == self.granted.shape:
             return found[0]
@@ -71,9 +71,9 @@ class Paid:
 def pay(scheme: Scheme, ground: Ground) -> Paid:
     """Everything a scheme pays, part by part in the order of its dates.
 
-    A part is measured on the outlook with what earlier dates have credited; two on one date are measured on the
+    A part is measured on the projection with what earlier dates have credited; two on one date are measured on the
     same deficit, and the later one is cut where together they would pass it. Raises SchemeError when a date is
-    not in the outlook.
+    not in the projection.
     """
     check_dates(scheme, ground)
     parts = scheme.parts
@@ -137,7 +137,7 @@ def pay(scheme: Scheme, ground: Ground) -> Paid:
 
 
 def check_dates(scheme: Scheme, ground: Ground) -> None:
-    """SchemeError where the outlook lacks a year that the scheme measures or pays in."""
+    """SchemeError where the projection lacks a year that the scheme measures or pays in."""
     first, last = ground.years[0], ground.years[-1]
     for part in scheme.parts:
         needed = {"base_year": part.base_year, "paid_in": part.paid_in}
@@ -149,7 +149,7 @@ def check_dates(scheme: Scheme, ground: Ground) -> None:
         for word, year in needed.items():
             if year not in ground.years:
                 raise SchemeError(
-                    f"{word} {year} of '{part.title}' is not in the outlook, which runs from {first} "
+                    f"{word} {year} of '{part.title}' is not in the projection, which runs from {first} "
                     f"to {last}: project further with until={max(year, last)}, or change it"
                 )
 
@@ -236,7 +236,7 @@ def annuity(years: int, rate: float) -> float:
 
 
 def _repaid(part: Scheme, lent: Flow) -> list[Flow]:
-    """Repayments of one payment, those after the outlook's last year too."""
+    """Repayments of one payment, those after the projection's last year too."""
     loan = part.repayment
     assert loan is not None
     amount = lent.amount * annuity(loan.years, loan.rate)
@@ -275,13 +275,13 @@ class Step:
 def walk(
     scheme: Scheme, ground: Ground, flows: Sequence[Flow], *, averages: Container[int] = ()
 ) -> Iterator[Step]:
-    """The years of the outlook after its first, one by one, with what the scheme makes of them.
+    """The years of the projection after its first, one by one, with what the scheme makes of them.
 
     `averages`: years of which the average balance is asked for; it takes time.
     """
     added: Array | None = None
     opening = ground.balance(ground.years[0])
-    rate = ground.outlook.drivers.financing_rate
+    rate = ground.projection.assumptions.financing_rate
     for year in ground.years[1:]:
         moved = [flow for flow in flows if flow.year == year and flow.raises]
         for flow in moved:
@@ -321,7 +321,7 @@ def balances(scheme: Scheme, ground: Ground, flows: Sequence[Flow]) -> xr.DataAr
 def ledger(scheme: Scheme, ground: Ground, flows: Sequence[Flow]) -> xr.Dataset:
     """Every pound of every council, year and draw: dims (draw, authority, year), £, for the years after the first.
 
-    opening and closing balance (negative = deficit); in_year, the outlook's position without grants; write_off,
+    opening and closing balance (negative = deficit); in_year, the projection's position without grants; write_off,
     cover, safety_valve (all instalments received), contribution, clawback, levy, repayment, interest (each >= 0);
     charged, the part of repayment and interest that lies on the DSG instead of the general fund. In every cell
 
@@ -358,6 +358,6 @@ def ledger(scheme: Scheme, ground: Ground, flows: Sequence[Flow]) -> xr.Dataset:
 
 def labelled(ground: Ground, values: Array, years: list[int] | None = None) -> xr.DataArray:
     """An array (years, authorities, draws) as dims (draw, authority, year), with name and region; no copy."""
-    dataset = ground.outlook.dataset
+    dataset = ground.projection.dataset
     coords = {name: dataset[name] for name in ("authority", "name", "region")} | {"year": years or ground.years}
     return xr.DataArray(values.transpose(2, 1, 0), dims=("draw", "authority", "year"), coords=coords)

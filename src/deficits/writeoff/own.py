@@ -16,9 +16,9 @@ import pandas as pd
 
 from deficits.errors import PanelError, SchemeError, closest
 from deficits.formatting import financial_year, gbp, percent, year_end
-from deficits.outlook import Drivers, Outlook, project
-from deficits.outlook.outlook import LAST_HORIZON
 from deficits.panel import load_panel
+from deficits.projection import Assumptions, Projection, project
+from deficits.projection.projection import LAST_HORIZON
 from deficits.writeoff import claims, cost
 from deficits.writeoff.effects import WriteOff, apply
 from deficits.writeoff.ground import Ground
@@ -28,7 +28,7 @@ from deficits.writeoff.scheme import Scheme
 YOURS = "your figure"
 FORECAST = "your forecast"
 PATHS = ("p50", "p10", "p90")
-"""Paths of later balances, as draws: the middle of the outlook's changes, and its low and high ones."""
+"""Paths of later balances, as draws: the middle of the projection's changes, and its low and high ones."""
 FEW_DRAWS = 1_000
 TOO_MUCH = 0.25
 """Share of the high needs block by which a deficit cannot turn into a surplus in a year without a slip of sign (an
@@ -49,7 +49,7 @@ class OwnCase:
     """A scheme on one council's own figures.
 
     `deficits`: £ (>= 0) at the base date, by source; `ineligible`: £ by item; `basis`: where each later balance
-    comes from. Without an own forecast, later years are the own deficit and the outlook's changes; amounts are
+    comes from. Without an own forecast, later years are the own deficit and the projection's changes; amounts are
     then of the middle path, and `by_year` has the low and high ones beside them.
     """
 
@@ -228,7 +228,7 @@ class OwnCase:
         return rows
 
     def _year_lines(self) -> list[tuple[str, str, float, str]]:
-        rate = percent(self.result.outlook.drivers.financing_rate, 2)
+        rate = percent(self.result.projection.assumptions.financing_rate, 2)
         rows: list[tuple[str, str, float, str]] = []
         for year, row in self.by_year().iterrows():
             when = financial_year(int(str(year)))
@@ -284,7 +284,7 @@ class OwnCase:
             told.append(f"If its plan is approved: chance {percent(self.asked.approval.probability)}.")
         known = self.result.ground.panel.figure("balance").get(self.asked.base_year, pd.Series(dtype=float))
         if not math.isnan(published := known.get(self.code, math.nan)):
-            told.append(f"Held for {year_end(self.asked.base_year)}: a balance of {gbp(published)}.")
+            told.append(f"CalibrationTarget for {year_end(self.asked.base_year)}: a balance of {gbp(published)}.")
         return [*told, *self.result.warnings]
 
     def __repr__(self) -> str:
@@ -299,7 +299,7 @@ def own_case(
     forecast: Mapping[int, float] | None = None,
     scheme: Scheme | str = "high-needs-stability-grant",
     rate: float | None = None,
-    outlook: Outlook | None = None,
+    projection: Projection | None = None,
 ) -> OwnCase:
     """What a scheme does on a council's own figures.
 
@@ -310,10 +310,10 @@ def own_case(
             the first.
         ineligible: £ (>= 0) of that by item, such as `{"equal pay": 2e6}`.
         forecast: £ at later year ends, negative = deficit, without the scheme and without safety valve
-            instalments. Years that are not given follow the outlook's changes.
+            instalments. Years that are not given follow the projection's changes.
         scheme: a scheme, its name, or its file.
-        rate: financing rate, a year, 0 to 0.2; the outlook's unless given.
-        outlook: made from the newest panel unless given.
+        rate: financing rate, a year, 0 to 0.2; the projection's unless given.
+        projection: made from the newest panel unless given.
 
     Raises:
         SchemeError: a figure that cannot be right, or a scheme that does not fit; every fault in one message.
@@ -330,21 +330,23 @@ def own_case(
     items, later = dict(ineligible or {}), dict(forecast or {})
     _check(design, given, items, later, rate)
     last = max([_last_needed(design), *later])
-    if outlook is None:
-        outlook = project(load_panel(), Drivers(), until=last, draws=FEW_DRAWS)
-    elif outlook.years[-1] < last:
-        raise SchemeError(f"the outlook ends in {outlook.years[-1]}: project with until={last} or later")
+    if projection is None:
+        projection = project(load_panel(), Assumptions(), until=last, draws=FEW_DRAWS)
+    elif projection.years[-1] < last:
+        raise SchemeError(f"the projection ends in {projection.years[-1]}: project with until={last} or later")
     try:
-        code = outlook.code(council)
+        code = projection.code(council)
     except PanelError as error:
         raise SchemeError(f"council: {error}") from None
     own = -_counted(design, given)
-    _check_signs(outlook, code, own, later)
-    years = [year for year in outlook.years if year <= last]
-    paths, basis = _paths(outlook, code, design.base_year, own, later, years)
-    ground = Ground(_with_own(outlook, code, years, paths, rate))
-    applied = _certain(design, outlook.panel.authorities.name(code), sum(items.values()))
-    return OwnCase(code, outlook.panel.authorities.name(code), given, items, basis, design, apply(applied, ground))
+    _check_signs(projection, code, own, later)
+    years = [year for year in projection.years if year <= last]
+    paths, basis = _paths(projection, code, design.base_year, own, later, years)
+    ground = Ground(_with_own(projection, code, years, paths, rate))
+    applied = _certain(design, projection.panel.authorities.name(code), sum(items.values()))
+    return OwnCase(
+        code, projection.panel.authorities.name(code), given, items, basis, design, apply(applied, ground)
+    )
 
 
 def _is_name(scheme: str) -> bool:
@@ -357,7 +359,7 @@ def _counted(scheme: Scheme, deficits: Mapping[str, float]) -> float:
 
 
 def _last_needed(scheme: Scheme) -> int:
-    """The last year that anything of the scheme is paid or measured in, repayments after the outlook left out."""
+    """The last year that anything of the scheme is paid or measured in, later repayments left out."""
     years = [scheme.override_ends]
     for part in scheme.parts:
         years.append(part.paid_in + len(part.instalments) - 1)
@@ -401,9 +403,9 @@ def _check(
         raise SchemeError("own figures are not usable:\n" + "\n".join(f"  {fault}" for fault in faults))
 
 
-def _check_signs(outlook: Outlook, code: str, own: float, forecast: Mapping[int, float]) -> None:
+def _check_signs(projection: Projection, code: str, own: float, forecast: Mapping[int, float]) -> None:
     """SchemeError where a forecast turns a deficit into a surplus faster than any council does: a slip of sign."""
-    block = float(outlook.fit.councils.at[code, "block"])
+    block = float(projection.fit.councils.at[code, "block"])
     before, faults = own, []
     for year in sorted(forecast):
         balance = forecast[year]
@@ -418,10 +420,10 @@ def _check_signs(outlook: Outlook, code: str, own: float, forecast: Mapping[int,
 
 
 def _paths(
-    outlook: Outlook, code: str, base: int, own: float, forecast: Mapping[int, float], years: list[int]
+    projection: Projection, code: str, base: int, own: float, forecast: Mapping[int, float], years: list[int]
 ) -> tuple[dict[int, np.ndarray[Any, np.dtype[np.float64]]], dict[int, str]]:
     """The council's balances from the base date on, £ by year and path, and where each comes from."""
-    balances = outlook.balance.sel(authority=code)
+    balances = projection.balance.sel(authority=code)
     paths, basis = {base: np.full(len(PATHS), own)}, {}
     known = base
     for year in (later for later in years if later > base):
@@ -432,30 +434,36 @@ def _paths(
         change = (balances.sel(year=year) - balances.sel(year=known)).values
         paths[year] = paths[known] + np.quantile(change, [0.5, 0.1, 0.9])
         since = "your deficit" if known == base else FORECAST
-        then = "the change of the published balances" if year <= outlook.base_year else "this project's outlook"
+        then = (
+            "the change of the published balances" if year <= projection.base_year else "this project's projection"
+        )
         basis[year] = f"{since} of {year_end(known)} and {then} after it"
     return paths, basis
 
 
 def _with_own(
-    outlook: Outlook,
+    projection: Projection,
     code: str,
     years: list[int],
     paths: Mapping[int, np.ndarray[Any, np.dtype[np.float64]]],
     rate: float | None,
-) -> Outlook:
-    """The outlook with three draws: other councils at their middles, this one on its own paths."""
-    middle = outlook.balance.sel(year=years).median("draw")
+) -> Projection:
+    """The projection with three draws: other councils at their middles, this one on its own paths."""
+    middle = projection.balance.sel(year=years).median("draw")
     values = np.repeat(middle.transpose("authority", "year").values[None], len(PATHS), axis=0)
-    row = int(np.flatnonzero(outlook.dataset["authority"].values == code)[0])
+    row = int(np.flatnonzero(projection.dataset["authority"].values == code)[0])
     for year, balances in paths.items():
         values[:, row, years.index(year)] = balances
-    dataset = outlook.dataset.isel(draw=slice(0, len(PATHS))).sel(year=years)
+    dataset = projection.dataset.isel(draw=slice(0, len(PATHS))).sel(year=years)
     received = dataset["bail_out"].copy()
     received.loc[{"authority": code}] = 0.0  # own figures are without instalments, or hold them already
     dataset = dataset.assign(balance=(("draw", "authority", "year"), values), bail_out=received)
-    drivers = outlook.drivers if rate is None else outlook.drivers.model_copy(update={"financing_rate": rate})
-    return dataclasses.replace(outlook, dataset=dataset, drivers=drivers)
+    assumptions = (
+        projection.assumptions
+        if rate is None
+        else projection.assumptions.model_copy(update={"financing_rate": rate})
+    )
+    return dataclasses.replace(projection, dataset=dataset, assumptions=assumptions)
 
 
 def _certain(scheme: Scheme, name: str, ineligible: float) -> Scheme:
@@ -470,7 +478,7 @@ def _certain(scheme: Scheme, name: str, ineligible: float) -> Scheme:
         left_out = part.ineligible.model_copy(update={"councils": councils})
         plus = tuple(one(other) for other in part.plus)
         return part.model_copy(
-            update={"approval": approval, "source": "outlook", "ineligible": left_out, "plus": plus}
+            update={"approval": approval, "source": "projection", "ineligible": left_out, "plus": plus}
         )
 
     return one(scheme)

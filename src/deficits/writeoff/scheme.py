@@ -1,4 +1,4 @@
-"""A write-off scheme: declared in a YAML file, checked, composed, varied, and applied to an outlook."""
+"""A write-off scheme: declared in a YAML file, checked, composed, varied, and applied to a projection."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ from deficits.writeoff.parts import (
 from deficits.writeoff.reading import faults, read_yaml, scheme_path
 
 if TYPE_CHECKING:
-    from deficits.outlook import Outlook
+    from deficits.projection import Projection
     from deficits.writeoff.effects import WriteOff
 
 OVERRIDE = assumed("override", "ends")
@@ -97,10 +97,10 @@ class Scheme(BaseModel):
     assumed: tuple[str, ...] = Field(min_length=1, description="what is assumed beyond what is published")
 
     base_year: YearEnd = Field(description="the deficit is that of 31 March of this year")
-    source: Literal["outlook", "lowest"] = Field(
-        default="outlook",
-        description="which figure of the deficit counts: the outlook's, or the lowest of the sources, by the £ by "
-        "which they differed at the newest year end that both give",
+    source: Literal["projection", "lowest"] = Field(
+        default="projection",
+        description="which figure of the deficit counts: the projection's, or the lowest of the sources, by the £ "
+        "by which they differed at the newest year end that both give",
     )
     ineligible: Ineligible = Ineligible()
     eligibility: tuple[AnyCondition, ...] = Field(default=(), description="all must be met; none: every deficit")
@@ -121,8 +121,8 @@ class Scheme(BaseModel):
     cover: Cover | None = None
     safety_valve: Literal["as_projected", "stop", "continue"] = Field(
         default="as_projected",
-        description="agreed instalments after the base date: as in the outlook; stop; or continue, and are left "
-        "out of the deficit that the scheme pays for",
+        description="agreed instalments after the base date: as in the projection; stop; or continue, and are "
+        "left out of the deficit that the scheme pays for",
     )
     repayment: Repayment | None = None
     payer: Literal["treasury", "schools_budget"] = Field(
@@ -181,14 +181,14 @@ class Scheme(BaseModel):
         def check(values: dict[str, Any]) -> Scheme:
             return cls.model_validate(values, context={"chain": chain})
 
-        def again(wrong: set[str]) -> Scheme:
+        def without(wrong: set[str]) -> Scheme:
             left_out = wrong | (_TOGETHER if wrong & _TOGETHER else set())
             return check(_STUB | {key: value for key, value in declared.items() if key not in left_out})
 
         try:
             return check(declared)
         except ValidationError as error:
-            told = "\n".join(f"  {fault}" for fault in faults(error, cls, lines, again))
+            told = "\n".join(f"  {fault}" for fault in faults(error, cls, lines, without))
             raise SchemeError(f"{what} is not usable:\n{told}") from None
 
     @classmethod
@@ -224,16 +224,16 @@ class Scheme(BaseModel):
         alone = self.model_copy(update={"plus": ()})
         return (alone, *(part for other in self.plus for part in other.parts))
 
-    def apply(self, outlook: Outlook) -> WriteOff:
-        """What the scheme does to each draw of the outlook.
+    def apply(self, projection: Projection) -> WriteOff:
+        """What the scheme does to each draw of the projection.
 
-        Raises SchemeError when the base date or a payment lies outside the outlook's years.
+        Raises SchemeError when the base date or a payment lies outside the projection's years.
         """
         from deficits.writeoff.effects import apply
 
-        return apply(self, outlook)
+        return apply(self, projection)
 
-    def at_cost_of(self, other: Scheme, outlook: Outlook) -> Scheme:
+    def at_cost_of(self, other: Scheme, projection: Projection) -> Scheme:
         """The scheme made larger or smaller so that it pays out as much as another, on the mean of all draws.
 
         Its budget is what changes; without one, its caps; without those, its share. SchemeError when even its
@@ -241,7 +241,7 @@ class Scheme(BaseModel):
         """
         from deficits.writeoff.fairness import at_cost_of
 
-        return at_cost_of(self, other, outlook)
+        return at_cost_of(self, other, projection)
 
     def terms(self) -> str:
         """The scheme's parameters in one sentence."""

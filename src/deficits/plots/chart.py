@@ -1,0 +1,102 @@
+"""What a chart is: a figure with the words, the unit, the source and the numbers that belong to it."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from deficits.plots.style import house_style
+from deficits.plots.svg import inline_svg
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SLUG = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+WORDS = ("finding", "subtitle", "unit", "source", "alt")
+
+
+@dataclass(frozen=True, eq=False)
+class Chart:
+    """A figure that cannot be made without its text alternative and its numbers.
+
+    The figure draws axes and labels only: the page prints the finding and the subtitle as text, so that they
+    reflow, can be read out and can be translated.
+
+    Attributes:
+        figure: made without pyplot, so nothing has to be closed.
+        name: lower-case words joined by hyphens, unique on a page: it begins every id in the SVG and names
+            files. `dataclasses.replace(chart, name=...)` gives a second chart of a kind its own.
+        finding: the headline, in sentence case.
+        subtitle: measure, geography and period.
+        unit: of the value axis, such as "£bn".
+        source: "publication from the organisation".
+        alt: the finding and the shape in words, with numbers.
+        data: what is drawn, unrounded, with plain column names that carry their unit.
+
+    Raises:
+        ValueError: a text is empty, the name is not a slug, or there is no data; it names chart and field.
+
+    Shown as the last line of a notebook cell, a chart gives HTML, with PNG and plain text to fall back on:
+
+    >>> from deficits.plots import plans_history
+    >>> plans = pd.DataFrame({"year": [2024, 2025], "plans": [1000.0, 1100.0]})
+    >>> plans_history(plans, "Kent").name
+    'plans-history-kent'
+    """
+
+    figure: Figure
+    name: str
+    finding: str
+    subtitle: str
+    unit: str
+    source: str
+    alt: str
+    data: pd.DataFrame
+
+    def __post_init__(self) -> None:
+        if not SLUG.fullmatch(self.name):
+            raise ValueError(
+                f"chart {self.name!r}: name must be lower-case words joined by hyphens, such as 'england-fan'"
+            )
+        for field in WORDS:
+            if not str(getattr(self, field)).strip():
+                raise ValueError(f"chart {self.name!r}: {field} is empty; no chart is published without it")
+        if self.data.empty:
+            raise ValueError(f"chart {self.name!r}: data is empty; no chart is published without its numbers")
+
+    def svg(self) -> str:
+        """The figure as an `<svg>` element to put into a page; the same text on each run."""
+        return inline_svg(self.figure, self.name, self.finding, self.alt)
+
+    def png(self, dpi: float = 110) -> bytes:
+        """The figure as a PNG file, for where SVG cannot go; the same bytes on each run."""
+        buffer = io.BytesIO()
+        with house_style():
+            self.figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+        return buffer.getvalue()
+
+    def _figure_element(self) -> str:
+        finding, subtitle, source = map(html.escape, (self.finding, self.subtitle, self.source))
+        return (
+            f'<figure class="chart" id="{self.name}">\n'
+            f'<figcaption><p class="finding"><strong>{finding}</strong></p>'
+            f'<p class="subtitle">{subtitle}, {html.escape(self.unit)}</p></figcaption>\n'
+            f'{self.svg()}\n<p class="source">Source: {source}</p>\n</figure>'
+        )
+
+    def _repr_mimebundle_(
+        self, include: object = None, exclude: object = None
+    ) -> tuple[dict[str, str], dict[str, dict[str, Any]]]:
+        """What Jupyter shows; nbconvert reads a picture's alternative text from its metadata."""
+        bundle = {
+            "text/html": self._figure_element(),
+            "image/png": base64.b64encode(self.png()).decode("ascii"),
+            "text/plain": f"{self.finding}. {self.alt}",
+        }
+        return bundle, {"image/png": {"alt": self.alt}}

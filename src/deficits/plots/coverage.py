@@ -1,0 +1,122 @@
+"""Which councils have a figure in which years, as one picture."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from deficits.formatting import financial_year
+from deficits.plots import drawing, frames
+from deficits.plots.chart import Chart
+from deficits.plots.style import BLUE, LINE, NAVY, ORANGE, PALE_BLUE, PLUM, TEXT, THIN, WHITE, house_style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+SOURCE = (
+    "LA and school expenditure from the Department for Education; revenue outturn from MHCLG; councils' own "
+    "statements"
+)
+STATES = {
+    "reported": NAVY,
+    "derived": BLUE,
+    "stated": PLUM,
+    "disputed": ORANGE,
+    "not reported": PALE_BLUE,
+    "not collected": WHITE,
+}
+"""State of a cell and its colour, from most to least known. Text tells them apart too: see the table."""
+
+
+def coverage(frame: pd.DataFrame, what: str, *, source: str = SOURCE) -> Chart:
+    """One line a council, in its region; one column a year; the colour says how the figure is known.
+
+    Args:
+        frame: columns name, region, year and state (one of `STATES`), one row a council and year; a council that
+            did not exist in a year has no row for it.
+        what: the figure, for the subtitle, such as "DSG balance".
+        source: publications and organisations.
+
+    Raises:
+        ValueError: a column is missing, a state is not known, or there is no row.
+
+    >>> seen = pd.DataFrame({"name": ["Kent", "Kent"], "region": "South East", "year": [2023, 2024],
+    ...                      "state": ["not reported", "reported"]})
+    >>> coverage(seen, "DSG balance").finding
+    'Most complete in 2023-24: a figure for 1 of 1 councils'
+    """
+    name = "coverage"
+    cells = frames.columns(frame, ("name", "region", "year", "state"), name)
+    unknown = set(cells["state"]) - set(STATES)
+    if cells.empty or unknown:
+        raise ValueError(f"chart {name!r}: {'no row' if cells.empty else f'unknown states {sorted(unknown)}'}")
+    grid = cells.pivot(index=["region", "name"], columns="year", values="state")
+    counts = (
+        cells.groupby(["year", "state"]).size().unstack(fill_value=0).reindex(columns=list(STATES), fill_value=0)
+    )
+    known = counts[["reported", "derived", "stated", "disputed"]].sum(axis=1)
+    best = int(known.index[::-1][known[::-1].argmax()])
+    finding = (
+        f"Most complete in {financial_year(best)}: a figure for {known[best]} of {counts.loc[best].sum()} councils"
+    )
+    with house_style():
+        figure, axes = drawing.new_axes(height=5.2)
+        _cells(axes, grid)
+        _regions(axes, grid)
+        _legend(axes, [state for state in STATES if counts[state].any()])
+    told = "; ".join(
+        f"{financial_year(int(year))}: " + ", ".join(f"{row[state]} {state}" for state in STATES if row[state])
+        for year, row in counts.iterrows()
+    )
+    table = counts.rename(columns=lambda state: f"{state.capitalize()} (councils)")
+    table.insert(0, "Year", [financial_year(int(year)) for year in counts.index])
+    return Chart(
+        figure=figure,
+        name=name,
+        finding=finding,
+        subtitle=f"{what}, how each council's is known, by region and year",
+        unit="councils",
+        source=source,
+        alt=f"{finding}. A line for each council and a column for each year. {told}.",
+        data=table.reset_index(drop=True),
+    )
+
+
+def _cells(axes: Axes, grid: pd.DataFrame) -> None:
+    from matplotlib.colors import ListedColormap
+
+    codes = grid.map(lambda state: list(STATES).index(state), na_action="ignore").to_numpy(dtype=float)
+    colours = ListedColormap(list(STATES.values()))
+    image = np.ma.masked_invalid(codes)
+    axes.imshow(image, cmap=colours, vmin=-0.5, vmax=len(STATES) - 0.5, aspect="auto", interpolation="nearest")
+    axes.set_xticks(range(grid.shape[1]), [financial_year(int(year)) for year in grid.columns])
+    axes.grid(visible=False)
+    for edge in np.arange(1, grid.shape[1]) - 0.5:
+        axes.axvline(edge, color=WHITE, linewidth=LINE)
+
+
+def _regions(axes: Axes, grid: pd.DataFrame) -> None:
+    """Each region's name at the middle of its councils, and a line below them."""
+    regions = grid.index.get_level_values("region")
+    places = pd.Series(range(len(regions)), index=regions).groupby(level=0, sort=False)
+    axes.set_yticks(places.mean(), [f"{region} ({size})" for region, size in places.size().items()])
+    for end in places.max().iloc[:-1]:
+        axes.axhline(end + 0.5, color=TEXT, linewidth=THIN)
+
+
+def _legend(axes: Axes, states: list[str]) -> None:
+    from matplotlib.patches import Patch
+
+    handles = [Patch(facecolor=STATES[state], edgecolor=TEXT, linewidth=THIN, label=state) for state in states]
+    axes.legend(
+        handles=handles,
+        loc="lower right",
+        bbox_to_anchor=(1, 1.0),
+        ncols=len(handles),
+        borderpad=0.2,
+        handlelength=1.0,
+        handletextpad=0.4,
+        columnspacing=1.0,
+    )

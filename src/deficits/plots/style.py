@@ -1,0 +1,78 @@
+"""The colours and settings of every figure: the Analysis Function's, through afcharts, with stronger axes.
+
+On white, each colour of a line, an edge or a marker has a contrast of at least 3:1 and each colour of
+text at least 4.5:1. The fills of fans do not reach 3:1: a fan is drawn with an edge line and a label.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from afcharts.af_colours import get_af_colours
+
+NAVY, _TEAL, PLUM, ORANGE, GREY, _LILAC = get_af_colours("categorical")
+_, _, BLUE, LIGHT_BLUE, PALE_BLUE = get_af_colours("sequential")
+WHITE = "#FFFFFF"
+TEXT = "#0B0C0C"  # GOV.UK's text colour
+GRID = "#949494"  # the lightest grey that keeps 3:1 on white
+
+WIDTH, HEIGHT = 6.6, 3.9  # inches: at 340 pixels, a phone, text is still above 7 pixels
+FONT_SIZE = 11.0
+THIN, LINE = 0.8, 2.0  # points
+
+
+@dataclass(frozen=True)
+class FanStyle:
+    """How one fan is drawn; a second fan differs in its dashes too, not in colour alone."""
+
+    line: str
+    edge: str
+    wide: tuple[str, float]  # fill of the 80% band: colour, opacity
+    narrow: tuple[str, float]  # fill of the 50% band
+    dashes: str | tuple[int, tuple[int, ...]] = "-"
+
+
+PROJECTION = FanStyle(NAVY, BLUE, (PALE_BLUE, 1.0), (LIGHT_BLUE, 1.0))
+AFTER_WRITEOFF = FanStyle(ORANGE, ORANGE, (ORANGE, 0.2), (ORANGE, 0.3), (0, (4, 2)))
+
+SETTINGS = {
+    "font.family": "DejaVu Sans",
+    "font.size": FONT_SIZE,
+    "axes.titlesize": FONT_SIZE,
+    "axes.labelsize": FONT_SIZE,
+    "xtick.labelsize": FONT_SIZE,
+    "ytick.labelsize": FONT_SIZE,
+    "legend.fontsize": FONT_SIZE,
+    "text.color": TEXT,
+    "axes.labelcolor": TEXT,
+    "xtick.labelcolor": TEXT,
+    "ytick.labelcolor": TEXT,
+    "axes.edgecolor": GREY,
+    "xtick.color": GREY,
+    "ytick.color": GREY,
+    "ytick.major.size": 0,
+    "grid.color": GRID,
+    "grid.linewidth": 0.4,
+    "lines.linewidth": LINE,
+    "figure.facecolor": WHITE,
+    "axes.facecolor": "none",
+    "savefig.facecolor": WHITE,
+    "text.parse_math": False,  # a "$" in a publisher's name is a "$"
+}
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Draw in the house style; matplotlib's settings are as before afterwards.
+
+    >>> import matplotlib as mpl
+    >>> with house_style():
+    ...     mpl.rcParams["axes.grid.axis"]
+    'y'
+    """
+    from matplotlib import style
+
+    with style.context(["afcharts.afcharts", SETTINGS]):
+        yield

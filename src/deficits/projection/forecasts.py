@@ -1,0 +1,335 @@
+"""The forecast ledger: projections as they were issued, each sealed to the one before, and their scores.
+
+`forecasts/<day>-<name>/` holds one entry: `forecast.parquet`, quantiles by council, region and England in the
+column names of the hubverse forecast hubs, and `entry.json`, what it was made with. An entry's hash is that of
+its `entry.json`, which carries the hash of its table and of the entry before: changing one byte of an old entry
+breaks the chain, and `verify` says where.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scoringrules import crps_quantile
+
+from deficits.errors import ProjectionError
+from deficits.formatting import last_day
+from deficits.panel import Panel
+from deficits.paths import PACKAGE, checkout, forecasts_dir, write_whole
+from deficits.projection.calibration import returned
+from deficits.projection.fit import NEARLY_ALL
+from deficits.projection.projection import Projection, national
+
+LEVELS = (0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
+QUANTILES = tuple(round(level, 3) for level in (*LEVELS, *(1 - level for level in reversed(LEVELS[:-1]))))
+"""The 21 quantile levels kept."""
+ROOMS = ("raw", "publications", "panel", "projection")
+"""Rooms whose code makes a projection."""
+FIRST = "0" * 64
+"""What the first entry carries in place of a hash."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One issued projection.
+
+    `facts` is its entry.json: name, issued (ISO day), as_of (day of the figures, or null), data (newest day of a
+    figure used, sha256 of all figures), code (version, commit, sha256), seed, draws, assumptions, note, sha256 of
+    the table and `previous`, the hash of the entry before. `hash` seals all of that.
+    """
+
+    folder: Path
+    facts: dict[str, Any]
+    hash: str
+
+    @property
+    def name(self) -> str:
+        """Its folder: the day it was issued, and what it is called."""
+        return self.folder.name
+
+    def table(self) -> pd.DataFrame:
+        """Its quantiles: target, location, target_end_date, output_type, output_type_id (level) and value (£).
+
+        target is gross_deficit (England, regions; £ >= 0) or balance (councils; £, negative = deficit); location
+        is England, a region's name or a council's DfE number.
+        """
+        return pd.read_parquet(self.folder / "forecast.parquet")
+
+
+def entries(folder: Path | None = None) -> list[Entry]:
+    """Every entry, oldest first, as it stands in the folder: `verify` says whether that is how it was issued."""
+    root = folder or forecasts_dir()
+    found = []
+    for path in sorted(root.glob("*/entry.json")):
+        content = path.read_bytes()
+        found.append(Entry(path.parent, json.loads(content), hashlib.sha256(content).hexdigest()))
+    return sorted(found, key=lambda entry: entry.facts["number"])
+
+
+def verify(folder: Path | None = None) -> str:
+    """The newest entry's hash, if each entry is as it was issued; ProjectionError names the first that is not."""
+    previous = FIRST
+    for number, entry in enumerate(entries(folder), start=1):
+        table = (entry.folder / "forecast.parquet").read_bytes()
+        faults = [
+            (entry.facts["number"] != number, f"it is entry {entry.facts['number']}, expected entry {number}"),
+            (entry.facts["previous"] != previous, "the entry before it is not the one that it was issued after"),
+            (
+                entry.facts["sha256"] != hashlib.sha256(table).hexdigest(),
+                "its table is not the one that was issued",
+            ),
+        ]
+        told = [words for wrong, words in faults if wrong]
+        if told:
+            raise ProjectionError(
+                f"forecasts/{entry.name} was changed: {'; '.join(told)}. Restore it from version control: entries "
+                "are never edited, a new projection is a new entry"
+            )
+        previous = entry.hash
+    return previous
+
+
+def issue(
+    projection: Projection, name: str, note: str, folder: Path | None = None, today: date | None = None
+) -> Entry:
+    """Add a projection to the ledger as it is now. `note` says what a reader must know of what was not seen.
+
+    ProjectionError where the chain is broken, or the day has an entry of that name.
+    """
+    root = folder or forecasts_dir()
+    previous = verify(root)
+    day = (today or date.today()).isoformat()
+    place = root / f"{day}-{name}"
+    if place.exists():
+        raise ProjectionError(
+            f"forecasts/{place.name} is there already: entries are never replaced; give another name"
+        )
+    content = io.BytesIO()
+    quantiles(projection).to_parquet(content, index=False)
+    panel = projection.panel
+    published = panel.frame.filter(like="_published").stack()
+    facts = {
+        "number": len(entries(root)) + 1,
+        "name": name,
+        "issued": day,
+        "as_of": panel.as_of,
+        "data": {
+            "newest_figure": str(published[published < "9999"].max()),
+            "balances_to": projection.base_year,
+            "sha256": _digest(json.dumps(panel.raw.hashes(), sort_keys=True).encode()),
+        },
+        "code": _code(),
+        "seed": projection.seed,
+        "draws": projection.balance.sizes["draw"],
+        "assumptions": projection.assumptions.model_dump(mode="json"),
+        "note": note,
+        "sha256": _digest(content.getvalue()),
+        "previous": previous,
+    }
+    place.mkdir(parents=True)
+    write_whole(place / "forecast.parquet", content.getvalue())
+    write_whole(place / "entry.json", json.dumps(facts, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
+    return entries(root)[-1]
+
+
+def quantiles(projection: Projection) -> pd.DataFrame:
+    """Quantiles of a projection's later year ends, to the nearest £, in the ledger's columns: see
+    `Entry.table`."""
+    later = projection.balance.sel(year=projection.projected_years)
+    parts = {("gross_deficit", "England"): national(later, "gross")}
+    regions = projection.fit.councils["region"]
+    for region in sorted(set(regions)):
+        codes = list(regions.index[regions == region])
+        parts["gross_deficit", region] = national(later.sel(authority=codes), "gross")
+    parts |= {("balance", str(code)): later.sel(authority=code) for code in later["authority"].values}
+    frames = []
+    for (target, location), draws in parts.items():
+        levels = np.quantile(draws.transpose("draw", "year").values, QUANTILES, axis=0)
+        wide = pd.DataFrame(levels, index=list(QUANTILES), columns=projection.projected_years)
+        long = wide.rename_axis(index="output_type_id", columns="year").stack().rename("value").reset_index()
+        frames.append(long.assign(target=target, location=location))
+    table = pd.concat(frames, ignore_index=True)
+    table["target_end_date"] = table.pop("year").astype(str) + "-03-31"
+    table["output_type"], table["value"] = "quantile", table["value"].round()
+    return table[["target", "location", "target_end_date", "output_type", "output_type_id", "value"]]
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _code() -> dict[str, str]:
+    """Version, commit (where the project is a checkout with one) and hash of the code that makes a projection."""
+    root = checkout()
+    commit = ""
+    if root is not None:
+        asked = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=False)
+        commit = asked.stdout.strip()
+    files = sorted(path for room in ROOMS for path in (PACKAGE / room).glob("*.py"))
+    return {
+        "version": version("deficits"),
+        "commit": commit,
+        "sha256": _digest(b"".join(path.read_bytes() for path in files)),
+    }
+
+
+# --- scores
+
+
+def outturns(panel: Panel, after: str) -> pd.DataFrame:
+    """What has come out since a day: target, location, target_end_date, value (£) and known (ISO day).
+
+    Councils' returned or stated balances, England's published gross deficit (or the sum of nearly all councils'),
+    and the regions' sums where all their councils are known. A figure that was public by the day is not an
+    outturn.
+    """
+    balance = panel.frame[["balance", "balance_published", "region"]].dropna().reset_index()
+    rows = balance.rename(columns={"authority": "location", "balance": "value", "balance_published": "known"})
+    councils = rows.assign(target="balance")
+    sizes = pd.Series({year: len(panel.authorities.in_year(year)) for year in set(balance["year"])}, name="size")
+    deficits = balance.assign(value=(-balance["balance"]).clip(lower=0))
+    england = deficits.groupby("year").agg(
+        value=("value", "sum"), known=("balance_published", "max"), count=("authority", "size")
+    )
+    whole = england[england["count"] >= NEARLY_ALL * sizes.reindex(england.index)].reset_index()
+    regions = deficits.groupby(["region", "year"]).agg(
+        value=("value", "sum"), known=("balance_published", "max"), count=("authority", "size")
+    )
+    every = pd.Series(
+        {
+            (region, year): size
+            for year in sizes.index
+            for region, size in panel.authorities.frame.loc[panel.authorities.in_year(year), "region"]
+            .value_counts()
+            .items()
+        }
+    )
+    complete = regions[regions["count"] == every.reindex(regions.index)].reset_index()
+    published = returned(panel.national)
+    national_figures = published.assign(known=published["published"].map(last_day))[["year", "value", "known"]]
+    parts = [
+        councils,
+        complete.assign(target="gross_deficit", location=complete["region"]),
+        whole.assign(target="gross_deficit", location="England"),
+        national_figures[~national_figures["year"].isin(whole["year"])].assign(
+            target="gross_deficit", location="England"
+        ),
+    ]
+    found = pd.concat(parts, ignore_index=True)
+    found["target_end_date"] = found["year"].astype(int).astype(str) + "-03-31"
+    return found.loc[found["known"] > after, ["target", "location", "target_end_date", "value", "known"]]
+
+
+def score(panel: Panel, folder: Path | None = None) -> pd.DataFrame:
+    """Every entry against what has come out since it was issued, and other people's forecasts of England.
+
+    One row a forecaster, area (councils, regions, England) and year end: n (outturns), error (mean absolute error
+    of the median, £), crps (£; from the quantiles, or the error for a single figure), within_50 and within_80
+    (shares; missing for a single figure). No row where nothing has come out yet.
+    """
+    rows = [row for entry in entries(folder) for row in _scored(entry, panel)]
+    rows += list(_others(panel))
+    return pd.DataFrame(
+        rows, columns=["forecaster", "area", "target_end_date", "n", "error", "crps", "within_50", "within_80"]
+    )
+
+
+def matched(entry: Entry, panel: Panel) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The quantiles that have an outturn (rows by target, location, year end; columns by level, £), and these."""
+    key = ["target", "location", "target_end_date"]
+    told = entry.table().pivot(index=key, columns="output_type_id", values="value")
+    actual = outturns(panel, entry.facts["as_of"] or entry.facts["issued"]).set_index(key)
+    both = told.index.intersection(actual.index)
+    return told.loc[both], actual.loc[both]
+
+
+def skill(entry: Entry, panel: Panel, resamples: int = 2000, seed: int = 1) -> pd.DataFrame:
+    """By how much an entry's CRPS for councils beats the last value: share, with 95% intervals.
+
+    One row a year end: n, skill (1 less the ratio of the scores), and low and high when councils are drawn again
+    (`councils_...`) and when whole regions are (`regions_...`). Better is to be said only where the interval
+    excludes 0.
+    """
+    told, actual = matched(entry, panel)
+    councils = told.index.get_level_values("target") == "balance"
+    told, actual = told[councils], actual[councils]["value"]
+    codes = told.index.get_level_values("location")
+    base = entry.facts["data"]["balances_to"]
+    last = panel.figure("balance")[base].reindex(codes).to_numpy()
+    scores = pd.DataFrame(
+        {
+            "entry": _crps(actual.to_numpy(), told),
+            "last": np.abs(actual.to_numpy() - last),
+            "region": panel.authorities.frame.loc[codes, "region"].to_numpy(),
+            "end": told.index.get_level_values("target_end_date"),
+        }
+    ).dropna()
+    rng = np.random.default_rng(seed)
+    rows = []
+    for end, found in scores.groupby("end"):
+        draws = rng.integers(0, len(found), (resamples, len(found)))
+        by_council = [found[name].to_numpy()[draws].sum(axis=1) for name in ("entry", "last")]
+        sums = found.groupby("region")[["entry", "last"]].sum().to_numpy()
+        picked = sums[rng.integers(0, len(sums), (resamples, len(sums)))].sum(axis=1)
+        row = {"target_end_date": end, "n": len(found), "skill": 1 - found["entry"].sum() / found["last"].sum()}
+        for name, ratio in (
+            ("councils", by_council[0] / by_council[1]),
+            ("regions", picked[:, 0] / picked[:, 1]),
+        ):
+            row[f"{name}_low"], row[f"{name}_high"] = np.quantile(1 - ratio, [0.025, 0.975])
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _crps(actual: np.ndarray, told: pd.DataFrame) -> np.ndarray:
+    levels = np.array([float(level) for level in told.columns])
+    scores: np.ndarray = crps_quantile(actual, told.to_numpy(), levels)
+    return scores
+
+
+def _scored(entry: Entry, panel: Panel) -> Iterator[tuple[Any, ...]]:
+    told, actual = matched(entry, panel)
+    values = actual["value"].to_numpy()
+    facts = pd.DataFrame(
+        {
+            "area": [_area(target, location) for target, location, _ in told.index],
+            "end": told.index.get_level_values("target_end_date"),
+            "error": np.abs(values - told[0.5].to_numpy()),
+            "crps": _crps(values, told) if len(told) else np.empty(0),
+            "within_50": (told[0.25].to_numpy() <= values) & (values <= told[0.75].to_numpy()),
+            "within_80": (told[0.1].to_numpy() <= values) & (values <= told[0.9].to_numpy()),
+        }
+    )
+    for (area, end), found in facts.groupby(["area", "end"]):
+        yield (entry.name, area, end, len(found), *found[["error", "crps", "within_50", "within_80"]].mean())
+
+
+def _area(target: str, location: str) -> str:
+    return "councils" if target == "balance" else "England" if location == "England" else "regions"
+
+
+def _others(panel: Panel) -> Iterator[tuple[Any, ...]]:
+    """Published forecasts of England's cumulative deficit, each against the outturn that came after it."""
+    told = panel.forecasts.query("measure == 'cumulative_deficit' and unit == 'gbp' and price_basis == 'nominal'")
+    for row in told[told["repeats"].isna() & told["published"].notna()].itertuples():
+        england = outturns(panel, last_day(row.published)).query("location == 'England'")
+        end = f"{row.year}-03-31"
+        found = england.loc[england["target_end_date"] == end, "value"]
+        if found.empty:
+            continue
+        middle = row.central if pd.notna(row.central) else np.mean([row.low, row.high])
+        if pd.isna(middle):  # "at least" says no middle
+            continue
+        error = abs(float(found.iloc[0]) - float(middle))
+        yield (f"{row.publisher}, {row.published}", "England", end, 1, error, error, np.nan, np.nan)

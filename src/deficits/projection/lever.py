@@ -1,0 +1,463 @@
+"""Levers: declared changes to what moves the deficit, each with its size, lag, ramp and evidence.
+
+A lever is off unless it is asked for. Each is worked out on the paths of the baseline, draw by draw, and what
+several do is added: they do not act on one another. Signs: what a lever does to a position is £, positive = less
+deficit; what somebody else pays is £, positive = a cost to them.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass, field
+from datetime import date
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, ValidationError
+
+from deficits.errors import ProjectionError, closest
+from deficits.formatting import financial_year, gbp
+from deficits.paths import levers_dir
+from deficits.projection.councils import Parts
+from deficits.projection.fit import Fit
+from deficits.projection.growth import PLACEMENTS, Paths
+
+if TYPE_CHECKING:
+    from deficits.projection.projection import Projection
+
+Array = npt.NDArray[np.float64]
+
+THRESHOLD = 6_000.0
+"""£ a year that a mainstream school pays for a pupil's special provision before the high needs block does; the
+same since 2013-14 (Schools Week, https://schoolsweek.co.uk/send-spend-freeze-has-led-to-ehcp-rise-mps-say)."""
+INDEPENDENT, STATE_SPECIAL, MAINSTREAM = range(len(PLACEMENTS))
+
+Share = Annotated[float, Field(ge=0, le=1, json_schema_extra={"unit": "share"})]
+Points = Annotated[float, Field(ge=0, le=0.2, json_schema_extra={"unit": "share"})]
+Pounds = Annotated[float, Field(json_schema_extra={"unit": "£"})]
+Year = Annotated[int, Field(ge=2020, le=2040, json_schema_extra={"unit": "year"})]
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What a lever adds to in-year positions (£, positive = less deficit), and what others pay (£, positive = a
+    cost), by payer.
+
+    Arrays of shape (years, authorities, draws), or broadcasting to it; the first year is the first projected one.
+    """
+
+    position: Array
+    elsewhere: dict[str, Array] = field(default_factory=dict)
+
+
+class Evidence(BaseModel):
+    """A published fact that a lever's size is taken from, and where it was read."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    fact: str = Field(min_length=10)
+    url: HttpUrl
+
+
+class _Head(BaseModel):
+    """What every lever declares: who asks for it, on what evidence, and when it works."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    title: str = Field(min_length=3)
+    proposer: str = Field(min_length=2)
+    published: date
+    reference: HttpUrl = Field(description="where the proposal was published, or where it was read")
+    summary: str = Field(min_length=20)
+    evidence: tuple[Evidence, ...] = Field(min_length=1, description="published facts behind its size, with url")
+    assumed: tuple[str, ...] = Field(min_length=1, description="what is assumed beyond what is published")
+    kind: str = Field(description="what it changes")
+    start: Year = Field(description="first financial year it may change, named by the year in which it ends")
+    lag: int = Field(ge=0, le=10, description="years from the start before it begins to work")
+    ramp: int = Field(ge=1, le=10, description="years that it takes to reach full size; 1 is full size at once")
+
+
+class Lever(_Head):
+    """A declared change, read from a YAML file; `kind` says which parameters it has besides start, lag and ramp.
+
+    >>> lever = Lever.read("funding-growth")
+    >>> lever.kind, lever.start, lever.lag, lever.ramp
+    ('funding_growth', 2028, 0, 1)
+    >>> Lever.read("funding-growth", growth=0.02, start=2029).title
+    'More growth of the high needs block (start 2028-29, growth 2%)'
+    """
+
+    @classmethod
+    def read(cls, name: str | Path, **changes: Any) -> Lever:
+        """A lever that comes with the package, by name, or any YAML file; `changes` override its parameters.
+
+        Raises ProjectionError with every fault of the file, or the closest name of an unknown lever or parameter.
+        """
+        path = _path(name)
+        try:
+            declared = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise ProjectionError(f"lever {path.name} is not valid YAML: {error}") from None
+        if not isinstance(declared, dict):
+            raise ProjectionError(f"lever {path.name} holds no parameters: expected lines like 'start: 2028'")
+        plain = lever_from(declared, path.name)
+        if not changes:
+            return plain
+        lever = lever_from({**declared, **changes}, path.name)
+        changed = [name for name in type(lever).model_fields if getattr(lever, name) != getattr(plain, name, None)]
+        if not changed or "title" in changes:
+            return lever
+        told = ", ".join(f"{name} {lever.shown(name)}" for name in changed)
+        return lever.model_copy(update={"title": f"{lever.title} ({told})"})
+
+    @abstractmethod
+    def effect(self, fit: Fit, parts: Parts, paths: Paths) -> Effect:
+        """What it does on the baseline's paths, by year, council and draw.
+
+        Raises ProjectionError when it starts in a year that is published.
+        """
+
+    @abstractmethod
+    def terms(self) -> str:
+        """The lever's parameters in one sentence, without its timing."""
+
+    def shown(self, name: str) -> str:
+        """One of its parameters as a reader sees it.
+
+        >>> Lever.read("threshold-uprating").shown("threshold")
+        '£8,819'
+        """
+        value, extra = getattr(self, name), type(self).model_fields[name].json_schema_extra
+        unit = extra.get("unit") if isinstance(extra, dict) else None
+        if unit == "share":
+            return f"{100 * value:.6g}%"
+        if unit == "£":
+            return gbp(value)
+        return financial_year(value) if unit == "year" else str(value)
+
+    def timing(self) -> str:
+        """When it works, in words.
+
+        >>> Lever.read("placement-shift").timing()
+        'from 2027-28, first felt in 2029-30'
+        """
+        said = f"from {financial_year(self.start)}"
+        if self.lag:
+            said += f", first felt in {financial_year(self.start + self.lag)}"
+        if self.ramp > 1:
+            said += f", at full size in {financial_year(self.start + self.lag + self.ramp - 1)}"
+        return said
+
+    def size(self, years: list[int], lag: int | None = None) -> Array:
+        """Share of its full size by year, shape (years, 1): 0 before start and lag, then up evenly, then 1.
+
+        >>> Lever.read("funding-growth", ramp=2, lag=1).size([2028, 2029, 2030, 2031]).ravel().tolist()
+        [0.0, 0.5, 1.0, 1.0]
+        """
+        first = self.start + (self.lag if lag is None else lag)
+        steps = (np.array(years, dtype=float) - first + 1) / self.ramp
+        return np.clip(steps, 0.0, 1.0)[:, None]
+
+    def for_england(self, projection: Projection) -> pd.DataFrame:
+        """What it has done for England by each year end since its start, £: indexed by (who, year).
+
+        `net deficit`: how much larger (positive) or smaller it is than without; then what each payer elsewhere has
+        paid. Columns mean, p10, p50, p90 over the draws of the projection, on whose baseline it is worked out
+        whether or not the projection has it.
+        """
+        effect = self.effect(projection.fit, projection.parts, projection.paths)
+        draws, authorities, years = projection.balance.shape
+        rows = {}
+        for who, money in {"net deficit": -effect.position, **effect.elsewhere}.items():
+            total = np.broadcast_to(money, (years - 1, authorities, draws)).sum(axis=1).cumsum(axis=0)
+            quantiles = np.quantile(total, (0.1, 0.5, 0.9), axis=1)
+            for year, mean, *across in zip(
+                projection.paths.years[1:], total.mean(axis=1), *quantiles, strict=True
+            ):
+                rows[who, year] = [mean, *across]
+        frame = pd.DataFrame.from_dict(rows, orient="index", columns=["mean", "p10", "p50", "p90"])
+        return frame.set_axis(pd.MultiIndex.from_tuples(frame.index, names=["who", "year"]))
+
+    def _years(self, paths: Paths) -> list[int]:
+        """The projected years. ProjectionError where the lever would change a published one."""
+        if self.start <= paths.years[0]:
+            raise ProjectionError(
+                f"lever '{self.title}': found start {self.start}, expected a year after {paths.years[0]}, the "
+                "last year end with published balances"
+            )
+        return paths.years[1:]
+
+
+def spread(parts: Parts, column: str, england: Array) -> Array:
+    """England's money (years, draws) among councils by one of their shares: (years, authorities, draws)."""
+    among: Array = parts.share[column].to_numpy()[None, :, None] * england[:, None, :]
+    return among
+
+
+class ThresholdUprating(Lever):
+    """Schools pay more before the high needs block does: the threshold of £6,000 goes up with inflation.
+
+    Saving(t) = mainstream plans(t) x affected x passed_on x size(t) x (threshold(t) - £6,000), with threshold(t) =
+    `threshold` x (1 + rate)^(t - start). What the block saves, mainstream schools' budgets pay.
+    """
+
+    kind: Literal["threshold_uprating"]
+    threshold: Pounds = Field(ge=THRESHOLD, le=15_000, description="£ in the first year, where it was £6,000")
+    rate: Points = Field(description="growth of the threshold in later years, a year")
+    affected: Share = Field(description="share of plans outside special and independent schools that it concerns")
+    passed_on: Share = Field(description="share of the rise by which councils' top-ups do fall")
+
+    def effect(self, fit: Fit, parts: Parts, paths: Paths) -> Effect:
+        """See the class."""
+        years = self._years(paths)
+        since = np.array(years, dtype=float)[:, None] - self.start
+        rise = self.threshold * (1 + self.rate) ** np.maximum(since, 0.0) - THRESHOLD
+        plans = (paths.plans * paths.shares[MAINSTREAM])[1:] * self.affected
+        saving = spread(parts, "mainstream_and_other", plans * self.passed_on * self.size(years) * rise)
+        return Effect(saving, {"mainstream schools": saving})
+
+    def terms(self) -> str:
+        """The lever's parameters in one sentence, without its timing."""
+        return (
+            f"Schools pay the first {self.shown('threshold')} instead of £6,000 of a plan's cost, rising by "
+            f"{self.shown('rate')} a year, for {self.shown('affected')} of plans in mainstream and other places; "
+            f"{self.shown('passed_on')} of the rise comes off councils' top-ups"
+        )
+
+
+class EarlySupport(Lever):
+    """Spend more on early and mainstream support at once; later fewer plans.
+
+    Cost(t) = cost x spend(t) from the start; plan growth is lower by `fewer` x size(t) from start and lag. What is
+    saved is the plans that are then not there, which add up year by year, times the cost of such a plan.
+    """
+
+    kind: Literal["early_support"]
+    cost: Points = Field(description="spend on early support, as a share of high needs spend, more than now")
+    fewer: Points = Field(description="points a year by which plans grow less: 0.01 is one point")
+    from_block: Share = Field(description="share of the cost that the high needs block pays; DfE pays the rest")
+    avoided: Literal["mainstream_and_other", "average"] = Field(
+        description="cost of a plan that is not issued: of one in a mainstream or other place, or the mean"
+    )
+
+    def effect(self, fit: Fit, parts: Parts, paths: Paths) -> Effect:
+        """See the class."""
+        years = self._years(paths)
+        spent = self.cost * paths.spend[1:] * (np.array(years)[:, None] >= self.start)
+        growth = paths.plans[1:] / paths.plans[:-1]
+        # Plans that are left, as a share of the baseline's: each year's lower growth stays in all later years.
+        left = np.cumprod((growth - self.fewer * self.size(years)) / growth, axis=0)
+        mean = paths.mix[1:] if self.avoided == "average" else float(fit.history.cost[self.avoided])
+        saved = paths.plans[1:] * (1 - left) * mean * paths.unit_cost[1:]
+        cost = spread(parts, "spend", spent)
+        effect = spread(parts, "plans", saved) - cost * self.from_block
+        return Effect(effect, {"DfE": cost * (1 - self.from_block)} if self.from_block < 1 else {})
+
+    def terms(self) -> str:
+        """The lever's parameters in one sentence, without its timing."""
+        return (
+            f"{self.shown('cost')} of high needs spend more for early support, {self.shown('from_block')} of it "
+            f"from the block; plans then grow {100 * self.fewer:.6g} points a year less"
+        )
+
+
+class PlacementShift(Lever):
+    """Plans move from independent and non-maintained into state special schools.
+
+    Each year from start and lag `moved` x size(t) of the independent plans still there moves; of the baseline's
+    independent plans the share 1 - product of (1 - moved x size) has then moved. Each saves the difference of the
+    two placements' unit costs (state special with its £10,000 place), which grow as all unit costs do. Each new
+    place costs `capital` once, in the year it opens.
+    """
+
+    kind: Literal["placement_shift"]
+    moved: Points = Field(description="share of independent placements that moves a year")
+    capital: Pounds = Field(ge=0, le=500_000, description="£ to build a place, paid by DfE, not uprated")
+
+    def effect(self, fit: Fit, parts: Parts, paths: Paths) -> Effect:
+        """See the class."""
+        years = self._years(paths)
+        gone = 1 - np.cumprod(1 - self.moved * self.size(years), axis=0)
+        plans = gone * (paths.plans * paths.shares[INDEPENDENT])[1:]
+        cost = fit.history.cost
+        apart = float(cost["independent"] - cost["state_special"])
+        # A place once built is there: fewer plans later need no new one, and give no money back.
+        places = np.maximum.accumulate(plans, axis=0)
+        built = np.diff(places, axis=0, prepend=0.0)
+        return Effect(
+            spread(parts, "independent", plans * apart * paths.unit_cost[1:]),
+            {"capital (DfE)": spread(parts, "independent", built * self.capital)},
+        )
+
+    def terms(self) -> str:
+        """The lever's parameters in one sentence, without its timing."""
+        return (
+            f"{self.shown('moved')} of independent placements a year move to state special schools, where a new "
+            f"place costs {self.shown('capital')} to build"
+        )
+
+
+class FormulaReview(Lever):
+    """The high needs block is shared out anew; its sum stays.
+
+    Change(council, t) = block(t) x weight x size(t) x (share of the basis - share of the block). Councils' changes
+    add up to nothing in every year and draw.
+    """
+
+    kind: Literal["formula_review"]
+    weight: Share = Field(description="part of the block that follows the basis, when fully in place")
+    basis: Literal["people", "plans", "spend"] = Field(
+        description="people: people by age at England's plan rates; plans: EHC plans; spend: high needs spend"
+    )
+
+    def effect(self, fit: Fit, parts: Parts, paths: Paths) -> Effect:
+        """See the class."""
+        years = self._years(paths)
+        funded = parts.share["block"].to_numpy()
+        apart = np.stack([self._shares(fit, parts, year) for year in years]) - funded
+        # What rounding leaves goes where the money is, so that the sum is kept to the penny.
+        apart -= apart.sum(axis=1, keepdims=True) * funded
+        return Effect((self.weight * self.size(years) * paths.block[1:])[:, None, :] * apart[:, :, None])
+
+    def _shares(self, fit: Fit, parts: Parts, year: int) -> Array:
+        """Councils' shares of the basis in a year, adding up to 1. A council without a block stays outside."""
+        outside = parts.share["block"].to_numpy() == 0
+        if self.basis == "people":
+            people = fit.history.people
+            if people is None:
+                raise ProjectionError(
+                    f"lever '{self.title}': basis 'people' needs people by age, which are not among the figures "
+                    "known; give basis 'plans' or 'spend'"
+                )
+            number = people[min(year, int(people.columns[-1]))].reindex(parts.share.index).fillna(0.0).to_numpy()
+        else:
+            number = parts.share[self.basis].to_numpy()
+        kept = np.where(outside, 0.0, number)
+        shares: Array = kept / kept.sum()
+        return shares
+
+    def terms(self) -> str:
+        """The lever's parameters in one sentence, without its timing."""
+        basis = {
+            "people": "people by age at England's plan rates",
+            "plans": "EHC plans",
+            "spend": "high needs spend",
+        }[self.basis]
+        return f"{self.shown('weight')} of the block is shared out by {basis}; its sum stays the same"
+
+
+class HealthShare(Lever):
+    """The NHS pays part of placements that health and education arrange together.
+
+    Saving(t) = independent plans(t) x unit cost(t) x joint x paid x size(t). The NHS pays what the block saves.
+    """
+
+    kind: Literal["health_share"]
+    joint: Share = Field(description="share of independent placements that are joint ones")
+    paid: Share = Field(description="share of a joint placement's cost that health pays, besides what it pays now")
+
+    def effect(self, fit: Fit, parts: Parts, paths: Paths) -> Effect:
+        """See the class."""
+        years = self._years(paths)
+        cost = float(fit.history.cost["independent"]) * paths.unit_cost[1:]
+        plans = (paths.plans * paths.shares[INDEPENDENT])[1:]
+        saving = spread(parts, "independent", plans * cost * self.joint * self.paid * self.size(years))
+        return Effect(saving, {"NHS": saving})
+
+    def terms(self) -> str:
+        """The lever's parameters in one sentence, without its timing."""
+        return (
+            f"Health pays {self.shown('paid')} of the cost of joint placements, which are {self.shown('joint')} "
+            "of independent ones"
+        )
+
+
+class FundingGrowth(Lever):
+    """The high needs block grows faster by `growth` x size(t), and stays higher.
+
+    More(t) = block(t) x (product of (1 + block growth + growth x size) / (1 + block growth) - 1), which the
+    Treasury pays.
+    """
+
+    kind: Literal["funding_growth"]
+    growth: Points = Field(description="points a year that the block grows more: 0.01 is one point")
+
+    def effect(self, fit: Fit, parts: Parts, paths: Paths) -> Effect:
+        """See the class."""
+        years = self._years(paths)
+        growth = paths.block[1:] / paths.block[:-1]
+        higher = np.cumprod((growth + self.growth * self.size(years)) / growth, axis=0)
+        more = spread(parts, "block", paths.block[1:] * (higher - 1))
+        return Effect(more, {"Treasury": more})
+
+    def terms(self) -> str:
+        """The lever's parameters in one sentence, without its timing."""
+        return f"The high needs block grows {100 * self.growth:.6g} points a year more"
+
+
+KINDS: dict[str, type[Lever]] = {
+    "threshold_uprating": ThresholdUprating,
+    "early_support": EarlySupport,
+    "placement_shift": PlacementShift,
+    "formula_review": FormulaReview,
+    "health_share": HealthShare,
+    "funding_growth": FundingGrowth,
+}
+"""Kinds of lever by the word that declares them."""
+
+
+def lever_names() -> list[str]:
+    """Names of the levers that come with the package."""
+    return sorted(path.stem for path in levers_dir().glob("*.yaml"))
+
+
+def lever_from(declared: dict[str, Any], where: str) -> Lever:
+    """A lever from what is declared; `where` names it in messages. Raises ProjectionError with every fault."""
+    kind = declared.get("kind")
+    model: type[_Head] = KINDS.get(kind, _Head) if isinstance(kind, str) else _Head
+    faults = []
+    known = declared
+    if model is _Head:
+        # Without a kind its own parameters cannot be judged, but the rest can.
+        faults.append(f"kind: {f'found {kind!r}' if kind else 'missing'}; {closest(str(kind), KINDS)}")
+        known = {key: value for key, value in declared.items() if key in _Head.model_fields} | {"kind": "none"}
+    try:
+        lever = model.model_validate(known)
+    except ValidationError as error:
+        faults += [_fault(fault, model) for fault in error.errors()]
+    else:
+        if isinstance(lever, Lever):
+            return lever
+    raise ProjectionError(f"lever {where} is not usable:\n" + "\n".join(f"  {fault}" for fault in faults))
+
+
+def _path(name: str | Path) -> Path:
+    given = Path(name)
+    if given.suffix in {".yaml", ".yml"}:
+        if not given.is_file():
+            raise ProjectionError(f"no lever file {given}")
+        return given
+    if str(name) not in lever_names():
+        raise ProjectionError(f"no lever '{name}': {closest(str(name), lever_names())}")
+    return levers_dir() / f"{name}.yaml"
+
+
+def _fault(fault: Any, model: type[_Head]) -> str:
+    key, found = ".".join(str(part) for part in fault["loc"]), fault["input"]
+    if fault["type"] == "extra_forbidden":
+        near = get_close_matches(key, model.model_fields, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else closest(key, model.model_fields)
+        return f"{key}: unknown parameter; {hint}"
+    known = model.model_fields.get(key)
+    if fault["type"] == "missing":
+        return f"{key}: missing; {(known.description if known else None) or 'a lever needs it'}"
+    extra = known.json_schema_extra if known else None
+    share = isinstance(extra, dict) and extra.get("unit") == "share"
+    if share and isinstance(found, int | float) and 1 < found <= 100:
+        return f"{key}: found {found:g}, expected a share from 0 to 1; {found:g}% is {found / 100:g}"
+    return f"{key}: found {found!r}; {fault['msg'][0].lower()}{fault['msg'][1:]}"

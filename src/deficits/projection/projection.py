@@ -1,0 +1,559 @@
+"""The projection: draws of every council's balance, and the questions it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from deficits.assumptions import Assumptions, assumed
+from deficits.errors import ProjectionError, closest
+from deficits.formatting import gbp, gbp_range, listed, year_end
+from deficits.panel import Panel
+from deficits.projection.calibration import Calibrated, newest_national_figure
+from deficits.projection.councils import (
+    Parts,
+    gone,
+    own_assumptions,
+    own_changes,
+    parts,
+    plan_shares,
+    plans_by_council,
+)
+from deficits.projection.fit import Fit, base_year, fit, received
+from deficits.projection.growth import Paths
+from deficits.projection.lever import Lever
+from deficits.projection.measures import Per, check_per, dsg, price_factor, pupils
+from deficits.projection.questions import Step, breaks_even, decomposed
+from deficits.projection.simulate import Known, simulate
+from deficits.projection.streams import Shock, stream
+
+Measure = Literal["gross", "net", "in_year"]
+MEASURES: tuple[Measure, ...] = get_args(Measure)
+QUANTILES = {"p10": 0.1, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p90": 0.9}
+UNTIL = int(assumed("projection", "usual_last_year").number)
+"""Last year end of a projection where none is asked for."""
+LAST_HORIZON = int(assumed("projection", "last_year").number)
+COUNTED_FOR = 8
+"""Years after a count of people for which the ages with most plans are still of children who were counted."""
+SURPRISING = 2.0
+"""Standard deviations between the model and a national figure above which a person should look."""
+
+
+@dataclass(frozen=True)
+class Reach:
+    """When a national deficit reaches an amount.
+
+    `probability`: by year end, that the deficit is at or above `amount` (share of draws). `date`: quantiles
+    of the day it first gets there; a balance is only measured at 31 March, so a day inside a year is
+    interpolated on a straight line; missing where more than that share of draws have not got there by the
+    last year. `never`: share of draws that have not.
+    """
+
+    amount: float
+    measure: Measure
+    probability: pd.Series
+    date: pd.Series
+    never: float
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Draws of balances at each 31 March.
+
+    `dataset` has `balance` (£, negative = deficit), with dims (draw, authority, year) and coordinates name and
+    region along authority, and `bail_out` (£, authority and year): safety valve payments inside those balances. Up
+    to `base_year` they are the published ones, the same in every draw but for councils that have not reported;
+    later ones are simulated. `paths`: England's plans, spend and block behind them. `warnings` are for a person to
+    act on.
+    """
+
+    dataset: xr.Dataset
+    panel: Panel
+    assumptions: Assumptions
+    levers: tuple[Lever, ...]
+    fit: Fit
+    paths: Paths
+    parts: Parts
+    changed: np.ndarray | None
+    seed: int
+    calibrated: Calibrated | None
+    holdings: tuple[Calibrated, ...]
+    warnings: tuple[str, ...]
+
+    def with_assumptions(
+        self, assumptions: Assumptions | None = None, levers: Sequence[Lever] | None = None
+    ) -> Projection:
+        """The same draws with other assumptions or levers: what differs is what was changed. Quicker than
+        `project`.
+
+        >>> import deficits as d
+        >>> projection = d.project(d.load_panel(), until=2028, draws=500)
+        >>> slower = projection.with_assumptions(d.Assumptions(plan_growth=0.03))
+        >>> bool(slower.england().at[("gross", 2028), "p50"] < projection.england().at[("gross", 2028), "p50"])
+        True
+        """
+        assumptions = self.assumptions if assumptions is None else assumptions.known_on(self.panel.as_of)
+        until, draws = self.years[-1], self.balance.sizes["draw"]
+        chosen = self.levers if levers is None else tuple(levers)
+        return _projected(
+            self.panel, assumptions, chosen, self.fit.with_assumptions(assumptions), until, draws, self.seed
+        )
+
+    @property
+    def years(self) -> list[int]:
+        """Year ends of the projection, the published one first."""
+        return [int(year) for year in self.dataset["year"].values]
+
+    @property
+    def base_year(self) -> int:
+        """The newest year end at which nearly all councils' balances are published: later ones are simulated."""
+        return self.fit.base_year
+
+    @property
+    def projected_years(self) -> list[int]:
+        """Year ends after the newest published one."""
+        return [year for year in self.years if year > self.base_year]
+
+    @property
+    def headline_year(self) -> int:
+        """The year end to report first: that of the government's grant, or the newest published one if it is
+        later."""
+        measured = int(assumed("write_offs", "grant_measured_at").value)  # type: ignore[arg-type]
+        return min(max(measured, self.base_year), self.years[-1])
+
+    @property
+    def balance(self) -> xr.DataArray:
+        """£, dims (draw, authority, year), negative = deficit."""
+        return self.dataset["balance"]
+
+    def england(self, per: Per | None = None, real: int | None = None) -> pd.DataFrame:
+        """Quantiles for England, £: indexed by (measure, year), columns p10 to p90.
+
+        gross: the deficits of the councils in deficit (>= 0). net: minus the sum of all balances.
+        in_year: the sum of in-year positions without bail-outs (negative = overspend), from the second year on.
+
+        `per`: £ a "pupil" (person aged 2 to 18) or "plan", or a share of the "dsg" of that year. `real`: in prices
+        of that financial year.
+        """
+        return self._national(None, per, real)
+
+    def region(self, region: str, per: Per | None = None, real: int | None = None) -> pd.DataFrame:
+        """The same for the councils of one region. ProjectionError offers the closest name of an unknown one."""
+        return self._national(self.in_region(region), per, real)
+
+    def authority(self, authority: str | int, per: Per | None = None, real: int | None = None) -> pd.DataFrame:
+        """Quantiles of one council's balance, £ (negative = deficit): indexed by year, columns p10 to p90.
+
+        The council by DfE number, ONS code or name. PanelError offers the closest name; ProjectionError when it
+        no longer exists. `per` and `real` as for `england`.
+        """
+        code = self.code(authority)
+        return quantiles(self._divided(self.balance.sel(authority=code), [code], per, real))
+
+    def in_region(self, region: str) -> list[str]:
+        """DfE numbers of a region's councils."""
+        councils = self.fit.councils
+        if region not in set(councils["region"]):
+            raise ProjectionError(f"no region '{region}': {closest(region, sorted(set(councils['region'])))}")
+        return list(councils.index[councils["region"] == region])
+
+    def plans(self) -> xr.DataArray:
+        """EHC plans in January, dims (draw, authority, year); councils add up to England."""
+        values = plans_by_council(
+            self.fit,
+            self.parts,
+            self.paths,
+            own_assumptions(self.panel, self.assumptions, self.fit.councils.index),
+            self.seed,
+        )
+        return self.balance.copy(data=values).rename("plans")
+
+    def middle_plans(self, year: int) -> pd.Series:
+        """EHC plans by authority in the January of a year, where England's are at the middle of their path."""
+        place = self.years.index(self.year(year))
+        shares = pd.Series(plan_shares(self.parts)[:, place], index=self.fit.councils.index, name="plans")
+        return shares * float(np.median(self.paths.plans[place]))
+
+    def _national(self, councils: list[str] | None, per: Per | None, real: int | None) -> pd.DataFrame:
+        balance = self.balance if councils is None else self.balance.sel(authority=councils)
+        bail_out = self.dataset["bail_out"].sel(authority=balance["authority"]).sum("authority")
+        codes = list(balance["authority"].values)
+        frames = {}
+        for measure in MEASURES:
+            money = national(balance, measure)
+            if measure == "in_year":
+                money = money - bail_out.sel(year=money["year"])
+            frames[measure] = quantiles(self._divided(money, codes, per, real))
+        return pd.concat(frames, names=["measure"])
+
+    def _divided(self, money: xr.DataArray, codes: list[str], per: Per | None, real: int | None) -> xr.DataArray:
+        """Money of some councils together (dims draw and year), in the prices and per what is asked for."""
+        check_per(per)
+        years = [int(year) for year in money["year"].values]
+        if real is not None:
+            factor = price_factor(self.panel, self.assumptions, years, real)
+            money = money * xr.DataArray(factor, dims="year", coords={"year": years})
+        if per is None:
+            return money
+        if per == "plan":
+            return money / self.plans().sel(authority=codes, year=years).sum("authority")
+        index = pd.Index(codes)
+        if per == "pupil":
+            number = pupils(self.panel, index, years).sum()
+        else:
+            number = dsg(self.panel, self.assumptions, index, years).sum(min_count=1)
+        return money / xr.DataArray(number.to_numpy(), dims="year", coords={"year": years})
+
+    def decompose(self, start: int, end: int, authority: str | int | None = None) -> pd.DataFrame:
+        """Why the net deficit grows between two year ends: £ by cause, positive raises it.
+
+        Columns mean, p10, p50, p90; the rows are those of `CAUSES`, and `total`. The means add up exactly, and do
+        not depend on the order of the causes; quantiles do not add up. For England, or one council.
+
+        >>> import deficits as d
+        >>> causes = d.project(d.load_panel(), until=2028, draws=500).decompose(2026, 2028)["mean"]
+        >>> bool(abs(causes.drop("total").sum() - causes["total"]) < 1)
+        True
+        """
+        self.year(start), self.year(end)
+        if not self.base_year <= start < end:
+            raise ProjectionError(
+                f"decompose from {start} to {end}: expected a start in {self.base_year} or after, and a later end"
+            )
+        return decomposed(self._step(authority), start, end)
+
+    def breakeven(self, authority: str | int | None = None, year: int | None = None) -> pd.DataFrame:
+        """What would stop the deficit from growing in one year, for England or one council: p10, p50, p90.
+
+        Rows: saving (£ in the year), plan_growth and funding_growth (shares, each alone), and what is expected of
+        either. Grants do not count. The year is the last one unless another is given.
+        """
+        year = self.year(self.years[-1] if year is None else year)
+        if year <= self.base_year:
+            raise ProjectionError(f"breakeven in {year}: that year is published; give a later one")
+        return breaks_even(self._step(authority), year)
+
+    def _step(self, authority: str | int | None) -> Step:
+        """England or a council as the questions need it."""
+        paths, share = self.paths, self.parts.share
+        years, draws = paths.spend.shape
+        codes = list(self.fit.councils.index) if authority is None else [self.code(authority)]
+        places = [self.fit.councils.index.get_loc(code) for code in codes]
+        added = self.dataset["bail_out"].sel(authority=codes).sum("authority").values[:, None]
+        changed = np.zeros((years, draws))
+        if self.changed is not None:
+            ahead = len(self.projected_years)
+            changed[-ahead:] = np.broadcast_to(self.changed, (ahead, len(share), draws))[:, places].sum(axis=1)
+        spend = paths.spend * float(share.loc[codes, "spend"].sum())
+        factors = {
+            "people": paths.people,
+            "plan_rate": paths.rate,
+            "placement_mix": paths.mix,
+            "unit_cost": paths.unit_cost,
+        }
+        return Step(
+            years=paths.years,
+            balance=self.balance.sel(authority=codes).sum("authority").transpose("year", "draw").values,
+            spend=spend,
+            block=paths.block * float(share.loc[codes, "block"].sum()),
+            added=np.broadcast_to(added, (years, draws)),
+            changed=changed,
+            factors=factors,
+        )
+
+    def code(self, authority: str | int) -> str:
+        """DfE number of a council of the projection."""
+        code = self.panel.authorities.resolve(authority)
+        if code not in self.dataset["authority"].values:
+            raise ProjectionError(gone(self.panel, code, self.fit.councils.index))
+        return code
+
+    def year(self, year: int) -> int:
+        """The year, when the projection has it; ProjectionError otherwise."""
+        if year not in self.years:
+            raise ProjectionError(
+                f"year {year} is not in the projection, which runs from {self.years[0]} to {self.years[-1]}; "
+                f"did you mean {min(self.years, key=lambda known: abs(known - year))}?"
+            )
+        return year
+
+    def reaches(self, amount: float, measure: Measure = "gross") -> Reach:
+        """When England's gross or net deficit reaches an amount (£, > 0)."""
+        if measure not in ("gross", "net"):
+            raise ProjectionError(f"measure '{measure}' has no date: {closest(measure, ['gross', 'net'])}")
+        if not amount > 0:
+            raise ProjectionError(f"amount {amount} is not a deficit: give pounds above 0, for example 5e9")
+        deficit = national(self.balance, measure).values
+        there = deficit >= amount
+        probability = pd.Series(there.mean(axis=0), index=pd.Index(self.years, name="year"), name="probability")
+        crossed = _crossing(deficit, amount)
+        ordered = np.sort(np.where(np.isnan(crossed), np.inf, crossed))
+        date = pd.Series(
+            {name: self._day(ordered[int(share * (len(ordered) - 1))]) for name, share in QUANTILES.items()}
+        )
+        return Reach(amount, measure, probability, date, float(np.isnan(crossed).mean()))
+
+    def _day(self, place: float) -> pd.Timestamp:
+        """The day at a place in the run of year ends (0 is the first)."""
+        if not np.isfinite(place):
+            return pd.NaT
+        ends = pd.to_datetime([f"{year}-03-31" for year in self.years])
+        before = min(int(place), len(ends) - 2)
+        return (ends[before] + (place - before) * (ends[before + 1] - ends[before])).normalize()
+
+    def __repr__(self) -> str:
+        draws, authorities, _ = self.balance.shape
+        gross = self.england().loc["gross"]
+        middle = self.headline_year
+        return (
+            f"Projection of {draws:,} draws, {authorities} councils, {self.years[0]} to {self.years[-1]}: "
+            f"gross deficit {gbp_range(gross.at[middle, 'p10'], gross.at[middle, 'p90'])} "
+            f"at {year_end(middle)} (8 in 10 draws)"
+        )
+
+
+def project(
+    panel: Panel,
+    assumptions: Assumptions | None = None,
+    *,
+    levers: Sequence[Lever] = (),
+    until: int = UNTIL,
+    draws: int = 4000,
+    seed: int = 1,
+) -> Projection:
+    """Project every council's balance to 31 March of `until`.
+
+    A Monte Carlo over shared and own shocks, held to the newest national gross deficit. Same seed, same result, to
+    the pound, on any route. `levers` change each draw from what it would be without them.
+
+    >>> import deficits as d
+    >>> projection = d.project(d.load_panel(), until=2028, draws=500, seed=1)
+    >>> projection.balance.dims, projection.years
+    (('draw', 'authority', 'year'), [2024, 2025, 2026, 2027, 2028])
+
+    Raises ProjectionError for a horizon, number of draws or calibration that cannot be used.
+    """
+    assumptions = (assumptions or Assumptions()).known_on(panel.as_of)
+    _check_run(base_year(panel), until, draws, seed)
+    return _projected(panel, assumptions, tuple(levers), fit(panel, assumptions, until), until, draws, seed)
+
+
+def _projected(
+    panel: Panel,
+    assumptions: Assumptions,
+    levers: tuple[Lever, ...],
+    fitted: Fit,
+    until: int,
+    draws: int,
+    seed: int,
+) -> Projection:
+    base, councils = fitted.base_year, fitted.councils
+    first = min(base, int(assumed("write_offs", "measured_from").value))  # type: ignore[arg-type]
+    every, years = list(range(first, until + 1)), list(range(base + 1, until + 1))
+    calibration = newest_national_figure(panel, assumptions, base + 1)
+    known = _known(panel, councils.index, years, draws, seed)
+    if calibration is not None and _mostly_known(councils["block"], known.get(calibration.year)):
+        calibration = None
+    for lever in levers:
+        if calibration is not None and base < lever.start <= calibration.year:
+            raise ProjectionError(
+                f"lever '{lever.title}' starts in {lever.start}, for which a national figure is published: give "
+                f"start={calibration.year + 1} or later"
+            )
+    share = fitted.once("parts", tuple(every), lambda: parts(panel, fitted, every))
+    own = own_assumptions(panel, assumptions, councils.index)
+
+    def change(paths: Paths) -> np.ndarray | None:
+        paths = paths.since(first)
+        changes = [own_changes(fitted, share, paths, own, seed)]
+        changes += [lever.effect(fitted, share, paths).position for lever in levers]
+        found = [each for each in changes if each is not None]
+        return sum(found[1:], found[0])[-len(years) :] if found else None
+
+    run = simulate(fitted, assumptions, years, draws, seed, calibration, known, change)
+    published = (
+        received(fitted.safety_valve_payments).reindex(columns=range(first, base + 1)).fillna(0.0).to_numpy().T
+    )
+    safety_valve_payments = np.vstack([published, run.receipts])
+    dataset = xr.Dataset(
+        {
+            "balance": (
+                ("draw", "authority", "year"),
+                _with_published(panel, councils, first, base, run.balances),
+            ),
+            "bail_out": (("authority", "year"), safety_valve_payments.T),
+        },
+        coords={
+            "authority": councils.index.to_numpy(dtype=object),
+            "year": every,
+            "name": ("authority", councils["name"].to_numpy(dtype=object)),
+            "region": ("authority", councils["region"].to_numpy(dtype=object)),
+        },
+        attrs={"units": "£", "sign": "negative = deficit", "seed": seed},
+    )
+    return Projection(
+        dataset=dataset,
+        panel=panel,
+        assumptions=assumptions,
+        levers=levers,
+        fit=fitted,
+        paths=run.paths.since(first),
+        parts=share,
+        changed=run.changed,
+        seed=seed,
+        calibrated=run.calibrated,
+        holdings=run.holdings,
+        warnings=_warnings(panel, fitted, run.calibrated, run.holdings, until),
+    )
+
+
+def national(balance: xr.DataArray, measure: Measure) -> xr.DataArray:
+    """England's gross or net deficit or in-year position, £, from balances with an authority dim.
+
+    Any other dims stay; in_year has one year end fewer.
+    """
+    if measure == "gross":
+        return (-balance).clip(min=0.0).sum("authority")
+    if measure == "net":
+        return -balance.sum("authority")
+    if measure == "in_year":
+        return balance.sum("authority").diff("year")
+    raise ProjectionError(f"no measure '{measure}': {closest(measure, MEASURES)}")
+
+
+def quantiles(values: xr.DataArray) -> pd.DataFrame:
+    """Quantiles over draws: columns p10, p25, p50, p75, p90, one row for each place along the other dim."""
+    (other,) = [dim for dim in values.dims if dim != "draw"]
+    array = np.quantile(values.transpose("draw", other).values, list(QUANTILES.values()), axis=0)
+    return pd.DataFrame(array.T, index=pd.Index(values[other].values, name=str(other)), columns=list(QUANTILES))
+
+
+def _crossing(deficit: np.ndarray, amount: float) -> np.ndarray:
+    """Where along its year ends each draw first reaches the amount, on straight lines; NaN where it does not."""
+    there = deficit >= amount
+    first = there.argmax(axis=1)
+    rows = np.arange(len(deficit))
+    before = deficit[rows, np.maximum(first - 1, 0)]
+    after = deficit[rows, first]
+    part = np.divide(amount - before, after - before, out=np.ones_like(after), where=first > 0)
+    return np.where(there.any(axis=1), np.where(first > 0, first - 1 + part, 0.0), np.nan)
+
+
+def _known(panel: Panel, councils: pd.Index, years: list[int], draws: int, seed: int) -> dict[int, Known]:
+    """Balances by council that are known after the base year, by year.
+
+    What a council states is true to half of its last digit either way; what it returned is taken as it is.
+    """
+    balances = panel.figure("balance").reindex(councils)
+    known = {}
+    for year in sorted(set(years) & set(balances.columns)):
+        column = balances[year]
+        if column.notna().any():
+            places = [int(place) for place in np.flatnonzero(column.notna())]
+            rounding = panel.rounding(year).reindex(councils).fillna(0.0).to_numpy()[places, None]
+            off = stream(seed, Shock.ROUNDING, year).uniform(-0.5, 0.5, (len(places), draws))
+            known[year] = Known(places, column.dropna().to_numpy()[:, None] + rounding * off)
+    return known
+
+
+def _with_published(
+    panel: Panel, councils: pd.DataFrame, first: int, base: int, balances: np.ndarray
+) -> np.ndarray:
+    """Simulated balances with the published ones of earlier year ends before them, £ (draws, authorities, years).
+
+    Where a council's is not known, it lies on the line between its last known balance and that of the base year
+    end.
+    """
+    earlier = range(first, base)
+    if not earlier:
+        return balances
+    published = panel.figure("balance").reindex(councils.index)
+    published = published[[year for year in published if year < base]]
+    start = balances[:, :, 0]
+    before = np.repeat(start[:, :, None], len(earlier), axis=2)
+    for row, code in enumerate(councils.index):
+        known = published.loc[code].dropna()
+        for place, year in enumerate(earlier):
+            if year in known.index:
+                before[:, row, place] = known[year]
+            elif (known.index < year).any():
+                last = int(known.index[known.index < year][-1])
+                part = (year - last) / (base - last)
+                before[:, row, place] = (1 - part) * known[last] + part * start[:, row]
+    return np.concatenate([before, balances], axis=2)
+
+
+def _mostly_known(block: pd.Series, known: Known | None) -> bool:
+    """Whether councils with half of the block or more have a known balance: then a rounded national figure adds
+    nothing, and the few others would have to make up all that it differs by."""
+    return known is not None and block.iloc[known.places].sum() >= block.sum() / 2
+
+
+def _check_run(base: int, until: int, draws: int, seed: int) -> None:
+    faults = []
+    if not base + 1 <= until <= LAST_HORIZON:
+        faults.append(f"until {until} is not a year end from {base + 1} to {LAST_HORIZON}")
+    if not 100 <= draws <= 100_000:
+        faults.append(f"draws {draws} is not from 100 to 100,000")
+    if seed < 0:
+        faults.append(f"seed {seed} is below 0")
+    if faults:
+        raise ProjectionError("; ".join(faults))
+
+
+def _warnings(
+    panel: Panel, fitted: Fit, calibrated: Calibrated | None, holdings: tuple[Calibrated, ...], until: int
+) -> tuple[str, ...]:
+    warnings = []
+    councils = fitted.councils
+    if panel.own is not None:
+        used = panel.frame.loc[panel.frame["balance_own"].notna(), "name"].reset_index("year")
+        told = ", ".join(f"{name} at {year_end(year)}" for year, name in used.itertuples(index=False))
+        warnings.append(f"An analyst's own figures, from {panel.own}, go before published ones: {told}.")
+    if panel.as_of is not None:
+        warnings.append(f"Only what was published by {panel.as_of} is used.")
+    estimated = councils["start_basis"] == "estimated"
+    late = councils["last_known"] < fitted.base_year
+    if (estimated & ~late).any():
+        warnings.append(
+            f"No balance at {year_end(fitted.base_year)} is held for "
+            f"{listed(list(councils.loc[estimated & ~late, 'name']))}: a share of the predecessor's last balance "
+            "stands in."
+        )
+    if late.any():
+        warnings.append(
+            f"No balance at {year_end(fitted.base_year)} is held for {listed(list(councils.loc[late, 'name']))}: "
+            "it is projected from the last one that is known."
+        )
+    without = councils.loc[councils["block"] == 0, "name"]
+    if len(without):
+        warnings.append(f"No high needs block is published for {', '.join(without)}: the balance stays as it is.")
+    if fitted.history.people is None:
+        warnings.append("No population by age was public: plans per person and people are not told apart.")
+    elif until > panel.ages.counts[-1] + COUNTED_FOR:
+        warnings.append(
+            f"After {panel.ages.counts[-1] + COUNTED_FOR} most children of school age are not born yet in the "
+            "population counted: births are taken to stay as in the newest year."
+        )
+    if calibrated and abs(calibrated.shift) > SURPRISING:
+        calibration = calibrated.calibration
+        side = "above" if calibrated.shift > 0 else "below"
+        warnings.append(
+            f"The model alone expects {gbp(calibrated.expected)} at {year_end(calibration.year)}; the published "
+            f"{gbp(calibration.gross)} that the draws are held to lies {abs(calibrated.shift):.1f} standard "
+            f"deviations "
+            f"{side}. One likely reason: few bail-out grants are public by year, so most stay inside the balances."
+        )
+    for holding in holdings:
+        told = f"the forecast of {gbp(holding.calibration.gross)} at {year_end(holding.calibration.year)}"
+        warnings.append(f"Draws are drawn to {told}; the model alone expects {gbp(holding.expected)}.")
+        if abs(holding.shift) > SURPRISING:
+            warnings.append(
+                f"{told[0].upper()}{told[1:]} contradicts it: {abs(holding.shift):.1f} standard deviations."
+            )
+    return tuple(warnings)

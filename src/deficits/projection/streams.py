@@ -1,0 +1,51 @@
+"""Random numbers: one stream a kind of shock (and council), so that a year or council more moves no other."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+
+TAIL = 4
+"""Degrees of freedom of the councils' shocks (Student's t): what the regression leaves has an excess kurtosis far
+above a normal distribution's. An assumption; the scale is fitted."""
+
+
+class Shock(IntEnum):
+    """What is drawn."""
+
+    PLAN_RATE = 0
+    LEVEL = 1
+    OWN_SPEND = 2
+    OWN_POSITION = 3
+    ANCHOR = 4
+    UNIT_COST = 5
+    PLAN_SETTING = 6
+    COST_SETTING = 7
+    BLOCK_SETTING = 8
+    HELD = 9
+    NOT_REPORTED = 10
+    ROUNDING = 11
+
+
+def stream(seed: int, kind: Shock, *key: int) -> np.random.Generator:
+    """The generator of one kind of shock, and of one council where `key` is its number."""
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(kind, *key)))
+
+
+@lru_cache(maxsize=4)
+def own_shocks(codes: tuple[int, ...], kind: Shock, years: int, draws: int, seed: int) -> Array:
+    """Student-t shocks of scale 1, shape (years, authorities, draws); kept, so that a changed assumption reuses
+    them.
+
+    They cannot be written to.
+    """
+    shocks = np.empty((years, len(codes), draws))
+    for row, code in enumerate(codes):
+        shocks[:, row] = stream(seed, kind, code).standard_t(TAIL, (years, draws))
+    shocks.setflags(write=False)
+    return shocks

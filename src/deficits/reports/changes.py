@@ -1,0 +1,211 @@
+"""What changed since the last run of a page: its figures, its data, its parameters and its code, in words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from deficits.formatting import financial_year, gbp, gbp_range, percent, year_end
+from deficits.reports.frame import day
+from deficits.reports.record import RunContent, RunRecord, record_in
+
+LISTED = 8
+"""Packages that are named; the others are counted."""
+QUANTILE = re.compile(r"(?P<base>.+)_p(?P<part>10|50|90)")
+AT = re.compile(r"(?P<words>.+)_(?P<year>20\d\d)")
+SHARES = frozenset({"chance", "share", "within"})
+"""Words in the name of a headline value that is a share."""
+SHORT_FOR = {"dsg": "DSG", "crps": "CRPS", "ehc": "EHC", "5bn": "£5bn", "80": "80%", "50": "50%"}
+
+Value = float | int | str
+Figure = Mapping[str, Value]
+"""A headline figure: its value under "", or its percentiles under "10", "50" and "90"."""
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A headline figure that is not what it was."""
+
+    label: str
+    before: str
+    now: str
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What differs from the last run; `since` is its date, None when there was none."""
+
+    since: date | None = None
+    figures: tuple[Moved, ...] = ()
+    hidden: int = 0
+    """Figures that moved by less than they are rounded to."""
+    data: tuple[str, ...] = ()
+    parameters: tuple[str, ...] = ()
+    code: tuple[str, ...] = ()
+
+    @property
+    def none(self) -> bool:
+        """Whether nothing differs."""
+        return not (self.figures or self.hidden or self.data or self.parameters or self.code)
+
+
+def last_run(page: Path) -> RunRecord | None:
+    """The record of a page's last good run, from the page itself: what lies beside it may be of a run that was
+    ended before its page was in place. None when there is none that can be read.
+    """
+    try:
+        return record_in(page.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def changes(before: RunRecord | None, now: RunContent) -> Changes:
+    """What differs between the last good run of a page and this one."""
+    if before is None:
+        return Changes()
+    then = before.content
+    moved = list(_figures(then.headline, now.headline))
+    shown = tuple(one for one in moved if one.before != one.now)
+    return Changes(
+        since=before.run_on,
+        figures=shown,
+        hidden=len(moved) - len(shown),
+        data=tuple(_data(then.data, now.data)),
+        parameters=tuple(_values(then.parameters, now.parameters)),
+        code=tuple(_code(then, now)),
+    )
+
+
+# Figures --------------------------------------------------------------------------------------------------------
+
+
+def _figures(then: Mapping[str, Value], now: Mapping[str, Value]) -> Iterator[Moved]:
+    before, after = _grouped(then), _grouped(now)
+    for name in {**after, **before}:
+        old, new = before.get(name, {}), after.get(name, {})
+        if old != new:
+            yield Moved(label(name), figure(name, old), figure(name, new))
+
+
+def _grouped(headline: Mapping[str, Value]) -> dict[str, dict[str, Value]]:
+    """Values by figure, the three percentiles of one together."""
+    found: dict[str, dict[str, Value]] = {}
+    for name, value in headline.items():
+        quantile = QUANTILE.fullmatch(name)
+        base, part = (quantile["base"], quantile["part"]) if quantile else (name, "")
+        found.setdefault(base, {})[part] = value
+    return found
+
+
+def label(name: str) -> str:
+    """A headline value's name in words.
+
+    >>> label("gross_deficit_2026"), label("chance_of_5bn_2026"), label("plans")
+    ('Gross deficit at 31 March 2026', 'Chance of £5bn at 31 March 2026', 'Plans')
+    """
+    dated = AT.fullmatch(name)
+    words = [SHORT_FOR.get(word, word) for word in (dated["words"] if dated else name).split("_")]
+    text = " ".join(words) + (f" at {year_end(int(dated['year']))}" if dated else "")
+    return text[:1].upper() + text[1:]
+
+
+def figure(name: str, found: Figure) -> str:
+    """A headline figure as a reader sees it, a range first.
+
+    >>> figure("balance_2026", {"10": -235.8e6, "50": -172.9e6, "90": -111.7e6}), figure("within_80", {"": 0.856})
+    ('−£235.8m to −£111.7m, middle −£172.9m', '86%')
+    """
+    if not found:
+        return "not given"
+    if {"10", "90"} <= found.keys() and all(isinstance(value, float) for value in found.values()):
+        low, high = float(found["10"]), float(found["90"])
+        middle = f", middle {gbp(float(found['50']))}" if "50" in found else ""
+        return gbp_range(low, high) + middle
+    return "; ".join(_value(name, value) for value in found.values())
+
+
+def _value(name: str, value: Value) -> str:
+    if isinstance(value, str):
+        return value
+    if SHARES & set(name.split("_")):
+        return percent(float(value))
+    if isinstance(value, int):
+        return _whole(name, value)
+    return gbp(value) if abs(value) >= 1000 else f"{value:,.3g}"
+
+
+def _whole(name: str, value: int) -> str:
+    """A count; or a year, which a newest one is."""
+    if name.startswith("newest") and 1900 < value < 2100:
+        return financial_year(value)
+    return f"{value:,}"
+
+
+# Data, parameters, code -----------------------------------------------------------------------------------------
+
+
+def _data(then: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
+    """A line for each publication of which a file has changed."""
+    from deficits.raw import raw_data
+
+    known = raw_data().sources
+    by_folder: dict[str, list[str]] = {}
+    for file in sorted(then.keys() | now.keys()):
+        if then.get(file) != now.get(file):
+            by_folder.setdefault(file.partition("/")[0], []).append(file)
+    for folder, files in by_folder.items():
+        counts = {
+            "new": sum(file not in then for file in files),
+            "changed": sum(file in then and file in now for file in files),
+            "no longer used": sum(file not in now for file in files),
+        }
+        said = ", ".join(f"{_counted(count, 'file')} {what}" for what, count in counts.items() if count)
+        source = known.get(folder)
+        if source is None:
+            yield f"{'Your own figures' if folder == 'own' else folder}: {said}"
+            continue
+        newest = max((file.published for file in source.file if file.published), default=None)
+        yield f"{source.title}, from {source.publisher}: {said}" + (
+            f"; the newest now held was published {_when(newest)}" if newest else ""
+        )
+
+
+def _when(iso: str) -> str:
+    """A date of publication as precisely as it is known.
+
+    >>> _when("2026-06-18"), _when("2026-06"), _when("2026")
+    ('on 18 June 2026', 'in June 2026', 'in 2026')
+    """
+    if len(iso) == 10:
+        return f"on {day(date.fromisoformat(iso))}"
+    return "in " + (f"{date.fromisoformat(f'{iso}-01'):%B %Y}" if len(iso) == 7 else iso)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def _values(then: Mapping[str, object], now: Mapping[str, object]) -> Iterator[str]:
+    for name in {**now, **then}:
+        if then.get(name) != now.get(name):
+            yield f"{name.replace('_', ' ')}: {_told(then.get(name))} before, {_told(now.get(name))} now"
+
+
+def _told(value: object) -> str:
+    return "not set" if value is None else str(value)
+
+
+def _code(then: RunContent, now: RunContent) -> Iterator[str]:
+    if (then.source, then.notebook) != (now.source, now.notebook):
+        what = "The page’s notebook" if then.source == now.source else "The code"
+        versions = "" if then.code == now.code else f". Before: {then.code}. Now: {now.code}"
+        yield f"{what} has changed{versions}"
+    if then.python != now.python:
+        yield f"Python {then.python} before, {now.python} now"
+    packages = list(_values(then.packages, now.packages))
+    if packages:
+        more = f"; {len(packages) - LISTED} more" if len(packages) > LISTED else ""
+        yield f"Packages: {'; '.join(packages[:LISTED])}{more}"

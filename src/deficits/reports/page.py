@@ -1,0 +1,185 @@
+"""From an executed notebook to a page: one HTML file that asks nothing of any server."""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import TYPE_CHECKING, Any
+
+import mistune
+from jinja2 import Environment
+from markupsafe import Markup
+from mistune.plugins.table import table as table_plugin
+from nbconvert.exporters import TemplateExporter
+
+from deficits.errors import ReportError
+from deficits.reports.changes import Changes
+from deficits.reports.frame import PARTS, SITE, csp_hash, day, part
+from deficits.reports.glossary import corrections, used_in
+from deficits.reports.live import MARK
+from deficits.reports.parameters import PARAMETERS, parse, slug
+from deficits.reports.spreadsheet import link, spreadsheet, tables_of
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+    from deficits.reports.record import RunRecord
+
+
+class _Words(mistune.HTMLRenderer):
+    """Markdown to HTML: headings with ids, table headings with their scope."""
+
+    def heading(self, text: str, level: int, **attrs: Any) -> str:
+        return f'<h{level} id="{slug(_without_tags(text))}">{text}</h{level}>\n'
+
+
+def markdown(text: str) -> str:
+    """Markdown as HTML. HTML within it is shown, not used. A paragraph "Table: ..." before a table is its caption.
+
+    >>> markdown("## How sure are we?")
+    '<h2 id="how-sure-are-we">How sure are we?</h2>\\n'
+    """
+    write = mistune.create_markdown(renderer=_Words(escape=True), plugins=[table_plugin, "url"])
+    written = str(write(text)).replace("<th>", '<th scope="col">').replace("<th style", '<th scope="col" style')
+    written = re.sub(
+        r"<p>Table: (.*?)</p>\s*<table>", r"<table><caption><span>\1</span></caption>", written, flags=re.DOTALL
+    )
+    return written.replace("<table>", '<div class="scroll"><table>').replace("</table>", "</table></div>")
+
+
+def headings(body: str, level: int) -> list[tuple[str, str]]:
+    """Ids and texts of the headings of a level, in the page's order.
+
+    >>> headings('<h2 id="a">A &amp; b</h2><h3>c</h3>', 2)
+    [('a', 'A & b')]
+    """
+    found = re.findall(rf'<h{level}(?: id="([^"]*)")?[^>]*>(.*?)</h{level}>', body, flags=re.DOTALL)
+    return [(name, html.unescape(_without_tags(text)).strip()) for name, text in found]
+
+
+def without_first_heading(body: str) -> Markup:
+    """The page's body without its first-level heading, which the template writes itself."""
+    return Markup(re.sub(r"<h1[^>]*>.*?</h1>\s*", "", body, count=1, flags=re.DOTALL))
+
+
+CHART = re.compile(
+    r'(<figure class="chart" id="(?P<name>[^"]+)">.*?<div class="picture">.*?</svg>)(?=</div>)', flags=re.DOTALL
+)
+
+
+def with_way_to_table(output: str) -> Markup:
+    """A cell's HTML as the page has it: a chart that is wider than a phone says so and leads to its table.
+
+    The link is also what lets the keyboard into the box that scrolls. On a wide screen there is none.
+    """
+    way = r'\1<a class="to-table" href="#\g<name>-data">Scroll sideways, or see the table</a>'
+    return Markup(CHART.sub(way, output))
+
+
+def _without_tags(text: str) -> str:
+    return re.sub(r"<[^>]+>", "", text)
+
+
+class PageExporter(TemplateExporter):
+    """nbconvert's exporter with the template that stands beside this module."""
+
+    file_extension = ".html"
+    output_mimetype = "text/html"
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(  # type: ignore[no-untyped-call]
+            template_name="page",
+            extra_template_basedirs=[str(PARTS.parent)],
+            exclude_input=True,
+            exclude_raw=True,
+            filters={
+                "markdown": lambda text: Markup(markdown(text)),
+                "headings": headings,
+                "with_way_to_table": with_way_to_table,
+                "without_first_heading": without_first_heading,
+                "day": day,
+            },
+            **kwargs,
+        )
+
+    def _create_environment(self) -> Environment:
+        environment: Environment = super()._create_environment()  # type: ignore[no-untyped-call]
+        environment.autoescape = True
+        return environment
+
+
+def first_heading(notebook: NotebookNode) -> str | None:
+    """The notebook's first-level heading, without its markup; None when no markdown cell has one."""
+    words = "".join(markdown(cell.source) for cell in notebook.cells if cell.cell_type == "markdown")
+    return next((text for _, text in headings(words, 1)), None)
+
+
+def notebook_page(notebook: NotebookNode, record: RunRecord, changes: Changes | None = None) -> str:
+    """The page of an executed notebook, the record's title as its first heading, the record at its foot.
+
+    `changes`: what differs from the last run; none given is a page's first run.
+
+    Raises ReportError that lists what is wrong: a second first-level heading, an id that stands twice, a picture
+    without a text alternative, a script that is not the panel's, an output that the page cannot show.
+    """
+    tables = tables_of(notebook)
+    words = _shown_text(notebook)
+    differences = parse(record.content.report, record.content.parameters).differences()
+    # Only a page with a panel has a script: its one own.
+    script = part("live.js") if MARK in words else Markup("")
+    shown = {
+        "record": record,
+        "style": part("style.css") + (part("live.css") if script else ""),
+        "script": script,
+        "script_hash": csp_hash(script) if script else "",
+        "site": SITE,
+        "hidden": PARAMETERS,
+        "changes": changes or Changes(),
+        "differences": differences,
+        "corrections": corrections(),
+        "terms": used_in(words),
+        "spreadsheet": link(spreadsheet(tables, record, differences), record.page) if tables else "",
+    }
+    body, _ = PageExporter().from_notebook_node(notebook, {"shown": shown})
+    faults = [*output_faults(notebook), *page_faults(body)]
+    if faults:
+        raise ReportError("the page is not fit to publish: " + "; ".join(faults))
+    return str(body)
+
+
+def _shown_text(notebook: NotebookNode) -> str:
+    """The words that a notebook puts on its page, as HTML."""
+    words = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    outputs = (output for cell in notebook.cells for output in cell.get("outputs", []))
+    return " ".join([*words, *(output.get("data", {}).get("text/html", "") for output in outputs)])
+
+
+SHOWN = frozenset({"text/html", "text/markdown", "image/png"})
+"""Kinds of output, besides plain text, that the template puts on a page."""
+
+
+def output_faults(notebook: NotebookNode) -> list[str]:
+    """Outputs that the page would leave out without a word."""
+    faults = []
+    for place, cell in enumerate(notebook.cells, 1):
+        for output in cell.get("outputs", []):
+            kinds = set(output.get("data", {})) - {"text/plain", PARAMETERS}
+            if kinds and SHOWN.isdisjoint(kinds):
+                faults.append(f"cell {place} shows only {', '.join(sorted(kinds))}; use deficits.reports.show")
+    return faults
+
+
+def page_faults(body: str) -> list[str]:
+    """What makes a page unfit to publish."""
+    faults = []
+    titles = headings(body, 1)
+    if len(titles) != 1:
+        faults.append(f"expected one first-level heading, found {len(titles)}")
+    ids = re.findall(r'<[^>]+\sid="([^"]+)"', body)
+    twice = sorted({name for name in ids if ids.count(name) > 1})
+    faults += [f"two elements have the id '{name}'" for name in twice]
+    pictures = [tag for tag in re.findall(r"<img\b[^>]*>", body) if not re.search(r'\salt="[^"]+"', tag)]
+    faults += [f"{len(pictures)} pictures without a text alternative"] if pictures else []
+    rest = body.replace(f"<script>{part('live.js')}</script>", "", 1) if MARK in body else body
+    faults += [f"there is a <{tag}> element" for tag in ("script", "iframe", "object") if f"<{tag}" in rest]
+    return faults

@@ -1,0 +1,118 @@
+"""What every report says alike: money in words, headline figures, sources."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from deficits.assumptions import assumed
+from deficits.formatting import UNDATED, day_in_words, gbp, gbp_range, last_day
+from deficits.panel import Panel
+from deficits.raw import raw_data
+
+OVERRIDE_ENDS = int(assumed("override", "ends").value)  # type: ignore[arg-type]
+"""The last year end that the statutory override covers."""
+
+EVERY_FOLDER = (
+    "section251-outturn",
+    "mhclg-revenue-outturn",
+    "dsg-allocations",
+    "ehc-plans",
+    "specialist-placement-spend",
+    "school-pupils",
+    "ons-population",
+    "safety-valve",
+    "gdp-deflator",
+    "council-statements",
+    "national-figures",
+    "published-forecasts",
+    "authorities",
+)
+"""Publications that the panel rests on, by folder of `data/raw`."""
+
+BALANCES = ("section251-outturn", "mhclg-revenue-outturn", "council-statements", "dsg-allocations")
+
+Points = tuple[list[str], dict[str, float | int | str]]
+
+
+def used_sources(*folders: str) -> list[dict[str, Any]]:
+    """What `reports.sources` shows of some publications, by folder of `data/raw`."""
+    known = raw_data().sources
+    return [
+        {
+            "title": source.title,
+            "publisher": source.publisher,
+            "url": str(source.url),
+            "licence": source.licence,
+            "published": max((file.published for file in source.file if file.published), default=""),
+            "next_expected": source.next_expected,
+            "retrieved": source.retrieved.isoformat(),
+            "files": {file.name: file.sha256 for file in source.file},
+        }
+        for source in (known[folder] for folder in folders)
+    ]
+
+
+def known_to(panel: Panel) -> str:
+    """The day (ISO) to which a panel knows what is published: its own, or that of the newest figure it holds.
+
+    Not today's: the same figures give the same sentences on every day.
+    """
+    if panel.as_of is not None:
+        return panel.as_of
+    days = [panel.frame[column] for column in panel.frame if column.endswith("_published")]
+    return str(pd.concat(days).dropna().loc[lambda day: day < UNDATED].max())
+
+
+def has_passed(panel: Panel, year: int) -> bool:
+    """Whether 31 March of a year had passed on the day to which a panel knows what is published."""
+    return known_to(panel) > f"{year}-03-31"
+
+
+def named_sources(panel: Panel, figure: str, year: int) -> str:
+    """The publications that a figure of a year is from, each with its publisher and first day, in words.
+
+    The one of most councils comes first.
+    """
+    rows = panel.frame[[f"{figure}_source", f"{figure}_published"]].xs(year, level="year").dropna()
+    rows.columns = ["publication", "day"]
+    rows["publication"] = rows["publication"].str.partition("/")[0]
+    words = []
+    for publication in rows["publication"].value_counts().index:
+        source = panel.raw.source(publication)
+        day = rows.loc[rows["publication"] == publication, "day"].max()
+        # A month alone is kept as its last day.
+        when = day_in_words(day[:7] if day == last_day(day[:7]) else day)
+        words.append(f"{source.title.partition(':')[0]}, {source.publisher}, {when}")
+    return "; ".join(words)
+
+
+def pounds(value: float) -> float:
+    """A headline value, to the pound: the same on every machine."""
+    return float(round(value))
+
+
+def money_range(row: pd.Series) -> str:
+    """The 80% range of a row of quantiles (£) in words."""
+    return gbp_range(row["p10"], row["p90"])
+
+
+def standing(balance: float) -> str:
+    """A balance (£, negative = deficit) in words."""
+    return f"a deficit of {gbp(-balance)}" if balance < 0 else f"a surplus of {gbp(balance)}"
+
+
+def standing_range(row: pd.Series) -> str:
+    """The 80% range of a balance (£, negative = deficit) in words."""
+    low, high = row["p10"], row["p90"]
+    if high <= 0:
+        return f"a deficit of {gbp_range(-high, -low)}"
+    if low >= 0:
+        return f"a surplus of {gbp_range(low, high)}"
+    return f"between a deficit of {gbp(-low)} and a surplus of {gbp(high)}"
+
+
+def sentence(text: str) -> str:
+    """The text with a capital first letter."""
+    return text[:1].upper() + text[1:]

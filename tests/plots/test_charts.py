@@ -1,0 +1,215 @@
+"""Rules that every chart keeps, whatever it shows."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from itertools import pairwise
+from pathlib import Path
+
+import matplotlib as mpl
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib.text import Text
+
+from deficits import plots
+from deficits.plots import Chart, drawing, style
+from tests.plots.examples import overlapping
+
+Charts = dict[str, Chart]
+ROOT = Path(__file__).parents[2]
+FILLS_WITH_AN_EDGE_LINE = {style.PALE_BLUE, style.LIGHT_BLUE}
+
+
+def contrast_on_white(colour: str) -> float:
+    """Contrast ratio of WCAG 2.2."""
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 1.05 / (0.2126 * red + 0.7152 * green + 0.0722 * blue + 0.05)
+
+
+def words(chart: Chart) -> str:
+    drawn = [text.get_text() for text in chart.figure.findobj(Text)]
+    return " ".join([chart.finding, chart.subtitle, chart.unit, chart.source, chart.alt, *drawn])
+
+
+def test_every_chart_function_is_under_test(every_chart: Charts) -> None:
+    made = {re.sub("-", "_", chart.name) for chart in every_chart.values()}
+    prefixes = {"forecasts_for_year": "forecasts_", "probability_by_year": "probability_"}
+    for function in set(plots.__all__) - {"Chart"}:
+        assert any(name.startswith(prefixes.get(function, function)) for name in made), function
+
+
+def test_every_chart_states_its_finding_in_its_alternative_text(all_charts: Charts) -> None:
+    for chart in all_charts.values():
+        assert chart.alt.startswith(f"{chart.finding}. ")
+        assert len(chart.alt) > len(chart.finding) + 30  # the shape too
+        assert re.search(r"\d", chart.alt)
+
+
+def test_a_finding_fits_in_a_headline(all_charts: Charts) -> None:
+    for chart in all_charts.values():
+        assert len(chart.finding.split()) <= 14, chart.finding
+        assert not chart.finding[0].islower()
+        assert not chart.finding.endswith(".")
+
+
+def test_no_missing_value_is_ever_shown(all_charts: Charts) -> None:
+    for name, chart in all_charts.items():
+        assert not re.search(r"\bnan\b|\bNone\b|\binf\b|not available|<NA>|NaT", words(chart)), name
+
+
+@pytest.mark.parametrize("field", ["finding", "subtitle", "unit", "source", "alt"])
+def test_a_chart_without_its_words_is_refused(every_chart: Charts, field: str) -> None:
+    with pytest.raises(ValueError, match=f"'england-fan': {field} is empty"):
+        dataclasses.replace(every_chart["england"], **{field: "  "})
+
+
+def test_a_chart_without_numbers_is_refused(every_chart: Charts) -> None:
+    with pytest.raises(ValueError, match="'england-fan': data is empty"):
+        dataclasses.replace(every_chart["england"], data=pd.DataFrame())
+
+
+def test_a_name_that_cannot_begin_an_id_is_refused(every_chart: Charts) -> None:
+    with pytest.raises(ValueError, match="lower-case words"):
+        dataclasses.replace(every_chart["england"], name="England fan")
+
+
+def test_svg_is_the_same_on_each_run(every_chart: Charts) -> None:
+    chart = every_chart["england"]
+    first = chart.svg()
+    chart.png(dpi=60)  # drawing at another size must not move anything
+    assert chart.svg() == first
+    code = "from tests.plots.examples import MAKERS; print(MAKERS['england']().svg(), end='')"
+    run = subprocess.run(
+        [sys.executable, "-X", "utf8", "-c", code], cwd=ROOT, capture_output=True, encoding="utf-8", check=True
+    )
+    assert run.stdout == first
+
+
+def test_png_is_the_same_on_each_run(every_chart: Charts) -> None:
+    assert every_chart["plans"].png() == every_chart["plans"].png()
+
+
+def test_ids_do_not_collide_between_charts(every_chart: Charts) -> None:
+    seen: set[str] = set()
+    for chart in every_chart.values():
+        svg = chart.svg()
+        ids = re.findall(r' id="([^"]+)"', svg)
+        assert len(ids) == len(set(ids))
+        assert all(name.startswith(f"{chart.name}-") for name in ids)
+        assert not seen & set(ids)
+        seen |= set(ids)
+        targets = re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)', svg)
+        assert {one or other for one, other in targets} <= set(ids)
+
+
+def test_svg_stands_inside_a_page_and_is_named(every_chart: Charts) -> None:
+    for chart in every_chart.values():
+        svg = chart.svg()
+        root = ET.fromstring(svg)
+        space = "{http://www.w3.org/2000/svg}"
+        assert svg.startswith("<svg ")
+        assert not re.search(r"<\?xml|<!DOCTYPE|<style|<metadata|\d{4}-\d{2}-\d{2}T", svg)
+        assert root.get("role") == "img"
+        assert (root.get("width"), root.get("height")) == ("100%", None)
+        assert root.get("viewBox")
+        named = {element.get("id"): element.text for element in root if element.tag != f"{space}g"}
+        assert named[root.get("aria-labelledby")] == chart.alt
+        assert root.findtext(f"{space}title") == chart.finding
+        assert root.findall(f".//{space}text"), "text stays text"
+        assert root.get("style", "").startswith("font-family: Arial")
+        assert "'DejaVu Sans', sans-serif" in root.get("style", "")
+        assert svg.count("font-family") == 1
+
+
+def test_svg_is_small(all_charts: Charts) -> None:
+    for name, chart in all_charts.items():
+        assert len(chart.svg().encode()) < 40_000, name
+
+
+def test_every_colour_has_enough_contrast(all_charts: Charts) -> None:
+    for name, chart in all_charts.items():
+        root = ET.fromstring(chart.svg())
+        for element in root.iter():
+            text = element.tag.endswith("}text")
+            for part, colour in re.findall(r"(fill|stroke): (#[0-9a-f]{6})", element.get("style", "")):
+                if colour.upper() == style.WHITE or colour.upper() in FILLS_WITH_AN_EDGE_LINE:
+                    continue  # paper; and bands, bounded by a line as the next test shows
+                assert contrast_on_white(colour) >= (4.5 if text else 3), (name, part, colour)
+
+
+def test_every_band_has_an_edge_line(every_chart: Charts) -> None:
+    for name, edges in {"england": 4, "authority": 4, "authority_after": 4, "writeoff": 4}.items():
+        axes = every_chart[name].figure.axes[0]
+        assert len(axes.collections) >= edges / 2
+        assert sum(line.get_linewidth() == style.THIN for line in axes.lines[: edges + 2]) >= edges
+    assert all(contrast_on_white(fan.edge) >= 3 for fan in (style.PROJECTION, style.AFTER_WRITEOFF))
+
+
+def test_fans_differ_in_more_than_colour() -> None:
+    assert style.PROJECTION.dashes != style.AFTER_WRITEOFF.dashes
+
+
+def test_no_label_is_cut_off_or_overlaps_another(all_charts: Charts) -> None:
+    for name, chart in all_charts.items():
+        assert overlapping(chart) == [], name
+
+
+def test_text_is_level_and_there_is_one_pair_of_axes(all_charts: Charts) -> None:
+    for chart in all_charts.values():
+        assert len(chart.figure.axes) == 1
+        assert {text.get_rotation() for text in chart.figure.findobj(Text) if text.get_text()} == {0.0}
+        assert not chart.figure.axes[0].get_title()  # the page prints the finding
+
+
+def test_bars_start_at_zero(every_chart: Charts) -> None:
+    assert every_chart["probability"].figure.axes[0].get_ylim()[0] == 0
+    assert every_chart["regions"].figure.axes[0].get_xlim()[0] == 0
+    assert every_chart["grants"].figure.axes[0].get_xlim()[0] == 0
+
+
+def test_notebook_shows_words_with_the_figure(every_chart: Charts) -> None:
+    chart = every_chart["forecasts"]
+    bundle, metadata = chart._repr_mimebundle_()
+    page = bundle["text/html"]
+    assert page.startswith("<figure")
+    assert f"<strong>{chart.finding}</strong>" in page
+    assert f"{chart.subtitle}, {chart.unit}</p></figcaption>" in page
+    assert f"Source: {chart.source}" in page
+    assert base64.b64decode(bundle["image/png"]).startswith(b"\x89PNG")
+    assert metadata["image/png"]["alt"] == chart.alt
+    assert bundle["text/plain"] == f"{chart.finding}. {chart.alt}"
+    ET.fromstring(page)  # names with & or < are escaped
+
+
+def test_house_style_leaves_settings_as_they_were() -> None:
+    before = dict(mpl.rcParams)
+    with style.house_style():
+        assert mpl.rcParams["axes.spines.right"] is False  # afcharts' own
+        assert mpl.rcParams["axes.edgecolor"] == style.GREY  # stronger than afcharts'
+    assert dict(mpl.rcParams) == before
+
+
+def test_importing_charts_does_not_load_matplotlib() -> None:
+    code = "import sys, deficits.plots; sys.exit('matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 100), st.floats(1, 12)), min_size=1, max_size=6),
+)
+def test_spread_labels_keep_clear_and_keep_their_order(labels: list[tuple[float, float]]) -> None:
+    targets, heights = zip(*labels, strict=True)
+    placed = drawing.spread(targets, heights, 0, 100)
+    order = sorted(range(len(labels)), key=lambda number: targets[number])
+    for lower, upper in pairwise(order):
+        assert placed[upper] - placed[lower] >= (heights[lower] + heights[upper]) / 2 - 1e-6
+    assert placed[order[0]] >= heights[order[0]] / 2 - 1e-6
+    assert placed[order[-1]] <= 100 - heights[order[-1]] / 2 + 1e-6

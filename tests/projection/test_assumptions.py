@@ -1,0 +1,253 @@
+"""Rules of the assumptions, and of what is published behind them."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+import deficits as d
+from deficits.assumptions import CalibrationTarget, Spread, setting_in
+from deficits.errors import PanelError, ProjectionError
+from deficits.panel import Panel
+from deficits.projection import Lever, Projection, national
+from deficits.projection.growth import PLACEMENTS
+from deficits.projection.streams import Shock, own_shocks
+
+
+@pytest.fixture(scope="module")
+def small(panel: Panel) -> Projection:
+    return d.project(panel, until=2030, draws=400, seed=1)
+
+
+def test_spend_is_people_times_plan_rate_times_mix_times_unit_cost(small: Projection) -> None:
+    paths = small.paths
+    product = paths.plans * paths.mix * paths.unit_cost
+    assert np.allclose(product, paths.spend, rtol=1e-12)
+    assert np.allclose(paths.plans, paths.plans[0] * paths.people * paths.rate, rtol=1e-9)
+
+
+def test_published_years_are_the_same_in_every_draw(small: Projection) -> None:
+    known, paths = small.fit.history, small.paths
+    for year in (2024, 2025):
+        place = paths.years.index(year)
+        assert np.allclose(paths.spend[place], known.spend[year])
+    assert known.plans[2026] == 718_838
+    assert np.allclose(paths.plans[paths.years.index(2026)], 718_838)
+    assert np.ptp(paths.spend[paths.years.index(2026)]) > 0
+
+
+def test_place_funding_and_spend_make_up_the_block_and_the_overspend_of_2021_22(small: Projection) -> None:
+    # In-year overspend of 2021-22: £282m (national figures); block £7,906m.
+    assert small.fit.history.spend[2022] == pytest.approx(7_906e6 + 282e6, rel=0.05)
+
+
+def test_an_independent_place_costs_what_the_nao_found(small: Projection) -> None:
+    # NAO, October 2024, for 2021-22: £61,500 a year in an independent special school, £23,900 in a state one.
+    cost = small.fit.history.cost
+    assert small.fit.history.cost_year == 2022
+    assert cost["independent"] == pytest.approx(61_500, rel=0.05)
+    assert cost["state_special"] == pytest.approx(23_900, rel=0.06)
+
+
+def test_shares_of_placements_add_up_to_one(small: Projection) -> None:
+    assert np.allclose(small.paths.shares.sum(axis=0), 1.0)
+    assert (small.paths.shares >= 0).all()
+    assert list(small.fit.history.shares.index) == list(PLACEMENTS)
+
+
+def test_children_already_born_grow_a_year_older_a_year(small: Projection) -> None:
+    people = small.fit.history.people
+    assert people is not None
+    assert people[2025].sum() == pytest.approx(638_745)  # at the rates of that January, its own plans
+    assert people[2030].sum() < people[2026].sum()  # smaller birth years reach the ages with most plans
+
+
+def test_a_path_leaves_other_years_to_the_model(panel: Panel, small: Projection) -> None:
+    faster = small.with_assumptions(d.Assumptions(plan_growth={2028: 0.2}))
+    growth = faster.paths.plans[1:] / faster.paths.plans[:-1] - 1
+    years = faster.paths.years[1:]
+    assert np.allclose(growth[years.index(2028)], 0.2)
+    assert np.array_equal(faster.paths.plans[: years.index(2028) + 1], small.paths.plans[: years.index(2028) + 1])
+
+
+def test_a_spread_is_one_value_a_draw(small: Projection) -> None:
+    spread = small.with_assumptions(d.Assumptions(plan_growth=Spread(mean=0.06, sd=0.01)))
+    growth = spread.paths.plans[1:] / spread.paths.plans[:-1] - 1
+    later = growth[[spread.paths.years.index(year) - 1 for year in (2027, 2029)]]
+    assert np.allclose(later[0], later[1])
+    assert later[0].mean() == pytest.approx(0.06, abs=0.002)
+    assert later[0].std() == pytest.approx(0.01, rel=0.2)
+
+
+@given(st.floats(-0.2, 0.5), st.integers(2020, 2035))
+def test_a_number_is_meant_for_every_year(growth: float, year: int) -> None:
+    assert setting_in(growth, year) == growth
+    assert setting_in({2030: growth}, year) == (growth if year == 2030 else None)
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.floats(0.0, 0.2), st.floats(0.001, 0.1))
+def test_faster_plans_never_lower_a_deficit(small: Projection, growth: float, more: float) -> None:
+    slower, faster = (
+        small.with_assumptions(d.Assumptions(plan_growth=value)) for value in (growth, growth + more)
+    )
+    assert bool((faster.balance <= slower.balance + 1e-3).all())
+
+
+def test_a_councils_own_assumption_changes_only_that_council(small: Projection) -> None:
+    kent = small.with_assumptions(
+        d.Assumptions(councils={"Kent": {"plan_growth": 0.02, "contribution": {2027: 5e6}}})
+    )
+    others = [code for code in small.balance["authority"].values if code != "886"]
+    assert np.array_equal(kent.balance.sel(authority=others).values, small.balance.sel(authority=others).values)
+    better = kent.balance.sel(authority="886", year=2028) > small.balance.sel(authority="886", year=2028)
+    assert bool(better.all())
+    published = kent.authority("Kent").loc[2026] - small.authority("Kent").loc[2026]  # plans of 2026 are
+    assert np.allclose(published, 0.0, atol=1e-3)
+
+
+def test_a_contribution_is_in_the_balance_to_the_pound(small: Projection) -> None:
+    paid = small.with_assumptions(d.Assumptions(councils={"Camden": {"contribution": {2027: 1e6}}}))
+    more = (paid.balance - small.balance).sel(authority=small.code("Camden"))
+    assert np.allclose(more.sel(year=[2026]), 0.0, atol=1e-3)
+    assert np.allclose(more.sel(year=[2027, 2030]), 1e6)
+
+
+def test_plans_of_councils_add_up_to_englands(small: Projection) -> None:
+    assert np.allclose(small.plans().sum("authority").transpose("year", "draw").values, small.paths.plans)
+
+
+def test_an_unknown_council_in_the_assumptions_offers_the_closest(panel: Panel) -> None:
+    with pytest.raises(PanelError, match="Kent"):
+        d.project(panel, d.Assumptions(councils={"Kentt": {"plan_growth": 0.02}}), until=2027, draws=200)
+
+
+def test_a_council_that_is_gone_or_given_twice_is_refused(small: Projection) -> None:
+    with pytest.raises(
+        ProjectionError, match=r"assumptions of Cumbria: .*no longer exists; ask for Cumberland or West"
+    ):
+        small.with_assumptions(d.Assumptions(councils={"Cumbria": {"plan_growth": 0.02}}))
+    with pytest.raises(ProjectionError, match=r"Kent \(886\) are given twice"):
+        small.with_assumptions(
+            d.Assumptions(councils={"Kent": {"plan_growth": 0.02}, "886": {"plan_growth": 0.03}})
+        )
+
+
+def test_a_lever_cannot_change_a_published_year(small: Projection) -> None:
+    with pytest.raises(
+        ProjectionError, match="starts in 2025, for which a national figure is published: give start=2026"
+    ):
+        small.with_assumptions(levers=[Lever.read("funding-growth", start=2025)])
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"plan_growth": 4.0},
+        {"plan_growth": {"mean": 0.05, "sd": 3}},
+        {"later_block_growth": -1},
+        {"financing_rate": 4.05},
+        {"independent_share": {2028: 7}},
+        {"councils": {"Kent": {"plan_groth": 0.02}}},
+        {"safety_valve_payments": "some"},
+    ],
+)
+def test_a_assumption_out_of_range_or_misspelt_is_refused(wrong: dict) -> None:
+    with pytest.raises(ValidationError) as refused:
+        d.Assumptions(**wrong)
+    assert next(iter(wrong)) in str(refused.value)
+
+
+def test_the_independent_share_is_what_the_assumption_says(small: Projection) -> None:
+    shifted = small.with_assumptions(d.Assumptions(independent_share={2028: 0.05}))
+    place = shifted.paths.years.index(2028)
+    assert np.allclose(shifted.paths.shares[0, place], 0.05)
+    assert np.allclose(shifted.paths.shares[:, place].sum(axis=0), 1.0)
+
+
+def test_instalments_after_the_programme_ended_count_only_where_asked(panel: Panel, small: Projection) -> None:
+    agreed = small.with_assumptions(d.Assumptions(safety_valve_payments="as_agreed"))
+    none = small.with_assumptions(d.Assumptions(safety_valve_payments="none"))
+    later = agreed.balance.sel(year=2028) - small.balance.sel(year=2028)
+    assert float(later.mean("draw").sum()) > 100e6
+    assert bool((later >= -1e-3).all())
+    assert float(none.dataset["bail_out"].sel(year=[2025, 2026]).sum()) == 0
+    past = agreed.england().loc["in_year"] - small.england().loc["in_year"]
+    assert np.allclose(past.loc[[2027, 2028]], 0.0, atol=1.0)  # a grant never counts as improvement
+
+
+def test_a_forecast_moves_the_draws_as_far_as_its_error_allows(small: Projection) -> None:
+    firm = small.with_assumptions(
+        d.Assumptions(calibrated_to=[CalibrationTarget(year=2028, gross=14e9, sd=0.3e9)])
+    )
+    loose = small.with_assumptions(
+        d.Assumptions(calibrated_to=[CalibrationTarget(year=2028, gross=14e9, sd=10e9)])
+    )
+    free, near, far = (each.england().loc[("gross", 2028), "p50"] for each in (small, firm, loose))
+    assert abs(near - 14e9) < 0.2 * abs(free - 14e9)
+    assert abs(far - free) < 0.2 * abs(free - 14e9)
+    assert firm.holdings[0].expected == pytest.approx(
+        float(national(small.balance, "gross").sel(year=2028).mean())
+    )
+    gross = national(firm.balance, "gross").sel(year=2025)
+    assert float(abs(gross - 3.8e9).max()) <= 50e6 + 1  # the outturn is kept exactly
+
+
+def test_a_forecast_that_the_model_expects_changes_little(small: Projection) -> None:
+    expected = float(national(small.balance, "gross").sel(year=2028).mean())
+    held = small.with_assumptions(
+        d.Assumptions(calibrated_to=[CalibrationTarget(year=2028, gross=expected, sd=5e9)])
+    )
+    middle, free = (each.england().loc[("gross", 2028), "p50"] for each in (held, small))
+    assert middle == pytest.approx(free, rel=0.02)
+
+
+def test_a_forecast_that_contradicts_the_model_is_a_visible_warning(small: Projection) -> None:
+    held = small.with_assumptions(d.Assumptions(calibrated_to=[CalibrationTarget(year=2027, gross=40e9, sd=1e9)]))
+    assert any("contradicts" in warning and "£40.0bn" in warning for warning in held.warnings)
+    with pytest.raises(ProjectionError, match="calibrated_to 2040 is not a projected year: 2025 to 2030"):
+        small.with_assumptions(d.Assumptions(calibrated_to=[CalibrationTarget(year=2040, gross=4e9, sd=1e9)]))
+
+
+def test_a_council_less_leaves_the_others_shocks_unchanged() -> None:
+    every = own_shocks((201, 202, 203), Shock.OWN_POSITION, 3, 100, 1)
+    fewer = own_shocks((201, 203), Shock.OWN_POSITION, 3, 100, 1)
+    longer = own_shocks((201, 203), Shock.OWN_POSITION, 5, 100, 1)
+    assert np.array_equal(every[:, [0, 2]], fewer)
+    assert np.array_equal(longer[:3], fewer)
+
+
+def test_a_run_again_is_the_run(panel: Panel, small: Projection) -> None:
+    assumptions = d.Assumptions(growth_persistence=0.8, plan_growth={2029: 0.05})
+    again = small.with_assumptions(assumptions)
+    anew = d.project(panel, assumptions, until=2030, draws=400, seed=1)
+    assert np.array_equal(again.balance.values, anew.balance.values)
+
+
+def test_a_year_past_the_children_counted_is_a_visible_warning(panel: Panel) -> None:
+    far = d.project(panel, until=2035, draws=200)
+    assert any("not born yet" in warning for warning in far.warnings)
+    assert np.isfinite(far.balance.values).all()
+
+
+def test_before_ages_were_public_a_run_says_so(panel: Panel) -> None:
+    then = d.project(d.load_panel("2023-02-28"), until=2024, draws=200)
+    assert any("No population by age was public" in warning for warning in then.warnings)
+    with pytest.raises(ProjectionError, match="no population by age was public"):
+        then.england(per="pupil")
+    with pytest.raises(ProjectionError, match="no GDP deflator was public"):
+        then.england(real=2024)
+
+
+def test_a_jump_of_ten_times_or_a_council_without_figures_gives_a_usable_result(panel: Panel) -> None:
+    frame = panel.frame.copy()
+    frame.loc[("202", 2024), "balance"] *= 10
+    for figure in ("balance", "high_needs_net_spend", "plans", "plans_independent", "plans_state_special"):
+        frame.loc["203", figure] = np.nan
+    odd = d.project(dataclasses.replace(panel, frame=frame), until=2028, draws=300)
+    assert np.isfinite(odd.balance.values).all()
+    assert any("No balance at 31 March 2024 is held for" in warning for warning in odd.warnings)
+    assert np.isfinite(odd.authority("203", real=2026)).all(axis=None)

@@ -1,0 +1,204 @@
+"""Rules that every type of page keeps in a browser: WCAG 2.2 AA, no request, small screens, large text, paper.
+
+Pages of reports are made from the committed notebooks, which carry their outputs: nothing runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from deficits.paths import notebooks_dir
+from deficits.reports import REPORTS, write_index
+from deficits.reports.changes import changes
+from deficits.reports.page import first_heading, notebook_page
+from deficits.reports.record import RunContent, RunRecord, with_record
+from tests.browser import served
+from tests.reports import folder as made
+from tests.reports.folder import DSG, fail, put_council, put_england
+
+DAY = date.fromisoformat(made.TODAY)
+HEAVIEST = {"authority": 400_000, "index": 400_000}
+OTHERWISE = 600_000  # bytes
+TYPES = [*REPORTS, "index"]
+AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+HIDE_ROWS = "hide => document.querySelectorAll('tr:nth-child(n + 6)').forEach(row => { row.hidden = hide })"
+"""The rows of a table are alike; axe takes ten seconds for 150 of them."""
+SMALLEST_TEXT = 11  # pixels, in a chart on a phone
+
+
+def report_page(name: str) -> str:
+    """The page of a committed notebook, after a run that found otherwise."""
+    notebook = nbformat.read(notebooks_dir() / REPORTS[name].notebook, as_version=4)
+    headline = {"gross_deficit_2026_p10": 6.1e9, "gross_deficit_2026_p90": 6.9e9, "within_80": 0.86}
+    content = RunContent.model_validate(made.content(name, headline, {}))
+    title = first_heading(notebook) or name
+    record = RunRecord(page=name, title=title, run_on=DAY, fingerprint=content.fingerprint(), content=content)
+    other = {"headline": headline | {"gross_deficit_2026_p10": 6.0e9}, "source": "0", "data": {}}
+    before = record.model_copy(update={"content": content.model_copy(update=other)})
+    return with_record(notebook_page(notebook, record, changes(before, content)), record)
+
+
+@pytest.fixture(scope="module")
+def page_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A page of each type, made when first asked for.
+
+    The list of reports tells of a council whose last run failed.
+    """
+    folder = tmp_path_factory.mktemp("pages")
+
+    def make(name: str) -> Path:
+        path = folder / f"{name}.html"
+        if path.exists():
+            return path
+        if name == "index":
+            put_england(folder / "listed")
+            put_council(folder / "listed", "Kent")
+            fail(folder / "listed", put_council(folder / "listed", "Leeds"))
+            write_index(folder / "listed", today=DAY, dsg=DSG, dsg_year=2024).rename(path)
+        else:
+            path.write_text(report_page(name), encoding="utf-8")
+        return path
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def opened(browser, page_of):
+    """Each page opened once, with all that folds unfolded."""
+    context = browser.new_context()
+    found = {}
+
+    def open_page(name):
+        if name not in found:
+            address = page_of(name).as_uri()
+            found[name] = context.new_page()
+            found[name].goto(address)
+            found[name].evaluate(UNFOLD, True)
+        found[name].emulate_media(media="screen", color_scheme="light")
+        found[name].set_viewport_size({"width": 1280, "height": 900})
+        return found[name]
+
+    yield open_page
+    context.close()
+
+
+UNFOLD = "open => document.querySelectorAll('details').forEach(one => { one.open = open })"
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_a_page_is_no_heavier_than_its_budget(page_of, name):
+    assert page_of(name).stat().st_size < HEAVIEST.get(name, OTHERWISE)
+
+
+# Each report once: they are made of the same parts, so every kind is seen narrow and wide, light and dark.
+# The list of reports has this test among its own.
+@pytest.mark.parametrize(
+    ("name", "width", "scheme"),
+    [(name, *((320, "light") if place % 2 else (1280, "dark"))) for place, name in enumerate(REPORTS)],
+)
+def test_axe_finds_no_violation(opened, name, width, scheme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    page = opened(name)
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 900})
+    page.evaluate(HIDE_ROWS, True)
+    results = axe.run(page, options=AXE)
+    page.evaluate(HIDE_ROWS, False)
+    assert results.violations_count == 0, results.generate_report()
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_a_page_asks_for_nothing_and_says_nothing(browser, page_of, name):
+    address = f"http://reports.test/{name}.html"
+    with served(browser, page_of(name).read_text(encoding="utf-8"), address) as (page, asked, said):
+        page.evaluate(UNFOLD, True)
+        page.wait_for_timeout(100)
+        assert (asked, said) == ([address], [])
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_a_page_reflows_on_a_screen_320_pixels_wide(opened, name):
+    page = opened(name)
+    page.set_viewport_size({"width": 320, "height": 640})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_text_of_twice_the_size_fits(opened, name):
+    page = opened(name)
+    page.evaluate("document.documentElement.style.fontSize = '200%'")
+    try:
+        assert page.evaluate("document.documentElement.scrollWidth") <= 1280
+        assert page.evaluate(CUT_OFF) == []
+    finally:
+        page.evaluate("document.documentElement.style.fontSize = ''")
+
+
+CUT_OFF = """() => [...document.querySelectorAll('main p, main li, main th, main td, h1, h2, h3, summary, a')]
+    .filter(one => one.checkVisibility() && getComputedStyle(one).overflow !== 'visible'
+        && getComputedStyle(one).clipPath === 'none' && one.scrollHeight > one.clientHeight + 1)
+    .map(one => one.textContent.trim().slice(0, 40))"""
+TEXT_SIZES = """() => [...document.querySelectorAll('.picture svg')].flatMap(svg => {
+    const scale = svg.getBoundingClientRect().width / svg.viewBox.baseVal.width
+    return [...svg.querySelectorAll('text')].map(text => parseFloat(getComputedStyle(text).fontSize) * scale)
+})"""
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_text_in_a_chart_can_be_read_on_a_phone(opened, name):
+    page = opened(name)
+    page.set_viewport_size({"width": 375, "height": 667})
+    sizes = page.evaluate(TEXT_SIZES)
+    assert min(sizes, default=SMALLEST_TEXT) >= SMALLEST_TEXT - 0.05
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_paper_is_white_and_shows_what_a_screen_folds_away(opened, name):
+    page = opened(name)
+    page.emulate_media(media="print", color_scheme="dark")
+    page.evaluate(UNFOLD, False)
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert not page.is_visible(".skip")
+    if name in REPORTS:
+        assert page.is_visible(".record dl")
+        assert page.is_visible("details.data table") or not page.query_selector("details.data")
+        assert not page.is_visible("nav")
+    assert page.pdf(prefer_css_page_size=True).startswith(b"%PDF-")
+    page.evaluate(UNFOLD, True)
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_the_keyboard_reaches_everything_in_order_and_shows_where_it_is(browser, page_of, name):
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(page_of(name).as_uri())
+    expected = page.evaluate(STOPS)
+    walked = []
+    for _ in expected:
+        page.keyboard.press("Tab")
+        walked.append(page.evaluate(FOCUSED))
+    assert [stop["place"] for stop in walked] == expected
+    assert [stop for stop in walked if not stop["seen"]] == []
+    assert walked[0]["says"] == "Skip to main content"
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement === document.body")  # no trap: the browser's own bar is next
+    page.close()
+
+
+ALL = "[...document.querySelectorAll('a[href], summary, button, input, select, [tabindex]')]"
+STOPS = f"{ALL}.flatMap((one, place) => one.tabIndex >= 0 && one.checkVisibility() ? [place] : [])"
+FOCUSED = f"""() => {{
+    const one = document.activeElement, look = getComputedStyle(one), box = one.getBoundingClientRect()
+    return {{
+        place: {ALL}.indexOf(one), says: one.textContent.trim().slice(0, 40),
+        seen: look.outlineStyle !== 'none' && box.width > 0 && box.bottom > 0 && box.top < innerHeight,
+    }}
+}}"""
+
+
+def test_the_list_of_reports_tells_of_a_failed_run(opened):
+    assert "1 failed run" in opened("index").inner_text("main")

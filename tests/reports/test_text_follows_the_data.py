@@ -1,0 +1,122 @@
+"""What pages say of years, published figures and tense is true of the figures held, whatever they are."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+import pytest
+
+import deficits as d
+from deficits.formatting import gbp
+from deficits.paths import PACKAGE, notebooks_dir
+from deficits.reports import REPORTS
+from deficits.reports.stories.common import known_to
+from deficits.reports.stories.england import headline_sentence, observed_gross
+from tests.reports.reading import LATE, VINTAGES, Vintage, sentences
+
+YEAR = re.compile(r"\b20[2-4]\d\b")
+MARCH = re.compile(r"March (20\d\d)")
+
+
+# England
+
+
+@pytest.mark.parametrize("name", VINTAGES)
+def test_the_newest_balances_told_of_are_the_newest_held(vintage: Callable[[str], Vintage], name: str) -> None:
+    one = vintage(name)
+    told = [each for each in sentences(one.england) if "newest balances" in each]
+    assert told
+    assert {int(year) for each in told for year in MARCH.findall(each)} == {one.base}
+
+
+@pytest.mark.parametrize("name", VINTAGES)
+def test_a_page_says_nothing_that_is_not_a_word_or_a_number(vintage: Callable[[str], Vintage], name: str) -> None:
+    assert not re.search(r"\b(nan|NaN|NaT|inf|None(?!\.)|not available)\b", vintage(name).england)
+
+
+@pytest.mark.parametrize("name", VINTAGES)
+def test_a_deficit_that_is_published_stood_and_one_that_is_not_is_likely(
+    vintage: Callable[[str], Vintage], name: str
+) -> None:
+    one = vintage(name)
+    today = known_to(one.panel)
+    past = re.findall(r"deficits for special educational needs stood at .*? at 31 March (\d{4})", one.england)
+    likely = re.findall(r"likely to have stood at .*? at 31 March (\d{4})", one.england)
+    ahead = re.findall(r"(?:likely to|would) stand at .*?31 March (\d{4})", one.england)
+    assert past or likely or ahead
+    assert all(int(year) <= one.base for year in past)
+    assert all(int(year) > one.base and f"{year}-03-31" < today for year in likely)
+    assert all(int(year) > one.base for year in ahead)
+    assert all(f"{year}-03-31" > today for year in ahead)
+
+
+def test_published_deficits_are_the_sum_of_what_councils_returned_with_its_source(
+    vintage: Callable[[str], Vintage],
+) -> None:
+    one = vintage("two years on")
+    returned = one.panel.figure("balance")[one.base].dropna()
+    total = gbp((-returned).clip(lower=0).sum())
+    told = next(line for line in one.england.splitlines() if "special educational needs stood at" in line)
+    assert f"stood at {total} at 31 March {one.base}" in told
+    assert f"{len(returned)} of {len(returned) + len(LATE)} councils" in told
+    assert "Ministry of Housing, Communities and Local Government, 10 December 2026" in told
+    assert f"{len(LATE)} have not returned theirs" in told
+
+
+def test_a_sum_of_too_few_councils_is_not_called_the_deficit(vintage: Callable[[str], Vintage]) -> None:
+    panel = vintage("two years on").panel.copy()
+    newest = panel.frame.index[panel.frame.index.get_level_values("year") == vintage("two years on").base]
+    panel.frame.loc[newest[:24], "balance"] = float("nan")
+    projection = d.project(panel, until=2029, draws=200)
+    assert projection.base_year == vintage("two years on").base
+    assert "are put at" in headline_sentence(projection)
+    known = panel.frame["balance"].xs(projection.base_year, level="year").count()
+    assert f"{known} of 153 councils" in headline_sentence(projection)
+    assert projection.base_year not in set(observed_gross(panel)["year"])
+
+
+def test_five_billion_was_passed_between_the_published_year_ends_on_either_side(
+    vintage: Callable[[str], Vintage],
+) -> None:
+    one = vintage("two years on")
+    gross = (-one.panel.figure("balance")).clip(lower=0).sum()
+    before, after = (gbp(gross[year]) for year in (one.base - 1, one.base))
+    assert gross[one.base - 1] < 5e9 < gross[one.base]
+    passed = f"between 31 March {one.base - 1} ({before}) and 31 March {one.base} ({after})"
+    assert f"They passed £5bn {passed}" in one.england
+
+
+def test_the_national_figure_is_told_of_only_where_it_is_used(vintage: Callable[[str], Vintage]) -> None:
+    told = {name: "a national figure is held" in vintage(name).england for name in VINTAGES}
+    assert told == {"held": True, "replayed": False, "a year on": False, "two years on": False}
+
+
+def test_an_earlier_day_knows_nothing_that_was_said_after_it(vintage: Callable[[str], Vintage]) -> None:
+    text = vintage("replayed").england
+    assert "OBR" not in text  # November 2025
+    assert "January 2026" not in text  # counted in June 2026
+    assert "£3.8bn" not in text  # December 2025
+
+
+# Notebooks and words
+
+
+@pytest.mark.parametrize("report", REPORTS)
+def test_no_year_stands_in_a_notebook_but_in_its_parameters(report: str) -> None:
+    notebook = nbformat.read(notebooks_dir() / REPORTS[report].notebook, as_version=4)
+    cells = [cell for cell in notebook.cells if "parameters" not in cell.metadata.get("tags", [])]
+    assert [cell.source for cell in cells if YEAR.search(cell.source)] == []
+
+
+@pytest.mark.parametrize(
+    "path", sorted((PACKAGE / "reporting" / "stories").glob("*.py")), ids=lambda path: path.stem
+)
+def test_no_year_stands_in_the_words_of_the_reports(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    explained = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    said = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in explained]
+    assert [node.value for node in said if YEAR.search(str(node.value))] == []
