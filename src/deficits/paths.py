@@ -6,9 +6,14 @@ started in. In a checkout everything is under the project's root.
 
 from __future__ import annotations
 
+import ctypes
 import os
+import sys
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 PACKAGE = Path(__file__).resolve().parent
 
@@ -84,6 +89,53 @@ def write_whole(path: Path, content: bytes | str) -> None:
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def beside(folder: Path) -> Path:
+    """Where a change of a folder is made ready, and the lock of whoever makes it: next to it, on the same disk."""
+    return folder.with_name(f".{folder.name}.fetch")
+
+
+def lock_of(folder: Path, seconds: float) -> FileLock:
+    """The lock of whoever changes a folder; Timeout when another process has it for longer than that."""
+    return FileLock(beside(folder) / "lock", timeout=seconds)
+
+
+def exchange(new: Path, place: Path) -> None:
+    """Put a folder in the place of another, which is then where the new one was.
+
+    On Linux in one step: whoever looks, or kills this process, finds the one or the other. Elsewhere in two, with
+    the old folder aside between them: `put_back` makes good a process that was killed there.
+    """
+    if _in_one_step(new, place):
+        return
+    aside = new.with_name(f"{new.name}.old")
+    place.rename(aside)
+    try:
+        new.rename(place)
+    except OSError:
+        aside.rename(place)
+        raise
+
+
+def put_back(folder: Path) -> None:
+    """Put back what a killed process has left aside (see `exchange`), unless whoever changes `folder` is alive."""
+    left = [aside for aside in beside(folder).glob("*/*.old") if not (folder / aside.stem).exists()]
+    if left:
+        with suppress(Timeout, OSError), lock_of(folder, seconds=2.0):
+            for aside in left:
+                aside.rename(folder / aside.stem)
+
+
+def _in_one_step(first: Path, second: Path) -> bool:
+    """Whether two folders of one disk have changed places; False where the system has no such step."""
+    here, exchanged = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of <fcntl.h> and <linux/fs.h>
+    if not sys.platform.startswith("linux"):
+        return False
+    with suppress(AttributeError):
+        names = os.fsencode(first.absolute()), os.fsencode(second.absolute())
+        return bool(ctypes.CDLL(None).renameat2(here, names[0], here, names[1], exchanged) == 0)
+    return False
 
 
 def forecasts_dir() -> Path:

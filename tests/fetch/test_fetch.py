@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 from importlib import import_module
@@ -17,14 +16,14 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
-from filelock import FileLock
 
 from deficits.authorities import load_authorities
 from deficits.errors import ProjectionError, SourceError
 from deficits.fetch import Fetched, FetchError, fetch, listing, news, undo
+from deficits.fetch.folder import trial
 from deficits.formatting import year_of
 from deficits.panel import build
-from deficits.paths import raw_dir
+from deficits.paths import beside, lock_of, put_back, raw_dir
 from deficits.publications import Publication, Table, find
 from deficits.publications.publication import FixedUrl
 from deficits.raw import RawData, read_source
@@ -62,7 +61,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def bytes_of(folder: Path) -> dict[str, str]:
-    files = (path for path in folder.rglob("*") if path.is_file() and path.name != ".fetch.lock")
+    files = (path for path in folder.rglob("*") if path.is_file())
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
@@ -206,59 +205,66 @@ def test_a_file_of_another_shape_changes_nothing_and_reaches_no_terminal(
 KILLED = """
 import os, shutil, signal, sys
 from pathlib import Path
+from deficits import paths
 from deficits.fetch import folder
-staged, held, names = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3].split(",")
-copyfile, replace = shutil.copyfile, Path.replace
-for last in range(2 * len(names)):
-    copy = Path(f"{held}-{last:02}")
+
+held, at_once, least = Path(sys.argv[1]), sys.argv[2] == "at once", int(sys.argv[3])
+CHANGES = {"os.rename", "os.mkdir", "os.rmdir", "os.remove", "shutil.copytree", "shutil.rmtree"}
+armed = counted = last = 0
+
+def kill(event, arguments):
+    global counted
+    writes = event == "open" and isinstance(arguments[1], str) and set("wax+") & set(arguments[1])
+    if armed and (writes or event in CHANGES or event.startswith("ctypes.")):
+        counted += 1
+        if counted == last:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+if not at_once:
+    paths._in_one_step = lambda *_: False
+sys.addaudithook(kill)
+for last in range(1, 1000):
+    copy = Path(f"{held}-{last:03}")
     shutil.copytree(held, copy)
     child = os.fork()
     if child == 0:
-        done = []
-        def kills(step):
-            def one(*arguments):
-                if len(done) == last:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                done.append(step(*arguments))
-            return one
-        folder.copyfile, Path.replace = kills(copyfile), kills(replace)
-        folder.replace(staged, names, copy)
+        armed = True
+        with folder.trial(copy) as (root, staged):
+            (staged / "one" / "new.csv").write_text("new")
+            (staged / "one" / "old.csv").unlink()
+            paths.exchange(staged / "one", root / "one")
         os._exit(0)
-    print(os.waitpid(child, 0)[1])
+    if os.waitpid(child, 0)[1] != signal.SIGKILL:
+        break
+assert last > least, last
 """
 
 
-@pytest.mark.usefixtures("quick")
-def test_a_fetch_killed_at_any_write_leaves_what_was_declared_and_the_next_completes(
-    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Killed before the last write, no declaration and no declared table has changed; the next fetch completes."""
-    file = edition(tmp_path / "a.csv")
-    put: list[tuple[Path, Sequence[str]]] = []
-
-    def keep(place: Path, names: Sequence[str], folder: Path) -> None:
-        put.append((Path(shutil.copytree(place, tmp_path / "staged")), names))
-
-    with monkeypatch.context() as patch:
-        patch.setattr(room.folder, "replace", keep)
-        written = added(raw, file).written
-    before = bytes_of(raw / FOLDER)
-    ((staged, names),) = put
-    arguments = [str(staged), str(raw / FOLDER), ",".join(names)]
-    ran = subprocess.run([sys.executable, "-c", KILLED, *arguments], check=True, capture_output=True, text=True)
-    assert ran.stdout.split() == [str(int(signal.SIGKILL))] * (2 * len(names))
-    for copy in sorted(raw.glob(f"{FOLDER}-*")):
-        now = bytes_of(copy)
-        assert {name: now[name] for name in before} == before
-        new = {name for name in now.keys() - before.keys() if not name.endswith(".part")}
-        assert not new or copy.name[-2:] > f"{len(names):02}"  # until all are written whole
-        shutil.rmtree(raw / FOLDER)
-        copy.rename(raw / FOLDER)  # the last one was killed before its last write, the declaration
-    (raw / FOLDER / ".left.csv.part").touch()
-    assert added(raw, file).written == written
-    declared = {each.name: each.sha256 for each in read_source(raw / FOLDER).file}
-    assert declared.items() <= bytes_of(raw / FOLDER).items()
-    assert not list(raw.rglob("*.part"))
+@pytest.mark.parametrize("way", ["at once", "in two steps"])
+def test_a_change_killed_at_any_step_leaves_every_byte_as_before_or_all_of_it(tmp_path: Path, way: str) -> None:
+    """Where a system has no exchange of folders, the next reader puts back the one that was aside."""
+    held = tmp_path / "raw"
+    for name in ("one", "two"):
+        (held / name).mkdir(parents=True)
+        (held / name / "source.toml").write_text("as it was")
+        (held / name / "old.csv").write_text("old")
+    before = bytes_of(held)
+    (held / "one" / "new.csv").write_text("new")
+    after = {name: sha256 for name, sha256 in bytes_of(held).items() if name != "one/old.csv"}
+    (held / "one" / "new.csv").unlink()
+    subprocess.run([sys.executable, "-c", KILLED, str(held), way, "15"], check=True)
+    copies = sorted(tmp_path.glob("raw-*"))
+    aside = [copy for copy in copies if bytes_of(copy) not in (before, after)]
+    assert len(aside) == (way == "in two steps")
+    for copy in copies:
+        put_back(copy)
+    found = [bytes_of(copy) for copy in copies]
+    assert found == sorted(found, key=lambda each: each == after)
+    assert before in found
+    assert found[-1] == after
+    with trial(copies[len(copies) // 2]) as (_, staged):  # what was left goes with the next
+        assert bytes_of(staged) in (before, after)
+    assert not list(beside(copies[len(copies) // 2]).glob("*/"))
 
 
 @pytest.mark.usefixtures("quick")
@@ -266,22 +272,21 @@ def test_a_disk_that_fills_while_writing_changes_nothing(
     raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = bytes_of(raw)
-    copyfile = shutil.copyfile
 
-    def full(source: Path, to: Path) -> None:
-        if to.name == ".source.toml.part":
-            raise OSError(28, "No space left on device")
-        copyfile(source, to)
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
 
-    with monkeypatch.context() as patch:
-        patch.setattr(room.folder, "copyfile", full)
-        with pytest.raises(FetchError, match="No space left"):
-            added(raw, edition(tmp_path / "a.csv"))
-    assert bytes_of(raw) == before
+    for name in ("_write", "_copied"):
+        with monkeypatch.context() as patch:
+            patch.setattr(room.folder, name, full)
+            with pytest.raises(FetchError, match="No space left"):
+                added(raw, edition(tmp_path / "a.csv"))
+        assert bytes_of(raw) == before
 
 
 def test_a_second_fetch_into_the_same_folder_is_refused(raw: Path, tmp_path: Path) -> None:
-    with FileLock(raw / ".fetch.lock"), pytest.raises(FetchError, match="another fetch"):
+    beside(raw).mkdir()
+    with lock_of(raw, seconds=0), pytest.raises(FetchError, match="another fetch"):
         added(raw, edition(tmp_path / "a.csv"))
 
 
@@ -325,12 +330,10 @@ def test_a_new_folder_gets_a_whole_copy_or_none(tmp_path: Path, monkeypatch: pyt
         with pytest.raises(FetchError, match="No space left"):
             added(new, edition(tmp_path / "a.csv"))
     assert not new.exists()
-    assert not list(tmp_path.glob(".*"))
+    assert not list(beside(new).glob("*/"))
     with pytest.raises(SourceError):
         fetch(SECTION251, file=tmp_path / "a.csv", version=DAY, raw=new, keep=["first-year-zeros"])
-    assert bytes_of(new) == {
-        name: sha256 for name, sha256 in bytes_of(raw_dir()).items() if "/." not in f"/{name}"
-    }
+    assert bytes_of(new) == bytes_of(raw_dir())
 
 
 @pytest.fixture

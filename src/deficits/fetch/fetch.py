@@ -25,7 +25,7 @@ from deficits.fetch.compare import Difference, compare, contents, day_of, earlie
 from deficits.fetch.download import LARGEST_FILE, FetchError, download, printable
 from deficits.formatting import gbp, last_day, listed, year_end
 from deficits.panel import Panel, build
-from deficits.paths import processed_dir, raw_dir
+from deficits.paths import exchange, processed_dir, raw_dir
 from deficits.projection import Projection, project
 from deficits.publications import PUBLICATIONS, Publication, Table, find
 from deficits.raw import GuardFailed, RawData, Source, SourceFile, read_source
@@ -34,8 +34,6 @@ TRIAL = timedelta(days=366)
 """How far ahead of today an edition may be dated, so that one that is expected can be tried."""
 DRAWS = 200
 SHOWN = 20
-DECLARED = ("corrections.toml", "source.toml")
-"""What declares tables, and so is put in place after them, and before they go."""
 UNDESCRIBED = "no meaning is declared yet: as the parser names it"
 
 
@@ -136,9 +134,7 @@ def undo(publication: str | Publication, *, raw: Path | None = None) -> Fetched:
         except DeficitsError as error:
             raise SourceError(f"nothing was taken out: without this edition {error}") from None
         headline, line = _headline(_held(RawData(root)), after)
-        folder.replace(place, DECLARED[::-1], root / wanted.folder)
-        for name in names:
-            (root / wanted.folder / name).unlink(missing_ok=True)
+        exchange(place, root / wanted.folder)
     words = (f"Taken out: {', '.join(names)}", line)
     return Fetched(wanted.folder, removed=tuple(names), headline=headline, lines=words)
 
@@ -219,7 +215,7 @@ def _add(
         *_unread(publication, original, entries, held),
     ]
     written = tuple(entry.name for entry in entries)
-    folder.replace(place, [*written, *DECLARED], root / name)
+    exchange(place, root / name)
     lines = (
         *heads,
         *(text for difference in differences for text in difference.lines),
@@ -394,11 +390,10 @@ def _downloaded(publication: Publication, version: str | None) -> Original:
 
 @contextmanager
 def _trying(raw: Path | None) -> Iterator[tuple[Path, Path]]:
-    """A folder for this fetch alone, and a copy of it to try the change in; errors without control codes."""
+    """A trial of this fetch alone (see `folder.trial`); errors without control codes."""
     try:
-        root = folder.writable(raw)
-        with folder.alone(root), tempfile.TemporaryDirectory(prefix="deficits-fetch-") as work:
-            yield root, folder.staged(root, Path(work) / "raw")
+        with folder.trial(raw) as places:
+            yield places
     except DeficitsError as error:
         error.args = (printable(str(error)), *error.args[1:])
         raise

@@ -1,4 +1,4 @@
-"""A folder like `data/raw` as one fetch changes it: alone, in a copy first, and then whole or not at all."""
+"""A folder like `data/raw` as a fetch changes it: alone, in a copy beside it, then in one step or not at all."""
 
 from __future__ import annotations
 
@@ -10,69 +10,56 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from shutil import copyfile
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from deficits.errors import SourceError
 from deficits.fetch.download import FetchError
-from deficits.paths import checkout, raw_dir
+from deficits.paths import beside, checkout, lock_of, put_back, raw_dir
 from deficits.raw import SourceFile
 
 
-def writable(raw: Path | None) -> Path:
-    """The folder to add to; a new or empty one is first given a whole copy of the project's figures."""
+@contextmanager
+def trial(raw: Path | None) -> Iterator[tuple[Path, Path]]:
+    """The folder of figures to change and a whole copy of it beside it, in which the change is tried.
+
+    A new or empty folder is first given a copy of the project's figures. Only one process at a time has a trial of
+    a folder, and what a killed one left goes: FetchError for the second, SourceError where no figures are.
+    """
     if raw is None and checkout() is None and not os.environ.get("DEFICITS_RAW"):
         raise FetchError(
             f"the figures that came with the installed package ({raw_dir()}) are not changed in place: give "
             "--raw FOLDER; a new folder is given a copy of them first"
         )
-    raw = (raw or raw_dir()).resolve()
-    if raw.is_dir() and any(raw.iterdir()):
-        return raw
-    copy = raw.with_name(f".{raw.name}.{os.getpid()}.part")
-    raw.parent.mkdir(parents=True, exist_ok=True)
+    root = (raw or raw_dir()).resolve()
+    place = beside(root)
+    place.mkdir(parents=True, exist_ok=True)
+    put_back(root)
     try:
-        staged(raw_dir(), copy)
-        if raw.is_dir():
-            raw.rmdir()
-        copy.rename(raw)
-    finally:
-        shutil.rmtree(copy, ignore_errors=True)
-    return raw
-
-
-@contextmanager
-def alone(root: Path) -> Iterator[None]:
-    """Only one fetch at a time changes a folder: FetchError for the second. The lock ends with its holder."""
-    try:
-        lock = FileLock(root / ".fetch.lock").acquire(timeout=0)
+        with lock_of(root, seconds=0):
+            _clear(place)
+            try:
+                if not root.is_dir() or not any(root.iterdir()):
+                    _copied(raw_dir(), place / "first")
+                    if root.is_dir():
+                        root.rmdir()
+                    (place / "first").rename(root)
+                yield root, _copied(root, place / "raw")
+            finally:
+                _clear(place)
     except Timeout:
         raise FetchError(f"another fetch changes {root}: wait for it to end") from None
-    with lock:
-        for left in root.glob("*/.*.part"):  # by a fetch that was killed
-            left.unlink()
-        yield
 
 
-def staged(root: Path, to: Path) -> Path:
-    """A copy of the folder, a few MB, to try a change in."""
+def _copied(root: Path, to: Path) -> Path:
     if not any(root.glob("*/source.toml")):
         raise SourceError(f"{root} holds no published figures: give a folder like data/raw, or a new one")
-    return Path(shutil.copytree(root, to, ignore=shutil.ignore_patterns(".*")))
+    return Path(shutil.copytree(root, to))
 
 
-def replace(staged: Path, names: Sequence[str], folder: Path) -> None:
-    """Files of a staged folder into another, in this order, once all are written whole under other names."""
-    parts = {name: folder / f".{name}.part" for name in names if (staged / name).is_file()}
-    try:
-        for name, part in parts.items():
-            copyfile(staged / name, part)
-        for name, part in parts.items():
-            part.replace(folder / name)
-    finally:
-        for part in parts.values():
-            part.unlink(missing_ok=True)
+def _clear(place: Path) -> None:
+    for left in (each for each in place.iterdir() if each.is_dir()):
+        shutil.rmtree(left)
 
 
 def declare(held: Path, entries: Sequence[SourceFile], staged: Path) -> None:
@@ -92,7 +79,9 @@ def decide(staged: Path, correction: str, file: str, choice: str) -> None:
 
 
 def drop(staged: Path, names: set[str]) -> None:
-    """Take the entries of tables out of source.toml, and the decisions on them out of corrections.toml."""
+    """Take tables out: their files, their entries in source.toml, the decisions on them in corrections.toml."""
+    for name in names:
+        (staged / name).unlink()
     for path, head, key in (
         (staged / "source.toml", "[[file]]", "name"),
         (staged / "corrections.toml", "[[decision]]", "file"),

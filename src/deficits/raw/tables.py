@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from deficits.errors import SourceError, closest
-from deficits.paths import raw_dir
+from deficits.paths import put_back, raw_dir
 from deficits.raw.corrections import Corrections, read_corrections
 from deficits.raw.declaration import Source, SourceFile, read_source
 
@@ -27,6 +27,7 @@ class RawData:
     @cached_property
     def sources(self) -> dict[str, Source]:
         """Every publication's declaration, by folder name."""
+        put_back(self.folder)
         if not self.folder.is_dir():
             raise SourceError(
                 f"there is no folder of published figures at {self.folder}: give a folder like data/raw, or "
