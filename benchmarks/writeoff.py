@@ -26,12 +26,12 @@ def sweep_at_once() -> float:
 def sweep_with_group_by() -> float:
     """As an analyst would write it, one row a draw, council and year: one scheme on a quarter of the draws."""
     import deficits as d
-    from deficits.writeoff import Ground
+    from deficits.writeoff import Inputs
 
     projection = d.project(d.load_panel(), until=UNTIL, draws=DRAWS // 4, seed=1)
-    ground = Ground(projection)
-    sizes = {"reserves": ground.size("reserves", 2026).ravel(), "pupils": ground.size("pupils", 2026).ravel()}
-    councils = pd.DataFrame(sizes | {"gap": ground.source_gap.ravel()}, index=ground.codes)
+    inputs = Inputs(projection)
+    sizes = {"reserves": inputs.size("reserves", 2026).ravel(), "pupils": inputs.size("pupils", 2026).ravel()}
+    councils = pd.DataFrame(sizes | {"gap": inputs.source_gap(2026).ravel()}, index=inputs.codes)
     long = projection.balance.to_series().rename("balance").reset_index()
     start = time.perf_counter()
     base = long[long["year"] == 2026].merge(councils, left_on="authority", right_index=True)

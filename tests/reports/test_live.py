@@ -164,7 +164,7 @@ def test_a_plain_scheme_on_all_its_draws_is_the_panels_start(projection):
 def test_an_projection_that_ends_at_the_base_date_has_no_panel(projection):
     short = projection.with_assumptions()
     late = d.Scheme.read("flat-share", base_year=2028, paid_in=2029).apply(short)
-    ended = WriteOff(late.scheme.model_copy(update={"base_year": 2029}), late.ground, late.paid)
+    ended = WriteOff(late.scheme.model_copy(update={"base_year": 2029}), late.inputs, late.paid)
     with pytest.raises(ReportError, match="no year end after 2029"):
         futures(ended)
 

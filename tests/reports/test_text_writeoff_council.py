@@ -83,7 +83,7 @@ def test_a_scheme_is_measured_on_the_published_balances_where_there_are_any(
 ) -> None:
     two = vintage("two years on")
     result = applied(two)
-    returned = two.panel.figure("balance")[MEASURED].reindex(result.ground.codes)
+    returned = two.panel.figure("balance")[MEASURED].reindex(result.inputs.codes)
     known = returned.dropna()
     assert sorted(returned.index[returned.isna()]) == sorted(LATE)
     deficits = result.base_deficit.sel(authority=list(known.index)).to_pandas()

@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as npst
 
 import deficits as d
 from deficits.projection import Projection
-from deficits.writeoff import Ground
+from deficits.writeoff import Inputs
 from deficits.writeoff.ledger import RAISES
 from deficits.writeoff.scheme import Scheme
 from tests.writeoff.examples import scheme, with_balances, with_draws
@@ -165,7 +165,7 @@ def test_one_draw_of_approval_decides_for_every_scheme(projection: Projection) -
 
 def test_an_approval_draw_belongs_to_its_council(projection: Projection) -> None:
     fewer = dataclasses.replace(projection, dataset=projection.dataset.isel(authority=[5, 9]))
-    assert np.array_equal(Ground(fewer).chance, Ground(projection).chance[[5, 9]])
+    assert np.array_equal(Inputs(fewer).chance, Inputs(projection).chance[[5, 9]])
 
 
 def test_a_late_approval_is_paid_a_year_later(projection: Projection) -> None:
@@ -213,7 +213,7 @@ def test_a_loan_is_repaid_with_interest_by_the_general_fund(projection: Projecti
 
 
 def test_grant_is_taken_back_where_the_deficit_grew_more_than_agreed(projection: Projection) -> None:
-    dsg = Ground(projection).size("dsg", 2026)[1, 0]
+    dsg = Inputs(projection).size("dsg", 2026)[1, 0]
     grown = {2026: [0, -50e6], 2027: [0, -50e6], 2028: [0, -50e6 - 0.11 * dsg], 2029: [0, -50e6 - 0.11 * dsg]}
     rule = {"share": 0.5, "year": 2028, "growth": 0.1}
     result = scheme(clawback=rule).apply(with_balances(projection, grown))
@@ -253,12 +253,12 @@ def test_cheshire_east_saves_the_interest_that_it_published(projection: Projecti
 
 
 def test_safety_valve_instalments_stop_or_go_on(projection: Projection) -> None:
-    agreed = Ground(projection).agreed_after(2026).ravel()
+    agreed = Inputs(projection).agreed_after(2026).ravel()
     name = projection.fit.councils["name"].iloc[int(agreed.argmax())]
     stopped, goes_on = (scheme(safety_valve=variant).apply(projection) for variant in ("stop", "continue"))
     code = projection.code(name)
     assert np.array_equal(stopped.balance.values, scheme().apply(projection).balance.values)
-    to_come = Ground(projection).agreed.loc[code]
+    to_come = Inputs(projection).agreed.loc[code]
     to_come = to_come[to_come.index > 2026]
     deficit = goes_on.base_deficit.sel(authority=code)
     expected = 0.9 * (deficit - to_come.sum()).clip(min=0)

@@ -8,7 +8,7 @@ import pytest
 import deficits as d
 from deficits.errors import SchemeError
 from deficits.projection import Projection
-from deficits.writeoff import Ground, scheme_names
+from deficits.writeoff import Inputs, scheme_names
 from deficits.writeoff.own import FORECAST, OwnCase, own_case
 from tests.writeoff.examples import scheme
 
@@ -114,7 +114,7 @@ def test_the_rate_is_the_councils_own(projection: Projection) -> None:
 def test_a_cap_is_told_as_a_step_of_its_own(projection: Projection) -> None:
     capped = scheme(cap={"pounds": 50e6, "pupils": 100})
     case = own_case(council="Kent", deficit=100e6, scheme=capped, projection=projection)
-    pupils = Ground(projection).size("pupils", 2026)[Ground(projection).codes.get_loc("886"), 0]
+    pupils = Inputs(projection).size("pupils", 2026)[Inputs(projection).codes.get_loc("886"), 0]
     assert case.grant == pytest.approx(100 * pupils)
     lines = case.working().query("step == 'grant'")
     assert lines["line"].str.startswith("Cut to the cap").sum() == 2
@@ -138,7 +138,7 @@ def test_a_chance_of_approval_is_told_and_the_grant_is_that_of_an_approved_plan(
 def test_a_council_that_had_instalments_is_paid_less_where_they_go_on(projection: Projection) -> None:
     name = "high-needs-stability-grant-safety-valve-continues"
     case = own_case(council="Devon", deficit=60e6, scheme=name, projection=projection)
-    agreed = Ground(projection).agreed_after(2026)[Ground(projection).codes.get_loc(case.code), 0]
+    agreed = Inputs(projection).agreed_after(2026)[Inputs(projection).codes.get_loc(case.code), 0]
     assert agreed > 0
     assert case.grant == pytest.approx(0.9 * (60e6 - agreed))
     assert amounts(case)["Less agreed instalments still to come"] == pytest.approx(-agreed)

@@ -16,7 +16,7 @@ from deficits.formatting import day_in_words
 from deficits.panel import Panel, Split, load_panel, read_splits
 from deficits.projection import Assumptions, Lever, Projection, project
 from deficits.reports import stories
-from deficits.writeoff import Ground, WriteOff, apply
+from deficits.writeoff import Inputs, WriteOff, write_off
 
 Array = npt.NDArray[np.float64]
 
@@ -77,8 +77,8 @@ class Engine:
         result = None
         if state.scheme is not None:
             scheme = state.scheme.scheme()
-            ground = self._once("ground", changed, lambda: Ground(projection))
-            result = self._once("result", (*changed, scheme), lambda: apply(scheme, ground))
+            inputs = self._once("inputs", changed, lambda: Inputs(projection))
+            result = self._once("result", (*changed, scheme), lambda: write_off(inputs, scheme))
         area = self._once(
             "area", (state.as_of, state.until, state.place), lambda: find_area(projection, state.place)
         )

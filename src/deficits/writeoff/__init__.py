@@ -1,22 +1,25 @@
 """Partial write-offs: schemes as declared, what each does on the draws of a projection, and many side by side."""
 
-from deficits.writeoff.cost import STPR
-from deficits.writeoff.effects import WriteOff, apply, grants_inside
-from deficits.writeoff.frontier import Frontier, frontier
-from deficits.writeoff.ground import Ground
+from deficits.writeoff.comparison import Frontier, frontier
+from deficits.writeoff.costs import STPR
+from deficits.writeoff.distribution import at_cost_of
+from deficits.writeoff.inputs import Inputs
 from deficits.writeoff.new import write_new
 from deficits.writeoff.reading import scheme_names
+from deficits.writeoff.result import grants_inside
 from deficits.writeoff.scheme import Scheme
+from deficits.writeoff.write_off import WriteOff, write_off
 
 __all__ = [
     "STPR",
     "Frontier",
-    "Ground",
+    "Inputs",
     "Scheme",
     "WriteOff",
-    "apply",
+    "at_cost_of",
     "frontier",
     "grants_inside",
     "scheme_names",
     "write_new",
+    "write_off",
 ]

@@ -14,9 +14,9 @@ import numpy as np
 import xarray as xr
 
 from deficits.errors import SchemeError
-from deficits.writeoff.claims import claim, within
-from deficits.writeoff.ground import Array, Ground
-from deficits.writeoff.parts import Cover
+from deficits.writeoff.allocation import claim, within
+from deficits.writeoff.conditions import Cover
+from deficits.writeoff.inputs import Array, Inputs
 from deficits.writeoff.scheme import Scheme
 
 Kind = Literal["write_off", "cover", "safety_valve", "contribution", "clawback", "levy", "repayment"]
@@ -68,16 +68,16 @@ class Paid:
         return total
 
 
-def pay(scheme: Scheme, ground: Ground) -> Paid:
+def pay(scheme: Scheme, inputs: Inputs) -> Paid:
     """Everything a scheme pays, part by part in the order of its dates.
 
     A part is measured on the projection with what earlier dates have credited; two on one date are measured on the
     same deficit, and the later one is cut where together they would pass it. Raises SchemeError when a date is
     not in the projection.
     """
-    check_dates(scheme, ground)
+    check_dates(scheme, inputs)
     parts = scheme.parts
-    instalments = _instalments(scheme, ground)
+    instalments = _instalments(scheme, inputs)
     continuing = any(part.safety_valve == "continue" for part in parts)
     # What a date is credited with stands from the day after it; money taken or given in a year, at its end.
     credits: list[tuple[int, Array]] = []
@@ -87,7 +87,7 @@ def pay(scheme: Scheme, ground: Ground) -> Paid:
 
     def position(year: int, until: int) -> Array:
         """Balance of a year with what has been credited for dates up to `until`."""
-        now = ground.balance(year)
+        now = inputs.balance(year)
         for date, amount in credits:
             now = now + amount if date <= until else now
         for date, amount in moved:
@@ -102,21 +102,21 @@ def pay(scheme: Scheme, ground: Ground) -> Paid:
         spent = sum(flow.amount.sum(axis=0) for flow in own[number] if flow.kind in ("write_off", "cover"))
         left = np.maximum(part.budget.pounds - spent, 0.0) if part.budget else np.inf
         if growth:
-            grown = ground.balance(year - 1) - ground.balance(year)
-            amount = _covered(part, ground, year, np.clip(grown, 0.0, np.maximum(0.0 - before, 0.0)), left)
+            grown = inputs.balance(year - 1) - inputs.balance(year)
+            amount = _covered(part, inputs, year, np.clip(grown, 0.0, np.maximum(0.0 - before, 0.0)), left)
         else:
-            to_come = ground.agreed_after(year) if continuing else 0.0
-            amount = claim(part, ground, np.maximum(0.0 - before, 0.0), to_come, left)
+            to_come = inputs.agreed_after(year) if continuing else 0.0
+            amount = claim(part, inputs, np.maximum(0.0 - before, 0.0), to_come, left)
         if len(parts) > 1:
             amount = np.minimum(amount, room(year))
         if part.approval.probability < 1:
-            amount = amount * (ground.chance < part.approval.probability)
+            amount = amount * (inputs.chance < part.approval.probability)
         credits.append((year, amount))
         if growth:
-            own[number] += _dated(part, ground, "cover", amount, year + _cover(part).paid_after, (1.0,))
+            own[number] += _dated(part, inputs, "cover", amount, year + _cover(part).paid_after, (1.0,))
             continue
         granted.append(amount)
-        paid = _dated(part, ground, "write_off", amount, part.paid_in, part.instalments)
+        paid = _dated(part, inputs, "write_off", amount, part.paid_in, part.instalments)
         own[number] += paid
         if part.match_funding:
             matched = np.minimum(part.match_funding * amount, room(year))
@@ -124,21 +124,21 @@ def pay(scheme: Scheme, ground: Ground) -> Paid:
             own[number] += [Flow("contribution", flow.year, flow.at, flow.amount * ratio, 1) for flow in paid]
             credits.append((year, matched))
         if part.clawback:
-            taken = _taken_back(part, ground, amount)
+            taken = _taken_back(part, inputs, amount)
             own[number].append(taken)
             moved.append((taken.year, -taken.amount))
         if part.repayment:
             own[number] += [flow for one in paid for flow in _repaid(part, one)]
     for number, part in enumerate(parts):
         if part.payer == "schools_budget":
-            own[number] += _levied(ground, own[number])
+            own[number] += _levied(inputs, own[number])
     whole = granted[0] if len(granted) == 1 else np.sum(granted, axis=0)
     return Paid(whole, (*instalments, *(flow for flows in own for flow in flows)))
 
 
-def check_dates(scheme: Scheme, ground: Ground) -> None:
+def check_dates(scheme: Scheme, inputs: Inputs) -> None:
     """SchemeError where the projection lacks a year that the scheme measures or pays in."""
-    first, last = ground.years[0], ground.years[-1]
+    first, last = inputs.years[0], inputs.years[-1]
     for part in scheme.parts:
         needed = {"base_year": part.base_year, "paid_in": part.paid_in}
         needed["the last payment"] = part.paid_in + len(part.instalments) - 1 + part.approval.delay
@@ -147,7 +147,7 @@ def check_dates(scheme: Scheme, ground: Ground) -> None:
         if part.clawback:
             needed["clawback, the year after"] = part.clawback.year + 1
         for word, year in needed.items():
-            if year not in ground.years:
+            if year not in inputs.years:
                 raise SchemeError(
                     f"{word} {year} of '{part.title}' is not in the projection, which runs from {first} "
                     f"to {last}: project further with until={max(year, last)}, or change it"
@@ -168,44 +168,44 @@ def _cover(part: Scheme) -> Cover:
     return part.cover
 
 
-def _covered(part: Scheme, ground: Ground, year: int, grown: Array, left: Array | float) -> Array:
+def _covered(part: Scheme, inputs: Inputs, year: int, grown: Array, left: Array | float) -> Array:
     """What is paid of the growth of deficits in a year."""
     cover = _cover(part)
     for condition in part.eligibility:
-        grown = grown * ground.meets(
-            condition, part.base_year, np.maximum(0.0 - ground.balance(part.base_year), 0.0)
+        grown = grown * inputs.meets(
+            condition, part.base_year, np.maximum(0.0 - inputs.balance(part.base_year), 0.0)
         )
     if cover.growth_limit is not None:
-        grown = np.fmin(grown, cover.growth_limit * ground.size("dsg", part.base_year))
+        grown = np.fmin(grown, cover.growth_limit * inputs.size("dsg", part.base_year))
     amount = cover.shares[year] * grown
     if part.budget is None:
         return amount
-    return within(part.budget, ground, part.base_year, amount, grown, left)
+    return within(part.budget, inputs, part.base_year, amount, grown, left)
 
 
-def _instalments(scheme: Scheme, ground: Ground) -> list[Flow]:
+def _instalments(scheme: Scheme, inputs: Inputs) -> list[Flow]:
     """What the scheme changes in the safety valve instalments after its base date."""
     variant = next((part.safety_valve for part in scheme.parts if part.safety_valve != "as_projected"), None)
     if variant is None:
         return []
     flows = []
-    for year in (later for later in ground.years if later > scheme.base_year):
-        wanted = ground.agreed_in(year) if variant == "continue" else 0.0
-        change = wanted - ground.bail_out(year)
+    for year in (later for later in inputs.years if later > scheme.base_year):
+        wanted = inputs.agreed_in(year) if variant == "continue" else 0.0
+        change = wanted - inputs.bail_out(year)
         if change.any():
             flows.append(Flow("safety_valve", year, MIDDLE, change, 1))
     return flows
 
 
 def _dated(
-    part: Scheme, ground: Ground, kind: Kind, amount: Array, first: int, instalments: Sequence[float]
+    part: Scheme, inputs: Inputs, kind: Kind, amount: Array, first: int, instalments: Sequence[float]
 ) -> list[Flow]:
     """Amounts in the years in which they are paid; those of councils approved late, later."""
     approval = part.approval
     late = None
     if approval.late and kind == "write_off":
         # The same draw that decides on approval: the last of the approved are the late ones.
-        late = ground.chance >= approval.probability * (1 - approval.late)
+        late = inputs.chance >= approval.probability * (1 - approval.late)
     flows = []
     for place, portion in enumerate(instalments):
         due = amount if portion == 1 else portion * amount
@@ -217,11 +217,11 @@ def _dated(
     return flows
 
 
-def _taken_back(part: Scheme, ground: Ground, amount: Array) -> Flow:
+def _taken_back(part: Scheme, inputs: Inputs, amount: Array) -> Flow:
     rule = part.clawback
     assert rule is not None
-    grown = ground.balance(part.base_year) - ground.balance(rule.year)
-    broken = grown > rule.growth * ground.size("dsg", part.base_year)
+    grown = inputs.balance(part.base_year) - inputs.balance(rule.year)
+    broken = grown > rule.growth * inputs.size("dsg", part.base_year)
     return Flow("clawback", rule.year + 1, part.part_of_year, rule.share * amount * broken, -1)
 
 
@@ -244,12 +244,12 @@ def _repaid(part: Scheme, lent: Flow) -> list[Flow]:
     return [Flow("repayment", lent.year + year, lent.at, amount, raises) for year in range(1, loan.years + 1)]
 
 
-def _levied(ground: Ground, flows: Sequence[Flow]) -> list[Flow]:
+def _levied(inputs: Inputs, flows: Sequence[Flow]) -> list[Flow]:
     """What councils give up of their DSG, in proportion to it, so that the grants cost no new money."""
     levies = []
     for flow in flows:
         if flow.kind in ("write_off", "cover"):
-            grant = np.nan_to_num(ground.size("dsg", flow.year))
+            grant = np.nan_to_num(inputs.size("dsg", flow.year))
             levies.append(Flow("levy", flow.year, flow.at, grant / grant.sum() * flow.amount.sum(axis=0), -1))
     return levies
 
@@ -273,21 +273,21 @@ class Step:
 
 
 def walk(
-    scheme: Scheme, ground: Ground, flows: Sequence[Flow], *, averages: Container[int] = ()
+    scheme: Scheme, inputs: Inputs, flows: Sequence[Flow], *, averages: Container[int] = ()
 ) -> Iterator[Step]:
     """The years of the projection after its first, one by one, with what the scheme makes of them.
 
     `averages`: years of which the average balance is asked for; it takes time.
     """
     added: Array | None = None
-    opening = ground.balance(ground.years[0])
-    rate = ground.projection.assumptions.financing_rate
-    for year in ground.years[1:]:
+    opening = inputs.balance(inputs.years[0])
+    rate = inputs.projection.assumptions.financing_rate
+    for year in inputs.years[1:]:
         moved = [flow for flow in flows if flow.year == year and flow.raises]
         for flow in moved:
             change = flow.amount if flow.raises == 1 else -flow.amount
             added = change if added is None else added + change
-        closing = ground.balance(year) if added is None else ground.balance(year) + added
+        closing = inputs.balance(year) if added is None else inputs.balance(year) + added
         on_dsg = charged_to_dsg(scheme, year)
         average = None
         if on_dsg or year in averages:
@@ -309,16 +309,16 @@ def charged_to_dsg(scheme: Scheme, year: int) -> bool:
     return scheme.interest_borne_by == "dsg" and year > scheme.base_year
 
 
-def balances(scheme: Scheme, ground: Ground, flows: Sequence[Flow]) -> xr.DataArray:
+def balances(scheme: Scheme, inputs: Inputs, flows: Sequence[Flow]) -> xr.DataArray:
     """£ at each 31 March with the scheme, dims (draw, authority, year), negative = deficit."""
-    values = np.empty_like(ground.balances)
-    values[0] = ground.balances[0]
-    for place, step in enumerate(walk(scheme, ground, flows), start=1):
+    values = np.empty_like(inputs.balances)
+    values[0] = inputs.balances[0]
+    for place, step in enumerate(walk(scheme, inputs, flows), start=1):
         values[place] = step.closing
-    return labelled(ground, values).rename("balance")
+    return labelled(inputs, values).rename("balance")
 
 
-def ledger(scheme: Scheme, ground: Ground, flows: Sequence[Flow]) -> xr.Dataset:
+def ledger(scheme: Scheme, inputs: Inputs, flows: Sequence[Flow]) -> xr.Dataset:
     """Every pound of every council, year and draw: dims (draw, authority, year), £, for the years after the first.
 
     opening and closing balance (negative = deficit); in_year, the projection's position without grants; write_off,
@@ -327,37 +327,37 @@ def ledger(scheme: Scheme, ground: Ground, flows: Sequence[Flow]) -> xr.Dataset:
 
         closing = opening + in_year + write_off + cover + safety_valve + contribution - clawback - levy - charged
     """
-    years = ground.years[1:]
-    shape = (len(years), *ground.shape)
+    years = inputs.years[1:]
+    shape = (len(years), *inputs.shape)
     money: dict[str, Array] = {name: np.zeros(shape) for name in ("opening", "closing", "in_year", "interest")}
     # Kinds without a flow take no memory: one zero stands for all of them.
     used = {flow.kind for flow in flows} | {"safety_valve"}
     money |= {kind: np.zeros(shape) if kind in used else np.broadcast_to(0.0, shape) for kind in RAISES}
     borne = scheme.interest_borne_by == "dsg" or any(flow.kind == "repayment" and flow.raises for flow in flows)
     money["charged"] = np.zeros(shape) if borne else np.broadcast_to(0.0, shape)
-    for place, step in enumerate(walk(scheme, ground, flows, averages=years)):
+    for place, step in enumerate(walk(scheme, inputs, flows, averages=years)):
         year = step.year
         money["opening"][place], money["closing"][place], money["interest"][place] = (
             step.opening,
             step.closing,
             step.interest,
         )
-        received = ground.bail_out(year)
+        received = inputs.bail_out(year)
         money["safety_valve"][place] = received
-        money["in_year"][place] = ground.balance(year) - ground.balance(year - 1) - received
+        money["in_year"][place] = inputs.balance(year) - inputs.balance(year - 1) - received
         for flow in (flow for flow in flows if flow.year == year):
             money[flow.kind][place] += flow.amount
             if flow.kind == "repayment" and flow.raises:
                 money["charged"][place] += flow.amount
         if charged_to_dsg(scheme, year):
             money["charged"][place] += step.interest
-    return xr.Dataset({name: labelled(ground, values, years) for name, values in money.items()}).assign_attrs(
+    return xr.Dataset({name: labelled(inputs, values, years) for name, values in money.items()}).assign_attrs(
         units="£"
     )
 
 
-def labelled(ground: Ground, values: Array, years: list[int] | None = None) -> xr.DataArray:
+def labelled(inputs: Inputs, values: Array, years: list[int] | None = None) -> xr.DataArray:
     """An array (years, authorities, draws) as dims (draw, authority, year), with name and region; no copy."""
-    dataset = ground.projection.dataset
-    coords = {name: dataset[name] for name in ("authority", "name", "region")} | {"year": years or ground.years}
+    dataset = inputs.projection.dataset
+    coords = {name: dataset[name] for name in ("authority", "name", "region")} | {"year": years or inputs.years}
     return xr.DataArray(values.transpose(2, 1, 0), dims=("draw", "authority", "year"), coords=coords)

@@ -19,11 +19,12 @@ from deficits.formatting import financial_year, gbp, percent, year_end
 from deficits.panel import load_panel
 from deficits.projection import Assumptions, Projection, project
 from deficits.projection.projection import LAST_HORIZON
-from deficits.writeoff import claims, cost
-from deficits.writeoff.effects import WriteOff, apply
-from deficits.writeoff.ground import Ground
+from deficits.writeoff import allocation as claims
+from deficits.writeoff import costs as cost
+from deficits.writeoff.inputs import Inputs
 from deficits.writeoff.reading import scheme_names
 from deficits.writeoff.scheme import Scheme
+from deficits.writeoff.write_off import WriteOff, write_off
 
 YOURS = "your figure"
 FORECAST = "your forecast"
@@ -84,7 +85,7 @@ class OwnCase:
 
     @cached_property
     def _row(self) -> int:
-        return int(self.result.ground.codes.get_loc(self.code))
+        return int(self.result.inputs.codes.get_loc(self.code))
 
     @cached_property
     def _money(self) -> dict[str, np.ndarray[Any, np.dtype[np.float64]]]:
@@ -118,7 +119,7 @@ class OwnCase:
                 if flow.kind == "repayment" and flow.year == year and not flow.raises
             ]
             repayment = sum(
-                (np.broadcast_to(amount, self.result.ground.shape)[self._row] for amount in repaid), 0.0
+                (np.broadcast_to(amount, self.result.inputs.shape)[self._row] for amount in repaid), 0.0
             )
             bears = borne + here["contribution"] + repayment
             row: dict[str, Any] = {
@@ -127,7 +128,7 @@ class OwnCase:
                 "grant": grant[0],
                 "other": other[0],
                 "closing": here["closing"][0],
-                "closing_without": self.result.ground.balance(year)[self._row, 0],
+                "closing_without": self.result.inputs.balance(year)[self._row, 0],
                 "interest_without": before[0],
                 "interest": borne[0],
                 "saved": before[0] - here["interest"][0],
@@ -170,8 +171,8 @@ class OwnCase:
     def _grant_lines(self) -> list[tuple[str, str, float, str]]:
         rows: list[tuple[str, str, float, str]] = []
         rule = self._rule()
-        scheme, ground, row = self.scheme.model_copy(update={"plus": ()}), self.result.ground, self._row
-        deficit = np.maximum(0.0 - ground.balance(scheme.base_year), 0.0)
+        scheme, inputs, row = self.scheme.model_copy(update={"plus": ()}), self.result.inputs, self._row
+        deficit = np.maximum(0.0 - inputs.balance(scheme.base_year), 0.0)
         for item, amount in self.ineligible.items():
             rows.append(("eligible", f"Less {item}", -amount, YOURS))
         declared = scheme.ineligible
@@ -180,23 +181,23 @@ class OwnCase:
                 ("eligible", f"Less {percent(declared.share)}, not eligible", -declared.share * self.deficit, rule)
             )
         if declared.reserves:
-            reserves = float(np.nan_to_num(ground.size("reserves", scheme.base_year)[row, 0]))
+            reserves = float(np.nan_to_num(inputs.size("reserves", scheme.base_year)[row, 0]))
             told = f"Less {percent(declared.reserves)} of usable reserves, borne first"
             rows.append(("eligible", told, -declared.reserves * reserves, f"{rule}; {_reserves_source()}"))
         own = sum(self.ineligible.values())
         named = sum(
             amount
             for name, amount in declared.councils.items()
-            if ground.panel.authorities.resolve(name) == self.code
+            if inputs.panel.authorities.resolve(name) == self.code
         )
         if named - own > 0.5:
             rows.append(("eligible", "Less what the scheme leaves out for the council", own - named, rule))
         to_come: Any = 0.0
         if scheme.safety_valve == "continue":
-            to_come = ground.agreed_after(scheme.base_year)
+            to_come = inputs.agreed_after(scheme.base_year)
             if to_come[row, 0]:
                 rows.append(("eligible", "Less agreed instalments still to come", -float(to_come[row, 0]), rule))
-        eligible = claims.eligible(scheme, ground, deficit, to_come)
+        eligible = claims.eligible(scheme, inputs, deficit, to_come)
         meant = self.deficit + sum(amount for _, _, amount, _ in rows)
         if eligible[row, 0] - meant > 0.5:
             rows.append(("eligible", "Never below nought", float(eligible[row, 0]) - meant, METHOD))
@@ -205,11 +206,11 @@ class OwnCase:
                 ("eligible", "Conditions of the scheme are not met", float(eligible[row, 0]) - meant, rule)
             )
         rows.append(("eligible", "Eligible deficit", float(eligible[row, 0]), METHOD))
-        share = np.broadcast_to(np.asarray(claims.share(scheme, ground, deficit), dtype=float), deficit.shape)
+        share = np.broadcast_to(np.asarray(claims.share(scheme, inputs, deficit), dtype=float), deficit.shape)
         amount = float(eligible[row, 0] * share[row, 0])
         rows.append(("grant", f"{percent(float(share[row, 0]), 1)} of the eligible deficit", amount, rule))
         for size, limit in scheme.cap.items():
-            most = limit * float(ground.size(size, scheme.base_year)[row, 0])
+            most = limit * float(inputs.size(size, scheme.base_year)[row, 0])
             if math.isfinite(most) and amount > most:
                 told = f"Cut to the cap by {CAPS[size]}, {gbp(most)}"
                 rows.append(("grant", told, most - amount, rule))
@@ -257,10 +258,10 @@ class OwnCase:
 
     def _end_lines(self) -> list[tuple[str, str, float, str]]:
         end = self.scheme.override_ends
-        if end not in self.result.ground.years:
+        if end not in self.result.inputs.years:
             return []
         balance = float(self.result.balance.sel(authority=self.code, year=end).values[0])
-        reserves = float(self.result.ground.size("reserves", self.scheme.base_year)[self._row, 0])
+        reserves = float(self.result.inputs.size("reserves", self.scheme.base_year)[self._row, 0])
         left = max(0.0 - balance, 0.0)
         when = f"override ends, {year_end(end)}"
         rows = [(when, "Deficit that then falls on the council", -left, METHOD)]
@@ -282,7 +283,7 @@ class OwnCase:
         ]
         if self.asked.approval.probability < 1:
             told.append(f"If its plan is approved: chance {percent(self.asked.approval.probability)}.")
-        known = self.result.ground.panel.figure("balance").get(self.asked.base_year, pd.Series(dtype=float))
+        known = self.result.inputs.panel.figure("balance").get(self.asked.base_year, pd.Series(dtype=float))
         if not math.isnan(published := known.get(self.code, math.nan)):
             told.append(f"CalibrationTarget for {year_end(self.asked.base_year)}: a balance of {gbp(published)}.")
         return [*told, *self.result.warnings]
@@ -342,10 +343,10 @@ def own_case(
     _check_signs(projection, code, own, later)
     years = [year for year in projection.years if year <= last]
     paths, basis = _paths(projection, code, design.base_year, own, later, years)
-    ground = Ground(_with_own(projection, code, years, paths, rate))
+    inputs = Inputs(_with_own(projection, code, years, paths, rate))
     applied = _certain(design, projection.panel.authorities.name(code), sum(items.values()))
     return OwnCase(
-        code, projection.panel.authorities.name(code), given, items, basis, design, apply(applied, ground)
+        code, projection.panel.authorities.name(code), given, items, basis, design, write_off(inputs, applied)
     )
 
 

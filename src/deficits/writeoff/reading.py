@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from deficits.errors import SchemeError, closest
 from deficits.paths import schemes_dir
+from deficits.writeoff import conditions
 
 Place = tuple[str | int, ...]
 
@@ -118,7 +119,7 @@ def _fault(fault: Any, key: str, model: type[BaseModel]) -> str:
 
 
 def _known_keys() -> set[str]:
-    from deficits.writeoff import parts
-
-    models = [kind for kind in vars(parts).values() if isinstance(kind, type) and issubclass(kind, parts.Part)]
+    models = [
+        kind for kind in vars(conditions).values() if isinstance(kind, type) and issubclass(kind, conditions.Part)
+    ]
     return {name for kind in models for name in kind.model_fields}

@@ -25,7 +25,7 @@ from pydantic import (
 from deficits.assumptions import assumed
 from deficits.errors import SchemeError
 from deficits.formatting import financial_year, gbp, percent, year_end
-from deficits.writeoff.parts import (
+from deficits.writeoff.conditions import (
     AnyCondition,
     AnyShare,
     Approval,
@@ -47,7 +47,7 @@ from deficits.writeoff.reading import faults, read_yaml, scheme_path
 
 if TYPE_CHECKING:
     from deficits.projection import Projection
-    from deficits.writeoff.effects import WriteOff
+    from deficits.writeoff.write_off import WriteOff
 
 OVERRIDE = assumed("override", "ends")
 _STUB: dict[str, Any] = {
@@ -229,19 +229,9 @@ class Scheme(BaseModel):
 
         Raises SchemeError when the base date or a payment lies outside the projection's years.
         """
-        from deficits.writeoff.effects import apply
+        from deficits.writeoff.write_off import write_off
 
-        return apply(self, projection)
-
-    def at_cost_of(self, other: Scheme, projection: Projection) -> Scheme:
-        """The scheme made larger or smaller so that it pays out as much as another, on the mean of all draws.
-
-        Its budget is what changes; without one, its caps; without those, its share. SchemeError when even its
-        largest form costs less.
-        """
-        from deficits.writeoff.fairness import at_cost_of
-
-        return at_cost_of(self, other, projection)
+        return write_off(projection, self)
 
     def terms(self) -> str:
         """The scheme's parameters in one sentence."""

@@ -292,8 +292,8 @@ def _carrying(result: WriteOff, code: str, year: int) -> str:
 
 def _covered(result: WriteOff, code: str) -> str:
     """Whether reserves cover the deficit: those of the year end at which nearly all councils' are published."""
-    projection, year = result.projection, result.ground.reserves_year
-    amount = float(result.ground.reserves.loc[code].sum(skipna=False))
+    projection, year = result.projection, result.inputs.reserves_year
+    amount = float(result.inputs.reserves.loc[code].sum(skipna=False))
     if year is None or np.isnan(amount):
         when = "" if year is None else f" at {year_end(year)}"
         return f"not known: the council's reserves{when} are not among the figures held"

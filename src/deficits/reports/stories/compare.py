@@ -15,8 +15,7 @@ from deficits.errors import SchemeError
 from deficits.formatting import between, gbp_range, percent, year_end
 from deficits.projection import Projection
 from deficits.reports.stories.common import Points, pounds
-from deficits.writeoff import Frontier, Ground, Scheme, WriteOff, apply, frontier
-from deficits.writeoff.fairness import at_cost_of
+from deficits.writeoff import Frontier, Inputs, Scheme, WriteOff, at_cost_of, frontier, write_off
 
 RANKED = {
     "present_cost": "Net cost",
@@ -72,15 +71,15 @@ def compared(projection: Projection, schemes: Mapping[str, Scheme], against: str
     """Compare schemes by their names, one of which they are held against."""
     schemes = _told_apart(schemes)
     measured = frontier(projection, list(schemes.values()), year=projection.year(year))
-    ground = Ground(projection)
-    reference = apply(schemes[against], ground)
+    inputs = Inputs(projection)
+    reference = write_off(inputs, schemes[against])
     mine = reference.paid.total("write_off", "cover")
     rivals: dict[str, WriteOff] = {}
     alike: dict[str, str] = {}
     unequal: list[str] = []
     for scheme in (scheme for name, scheme in schemes.items() if name != against):
         try:
-            rival = apply(at_cost_of(scheme, reference.scheme, ground), ground)
+            rival = write_off(inputs, at_cost_of(scheme, reference.scheme, inputs))
         except SchemeError:
             unequal.append(way(scheme.title))
             continue
@@ -329,11 +328,11 @@ def left_out(compared: Comparison) -> list[str]:
 def gains(compared: Comparison, title: str) -> pd.DataFrame:
     """What one scheme pays each council more than the reference, at the same cost: name, region, mean, p10, p50,
     p90 (£, negative = less) and per_pupil (£), largest loser first."""
-    ground = compared.reference.ground
+    inputs = compared.reference.inputs
     change = compared.changes[title]
     low, middle, high = np.quantile(change, [0.1, 0.5, 0.9], axis=1)
-    pupils = ground.size("pupils", compared.reference.scheme.base_year)[:, 0]
-    frame = ground.councils[["name", "region"]].assign(
+    pupils = inputs.size("pupils", compared.reference.scheme.base_year)[:, 0]
+    frame = inputs.councils[["name", "region"]].assign(
         mean=change.mean(axis=1), p10=low, p50=middle, p90=high, per_pupil=change.mean(axis=1) / pupils
     )
     return frame.assign(better=(change > 1).mean(axis=1), worse=(change < -1).mean(axis=1)).sort_values(
@@ -361,7 +360,7 @@ def gains_table(compared: Comparison, title: str) -> pd.DataFrame:
 def gains_by_region(compared: Comparison) -> pd.DataFrame:
     """Mean change of each region's grant at the same cost, one column a scheme (£, negative = less). The regions
     of a column add up to nothing."""
-    regions = compared.reference.ground.councils["region"]
+    regions = compared.reference.inputs.councils["region"]
     shown = {
         f"{title} (£)": pd.Series(change.mean(axis=1), index=regions.index).groupby(regions).sum()
         for title, change in compared.changes.items()
@@ -371,9 +370,9 @@ def gains_by_region(compared: Comparison) -> pd.DataFrame:
 
 def region_ranges(compared: Comparison, title: str) -> pd.DataFrame:
     """Change of each region's grant under one scheme at the same cost: low, mean, high (£) and a pupil (£)."""
-    ground, change = compared.reference.ground, compared.changes[title]
-    regions = ground.councils["region"]
-    pupils = pd.Series(ground.size("pupils", compared.reference.scheme.base_year)[:, 0], index=regions.index)
+    inputs, change = compared.reference.inputs, compared.changes[title]
+    regions = inputs.councils["region"]
+    pupils = pd.Series(inputs.size("pupils", compared.reference.scheme.base_year)[:, 0], index=regions.index)
     rows = []
     for region in sorted(regions.unique()):
         whole = change[(regions == region).to_numpy()].sum(axis=0)

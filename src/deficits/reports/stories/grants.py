@@ -18,7 +18,7 @@ from deficits.raw import read_table
 from deficits.reports.stories.common import Points, money_range, pounds, sentence
 from deficits.reports.stories.england import deficit_forecasts
 from deficits.writeoff import Scheme, WriteOff, frontier
-from deficits.writeoff.cost import interest_by_year
+from deficits.writeoff.costs import interest_by_year
 
 UNLIKELY = 0.5
 """Chance of a grant below which a council is likely to be paid nothing."""
@@ -138,10 +138,10 @@ def _measured(result: WriteOff) -> str:
 
 def unpublished(result: WriteOff) -> list[str]:
     """Names of the councils without a balance of their own at the base date."""
-    known = result.projection.panel.figure("balance").reindex(result.ground.codes)
+    known = result.projection.panel.figure("balance").reindex(result.inputs.codes)
     base = result.scheme.base_year
     missing = known[base].isna() if base in known else pd.Series(True, index=known.index)
-    return list(result.ground.councils["name"][missing])
+    return list(result.inputs.councils["name"][missing])
 
 
 def _back(summary: pd.DataFrame, base: int) -> str:
@@ -163,7 +163,7 @@ def _back(summary: pd.DataFrame, base: int) -> str:
 
 
 def _above(result: WriteOff, last: int) -> str:
-    held = result.ground.reserves_year
+    held = result.inputs.reserves_year
     if held is None:
         return "Councils' reserves are not among the figures known: how many deficits are above them is not known."
     row = result.above_reserves().loc[last]
@@ -331,20 +331,20 @@ def at_risk(result: WriteOff, top: int = AT_RISK) -> pd.DataFrame:
 
 
 def _reserves_day(result: WriteOff) -> str:
-    year = result.ground.reserves_year
+    year = result.inputs.reserves_year
     return "not published" if year is None else year_end(year)
 
 
 def reserves_words(result: WriteOff) -> str:
     """Which reserves deficits are compared with, and whose are not published, in sentences."""
-    year = result.ground.reserves_year
+    year = result.inputs.reserves_year
     if year is None:
         return "Usable reserves are not among the figures known: how many deficits are above them is not known."
     told = (
         f"Usable reserves are unallocated and other earmarked ones of {year_end(year)}, carried on unchanged: an "
         "assumption. A deficit above them is more than the council could charge to them."
     )
-    unknown = list(result.ground.councils["name"][result.ground.reserves.isna().any(axis=1)])
+    unknown = list(result.inputs.councils["name"][result.inputs.reserves.isna().any(axis=1)])
     if unknown:
         told += (
             f" Those of {listed(unknown)} at that date are not published: whether their deficit is above them is "
@@ -484,7 +484,7 @@ def helped(result: WriteOff, top: int = MOST_HELPED) -> pd.DataFrame:
     """Help so far and of this scheme, £ a pupil: councils that had a safety valve agreement, the others, then the
     most helped: columns who, group, received_per_pupil, new_per_pupil."""
     frame = result.help_so_far()
-    size = pd.Series(result.ground.size("pupils", result.scheme.base_year)[:, 0], index=result.ground.codes)
+    size = pd.Series(result.inputs.size("pupils", result.scheme.base_year)[:, 0], index=result.inputs.codes)
     rows = []
     for had, words in ((True, "had a safety valve agreement"), (False, "never had one")):
         some = frame[frame["safety_valve"] == had]
@@ -604,7 +604,7 @@ def grants(result: WriteOff) -> pd.DataFrame:
     risk = result.cannot_balance() if result.scheme.override_ends in result.projection.years else None
     without, now = interest_by_year(result, paid=False), interest_by_year(result)
     saved = sum((without[year] - now[year]).mean(axis=1) for year in without if base < year <= end)
-    saving = pd.Series(saved, index=result.ground.codes, dtype=float)
+    saving = pd.Series(saved, index=result.inputs.codes, dtype=float)
     shown = {
         "Council": frame["name"],
         "Region": frame["region"],

@@ -17,11 +17,10 @@ import pandas as pd
 from deficits.errors import SchemeError, closest
 from deficits.projection import Projection
 from deficits.projection.projection import QUANTILES
-from deficits.writeoff import cost
-from deficits.writeoff.effects import WriteOff, back, gross, steps_after
-from deficits.writeoff.effects import apply as apply_to
-from deficits.writeoff.fairness import gini, top_share
-from deficits.writeoff.ground import Array, Ground
+from deficits.writeoff import costs
+from deficits.writeoff.distribution import gini, top_share
+from deficits.writeoff.inputs import Array, Inputs
+from deficits.writeoff.result import Result, back, gross, steps_after
 from deficits.writeoff.scheme import Scheme
 
 BETTER: dict[str, int] = {
@@ -195,7 +194,7 @@ def frontier(
 
 def _here(projection: Projection, chunks: list[tuple[Scheme, ...]], year: int) -> Iterator[Measured]:
     """On this machine's cores: the arithmetic is numpy's, which lets threads run side by side."""
-    blocks = Ground(projection).blocks(BLOCK)
+    blocks = Inputs(projection).blocks(BLOCK)
     measured(blocks, chunks[0][:1], year)
     with ThreadPoolExecutor(WORKERS) as pool:
         yield from pool.map(lambda chunk: measured(blocks, chunk, year), chunks)
@@ -220,26 +219,26 @@ def _there(
 
 
 def _measured_there(projection: Projection, chunk: tuple[Scheme, ...], year: int) -> Measured:
-    return measured(Ground(projection).blocks(BLOCK), chunk, year)
+    return measured(Inputs(projection).blocks(BLOCK), chunk, year)
 
 
-def measured(blocks: Sequence[Ground], schemes: Sequence[Scheme], year: int) -> Measured:
+def measured(blocks: Sequence[Inputs], schemes: Sequence[Scheme], year: int) -> Measured:
     """The measures of schemes, each (schemes, draws)."""
     rows = [[_measures(block, scheme, year) for block in blocks] for scheme in schemes]
     return {name: np.array([np.concatenate([part[name] for part in row]) for row in rows]) for name in BETTER}
 
 
-def _measures(ground: Ground, scheme: Scheme, year: int) -> Measured:
+def _measures(inputs: Inputs, scheme: Scheme, year: int) -> Measured:
     if year <= scheme.base_year:
         raise SchemeError(f"{year} is not after the base date of '{scheme.title}': give a later year to frontier")
-    result = apply_to(scheme, ground)
+    result = Result.of(scheme, inputs)
     amounts = result.paid.total("write_off", "cover")
-    reserves = ground.size("reserves", scheme.base_year)
-    level = gross(ground.balance(scheme.base_year))
+    reserves = inputs.size("reserves", scheme.base_year)
+    level = gross(inputs.balance(scheme.base_year))
     left = level - result.paid.granted.sum(axis=0)
     borne: dict[int, Array] = {}
     path, deficit, above = [], level, level
-    for step, granted in steps_after(scheme, ground, result.paid, averages=range(scheme.base_year + 1, year + 1)):
+    for step, granted in steps_after(scheme, inputs, result.paid, averages=range(scheme.base_year + 1, year + 1)):
         total = gross(granted)
         path.append((step.year - scheme.base_year, total))
         if step.average is not None and scheme.interest_borne_by == "general_fund":
@@ -252,23 +251,23 @@ def _measures(ground: Ground, scheme: Scheme, year: int) -> Measured:
     for flow in result.paid.flows:
         if flow.kind in ("contribution", "repayment", "levy"):
             borne[flow.year] = borne.get(flow.year, 0.0) + flow.amount.sum(axis=0)
-    exchequer = cost.exchequer_flows(result, as_agreed=False).values()
+    exchequer = costs.exchequer_flows(result, as_agreed=False).values()
     return {
         "cost": amounts.sum(axis=0),
-        "present_cost": sum((_present(result, flows) for flows in exchequer), start=np.zeros(ground.shape[1])),
+        "present_cost": sum((_present(result, flows) for flows in exchequer), start=np.zeros(inputs.shape[1])),
         "councils_pay": _present(result, borne),
         "deficit": deficit,
         "above_reserves": above.astype(float),
         "years_bought": back(level, left, path),
-        "gini": gini(amounts / ground.size("pupils", scheme.base_year)),
+        "gini": gini(amounts / inputs.size("pupils", scheme.base_year)),
         "top_10_share": top_share(amounts),
     }
 
 
-def _present(result: WriteOff, by_year: dict[int, Array]) -> Array:
+def _present(result: Result, by_year: dict[int, Array]) -> Array:
     """£ of several years in prices of the base year, discounted to it."""
-    factors = cost.weights(result, sorted(by_year), result.scheme.base_year, cost.STPR)["present"]
-    total = np.zeros(result.ground.shape[1])
+    factors = costs.weights(result, sorted(by_year), result.scheme.base_year, costs.STPR)["present"]
+    total = np.zeros(result.inputs.shape[1])
     for year, amount in by_year.items():
         total += factors[year] * amount
     return total

@@ -5,41 +5,41 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from deficits.errors import SchemeError
 from deficits.formatting import gbp
-from deficits.projection import Projection
-from deficits.writeoff.ground import Array, Ground
-from deficits.writeoff.parts import ByCondition, Scale
+from deficits.projection import Projection, national
+from deficits.writeoff.conditions import ByCondition, Scale
+from deficits.writeoff.inputs import Array, Inputs
+from deficits.writeoff.result import Result, ordered, three
 from deficits.writeoff.scheme import Scheme
-
-if TYPE_CHECKING:
-    from deficits.writeoff.effects import WriteOff
 
 NEAR = 1e-9
 """How near the mean cost of a scheme made as dear as another comes to the other's, as a share of it."""
 TOP = 10
 
 
-def mean_cost(scheme: Scheme, ground: Ground) -> float:
+def mean_cost(scheme: Scheme, inputs: Inputs) -> float:
     """£: write-off and cover of all councils, mean of the draws."""
-    from deficits.writeoff.effects import apply
-
-    return float(apply(scheme, ground).paid.total("write_off", "cover").sum(axis=0).mean())
+    return float(Result.of(scheme, inputs).paid.total("write_off", "cover").sum(axis=0).mean())
 
 
-def at_cost_of(scheme: Scheme, other: Scheme, projection: Projection | Ground) -> Scheme:
-    """See `Scheme.at_cost_of`."""
-    ground = projection if isinstance(projection, Ground) else Ground(projection)
-    target = mean_cost(other, ground)
+def at_cost_of(scheme: Scheme, other: Scheme, projection: Projection | Inputs) -> Scheme:
+    """The scheme made larger or smaller so that it pays out as much as another, on the mean of all draws.
+
+    Its budget is what changes; without one, its caps; without those, its share. SchemeError when even its largest
+    form costs less.
+    """
+    inputs = projection if isinstance(projection, Inputs) else Inputs(projection)
+    target = mean_cost(other, inputs)
     low, high = 0.0, 1.0
-    while mean_cost(scaled(scheme, high), ground) < target * (1 - NEAR):
+    while mean_cost(scaled(scheme, high), inputs) < target * (1 - NEAR):
         if high > 1e6:
-            most = mean_cost(scaled(scheme, high), ground)
+            most = mean_cost(scaled(scheme, high), inputs)
             raise SchemeError(
                 f"'{scheme.title}' pays {gbp(most)} at most, less than the {gbp(target)} of '{other.title}': "
                 "compare it with a smaller scheme"
@@ -47,7 +47,7 @@ def at_cost_of(scheme: Scheme, other: Scheme, projection: Projection | Ground) -
         low, high = high, high * 4
     for _ in range(100):
         middle = (low + high) / 2
-        pays = mean_cost(scaled(scheme, middle), ground)
+        pays = mean_cost(scaled(scheme, middle), inputs)
         if abs(pays - target) <= NEAR * target:
             break
         low, high = (middle, high) if pays < target else (low, middle)
@@ -76,16 +76,18 @@ def scaled(scheme: Scheme, by: float) -> Scheme:
     return scheme.model_copy(update={"share": share})
 
 
-def against(result: WriteOff, other: Scheme, equal_cost: bool) -> pd.DataFrame:
-    """See `WriteOff.against`."""
-    from deficits.writeoff.effects import apply, three
+def against(result: Result, other: Scheme, *, equal_cost: bool = True) -> pd.DataFrame:
+    """Who gains and who loses against another scheme, made as dear as this one unless `equal_cost` is False.
 
-    ground = result.ground
-    rival = apply(at_cost_of(other, result.scheme, ground) if equal_cost else other, ground)
+    By council, largest loser first: mean of both grants, their difference (this less other, £: mean, p10, p50,
+    p90, and mean a pupil) and `better`, the share of draws in which this one pays more.
+    """
+    inputs = result.inputs
+    rival = Result.of(at_cost_of(other, result.scheme, inputs) if equal_cost else other, inputs)
     mine, theirs = result.paid.total("write_off", "cover"), rival.paid.total("write_off", "cover")
     difference = mine - theirs
-    pupils = ground.size("pupils", result.scheme.base_year)[:, 0]
-    frame = ground.councils.assign(
+    pupils = inputs.size("pupils", result.scheme.base_year)[:, 0]
+    frame = inputs.councils.assign(
         grant_mean=mine.mean(axis=1), other_mean=theirs.mean(axis=1), difference_mean=difference.mean(axis=1)
     )
     frame = frame.join(three(difference, frame.index, "difference"))
@@ -119,17 +121,16 @@ def top_share(amounts: Array, top: int = TOP) -> Array:
     return found
 
 
-def per_pupil(ground: Ground, amounts: Array, year: int) -> Array:
+def per_pupil(inputs: Inputs, amounts: Array, year: int) -> Array:
     """£ a person aged 2 to 18."""
-    return amounts / ground.size("pupils", year)
+    return amounts / inputs.size("pupils", year)
 
 
-def concentration(result: WriteOff, per: str | None) -> pd.DataFrame:
-    """See `WriteOff.concentration`."""
-    from deficits.writeoff.effects import ordered
-
+def concentration(result: Result, per: Literal["pupil"] | None = "pupil") -> pd.DataFrame:
+    """How unevenly the grant falls on councils, quantiles over draws: `gini` of £ a pupil (or £) between councils,
+    0 where all get the same and near 1 where one gets all; `top_10_share`, of £, of the ten largest grants."""
     amounts = result.paid.total("write_off", "cover")
-    shared = per_pupil(result.ground, amounts, result.scheme.base_year) if per else amounts
+    shared = per_pupil(result.inputs, amounts, result.scheme.base_year) if per else amounts
     rows = {"gini": gini(shared), "top_10_share": top_share(amounts)}
     found = {
         name: ordered(values[~np.isnan(values)]) for name, values in rows.items() if not np.isnan(values).all()
@@ -137,49 +138,38 @@ def concentration(result: WriteOff, per: str | None) -> pd.DataFrame:
     return pd.DataFrame.from_dict(found, orient="index").rename_axis("measure")
 
 
-def lorenz(result: WriteOff, per: str | None) -> pd.DataFrame:
-    """See `WriteOff.lorenz`."""
-    amounts = result.paid.total("write_off", "cover")
-    shared = per_pupil(result.ground, amounts, result.scheme.base_year) if per else amounts
-    rising = np.sort(shared.mean(axis=1))
-    paid = np.concatenate([[0.0], rising.cumsum()])
-    return pd.DataFrame(
-        {
-            "councils": np.linspace(0, 1, len(paid)),
-            "grant": paid / paid[-1] if paid[-1] else np.zeros_like(paid),
-        }
-    )
-
-
-def help_so_far(result: WriteOff) -> pd.DataFrame:
-    """See `WriteOff.help_so_far`."""
-    ground, base = result.ground, result.scheme.base_year
-    received = ground.agreed.loc[:, [year for year in ground.agreed if year <= base]].sum(axis=1)
+def help_so_far(result: Result) -> pd.DataFrame:
+    """Safety valve grant up to the base date, published or scheduled, and the new help of the scheme, by council:
+    £ and £ a pupil, most helped first. `safety_valve` says who ever had an agreement."""
+    inputs, base = result.inputs, result.scheme.base_year
+    received = inputs.agreed.loc[:, [year for year in inputs.agreed if year <= base]].sum(axis=1)
     to_come = result.paid.total("safety_valve").mean(axis=1)
-    frame = ground.councils.assign(
-        safety_valve=ground.had_safety_valve[:, 0],
+    frame = inputs.councils.assign(
+        safety_valve=inputs.had_safety_valve[:, 0],
         received=received,
         new=result.paid.total("write_off", "cover").mean(axis=1),
         instalments=to_come,
     )
     frame["together"] = frame[["received", "new", "instalments"]].sum(axis=1)
-    pupils = ground.size("pupils", base)[:, 0]
+    pupils = inputs.size("pupils", base)[:, 0]
     for column in ("received", "new", "together"):
         frame[f"{column}_per_pupil"] = frame[column] / pupils
     return frame.sort_values(["together_per_pupil", "name"], ascending=[False, True])
 
 
-def moral_hazard(result: WriteOff, extra: Sequence[float]) -> pd.DataFrame:
-    """See `WriteOff.moral_hazard`."""
-    from deficits.projection import national
-    from deficits.writeoff.effects import apply
+def moral_hazard(result: Result, extra: Sequence[float] = (0.0, 0.01, 0.02)) -> pd.DataFrame:
+    """What it does when councils that expect cover let deficits grow faster: one row a response.
 
+    `extra`: further growth of spend, a share of the high needs block in each covered year, of councils in deficit
+    at the base date, kept in later years (below 0: conditions that hold spend down). An assumption to try, not a
+    finding. £: means of the cover and of England's gross deficit at the last year end, with and without it.
+    """
     last = result.projection.years[-1]
     covered = sorted({year for part in result.scheme.parts if part.cover for year in part.cover.shares})
     rows = {}
     for response in extra:
         projection = _responding(result, covered, response)
-        there = apply(result.scheme, projection)
+        there = Result.of(result.scheme, Inputs(projection))
         rows[response] = {
             "grant": there.paid.total("write_off").sum(axis=0).mean(),
             "cover": there.paid.total("cover").sum(axis=0).mean(),
@@ -189,15 +179,15 @@ def moral_hazard(result: WriteOff, extra: Sequence[float]) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("extra")
 
 
-def _responding(result: WriteOff, covered: list[int], response: float) -> Projection:
+def _responding(result: Result, covered: list[int], response: float) -> Projection:
     """The projection with councils in deficit at the base date spending more in each covered year, and after."""
-    projection, ground = result.projection, result.ground
+    projection, inputs = result.projection, result.inputs
     if not covered or not response:
         return projection
-    block = projection.fit.councils["block"].reindex(ground.codes).to_numpy()[:, None]
-    in_deficit = ground.balance(result.scheme.base_year) < 0
-    values = ground.balances.copy()
-    for place, year in enumerate(ground.years):
+    block = projection.fit.councils["block"].reindex(inputs.codes).to_numpy()[:, None]
+    in_deficit = inputs.balance(result.scheme.base_year) < 0
+    values = inputs.balances.copy()
+    for place, year in enumerate(inputs.years):
         # Spend that has grown stays grown: a year covered adds its part again in each year after.
         times = sum(year - start + 1 for start in covered if start <= year)
         values[place] -= times * response * block * in_deficit

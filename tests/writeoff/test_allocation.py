@@ -5,7 +5,7 @@ import pytest
 
 import deficits as d
 from deficits.projection import Projection
-from deficits.writeoff import Ground
+from deficits.writeoff import Inputs
 from tests.writeoff.examples import scheme, with_balances
 
 # City of London, Camden, Greenwich, Hackney: the first four councils by DfE number.
@@ -53,14 +53,14 @@ def test_the_cap_comes_after_the_share(four: Projection) -> None:
 
 
 def test_the_lowest_of_several_caps_applies(four: Projection) -> None:
-    ground = Ground(four)
-    pupils, grant = ground.size("pupils", 2026)[3, 0], ground.size("dsg", 2026)[3, 0]
+    inputs = Inputs(four)
+    pupils, grant = inputs.size("pupils", 2026)[3, 0], inputs.size("dsg", 2026)[3, 0]
     assert grants(scheme(cap={"pupils": 500, "dsg": 0.5}), four)[3] == pytest.approx(500 * pupils)
     assert grants(scheme(cap={"pupils": 5000, "dsg": 0.05}), four)[3] == pytest.approx(0.05 * grant)
 
 
 def test_reserves_borne_first_are_the_published_ones(four: Projection) -> None:
-    reserves = Ground(four).size("reserves", 2026)[3, 0]
+    reserves = Inputs(four).size("reserves", 2026)[3, 0]
     assert reserves > 0
     part = 40e6 / reserves
     assert grants(scheme(share=1, ineligible={"reserves": part}), four)[3] == pytest.approx(60e6)
@@ -82,7 +82,7 @@ def test_a_budget_a_pupil_gives_the_same_a_pupil_up_to_the_deficit(projection: P
     some = with_balances(projection, {2026: [-1e3, -50e6, -50e6, -50e6], 2027: [0, 0, 0, 0]})
     result = scheme(share=1, budget={"pounds": 30e6, "allocation": "pupils"}).apply(some)
     paid = result.grant.values.ravel()
-    each = paid / Ground(some).size("pupils", 2026).ravel()
+    each = paid / Inputs(some).size("pupils", 2026).ravel()
     assert paid[0] == 1e3
     assert each[1:] == pytest.approx(each[1])
     assert paid.sum() == pytest.approx(30e6)
@@ -90,7 +90,7 @@ def test_a_budget_a_pupil_gives_the_same_a_pupil_up_to_the_deficit(projection: P
 
 def test_a_budget_in_turn_pays_the_worst_hit_whole(projection: Projection) -> None:
     some = with_balances(projection, {2026: [0, -50e6, -1e6, -50e6], 2027: [0, 0, 0, 0]})
-    ratio = 50e6 / Ground(some).size("dsg", 2026).ravel()
+    ratio = 50e6 / Inputs(some).size("dsg", 2026).ravel()
     first, second = (1, 3) if ratio[1] > ratio[3] else (3, 1)
     paid = grants(scheme(share=1, budget={"pounds": 70e6, "allocation": "largest_of_dsg"}), some)
     assert paid[first] == 50e6

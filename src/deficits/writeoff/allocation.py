@@ -7,52 +7,52 @@ from __future__ import annotations
 
 import numpy as np
 
-from deficits.writeoff.ground import Array, Ground
-from deficits.writeoff.parts import Budget, ByCondition, Scale, Size
+from deficits.writeoff.conditions import Budget, ByCondition, Scale, Size
+from deficits.writeoff.inputs import Array, Inputs
 from deficits.writeoff.scheme import Scheme
 
 
-def claim(scheme: Scheme, ground: Ground, deficit: Array, to_come: Array | float, left: Array | float) -> Array:
+def claim(scheme: Scheme, inputs: Inputs, deficit: Array, to_come: Array | float, left: Array | float) -> Array:
     """What each council is paid of its deficit at the base date (all >= 0, £).
 
     `to_come`: safety valve instalments that go on and are left out of what is paid for. `left`: of the budget, £ a
     draw; inf where the scheme has none.
     """
     year = scheme.base_year
-    amount = eligible(scheme, ground, deficit, to_come)
-    amount *= share(scheme, ground, deficit)
+    amount = eligible(scheme, inputs, deficit, to_come)
+    amount *= share(scheme, inputs, deficit)
     for size, limit in scheme.cap.items():
-        np.fmin(amount, limit * ground.size(size, year), out=amount)
+        np.fmin(amount, limit * inputs.size(size, year), out=amount)
     if scheme.budget is None:
         return amount
-    return within(scheme.budget, ground, year, amount, deficit, left)
+    return within(scheme.budget, inputs, year, amount, deficit, left)
 
 
-def eligible(scheme: Scheme, ground: Ground, deficit: Array, to_come: Array | float) -> Array:
+def eligible(scheme: Scheme, inputs: Inputs, deficit: Array, to_come: Array | float) -> Array:
     """The deficit less what is ineligible, never below 0; 0 for a council that is not eligible."""
     ineligible = scheme.ineligible
-    fixed = np.zeros((len(ground.codes), 1)) + to_come
+    fixed = np.zeros((len(inputs.codes), 1)) + to_come
     if scheme.source == "lowest":
-        fixed += ground.source_gap(scheme.base_year)
+        fixed += inputs.source_gap(scheme.base_year)
     if ineligible.reserves:
         # Where reserves are not published none are asked for.
-        fixed += ineligible.reserves * np.nan_to_num(ground.size("reserves", scheme.base_year))
+        fixed += ineligible.reserves * np.nan_to_num(inputs.size("reserves", scheme.base_year))
     for name, pounds in ineligible.councils.items():
-        fixed[ground.codes == ground.panel.authorities.resolve(name)] += pounds
+        fixed[inputs.codes == inputs.panel.authorities.resolve(name)] += pounds
     amount = deficit * (1 - ineligible.share)
     if fixed.any():
         amount -= fixed
         np.maximum(amount, 0.0, out=amount)
     for condition in scheme.eligibility:
-        amount *= ground.meets(condition, scheme.base_year, deficit)
+        amount *= inputs.meets(condition, scheme.base_year, deficit)
     return amount
 
 
-def share(scheme: Scheme, ground: Ground, deficit: Array) -> Array | float:
+def share(scheme: Scheme, inputs: Inputs, deficit: Array) -> Array | float:
     """The share of the eligible deficit that is paid, 0 to 1."""
     declared = scheme.share
     if isinstance(declared, Scale):
-        ratio = relative(ground, deficit, declared.of, scheme.base_year)
+        ratio = relative(inputs, deficit, declared.of, scheme.base_year)
         if declared.between == "line":
             tapered: Array = np.interp(ratio, declared.at, declared.pays)
             return tapered
@@ -60,7 +60,7 @@ def share(scheme: Scheme, ground: Ground, deficit: Array) -> Array | float:
         stepped: Array = np.asarray(declared.pays)[np.maximum(tier, 0)]
         return stepped
     if isinstance(declared, ByCondition):
-        met = [ground.meets(condition, scheme.base_year, deficit) for condition in declared.conditions]
+        met = [inputs.meets(condition, scheme.base_year, deficit) for condition in declared.conditions]
         chosen: Array = np.where(
             np.logical_and.reduce(np.broadcast_arrays(*met)), declared.met, declared.otherwise
         )
@@ -68,13 +68,13 @@ def share(scheme: Scheme, ground: Ground, deficit: Array) -> Array | float:
     return declared
 
 
-def relative(ground: Ground, deficit: Array, of: Size, year: int) -> Array:
+def relative(inputs: Inputs, deficit: Array, of: Size, year: int) -> Array:
     """The deficit as a multiple of something; 0 where that is not published, large where it is 0."""
-    size = np.broadcast_to(ground.size(of, year), deficit.shape)
+    size = np.broadcast_to(inputs.size(of, year), deficit.shape)
     return np.divide(deficit, np.maximum(size, 1e-9), out=np.zeros_like(deficit), where=~np.isnan(size))
 
 
-def within(budget: Budget, ground: Ground, year: int, claims: Array, deficit: Array, left: Array | float) -> Array:
+def within(budget: Budget, inputs: Inputs, year: int, claims: Array, deficit: Array, left: Array | float) -> Array:
     """The claims, cut where they add up to more than what is left of the budget (£ a draw)."""
     total: Array = claims.sum(axis=0)
     if np.all(total <= left):
@@ -84,11 +84,11 @@ def within(budget: Budget, ground: Ground, year: int, claims: Array, deficit: Ar
             part: Array = np.divide(np.minimum(left, total), total, out=np.ones_like(total), where=total > 0)
             return claims * part
         case "pupils" | "plans":
-            size = np.nan_to_num(ground.size(budget.allocation, year))
+            size = np.nan_to_num(inputs.size(budget.allocation, year))
             return alike(claims, np.broadcast_to(size, claims.shape), left)
         case "largest_of_dsg" | "largest_of_reserves":
             of: Size = "dsg" if budget.allocation == "largest_of_dsg" else "reserves"
-            return in_turn(claims, relative(ground, deficit, of, year), np.asarray(ground.codes, dtype=int), left)
+            return in_turn(claims, relative(inputs, deficit, of, year), np.asarray(inputs.codes, dtype=int), left)
 
 
 def alike(claims: Array, size: Array, left: Array | float) -> Array:

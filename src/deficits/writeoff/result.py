@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -18,10 +18,10 @@ from deficits.panel import divide, read_splits, shares
 from deficits.projection import Projection, national, quantiles
 from deficits.projection.measures import Per, check_per
 from deficits.projection.projection import QUANTILES
-from deficits.writeoff import cost, fairness, ledger
-from deficits.writeoff.ground import Array, Ground
+from deficits.writeoff import ledger
+from deficits.writeoff.conditions import Size
+from deficits.writeoff.inputs import Array, Inputs
 from deficits.writeoff.ledger import Kind, Paid
-from deficits.writeoff.parts import Size
 from deficits.writeoff.scheme import Scheme
 
 Reserves = Literal["reserves", "unallocated_reserves"]
@@ -30,20 +30,25 @@ THREE = ("p10", "p50", "p90")
 
 
 @dataclass(frozen=True)
-class WriteOff:
+class Result:
     """A scheme applied to a projection, on the same draws.
 
     `paid` holds the flows of money; balances and the ledger are worked out when they are asked for.
     """
 
     scheme: Scheme
-    ground: Ground
+    inputs: Inputs
     paid: Paid
+
+    @classmethod
+    def of(cls, scheme: Scheme, inputs: Inputs) -> Self:
+        """The scheme applied to every draw of the inputs."""
+        return cls(scheme, inputs, ledger.pay(scheme, inputs))
 
     @property
     def projection(self) -> Projection:
         """The projection that the scheme is applied to."""
-        return self.ground.projection
+        return self.inputs.projection
 
     @property
     def base_published(self) -> bool:
@@ -63,12 +68,12 @@ class WriteOff:
     @cached_property
     def balance(self) -> xr.DataArray:
         """£ at each 31 March with the scheme, dims (draw, authority, year), negative = deficit."""
-        return ledger.balances(self.scheme, self.ground, self.paid.flows)
+        return ledger.balances(self.scheme, self.inputs, self.paid.flows)
 
     @cached_property
     def ledger(self) -> xr.Dataset:
         """Every pound by council, year and draw: see `deficits.writeoff.ledger.ledger`."""
-        return ledger.ledger(self.scheme, self.ground, self.paid.flows)
+        return ledger.ledger(self.scheme, self.inputs, self.paid.flows)
 
     def total(self, *kinds: Kind) -> xr.DataArray:
         """£ of some kinds of flows (`ledger.RAISES`) in all years, dims (draw, authority)."""
@@ -77,7 +82,7 @@ class WriteOff:
     @cached_property
     def base_deficit(self) -> xr.DataArray:
         """£ (>= 0), the deficit at the base date, dims (draw, authority)."""
-        return self._labelled(np.maximum(0.0 - self.ground.balance(self.scheme.base_year), 0.0))
+        return self._labelled(np.maximum(0.0 - self.inputs.balance(self.scheme.base_year), 0.0))
 
     @cached_property
     def left(self) -> xr.DataArray:
@@ -134,7 +139,7 @@ class WriteOff:
             f"balance_{last}": self.balance.sel(year=last),
         }
         size = self._size(per)
-        councils = self.ground.councils
+        councils = self.inputs.councils
         frame = councils.join(
             [three(array.values.T / size, councils.index, name) for name, array in values.items()]
         )
@@ -168,7 +173,7 @@ class WriteOff:
         level = self.base_deficit.sum("authority").values
         path = [
             (step.year - self.scheme.base_year, gross(granted))
-            for step, granted in steps_after(self.scheme, self.ground, self.paid)
+            for step, granted in steps_after(self.scheme, self.inputs, self.paid)
         ]
         return back(level, level - self.paid.granted.sum(axis=0), path)
 
@@ -178,11 +183,11 @@ class WriteOff:
         """
         level, granted = self.base_deficit.values.T, self.paid.granted
         path = []
-        for step, balance in steps_after(self.scheme, self.ground, self.paid):
+        for step, balance in steps_after(self.scheme, self.inputs, self.paid):
             path.append((step.year - self.scheme.base_year, np.maximum(0.0 - balance, 0.0)))
         years = back(level, level - granted, path)
         rows = {}
-        for place, code in enumerate(self.ground.codes):
+        for place, code in enumerate(self.inputs.codes):
             paid = granted[place] > 0
             if paid.any():
                 found = years[place, paid]
@@ -190,20 +195,20 @@ class WriteOff:
         frame = pd.DataFrame.from_dict(rows, orient="index", columns=[*QUANTILES, "never"]).rename_axis(
             "authority"
         )
-        return self.ground.councils.loc[frame.index, ["name", "region"]].join(frame)
+        return self.inputs.councils.loc[frame.index, ["name", "region"]].join(frame)
 
     def above_reserves(self, reserves: Reserves = "reserves") -> pd.DataFrame:
         """Councils with a deficit above their usable (or unallocated) reserves at each year end: by year,
         quantiles without and with the scheme.
 
-        Reserves are those of `Ground.reserves_year`, carried on unchanged: an assumption. A council whose reserves
+        Reserves are those of `Inputs.reserves_year`, carried on unchanged: an assumption. A council whose reserves
         are not published then is not counted; `councils` says how many are.
         """
-        limit = self.ground.size(reserves, self.scheme.base_year)
+        limit = self.inputs.size(reserves, self.scheme.base_year)
         rows = {}
         for year in self.projection.years:
             counts = {
-                "without": (0.0 - self.ground.balance(year) > limit).sum(axis=0),
+                "without": (0.0 - self.inputs.balance(year) > limit).sum(axis=0),
                 "with": (self.deficit(year) > limit).sum(axis=0),
             }
             rows[year] = {
@@ -220,75 +225,14 @@ class WriteOff:
         year = self.scheme.override_ends
         if year not in self.projection.years:
             raise SchemeError(f"override_ends {year} is not in the projection: project with until={year} or later")
-        limit = self.ground.size("reserves", self.scheme.base_year)
+        limit = self.inputs.size("reserves", self.scheme.base_year)
         unknown = np.isnan(limit[:, 0])
-        frame = self.ground.councils[["name", "region"]].assign(
+        frame = self.inputs.councils[["name", "region"]].assign(
             reserves=limit[:, 0],
-            chance_without=np.where(unknown, np.nan, (0.0 - self.ground.balance(year) > limit).mean(axis=1)),
+            chance_without=np.where(unknown, np.nan, (0.0 - self.inputs.balance(year) > limit).mean(axis=1)),
             chance_with=np.where(unknown, np.nan, (self.deficit(year) > limit).mean(axis=1)),
         )
         return frame.sort_values(["chance_with", "chance_without", "name"], ascending=[False, False, True])
-
-    def interest(self, authority: str | int | None = None) -> pd.DataFrame:
-        """Interest on deficits by year, £, for England or a council: quantiles without, with and saved.
-
-        Paid by the general fund on the average deficit of the year, at the projection's `financing_rate`.
-        """
-        return cost.interest(self, authority)
-
-    def cost_of_delay(self, years: float = 0.25) -> pd.DataFrame:
-        """What councils pay more in interest when the grant comes a quarter (or another part) of a year later, £:
-        by year and in total, mean and quantiles."""
-        return cost.of_delay(self, years)
-
-    def exchequer(self, rate: float = cost.STPR, real: int | None = None) -> pd.DataFrame:
-        """What the scheme costs the Exchequer, £: rows by (basis, item), columns mean, p10, p50, p90.
-
-        Bases: cash; real, in prices of `real` (the base year unless given); present, discounted to that year too
-        at `rate`. Items: gross grants; instalments_stopped, agreed safety valve instalments no longer paid (a
-        saving, so below 0); clawed_back, repaid and levied (below 0); net. Repayments after the projection's last
-        year count.
-        """
-        return cost.exchequer(self, rate, real)
-
-    def general_fund(self) -> pd.DataFrame:
-        """What councils' general funds bear by year, £, mean of the draws: interest, contribution, repayment, with
-        the interest they would bear without the scheme."""
-        return cost.general_fund(self)
-
-    def against(self, other: Scheme, *, equal_cost: bool = True) -> pd.DataFrame:
-        """Who gains and who loses against another scheme, made as dear as this one unless `equal_cost` is False.
-
-        By council, largest loser first: mean of both grants, their difference (this less other, £: mean, p10, p50,
-        p90, and mean a pupil) and `better`, the share of draws in which this one pays more.
-        """
-        return fairness.against(self, other, equal_cost)
-
-    def concentration(self, per: Literal["pupil"] | None = "pupil") -> pd.DataFrame:
-        """How unevenly the grant falls on councils, quantiles over draws: `gini` of £ a pupil (or £) between
-        councils, 0 where all get the same and near 1 where one gets all; `top_10_share`, of £, of the ten
-        largest grants."""
-        return fairness.concentration(self, per)
-
-    def lorenz(self, per: Literal["pupil"] | None = "pupil") -> pd.DataFrame:
-        """Lorenz curve of the mean grant (£ a pupil, or £): share of councils, least paid first, and of the
-        grant."""
-        return fairness.lorenz(self, per)
-
-    def help_so_far(self) -> pd.DataFrame:
-        """Safety valve grant up to the base date, published or scheduled, and the new help of the scheme, by
-        council: £ and £ a pupil, most helped first. `safety_valve` says who ever had an agreement."""
-        return fairness.help_so_far(self)
-
-    def moral_hazard(self, extra: Sequence[float] = (0.0, 0.01, 0.02)) -> pd.DataFrame:
-        """What it does when councils that expect cover let deficits grow faster: one row a response.
-
-        `extra`: further growth of spend, a share of the high needs block in each covered year, of councils in
-        deficit at the base date, kept in later years (below 0: conditions that hold spend down). An assumption
-        to try, not a finding. £: means of the cover and of England's gross deficit at the last year end, with
-        and without it.
-        """
-        return fairness.moral_hazard(self, extra)
 
     def by_successor(self, weights: Mapping[str, Mapping[str, float]] | None = None) -> pd.DataFrame:
         """Grant, what is left and the balance at the last year end before the change, of councils that are to be
@@ -297,7 +241,7 @@ class WriteOff:
         given = {self.projection.code(name): parts for name, parts in (weights or {}).items()}
         rows = []
         for code, split in read_splits().items():
-            if code not in self.ground.codes:
+            if code not in self.inputs.codes:
                 continue
             last = min(split.on.year if split.on.month > 3 else split.on.year - 1, self.projection.years[-1])
             values = {
@@ -316,10 +260,10 @@ class WriteOff:
         return pd.DataFrame(rows).set_index(["authority", "successor"]) if rows else pd.DataFrame()
 
     def _grouped(self, column: str, per: Per | None) -> pd.DataFrame:
-        groups = self.ground.councils[column]
+        groups = self.inputs.councils[column]
         members = {name: (groups == name).to_numpy() for name in sorted(groups.unique())}
         members["England"] = np.ones(len(groups), dtype=bool)
-        size = np.broadcast_to(self._size(per), self.ground.shape)
+        size = np.broadcast_to(self._size(per), self.inputs.shape)
         frames = []
         for label, values in [("grant", self.grant.values.T), ("left", self.left.values.T)]:
             whole = np.stack(
@@ -334,7 +278,7 @@ class WriteOff:
 
     def _size(self, per: Per | None) -> Array:
         check_per(per)
-        return np.ones((1, 1)) if per is None else self.ground.size(PER[per], self.scheme.base_year)
+        return np.ones((1, 1)) if per is None else self.inputs.size(PER[per], self.scheme.base_year)
 
     def _labelled(self, values: Array) -> xr.DataArray:
         dataset = self.projection.dataset
@@ -357,17 +301,11 @@ def grants_inside(projection: Projection) -> tuple[str, ...]:
     )
 
 
-def apply(scheme: Scheme, projection: Projection | Ground) -> WriteOff:
-    """Apply a scheme to every draw of a projection. With a `Ground` in hand, many schemes share its work."""
-    ground = projection if isinstance(projection, Ground) else Ground(projection)
-    return WriteOff(scheme, ground, ledger.pay(scheme, ground))
-
-
 def steps_after(
-    scheme: Scheme, ground: Ground, paid: Paid, averages: Container[int] = ()
+    scheme: Scheme, inputs: Inputs, paid: Paid, averages: Container[int] = ()
 ) -> Iterator[tuple[ledger.Step, Array]]:
     """Years after the base date, and the balances (£) with all that is granted, also what is still to be paid."""
-    for step in ledger.walk(scheme, ground, paid.flows, averages=averages):
+    for step in ledger.walk(scheme, inputs, paid.flows, averages=averages):
         if step.year > scheme.base_year:
             due = [flow.amount for flow in paid.flows if flow.kind == "write_off" and flow.year > step.year]
             yield step, sum(due, start=step.closing)

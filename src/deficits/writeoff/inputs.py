@@ -19,7 +19,7 @@ from deficits.panel import Panel
 from deficits.projection import Projection
 from deficits.projection.fit import NEARLY_ALL, Balances
 from deficits.projection.measures import dsg, price_factor, pupils
-from deficits.writeoff.parts import (
+from deficits.writeoff.conditions import (
     CouncilType,
     DeficitAbove,
     HasSafetyValve,
@@ -39,16 +39,16 @@ APPROVAL_STREAM = 1_000
 
 
 @dataclass(frozen=True)
-class Ground:
+class Inputs:
     """A projection as schemes see it, or some of its draws. Make one and use it for many schemes."""
 
     projection: Projection
     draws: slice = field(default_factory=lambda: slice(None))
 
-    def blocks(self, size: int) -> list[Ground]:
+    def blocks(self, size: int) -> list[Inputs]:
         """The same in blocks of draws: small arrays stay near the processor, and are worked through faster."""
         count = self.projection.dataset.sizes["draw"]
-        return [Ground(self.projection, slice(start, start + size)) for start in range(0, count, size)]
+        return [Inputs(self.projection, slice(start, start + size)) for start in range(0, count, size)]
 
     def _once(self, key: tuple[str, Any], work: Callable[[], Any]) -> Any:
         if key not in self._kept:

@@ -8,8 +8,8 @@ import deficits as d
 from deficits.errors import SchemeError
 from deficits.paths import schemes_dir
 from deficits.projection import Projection, national
-from deficits.writeoff import STPR, Ground, WriteOff, scheme_names
-from deficits.writeoff.fairness import gini
+from deficits.writeoff import STPR, Inputs, WriteOff, at_cost_of, scheme_names
+from deficits.writeoff.distribution import gini
 from tests.writeoff.examples import scheme, with_balances
 from tests.writeoff.expected import result_of
 
@@ -51,7 +51,7 @@ def test_grants_are_told_per_pupil_per_plan_and_as_a_share_of_the_dsg(grant: Wri
     plain = grant.by_authority()["grant_p50"]
     for per, size in [("pupil", "pupils"), ("plan", "plans"), ("dsg", "dsg")]:
         told = grant.by_authority(per=per)["grant_p50"]
-        number = pd.Series(Ground(grant.projection).size(size, 2026).ravel(), index=plain.index)
+        number = pd.Series(Inputs(grant.projection).size(size, 2026).ravel(), index=plain.index)
         assert (told * number).dropna().to_numpy() == pytest.approx(plain[told.notna()].to_numpy())
     england = grant.by_region(per="pupil").at["England", "grant_mean"]
     assert 100 < england < 2000
@@ -101,7 +101,7 @@ def test_who_cannot_balance_when_the_override_ends(grant: WriteOff) -> None:
     assert chances.loc[unknown, ["chance_with", "chance_without"]].isna().all(axis=None)
     assert (chances["chance_with"] <= chances["chance_without"])[~unknown].all()
     assert chances["chance_with"].sum() == pytest.approx(
-        float((grant.deficit(2028) > Ground(grant.projection).size("reserves", 2026)).sum(axis=0).mean())
+        float((grant.deficit(2028) > Inputs(grant.projection).size("reserves", 2026)).sum(axis=0).mean())
     )
     with pytest.raises(SchemeError, match="override_ends 2035 is not in the projection"):
         scheme(override_ends=2035).apply(grant.projection).cannot_balance()
@@ -120,7 +120,7 @@ def test_a_quarters_delay_costs_a_quarter_of_a_years_interest_on_the_grant(proje
 
 def test_the_exchequers_cost_in_cash_in_real_terms_and_discounted(grant: WriteOff) -> None:
     cost = grant.exchequer()["mean"]
-    agreed = Ground(grant.projection).agreed
+    agreed = Inputs(grant.projection).agreed
     stopped = agreed.loc[:, [year for year in agreed if year > 2026]].to_numpy().sum()
     assert cost["cash", "instalments_stopped"] == pytest.approx(-stopped)
     assert cost["cash", "net"] == pytest.approx(cost["cash", "gross"] - stopped)
@@ -159,10 +159,6 @@ def test_the_gini_of_known_lists() -> None:
 def test_an_equal_amount_a_pupil_is_the_least_concentrated(grant: WriteOff) -> None:
     equal = d.Scheme.read("equal-per-pupil").apply(grant.projection).concentration()
     assert equal.at["gini", "p50"] < grant.concentration().at["gini", "p50"]
-    curve = grant.lorenz()
-    assert curve["grant"].is_monotonic_increasing
-    assert (curve["grant"] <= curve["councils"] + 1e-12).all()
-    assert curve.iloc[-1].tolist() == [1, 1]
 
 
 def test_against_a_scheme_of_equal_cost_gains_and_losses_cancel(grant: WriteOff) -> None:
@@ -177,7 +173,7 @@ def test_against_a_scheme_of_equal_cost_gains_and_losses_cancel(grant: WriteOff)
 @pytest.mark.parametrize("name", ["equal-per-plan", "capped-at-reserves", "tapered-by-dsg", "flat-share"])
 def test_a_scheme_at_the_cost_of_another_costs_as_much(projection: Projection, name: str) -> None:
     grant = scheme(share=0.45)
-    as_dear = d.Scheme.read(name).at_cost_of(grant, projection)
+    as_dear = at_cost_of(d.Scheme.read(name), grant, projection)
     cost = grant.apply(projection).grant.sum("authority").mean()
     assert float(as_dear.apply(projection).grant.sum("authority").mean()) == pytest.approx(float(cost), rel=1e-8)
     assert as_dear.title.endswith(f"at the cost of {grant.title}")
@@ -186,7 +182,7 @@ def test_a_scheme_at_the_cost_of_another_costs_as_much(projection: Projection, n
 def test_a_scheme_that_cannot_cost_as_much_is_refused(projection: Projection) -> None:
     one = scheme(eligibility=[{"kind": "council", "names": ["Kent"]}])
     with pytest.raises(SchemeError, match=r"pays £.* at most, less than the"):
-        one.at_cost_of(scheme(), projection)
+        at_cost_of(one, scheme(), projection)
 
 
 def test_help_so_far_adds_up_the_safety_valve_and_the_grant(grant: WriteOff) -> None:

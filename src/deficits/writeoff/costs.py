@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 
@@ -11,29 +9,30 @@ from deficits.assumptions import assumed
 from deficits.errors import SchemeError
 from deficits.projection.projection import QUANTILES
 from deficits.writeoff import ledger
-from deficits.writeoff.ground import Array
+from deficits.writeoff.inputs import Array
+from deficits.writeoff.result import Result
 from deficits.writeoff.scheme import Scheme
-
-if TYPE_CHECKING:
-    from deficits.writeoff.effects import WriteOff
 
 STPR = assumed("financing", "social_time_preference").number
 """Social time preference rate, real, a year."""
 
 
-def interest_by_year(result: WriteOff, *, paid: bool = True) -> dict[int, Array]:
+def interest_by_year(result: Result, *, paid: bool = True) -> dict[int, Array]:
     """Interest of each year by council and draw, £, with the scheme or without any."""
     flows = result.paid.flows if paid else ()
     scheme = result.scheme if paid else result.scheme.model_copy(update={"interest_borne_by": "general_fund"})
     found = {}
-    for step in ledger.walk(scheme, result.ground, flows, averages=result.projection.years):
+    for step in ledger.walk(scheme, result.inputs, flows, averages=result.projection.years):
         found[step.year] = step.interest
     return found
 
 
-def interest(result: WriteOff, authority: str | int | None) -> pd.DataFrame:
-    """See `WriteOff.interest`."""
-    places = slice(None) if authority is None else [result.ground.codes.get_loc(result.projection.code(authority))]
+def interest(result: Result, authority: str | int | None = None) -> pd.DataFrame:
+    """Interest on deficits by year, £, for England or a council: quantiles without, with and saved.
+
+    Paid by the general fund on the average deficit of the year, at the projection's `financing_rate`.
+    """
+    places = slice(None) if authority is None else [result.inputs.codes.get_loc(result.projection.code(authority))]
     without, with_grant = interest_by_year(result, paid=False), interest_by_year(result)
     rows = {}
     for year in without:
@@ -53,13 +52,12 @@ def _later(scheme: Scheme, years: float) -> Scheme:
     return scheme.model_copy(update={"paid_in": scheme.paid_in + int(whole), "part_of_year": part})
 
 
-def of_delay(result: WriteOff, years: float) -> pd.DataFrame:
-    """See `WriteOff.cost_of_delay`."""
-    from deficits.writeoff.effects import apply
-
+def of_delay(result: Result, years: float = 0.25) -> pd.DataFrame:
+    """What councils pay more in interest when the grant comes a quarter (or another part) of a year later, £: by
+    year and in total, mean and quantiles."""
     if years < 0:
         raise SchemeError(f"a delay of {years:g} years: give 0 or more")
-    delayed = apply(later(result.scheme, years), result.ground)
+    delayed = type(result).of(later(result.scheme, years), result.inputs)
     now, then = interest_by_year(result), interest_by_year(delayed)
     extra = {year: (then[year] - now[year]).sum(axis=0) for year in now if year > result.scheme.base_year}
     rows = {str(year): _mean_and_range(more) for year, more in extra.items()}
@@ -67,8 +65,13 @@ def of_delay(result: WriteOff, years: float) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("year")
 
 
-def exchequer(result: WriteOff, rate: float, real: int | None) -> pd.DataFrame:
-    """See `WriteOff.exchequer`."""
+def exchequer(result: Result, rate: float = STPR, real: int | None = None) -> pd.DataFrame:
+    """What the scheme costs the Exchequer, £: rows by (basis, item), columns mean, p10, p50, p90.
+
+    Bases: cash; real, in prices of `real` (the base year unless given); present, discounted to that year too at
+    `rate`. Items: gross grants; instalments_stopped, agreed safety valve instalments no longer paid (a saving, so
+    below 0); clawed_back, repaid and levied (below 0); net. Repayments after the projection's last year count.
+    """
     flows = exchequer_flows(result)
     at = result.scheme.base_year if real is None else real
     years = sorted({year for by_year in flows.values() for year in by_year})
@@ -77,23 +80,23 @@ def exchequer(result: WriteOff, rate: float, real: int | None) -> pd.DataFrame:
     for basis, factor in factors.items():
         totals = {
             item: sum(
-                (factor[year] * amount for year, amount in by_year.items()), start=np.zeros(result.ground.shape[1])
+                (factor[year] * amount for year, amount in by_year.items()), start=np.zeros(result.inputs.shape[1])
             )
             for item, by_year in flows.items()
         }
-        totals["net"] = sum(totals.values(), start=np.zeros(result.ground.shape[1]))
+        totals["net"] = sum(totals.values(), start=np.zeros(result.inputs.shape[1]))
         rows |= {(basis, item): _mean_and_range(amount) for item, amount in totals.items()}
     frame = pd.DataFrame.from_dict(rows, orient="index")
     frame.index = pd.MultiIndex.from_tuples(frame.index, names=["basis", "item"])
     return frame
 
 
-def exchequer_flows(result: WriteOff, *, as_agreed: bool = True) -> dict[str, dict[int, Array]]:
+def exchequer_flows(result: Result, *, as_agreed: bool = True) -> dict[str, dict[int, Array]]:
     """What the Exchequer pays (> 0) and gets back or no longer pays (< 0), £ a draw, by item and year.
 
     Safety valve instalments are held against those agreed, or against those in the projection.
     """
-    ground, base = result.ground, result.scheme.base_year
+    inputs, base = result.inputs, result.scheme.base_year
     flows: dict[str, dict[int, Array]] = {
         name: {} for name in ("gross", "instalments_stopped", "clawed_back", "repaid", "levied")
     }
@@ -110,23 +113,23 @@ def exchequer_flows(result: WriteOff, *, as_agreed: bool = True) -> dict[str, di
     if not as_agreed:
         return flows | {
             "instalments_stopped": {
-                year: np.full(ground.shape[1], amount.sum()) for year, amount in changes.items()
+                year: np.full(inputs.shape[1], amount.sum()) for year, amount in changes.items()
             }
         }
-    for year in (year for year in ground.agreed if year > base):
-        inside = ground.bail_out(year) if year in ground.years else 0.0
-        received = ground.agreed_in(year) if going_on else inside + changes.get(year, 0.0)
-        saved = float((ground.agreed_in(year) - received).sum())
+    for year in (year for year in inputs.agreed if year > base):
+        inside = inputs.bail_out(year) if year in inputs.years else 0.0
+        received = inputs.agreed_in(year) if going_on else inside + changes.get(year, 0.0)
+        saved = float((inputs.agreed_in(year) - received).sum())
         if saved:
-            stopped[int(year)] = np.full(ground.shape[1], -saved)
+            stopped[int(year)] = np.full(inputs.shape[1], -saved)
     return flows
 
 
-def weights(result: WriteOff, years: list[int], at: int, rate: float) -> dict[str, dict[int, float]]:
+def weights(result: Result, years: list[int], at: int, rate: float) -> dict[str, dict[int, float]]:
     """What £ of each year count for, by basis: cash, in prices of `at`, and discounted to it as well."""
     if not years:
         return {"cash": {}, "real": {}, "present": {}}
-    real = dict(zip(years, result.ground.prices(years, at), strict=True))
+    real = dict(zip(years, result.inputs.prices(years, at), strict=True))
     return {
         "cash": dict.fromkeys(years, 1.0),
         "real": {year: float(factor) for year, factor in real.items()},
@@ -134,8 +137,9 @@ def weights(result: WriteOff, years: list[int], at: int, rate: float) -> dict[st
     }
 
 
-def general_fund(result: WriteOff) -> pd.DataFrame:
-    """See `WriteOff.general_fund`."""
+def general_fund(result: Result) -> pd.DataFrame:
+    """What councils' general funds bear by year, £, mean of the draws: interest, contribution, repayment, with the
+    interest they would bear without the scheme."""
     without, now = interest_by_year(result, paid=False), interest_by_year(result)
     rows = {}
     for year in now:

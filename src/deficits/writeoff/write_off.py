@@ -1,0 +1,31 @@
+"""A scheme applied to a projection: its result, with what it costs and whom it helps as methods."""
+
+from __future__ import annotations
+
+from deficits.projection import Projection
+from deficits.writeoff import costs, distribution
+from deficits.writeoff.inputs import Inputs
+from deficits.writeoff.result import Result
+from deficits.writeoff.scheme import Scheme
+
+
+class WriteOff(Result):
+    """A scheme applied to a projection, on the same draws: `Result`, and the analyses of `costs` and
+    `distribution`, each of them a function of a result."""
+
+    interest = costs.interest
+    cost_of_delay = costs.of_delay
+    exchequer = costs.exchequer
+    general_fund = costs.general_fund
+    against = distribution.against
+    concentration = distribution.concentration
+    help_so_far = distribution.help_so_far
+    moral_hazard = distribution.moral_hazard
+
+
+def write_off(projection: Projection | Inputs, scheme: Scheme) -> WriteOff:
+    """What a scheme does to each draw of a projection. With `Inputs` in hand, many schemes share their work.
+
+    Raises SchemeError when the base date or a payment lies outside the projection's years.
+    """
+    return WriteOff.of(scheme, projection if isinstance(projection, Inputs) else Inputs(projection))
