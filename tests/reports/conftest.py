@@ -61,8 +61,7 @@ Table: Errors of the backtest
 | Last value | 9.4 |
 """
 SOURCES = """
-report.sources([{"title": "LA expenditure", "publisher": "DfE", "url": "https://example.org/",
-                 "licence": "OGL-UK-3.0", "published": "2024-12-12", "files": {"balances.csv": "ab" * 32}}])
+report.sources("section251-outturn")
 """
 SURROUNDINGS = """
 import os, warnings

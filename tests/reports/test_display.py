@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import math
 from types import SimpleNamespace
 from urllib.parse import unquote
@@ -9,7 +10,9 @@ import pytest
 from bs4 import BeautifulSoup
 
 from deficits.errors import ReportError
-from deficits.reports import main_points, notes, paragraph, show, sources, table
+from deficits.raw import raw_data
+from deficits.reports import figure, main_points, notes, paragraph, sources, table
+from deficits.reports.tables import DATA
 
 FRAME = pd.DataFrame(
     {
@@ -28,7 +31,7 @@ def largest(**more):
 
 
 def soup(shown):
-    data, _ = shown._repr_mimebundle_()
+    data = shown._repr_mimebundle_()
     return BeautifulSoup(data["text/html"], "html.parser")
 
 
@@ -44,7 +47,6 @@ def chart(**more):
             {"Year": [2025, 2026], "Median (£)": [3.8e9, 5.712e9], "Probability (0 to 1)": [0, 0.93]}
         ),
         "svg": lambda: '<svg role="img" aria-label="A rising line."></svg>',
-        "png": lambda: b"png",
     }
     return SimpleNamespace(**parts | more)
 
@@ -68,31 +70,55 @@ def test_units_stand_in_the_headings_and_numbers_are_rounded_once():
     assert rows[:2] == [["142.1", "over 99", "2024-25", "1,234"], ["−1.0", "0", "2025-26", "5"]]
 
 
-def test_a_missing_value_is_a_dash_that_is_read_out_and_never_nan():
+def test_a_missing_value_is_said_to_be_missing_and_is_never_nan_or_nought():
     page = soup(largest())
-    dashes = page.find_all(attrs={"aria-label": "not available"})
-    assert [dash.get_text() for dash in dashes] == ["–", "–"]
+    cells = [cell.get_text() for cell in page.tbody.find_all("tr")[2].find_all("td")]
+    assert cells == ["n/a", "n/a", "2026-27", "6"]
     assert "nan" not in str(page).casefold()
     assert "nan" not in repr(largest()).casefold()
 
 
-def test_a_download_holds_the_unrounded_values():
+def test_a_download_and_the_kept_data_hold_the_figures_as_shown():
     link = soup(largest()).find("a")
     assert link["download"] == "largest.csv"
     kind, text = unquote(link["href"]).split(",", 1)
     assert kind == "data:text/csv;charset=utf-8"
-    assert text.startswith("\ufeffCouncil,Deficit")
-    assert "142123456.78" in text
-    assert "Isles of Scilly,,,2027,6" in text
+    assert text.startswith("\ufeffCouncil,Deficit (£m),Chance (%),Year,Plans\r\nKent,142.1,over 99,2024-25,1234")
+    assert "Isles of Scilly,,,2026-27,6" in text
+    kept = largest()._repr_mimebundle_()[DATA]
+    assert kept["data"][1] == ["Bury <b>", -1.0, 0, "2025-26", 5]
+    assert kept["data"][2] == ["Isles of Scilly", None, None, "2026-27", 6]
+    assert [field["type"] for field in kept["schema"]["fields"]] == [
+        "string",
+        "number",
+        "number",
+        "string",
+        "number",
+    ]
+
+
+def test_a_text_that_a_spreadsheet_would_work_out_is_a_text_in_the_download():
+    link = soup(table(pd.DataFrame({"Council": ["=1+1"]}), "x", "Caption", "Source")).find("a")
+    assert unquote(link["href"]).endswith("\r\n'=1+1\r\n")
+
+
+def test_pounds_of_one_table_have_one_unit():
+    frame = pd.DataFrame({"Council": ["Kent"], "Low (£)": [9e8], "High (£)": [1.2e9]})
+    assert [cell.get_text() for cell in soup(table(frame, "x", "Caption", "Source")).tbody.find_all("td")] == [
+        "0.9",
+        "1.2",
+    ]
+    shown = soup(table(frame, "x", "Caption", "Source", units="£m"))
+    assert [cell.get_text() for cell in shown.thead.find_all("th")] == ["Council", "Low (£m)", "High (£m)"]
 
 
 def test_plain_text_holds_the_rounded_figures_of_the_html():
     assert repr(largest()).splitlines() == [
         "Largest deficits",
-        "Council          Deficit (£m)  Chance (%)     Year  Plans",
+        "Council          Deficit (£m)  Chance (%)  Year     Plans",
         "Kent                    142.1     over 99  2024-25  1,234",
         "Bury <b>                 −1.0           0  2025-26      5",
-        "Isles of Scilly             –           –  2026-27      6",
+        "Isles of Scilly           n/a         n/a  2026-27      6",
         "Source: section 251 from DfE.",
     ]
 
@@ -142,20 +168,20 @@ def test_everything_from_outside_is_escaped():
         main_points([hostile], {"a": 1}),
         paragraph(hostile),
         notes([hostile]),
-        sources([{"title": hostile, "publisher": hostile, "url": "javascript:alert(1)", "note": hostile}]),
-        show(chart(finding=hostile, subtitle=hostile, unit=hostile, source=hostile)),
+        figure(chart(finding=hostile, subtitle=hostile, unit=hostile, source=hostile)),
     ]
     for one in shown:
-        html = one._repr_mimebundle_()[0]["text/html"]
+        html = one._repr_mimebundle_()["text/html"]
         assert "<script" not in html
         assert 'href="javascript' not in html
 
 
 def test_a_chart_is_shown_with_its_finding_its_source_and_its_numbers():
-    page = soup(show(chart()))
+    page = soup(figure(chart()))
     assert page.figure.h3.get_text() == "Over £5bn & rising"
     assert page.figure.find(class_="subtitle").get_text() == "Gross deficit, England, £bn"
-    assert page.figure.svg["role"] == "img"
+    assert page.figure.img["alt"] == "A rising line."
+    assert base64.b64decode(page.figure.img["src"].removeprefix("data:image/svg+xml;base64,")).startswith(b"<svg")
     assert page.figure.find(class_="source").get_text() == "Source: own projection."
     assert page.details.summary.get_text().startswith("Table and data")
     assert page.details.caption.get_text() == "Gross deficit, England: the figures in the chart"
@@ -163,19 +189,17 @@ def test_a_chart_is_shown_with_its_finding_its_source_and_its_numbers():
 
 
 def test_the_numbers_of_a_chart_are_in_its_unit():
-    page = soup(show(chart()))
+    page = soup(figure(chart()))
     assert [cell.get_text() for cell in page.thead.find_all("th")] == ["Year", "Median (£bn)", "Probability (%)"]
     assert [cell.get_text() for cell in page.tbody.find_all("tr")[1]] == ["2026", "5.7", "93"]
 
 
-def test_a_chart_has_a_picture_with_text_alternative_where_html_is_not_trusted():
-    data, metadata = show(chart())._repr_mimebundle_()
-    assert data["image/png"] == "cG5n"
-    assert metadata == {"image/png": {"alt": "A rising line."}}
+def test_a_text_alternative_does_not_repeat_the_heading():
+    assert soup(figure(chart(alt="Over £5bn & rising. A rising line."))).img["alt"] == "A rising line."
 
 
 def test_plain_text_of_a_chart_holds_finding_alt_and_figures():
-    assert repr(show(chart())).splitlines() == [
+    assert repr(figure(chart())).splitlines() == [
         "Over £5bn & rising",
         "A rising line.",
         "",
@@ -186,7 +210,7 @@ def test_plain_text_of_a_chart_holds_finding_alt_and_figures():
 
 
 def test_main_points_carry_the_headline_values():
-    data, _ = main_points(["One.", "Two."], {"gross": 3.8e9})._repr_mimebundle_()
+    data = main_points(["One.", "Two."], {"gross": 3.8e9})._repr_mimebundle_()
     assert data["application/vnd.deficits.headline+json"] == {"gross": 3.8e9}
     assert data["text/plain"] == "Main points\n- One.\n- Two."
     assert BeautifulSoup(data["text/html"], "html.parser").h2.get_text() == "Main points"
@@ -208,34 +232,18 @@ def test_a_page_without_remarks_says_so():
     assert [item.get_text() for item in soup(notes(["One.", "Two."])).find_all("li")] == ["One.", "Two."]
 
 
-def test_sources_are_linked_and_licensed():
-    page = soup(
-        sources(
-            [
-                {
-                    "title": "LA expenditure",
-                    "publisher": "DfE",
-                    "url": "https://example.org/x",
-                    "licence": "OGL-UK-3.0",
-                    "published": "2024-12-12",
-                    "next_expected": "2025-12",
-                    "via": "the Library",
-                    "files": {"a.csv": "ab" * 32},
-                }
-            ]
-        )
-    )
+def test_sources_are_linked_dated_and_licensed():
+    page = soup(sources("section251-outturn", "published-forecasts"))
+    source = raw_data().source("section251-outturn")
     links = {link.get_text(): link["href"] for link in page.find_all("a")}
-    assert links["LA expenditure"] == "https://example.org/x"
+    assert links[source.title] == str(source.url)
     assert links["Open Government Licence v3.0"].endswith("/open-government-licence/version/3/")
     text = page.get_text()
-    assert "Published 2024-12-12. Next edition due 2025-12. Tabulated by the Library." in text
+    assert f"Retrieved {source.retrieved}" in text
     assert "Contains public sector information licensed under the Open Government Licence v3.0." in text
-    assert "ab" * 32 in text
+    assert all(file.sha256 in text for file in source.file)
 
 
-def test_a_source_names_what_it_is_and_who_made_it():
-    with pytest.raises(ReportError, match=r"unknown key 'licens', did you mean 'licence'.*no publisher"):
-        sources([{"title": "LA expenditure", "licens": "OGL-UK-3.0"}])
-    with pytest.raises(ReportError, match="none is given"):
-        sources([])
+def test_an_unknown_source_is_refused_with_the_closest_name():
+    with pytest.raises(ReportError, match=r"'section251-outurn', did you mean|did you mean 'section251-outturn'"):
+        sources("section251-outurn")

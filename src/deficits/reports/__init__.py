@@ -10,7 +10,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from deficits.reports.display import main_points, notes, paragraph, show, sources, table
+from deficits.reports.display import figure, main_points, notes, paragraph, show, sources, table
 from deficits.reports.limits import Limits
 from deficits.reports.live import live
 from deficits.reports.parameters import REPORTS, parse, settings
@@ -28,6 +28,7 @@ __all__ = [
     "Limits",
     "Outcome",
     "exit_code",
+    "figure",
     "index_is_current",
     "live",
     "main_points",

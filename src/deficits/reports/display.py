@@ -1,6 +1,7 @@
 """What a notebook shows: charts, tables, main points and sources, each as HTML and as rounded plain text.
 
-The plain text is what nbval compares, so it holds every figure that the HTML does, rounded the same way.
+A chart is an image with its text alternative, so that a notebook that JupyterLab does not trust shows it too. A
+table is kept beside its HTML as data, from which the page's spreadsheet is made. nbval compares the plain text.
 """
 
 from __future__ import annotations
@@ -9,15 +10,20 @@ import base64
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
 from deficits.errors import ReportError, closest
-from deficits.reports.tables import Format, csv_link, html_table, laid_out, text_table
+from deficits.formatting import slug
+from deficits.raw import raw_data
+from deficits.reports.tables import DATA, Format, csv_link, html_table, laid_out, resource, text_table
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from deficits.plots import Chart
+    from deficits.raw import Source
 
 HEADLINE = "application/vnd.deficits.headline+json"
 POINTS = "application/vnd.deficits.points+json"
@@ -30,51 +36,6 @@ LICENCES = {
     "facts": ("facts quoted from the publication", ""),
 }
 OGL_ATTRIBUTION = "Contains public sector information licensed under the Open Government Licence v3.0."
-_DATES = {
-    "published": "Published {}",
-    "next_expected": "Next edition due {}",
-    "retrieved": "Retrieved {}",
-    "via": "Tabulated by {}",
-}
-SOURCE_FIELDS = ("title", "publisher", "url", "licence", *_DATES, "note", "files")
-
-
-class ChartLike(Protocol):
-    """What `show` needs of a chart; `deficits.plots.Chart` has it."""
-
-    @property
-    def name(self) -> str:
-        """Lower-case words joined by hyphens, unique on a page."""
-
-    @property
-    def finding(self) -> str:
-        """The headline."""
-
-    @property
-    def subtitle(self) -> str:
-        """Measure, geography and period."""
-
-    @property
-    def unit(self) -> str:
-        """Of the value axis, such as "£bn"."""
-
-    @property
-    def source(self) -> str:
-        """Publication and organisation."""
-
-    @property
-    def alt(self) -> str:
-        """The finding and the shape in words."""
-
-    @property
-    def data(self) -> pd.DataFrame:
-        """What is drawn, unrounded; column names carry their unit."""
-
-    def svg(self) -> str:
-        """The figure as an `<svg>` element with its text alternative."""
-
-    def png(self) -> bytes:
-        """The figure as a PNG file."""
 
 
 @dataclass(frozen=True)
@@ -85,89 +46,94 @@ class Shown:
     text: str
     other: Mapping[str, Any] = field(default_factory=dict)
     """Further MIME types and what they hold."""
-    metadata: Mapping[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return self.text
 
-    def _repr_mimebundle_(
-        self, include: object = None, exclude: object = None
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
-        return {"text/html": self.html, "text/plain": self.text, **self.other}, dict(self.metadata)
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+        return {"text/html": self.html, "text/plain": self.text, **self.other}
 
 
-def show(chart: ChartLike) -> Shown:
-    """A chart with its finding as heading, its source, and its numbers as a table and as CSV.
-
-    Where HTML cannot be shown, as in a notebook that JupyterLab does not trust yet, there is a PNG.
-    """
-    name = f"figure-{chart.name}"
-    shown = laid_out(chart.data, unit=chart.unit)
-    caption = f"{chart.subtitle}: the figures in the chart"
+def figure(chart: Chart) -> Shown:
+    """A chart with its finding as heading, its source, and its numbers as a table and as CSV."""
+    name, source = f"figure-{chart.name}", chart.source.rstrip(".")
+    columns = laid_out(chart.data, chart.unit if chart.unit.startswith("£") else "")
+    # The heading says the finding already.
+    alt = chart.alt.removeprefix(f"{chart.finding}.").strip() or chart.alt
     html = Markup(
         '<figure class="chart" id="{name}">\n'
         '<figcaption><h3>{finding}</h3>\n<p class="subtitle">{subtitle}, {unit}</p></figcaption>\n'
-        '<div class="picture">{svg}</div>\n<p class="source">Source: {source}.</p>\n</figure>\n'
-        '<details class="data"><summary>Table and data<span class="vh">: {short}</span></summary>\n'
+        '<div class="picture"><img src="data:image/svg+xml;base64,{svg}" alt="{alt}"></div>\n'
+        '<p class="source">Source: {source}.</p>\n</figure>\n'
+        '<details class="data"><summary>Table and data<span class="vh">: {finding}</span></summary>\n'
         "{table}\n<p>{link}</p>\n</details>"
     ).format(
         name=name,
         finding=chart.finding,
         subtitle=chart.subtitle,
         unit=chart.unit,
-        svg=Markup(chart.svg()),
-        source=chart.source.rstrip("."),
-        short=_lower_first(chart.subtitle),
-        table=html_table(shown, f"{name}-data", caption),
-        link=csv_link(chart.data, chart.name),
+        svg=base64.b64encode(chart.svg().encode()).decode("ascii"),
+        alt=alt,
+        source=source,
+        table=html_table(columns, f"{name}-data", f"{chart.subtitle}: the figures in the chart"),
+        link=csv_link(columns, chart.name),
     )
-    text = "\n".join([chart.finding, chart.alt, "", text_table(shown)])
-    picture = base64.b64encode(chart.png()).decode("ascii")
-    return Shown(str(html), text, {"image/png": picture}, {"image/png": {"alt": chart.alt}})
+    text = "\n".join([chart.finding, alt, "", text_table(columns)])
+    return Shown(str(html), text, {DATA: resource(columns, name, chart.subtitle, source, chart.finding)})
+
+
+show = figure
 
 
 def table(
-    frame: pd.DataFrame, name: str, caption: str, source: str, formats: Mapping[str, Format] | None = None
+    frame: pd.DataFrame,
+    name: str = "",
+    caption: str = "",
+    source: str = "",
+    formats: Mapping[str, Format] | None = None,
+    units: str = "",
 ) -> Shown:
-    """A table with its caption, its source and its unrounded values as CSV.
+    """A table with its caption, its source and its figures as CSV.
 
-    The first column names the rows. `formats` gives for a column a function from a value to a text, or one of
-    "gbp" (£), "gbp_m" (£, shown in £m), "gbp_bn" (£, shown in £bn), "percent" (0 to 1, shown in %), "count" and
-    "year" (the calendar year in which a financial year ends). The unit goes to the column's heading.
-    A missing value is a dash.
+    The first column (a named index, where there is one) names the rows. `units` is what numbers are shown in: "£",
+    "£m", "£bn", "%" (of shares from 0 to 1) or "number"; `formats` gives one of these for a column, or "year" (the
+    calendar year in which a financial year ends), or a function from a value to a text. The unit goes to the
+    column's heading; a missing value is "n/a". `name` is the id, unique on the page.
 
-    Raises ReportError for an empty caption or source, or a format that is not known or belongs to no column.
+    Raises ReportError for an empty caption or source, no rows, or a format that is not known or belongs to no
+    column.
 
     >>> import pandas as pd
     >>> frame = pd.DataFrame({"Council": ["Kent", "Bury"], "Deficit": [142.1e6, None]})
-    >>> table(frame, "largest", "Deficits at March 2024", "section 251 from DfE", {"Deficit": "gbp_m"})
+    >>> table(frame, caption="Deficits at March 2024", source="section 251 from DfE", units="£m")
     Deficits at March 2024
     Council  Deficit (£m)
     Kent            142.1
-    Bury                –
+    Bury              n/a
     Source: section 251 from DfE.
     """
+    name = name or slug(caption)
     for what, text in (("caption", caption), ("source", source)):
         if not text.strip():
             raise ReportError(f"table '{name}': {what} is empty; a table is not published without it")
     try:
-        shown = laid_out(frame, formats)
+        columns = laid_out(frame, units, formats)
     except ValueError as error:
         raise ReportError(f"table '{name}': {error}") from None
-    html = Markup('<div class="table">\n{table}\n<p class="source">Source: {source}. {link}</p>\n</div>').format(
-        table=html_table(shown, f"table-{name}", caption),
-        source=source.rstrip("."),
-        link=csv_link(frame, name),
+    source = source.rstrip(".")
+    html = Markup('<div class="table">\n{}\n<p class="source">Source: {}. {}</p>\n</div>').format(
+        html_table(columns, f"table-{name}", caption), source, csv_link(columns, name)
     )
-    return Shown(str(html), f"{caption}\n{text_table(shown)}\nSource: {source.rstrip('.')}.")
+    text = f"{caption}\n{text_table(columns)}\nSource: {source}."
+    return Shown(str(html), text, {DATA: resource(columns, f"table-{name}", caption, source)})
 
 
 def main_points(points: Sequence[str], headline: Mapping[str, float | int | str]) -> Shown:
-    """The main points of a page, and its headline values for the run record, unrounded.
+    """The main points of a page, and its headline values by name for the run record.
 
     Raises ReportError when there are no points, or a headline value is missing or not finite.
 
-    >>> main_points(["The deficit is £3.8bn."], {"gross_2025": 3.8e9})
+    >>> main_points(["The deficit is £3.8bn."], {"england.gross_deficit.2025": 3.8e9})
     Main points
     - The deficit is £3.8bn.
     """
@@ -176,11 +142,10 @@ def main_points(points: Sequence[str], headline: Mapping[str, float | int | str]
         faults.append("there are no points")
     if faults:
         raise ReportError("main points: " + "; ".join(faults))
-    items = Markup("\n").join(Markup("<li>{}</li>").format(point) for point in points)
     html = Markup(
         '<section class="main-points" aria-labelledby="main-points">\n'
-        '<h2 id="main-points">Main points</h2>\n<ul>\n{}\n</ul>\n</section>'
-    ).format(items)
+        '<h2 id="main-points">Main points</h2>\n{}\n</section>'
+    ).format(_listed(points))
     text = "\n".join(["Main points", *(f"- {point}" for point in points)])
     return Shown(str(html), text, {HEADLINE: dict(headline), POINTS: list(points)})
 
@@ -217,65 +182,58 @@ def notes(texts: Iterable[str]) -> Shown:
     listed = [text for text in texts if text.strip()]
     if not listed:
         return paragraph("None.")
-    items = Markup("\n").join(Markup("<li>{}</li>").format(text) for text in listed)
-    return Shown(str(Markup("<ul>\n{}\n</ul>").format(items)), "\n".join(f"- {text}" for text in listed))
+    return Shown(str(_listed(listed)), "\n".join(f"- {text}" for text in listed))
 
 
-def sources(listed: Iterable[Mapping[str, Any]]) -> Shown:
+def _listed(items: Iterable[str]) -> Markup:
+    return Markup("<ul>\n{}\n</ul>").format(
+        Markup("\n").join(Markup("<li>{}</li>").format(item) for item in items)
+    )
+
+
+def sources(*publications: str | list[str]) -> Shown:
     """The publications that a page rests on, each with its link, licence, dates and files.
 
-    Each is a mapping with `title` and `publisher`, and where known `url`, `licence` ("OGL-UK-3.0", "facts" or a
-    licence's name), `published`, `next_expected`, `retrieved`, `via`, `note`, and `files` (name to sha256).
-    Raises ReportError for a key that is not one of these, or a missing title or publisher.
+    Each is named by its folder in `data/raw`, like "section251-outturn". Raises ReportError for an unknown one.
     """
-    checked = [_checked_source(source) for source in listed]
-    if not checked:
-        raise ReportError("sources: none is given; a page names what it rests on")
-    items = Markup("\n").join(Markup("<li>{}</li>").format(_source_html(source)) for source in checked)
+    known = raw_data().sources
+    names = [name for given in publications for name in ([given] if isinstance(given, str) else given)]
+    for name in names:
+        if name not in known:
+            raise ReportError(f"sources: no publication '{name}'; {closest(name, known)}")
+    used = [known[name] for name in names]
+    items = Markup("\n").join(Markup("<li>{}</li>").format(_source_html(source)) for source in used)
     html = Markup('<ul class="sources">\n{}\n</ul>').format(items)
-    if any(source.get("licence") == "OGL-UK-3.0" for source in checked):
+    if any(source.licence == "OGL-UK-3.0" for source in used):
         html += Markup('\n<p class="source">{}</p>').format(OGL_ATTRIBUTION)
-    return Shown(str(html), "\n".join(_source_text(source) for source in checked))
+    text = [". ".join([f"- {source.title}, from {source.publisher}", *_dates(source)]) for source in used]
+    return Shown(str(html), "\n".join(text))
 
 
-def _checked_source(source: Mapping[str, Any]) -> dict[str, Any]:
-    faults = [f"unknown key '{key}', {closest(key, SOURCE_FIELDS)}" for key in source if key not in SOURCE_FIELDS]
-    faults += [f"no {key}" for key in ("title", "publisher") if not source.get(key)]
-    if faults:
-        raise ReportError(f"source '{source.get('title', '?')}': {'; '.join(faults)}")
-    return {key: value for key, value in source.items() if value}
+def _source_html(source: Source) -> Markup:
+    licence = Markup("Licence: {}").format(_link(*LICENCES[source.licence]))
+    files = Markup("").join(
+        Markup("<li><code>{}</code> <code>{}</code></li>").format(file.name, file.sha256) for file in source.file
+    )
+    return Markup(
+        '{}, from {}\n<span class="detail">{}.</span>\n'
+        "<details><summary>Files used from {}, with sha256</summary><ul>{}</ul></details>"
+    ).format(
+        _link(source.title, source.url),
+        source.publisher,
+        Markup(". ").join([*_dates(source), licence]),
+        source.title,
+        files,
+    )
 
 
-def _source_html(source: Mapping[str, Any]) -> Markup:
-    lines = [Markup("{}, from {}").format(_link(source["title"], source.get("url", "")), source["publisher"])]
-    details = _dates(source)
-    if "licence" in source:
-        name, address = LICENCES.get(source["licence"], (source["licence"], ""))
-        details.append(Markup("Licence: {}").format(_link(name, address)))
-    details += [Markup("{}").format(source["note"])] if "note" in source else []
-    if details:
-        lines.append(Markup('<span class="detail">{}</span>').format(Markup(". ").join(details) + "."))
-    files = source.get("files")
-    if files:
-        rows = Markup("").join(
-            Markup("<li><code>{}</code> <code>{}</code></li>").format(file, digest)
-            for file, digest in files.items()
-        )
-        lines.append(
-            Markup("<details><summary>Files used from {}, with sha256</summary><ul>{}</ul></details>").format(
-                source["title"], rows
-            )
-        )
-    return Markup("\n").join(lines)
-
-
-def _source_text(source: Mapping[str, Any]) -> str:
-    dates = [str(part) for part in _dates(source)]
-    return "- " + ". ".join([f"{source['title']}, from {source['publisher']}", *dates])
-
-
-def _dates(source: Mapping[str, Any]) -> list[Markup]:
-    return [Markup(label).format(str(source[key]).rstrip(".")) for key, label in _DATES.items() if key in source]
+def _dates(source: Source) -> list[str]:
+    days = {
+        "Published": max((file.published for file in source.file if file.published), default=""),
+        "Next edition due": source.next_expected,
+        "Retrieved": source.retrieved.isoformat(),
+    }
+    return [f"{what} {str(day).rstrip('.')}" for what, day in days.items() if day]
 
 
 def _link(text: str, url: object) -> Markup:
@@ -283,8 +241,3 @@ def _link(text: str, url: object) -> Markup:
     if str(url).startswith(("https://", "http://")):
         return Markup('<a href="{}">{}</a>').format(str(url), text)
     return Markup("{}").format(text)
-
-
-def _lower_first(text: str) -> str:
-    """A title within a sentence; an abbreviation keeps its capitals."""
-    return text[:1].lower() + text[1:] if text[1:2].islower() else text

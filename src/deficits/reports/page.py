@@ -63,7 +63,8 @@ def without_first_heading(body: str) -> Markup:
 
 
 CHART = re.compile(
-    r'(<figure class="chart" id="(?P<name>[^"]+)">.*?<div class="picture">.*?</svg>)(?=</div>)', flags=re.DOTALL
+    r'(<figure class="chart" id="(?P<name>[^"]+)">.*?<div class="picture">.*?<img [^>]*>)(?=</div>)',
+    flags=re.DOTALL,
 )
 
 
@@ -165,7 +166,7 @@ def output_faults(notebook: NotebookNode) -> list[str]:
         for output in cell.get("outputs", []):
             kinds = set(output.get("data", {})) - {"text/plain", PARAMETERS}
             if kinds and SHOWN.isdisjoint(kinds):
-                faults.append(f"cell {place} shows only {', '.join(sorted(kinds))}; use deficits.reports.show")
+                faults.append(f"cell {place} shows only {', '.join(sorted(kinds))}; use deficits.reports.figure")
     return faults
 
 

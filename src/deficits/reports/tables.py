@@ -1,8 +1,10 @@
-"""Frames as tables that can be read: rounded once, units in the headings, marked up for a screen reader."""
+"""Frames as tables to read: rounded once, units in the headings, the same in page, CSV and spreadsheet."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import csv
+import io
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -16,14 +18,28 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Format = str | Callable[[Any], str]
+Cell = str | int | float | None
 
-DASH = "\N{EN DASH}"
+DATA = "application/vnd.dataresource+json"
+"""Kind of output that holds a table's rows: a Frictionless data resource."""
+MISSING = "n/a"
 NARROW = 280
 """Room for a table, in pixels, on a screen 320 pixels wide."""
-
-
 SHORT = 12
 """Longest text, in characters, that is kept in one line."""
+
+UNITS: dict[str, tuple[float, int]] = {
+    "£": (1, 0),
+    "£m": (1e6, 1),
+    "£bn": (1e9, 1),
+    "%": (0.01, 0),
+    "number": (1, 0),
+}
+"""How a number is shown: what it is divided by, and to how many decimals."""
+NAMES = {"gbp": "£", "gbp_m": "£m", "gbp_bn": "£bn", "percent": "%", "count": "number", "year": "year"}
+"""Names of the same, and "year": the calendar year in which a financial year ends."""
+UNIT_IN_NAME = {"(£)": "£", "(0 to 1)": "%"}
+"""How a column's own name tells what it holds."""
 
 
 @dataclass(frozen=True)
@@ -39,163 +55,174 @@ class Column:
         """Whether its cells are never broken over lines: numbers, and short texts such as 2024-25."""
         return self.numeric or all(len(cell or "") <= SHORT for cell in self.cells)
 
-
-def _number(places: int, scale: float = 1.0) -> Callable[[float], str]:
-    def write(value: float) -> str:
-        text = f"{value / scale:,.{places}f}"
-        if text.strip("-0.,") == "":
-            text = text.lstrip("-")
-        return text.replace("-", MINUS)
-
-    return write
+    @property
+    def values(self) -> list[Cell]:
+        """What is shown, numbers as numbers: a download holds nothing that the page does not."""
+        return [_as_number(cell) if self.numeric and cell else cell for cell in self.cells]
 
 
-FORMATS: dict[str, tuple[Callable[[Any], str], str]] = {
-    "gbp": (_number(0), "£"),
-    "gbp_m": (_number(1, 1e6), "£m"),
-    "gbp_bn": (_number(1, 1e9), "£bn"),
-    # "over 99" and "under 1" stay; their sign stands in the heading.
-    "percent": (lambda share: percent(float(share)).replace("%", ""), "%"),
-    "count": (_number(0), ""),
-    "year": (lambda year: financial_year(int(year)), ""),
-}
-"""Name of a format: from a value to its text, and the unit for the heading."""
-
-UNIT_IN_NAME = {"(£)": "gbp", "(0 to 1)": "percent"}
-"""How a column's own name tells what it holds."""
-
-
-def laid_out(frame: pd.DataFrame, formats: Mapping[str, Format] | None = None, unit: str = "") -> list[Column]:
+def laid_out(frame: pd.DataFrame, units: str = "", formats: Mapping[str, Format] | None = None) -> list[Column]:
     """The frame's columns as they are shown; a named index comes first.
 
-    A column without a format goes by its name: "(£)" is shown in `unit` ("£m", "£bn") or in what suits its size,
-    "(0 to 1)" in per cent. Raises ValueError for an unknown format, or one for a column that is not there.
+    `formats` gives for a column a unit ("£", "£m", "£bn", "%", "number", "year") or a function from a value to a
+    text; `units` is the unit of the other numbers, which a column's own name overrules where it ends in "(£)" or
+    "(0 to 1)". Raises ValueError for an unknown unit, or a format for a column that is not there.
     """
     frame = frame if frame.index.names == [None] else frame.reset_index()
-    formats = formats or {}
-    names = [str(name) for name in frame.columns]
-    for name, given in formats.items():
-        if name not in names:
+    names = [", ".join(map(str, name)) if isinstance(name, tuple) else str(name) for name in frame.columns]
+    chosen = {
+        name: NAMES.get(given, given) if isinstance(given, str) else given
+        for name, given in (formats or {}).items()
+    }
+    for name, given in {**chosen, "": units}.items():
+        if name and name not in names:
             raise ValueError(f"a format is given for '{name}', which is no column; {closest(name, names)}")
-        if isinstance(given, str) and given not in FORMATS:
-            raise ValueError(f"column '{name}' has format '{given}'; {closest(given, FORMATS)}")
+        if given and isinstance(given, str) and given not in (*UNITS, "year"):
+            where = f"column '{name}'" if name else "the table"
+            raise ValueError(f"{where} has format '{given}'; {closest(given, [*UNITS, *NAMES])}")
+    pounds = units if units.startswith("£") else _pounds(frame, names)
     return [
-        _column(name, values, formats.get(name) or _suiting(name, values, unit))
+        _column(name, values, chosen.get(name) or _suiting(name, values, units, pounds))
         for name, (_, values) in zip(names, frame.items(), strict=True)
     ]
 
 
-def _column(name: str, values: pd.Series, given: Format) -> Column:
-    write, unit = FORMATS[given] if isinstance(given, str) else (given, "")
-    missing = values.isna()
-    cells = tuple(None if gone else write(value) for value, gone in zip(values, missing, strict=True))
-    numeric = values.dtype.kind in "iuf" or given == "year"
-    return Column(_heading(name, unit), cells, numeric)
+def _pounds(frame: pd.DataFrame, names: list[str]) -> str:
+    """The one unit in which a table's pounds are shown where none is said: what suits the largest of them."""
+    kept = [name.endswith("(£)") for name in names]
+    largest = frame.loc[:, kept].abs().max().max() if any(kept) else 0
+    return "£bn" if largest >= 1e9 else "£m" if largest >= 1e6 else "£"
 
 
-def _heading(name: str, unit: str) -> str:
-    """The name with the unit that the cells are shown in, instead of the one they are kept in."""
-    if not unit or name.endswith(f"({unit})"):
-        return name
-    for kept in UNIT_IN_NAME:
-        name = name.removesuffix(kept).rstrip()
-    return f"{name} ({unit})"
-
-
-def _suiting(name: str, values: pd.Series, unit: str) -> Format:
-    """The format for a column that was given none."""
+def _suiting(name: str, values: pd.Series, units: str, pounds: str) -> Format:
+    """The format of a column that was given none."""
     if values.dtype.kind not in "iuf":
         return str
-    kept = next((given for ending, given in UNIT_IN_NAME.items() if name.endswith(ending)), None)
-    if kept == "gbp":
-        size = values.abs().max()
-        by_size = "gbp_bn" if size >= 1e9 else "gbp_m" if size >= 1e6 else "gbp"
-        return {"£bn": "gbp_bn", "£m": "gbp_m"}.get(unit, by_size)
+    kept = next((unit for ending, unit in UNIT_IN_NAME.items() if name.endswith(ending)), "")
     if kept:
-        return kept
+        return pounds if kept == "£" else kept
     if values.dtype.kind in "iu" and values.between(1900, 2100).all():
         return str  # a calendar year takes no comma
-    return "count" if (values.dropna() % 1 == 0).all() else _number(1)
+    return units or ("number" if (values.dropna() % 1 == 0).all() else lambda value: _written(value, 1, 1))
 
 
-def html_table(columns: list[Column], name: str, caption: str) -> Markup:
+def _column(name: str, values: pd.Series, given: Format) -> Column:
+    write, unit = given, ""
+    if isinstance(given, str):
+        unit = given if given in UNITS and given != "number" else ""
+        write = _writer(given)
+    cells = tuple(None if gone else write(value) for value, gone in zip(values, values.isna(), strict=True))  # type: ignore[operator]
+    for kept in UNIT_IN_NAME if unit else ():
+        name = name.removesuffix(kept).rstrip()
+    heading = name if not unit or name.endswith(f"({unit})") else f"{name} ({unit})"
+    return Column(heading, cells, values.dtype.kind in "iuf" and given != "year")
+
+
+def _writer(unit: str) -> Callable[[Any], str]:
+    if unit == "year":
+        return lambda year: financial_year(int(year))
+    if unit == "%":
+        # "over 99" and "under 1" stay; their sign stands in the heading.
+        return lambda share: percent(float(share)).replace("%", "")
+    return lambda value: _written(value, *UNITS[unit])
+
+
+def _written(value: float, scale: float, places: int) -> str:
+    text = f"{value / scale:,.{places}f}"
+    return (text.lstrip("-") if not text.strip("-0.,") else text).replace("-", MINUS)
+
+
+def _as_number(text: str) -> Cell:
+    plain = text.replace(MINUS, "-").replace(",", "")
+    try:
+        return float(plain) if "." in plain else int(plain)
+    except ValueError:
+        return text
+
+
+def html_table(columns: Sequence[Column], name: str, caption: str) -> Markup:
     """The table, in a box that scrolls; the keyboard reaches the box when a narrow screen would need to scroll.
 
     `name` is the id, unique on the page.
     """
     head = Markup("").join(
-        Markup('<th scope="col"{}>{}</th>').format(_text_class(column), column.heading) for column in columns
+        Markup('<th scope="col"{}>{}</th>').format(_class(each), each.heading) for each in columns
     )
-    body = Markup("\n").join(
-        Markup("<tr>{}</tr>").format(Markup("").join(_cell(column, row) for column in _placed(columns)))
+    rows = Markup("\n").join(
+        Markup("<tr>{}</tr>").format(Markup("").join(_cell(each, row, each is columns[0]) for each in columns))
         for row in range(len(columns[0].cells))
     )
     # A tab stop where nothing scrolls is a nuisance, a box that scrolls without one is closed to the keyboard.
-    focusable = Markup(' role="region" tabindex="0" aria-labelledby="{}-caption"').format(name)
+    region = Markup(' role="region" tabindex="0" aria-labelledby="{}-caption"').format(name)
     return Markup(
-        '<div class="scroll"{focusable}><table id="{name}">\n'
-        '<caption id="{name}-caption"><span>{caption}</span></caption>\n'
-        "<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table></div>"
-    ).format(
-        focusable=focusable if _least_width(columns) > NARROW else "",
-        name=name,
-        caption=caption,
-        head=head,
-        body=body,
-    )
+        '<div class="scroll"{}><table id="{}">\n<caption id="{}-caption"><span>{}</span></caption>\n'
+        "<thead><tr>{}</tr></thead>\n<tbody>\n{}\n</tbody>\n</table></div>"
+    ).format(region if _least_width(columns) > NARROW else "", name, name, caption, head, rows)
 
 
-def _placed(columns: list[Column]) -> list[tuple[Column, bool]]:
-    return [(column, place == 0) for place, column in enumerate(columns)]
-
-
-def _cell(placed: tuple[Column, bool], row: int) -> Markup:
-    column, names_the_row = placed
-    text = column.cells[row]
-    # An empty cell is read out as nothing at all; a bare dash as "dash", or not.
-    shown = Markup(f'<span role="img" aria-label="not available">{DASH}</span>') if text is None else text
+def _cell(column: Column, row: int, names_the_row: bool) -> Markup:
+    text = MISSING if column.cells[row] is None else column.cells[row]
     if names_the_row:
-        kind = Markup(' class="s"' if column.in_one_line else "")
-        return Markup('<th scope="row"{}>{}</th>').format(kind, shown)
-    return Markup("<td{}>{}</td>").format(_text_class(column), shown)
+        return Markup('<th scope="row"{}>{}</th>').format(Markup(' class="s"' if column.in_one_line else ""), text)
+    return Markup("<td{}>{}</td>").format(_class(column), text)
 
 
-def _text_class(column: Column) -> Markup:
+def _class(column: Column) -> Markup:
     """How a column is set: numbers need no class, "t" is text, "s" text in one line."""
     return Markup("" if column.numeric else ' class="s"' if column.in_one_line else ' class="t"')
 
 
-def _least_width(columns: list[Column]) -> float:
+def _least_width(columns: Sequence[Column]) -> float:
     """Least width in pixels: the longest piece of each column that no browser breaks, in a wide font."""
-    return sum(18 + 9.5 * max(_longest_piece(column.heading), _widest_cell(column)) for column in columns)
+
+    def longest(text: str) -> int:
+        return max(map(len, text.replace("-", "- ").split()), default=1)
+
+    return sum(
+        18
+        + 9.5
+        * max(longest(each.heading), *((len if each.in_one_line else longest)(cell or "") for cell in each.cells))
+        for each in columns
+    )
 
 
-def _widest_cell(column: Column) -> int:
-    piece = len if column.in_one_line else _longest_piece
-    return max((piece(cell) for cell in column.cells if cell), default=1)
-
-
-def _longest_piece(text: str) -> int:
-    return max(map(len, text.replace("-", "- ").split()), default=1)
-
-
-def text_table(columns: list[Column]) -> str:
+def text_table(columns: Sequence[Column]) -> str:
     """The table in plain text, the same in every version of pandas."""
     lined_up = []
     for column in columns:
-        texts = [column.heading, *(DASH if cell is None else cell for cell in column.cells)]
+        texts = [column.heading, *(MISSING if cell is None else cell for cell in column.cells)]
         width = max(map(len, texts))
         lined_up.append([f"{text:>{width}}" if column.numeric else f"{text:<{width}}" for text in texts])
     return "\n".join("  ".join(row).rstrip() for row in zip(*lined_up, strict=True))
 
 
-def csv_link(frame: pd.DataFrame, name: str) -> Markup:
-    """A link that holds the frame as CSV, unrounded: it is saved without asking any server."""
-    named = frame if frame.index.names == [None] else frame.reset_index()
-    text = named.to_csv(index=False, lineterminator="\r\n")
-    size = max(1, round(len(text.encode()) / 1000))
+def resource(columns: Sequence[Column], name: str, title: str, source: str, finding: str = "") -> dict[str, Any]:
+    """The table as data: what a spreadsheet is made from."""
+    fields = [{"name": each.heading, "type": "number" if each.numeric else "string"} for each in columns]
+    rows = [list(row) for row in zip(*(each.values for each in columns), strict=True)]
+    return {
+        "name": name,
+        "title": title,
+        "description": finding,
+        "sources": [{"title": source}],
+        "schema": {"fields": fields},
+        "data": rows,
+    }
+
+
+def csv_link(columns: Sequence[Column], name: str) -> Markup:
+    """A link that holds the table as CSV, as it is shown: it is saved without asking any server."""
+    text = io.StringIO()
+    write = csv.writer(text)
+    write.writerow([each.heading for each in columns])
+    write.writerows(zip(*([_harmless(value) for value in each.values] for each in columns), strict=True))
     # Excel takes a file for UTF-8 only when it begins with this mark.
-    address = "data:text/csv;charset=utf-8," + quote("\ufeff" + text, safe=",()/:")
-    return Markup('<a class="download" href="{}" download="{}.csv">Download {}.csv ({} KB)</a>').format(
-        address, name, name, size
+    address = "data:text/csv;charset=utf-8," + quote("\ufeff" + text.getvalue(), safe=",()/:")
+    return Markup('<a class="download" href="{}" download="{}.csv">Download {}.csv</a>').format(
+        address, name, name
     )
+
+
+def _harmless(value: Cell) -> Cell:
+    """A text that a spreadsheet does not take for a formula."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value

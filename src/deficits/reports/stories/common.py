@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 
 from deficits.assumptions import assumed
 from deficits.formatting import UNDATED, day_in_words, gbp, gbp_range, last_day
 from deficits.panel import Panel
-from deficits.raw import raw_data
 
 OVERRIDE_ENDS = int(assumed("override", "ends").value)  # type: ignore[arg-type]
 """The last year end that the statutory override covers."""
@@ -36,22 +33,9 @@ BALANCES = ("section251-outturn", "mhclg-revenue-outturn", "council-statements",
 Points = tuple[list[str], dict[str, float | int | str]]
 
 
-def used_sources(*folders: str) -> list[dict[str, Any]]:
+def used_sources(*folders: str) -> list[str]:
     """What `reports.sources` shows of some publications, by folder of `data/raw`."""
-    known = raw_data().sources
-    return [
-        {
-            "title": source.title,
-            "publisher": source.publisher,
-            "url": str(source.url),
-            "licence": source.licence,
-            "published": max((file.published for file in source.file if file.published), default=""),
-            "next_expected": source.next_expected,
-            "retrieved": source.retrieved.isoformat(),
-            "files": {file.name: file.sha256 for file in source.file},
-        }
-        for source in (known[folder] for folder in folders)
-    ]
+    return list(folders)
 
 
 def known_to(panel: Panel) -> str:
