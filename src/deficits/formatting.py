@@ -61,6 +61,36 @@ def _in(value: float, pounds: float, unit: str, places: int) -> str:
     return f"{sign}£{shown}{unit}"
 
 
+def estimate(value: float) -> str:
+    """Estimated pounds, to the two figures that an estimate for a council is known to.
+
+    >>> estimate(657.1e6), estimate(-18_540_000), estimate(9.64e6), estimate(322_881), estimate(0.2)
+    ('£660m', '−£19m', '£9.6m', '£320,000', '£0')
+    """
+    if not math.isfinite(value) or abs(value) < 0.5:
+        return gbp(value)
+    step = 10.0 ** (math.floor(math.log10(abs(value))) - 1)
+    rounded = round(value / step) * step
+    return gbp(rounded, 0 if abs(rounded) >= 1e10 or 1e7 <= abs(rounded) < 1e9 else 1)
+
+
+def estimate_range(low: float, high: float) -> str:
+    """A range of estimated pounds, each end to two figures, both in the unit that the larger needs.
+
+    >>> estimate_range(111.7e6, 235.8e6), estimate_range(322_881, 11.6e6), estimate_range(974e6, 1.21e9)
+    ('£110m to £240m', '£0.3m to £12m', '£1.0bn to £1.2bn')
+    """
+    ends = [estimate(low), estimate(high)]
+    for unit, pounds in (("bn", 1e9), ("m", 1e6)):
+        if any(end.endswith(unit) for end in ends):
+            ends = [
+                end if end.endswith(unit) or end == "£0" else _in(value, pounds, unit, 1)
+                for end, value in zip(ends, (low, high), strict=True)
+            ]
+            break
+    return between(*ends)
+
+
 def between(low: str, high: str) -> str:
     """Two ends in words, or one where they read the same.
 

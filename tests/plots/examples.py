@@ -87,30 +87,6 @@ def make_record(places: list[float], width: float = 10e6) -> pd.DataFrame:
     return pd.DataFrame({"name": names, "block": 50e6, "start": middle, "actual": actual, **councils})
 
 
-COMPARED = pd.DataFrame(
-    {
-        "scheme": [
-            "No help",
-            "A share with a long name that has to be put on two lines of the key",
-            "All",
-            "Like all",
-        ],
-        "dominated": [False, False, False, True],
-        "present_cost_p50": [0.0, 3e9, 6e9, 6e9],
-        "deficit_p10": [12e9, 9e9, 6e9, 6e9],
-        "deficit_p50": [14e9, 11e9, 8e9, 8e9],
-        "deficit_p90": [16e9, 13e9, 10e9, 10e9],
-        "above_reserves_p10": [50, 30, 20, 20],
-        "above_reserves_p50": [60, 40, 30, 30],
-        "above_reserves_p90": [80, 60, 50, 50],
-        "years_bought_p10": [0.0, 0.5, 1.1, 1.1],
-        "years_bought_p50": [0.0, 0.7, 1.3, np.inf],
-        "years_bought_p90": [0.0, 0.9, np.inf, np.inf],
-        "gini_p10": [NAN, 0.4, 0.42, 0.42],
-        "gini_p50": [NAN, 0.45, 0.45, 0.45],
-        "gini_p90": [NAN, 0.5, 0.48, 0.48],
-    }
-)
 LESS = pd.DataFrame(
     {
         "scheme": ["All", "No help", "About the same"],
@@ -127,9 +103,8 @@ HELPED = pd.DataFrame(
             "Kent",
             "Bristol, City of",
         ],
-        "group": [True, True, False, False],
-        "received_per_pupil": [376.0, 0.0, 0.0, 400.0],
-        "new_per_pupil": [613.0, 482.0, 2100.0, 900.0],
+        "received_per_person": [376.0, 0.0, 0.0, 400.0],
+        "new_per_person": [613.0, 482.0, 2100.0, 900.0],
     }
 )
 MOVED = pd.DataFrame(
@@ -138,7 +113,6 @@ MOVED = pd.DataFrame(
         "mean": np.linspace(-60e6, 20e6, 30),
         "p10": np.linspace(-90e6, 10e6, 30),
         "p90": np.linspace(-30e6, 30e6, 30),
-        "per_pupil": np.linspace(-900, 300, 30),
     }
 )
 ABOVE = pd.DataFrame(
@@ -149,6 +123,7 @@ ABOVE = pd.DataFrame(
         "with_p10": [14, 4, 25],
         "with_p50": [16, 8, 37],
         "with_p90": [18, 12, 53],
+        "councils": 151,
     },
     index=[2026, 2027, 2028],
 )
@@ -159,9 +134,6 @@ MAKERS: dict[str, Callable[[], Chart]] = {
     "coverage": lambda: plots.coverage(COVERED, "DSG balance"),
     "england": lambda: plots.england_fan(ENGLAND, SEEN, FORECASTS),
     "forecasts": lambda: plots.forecasts_for_year(ENGLAND.loc[2026], FORECASTS, 2026),
-    "probability": lambda: plots.probability_by_year(
-        pd.Series({2025: 0.0, 2026: 0.93, 2027: 0.9997, 2028: 1.0, 2029: NAN}), 5e9, "gross"
-    ),
     "writeoff": lambda: plots.writeoff_paths(ENGLAND, ENGLAND - 2e9, SEEN, "Half of each deficit"),
     "regions": lambda: plots.grant_by_region(GRANTS.head(9).rename(columns={"name": "region"})),
     "grants": lambda: plots.largest_grants(GRANTS),
@@ -172,18 +144,35 @@ MAKERS: dict[str, Callable[[], Chart]] = {
     "plans": lambda: plots.plans_history(
         pd.DataFrame({"year": [2020, 2021, 2023], "plans": [900.0, 1000.0, 1500.0]}), "Kent"
     ),
+    "plans_beside": lambda: plots.plans_history(
+        pd.DataFrame({"year": [2020, 2021, 2022], "plans": [900, 1000, 1500], "England": [9e4, 9.5e4, 1e5]}),
+        "Devon",
+    ),
+    "disputed": lambda: plots.authority_fan(COUNCIL, DISPUTED, "Bury"),
+    "placements": lambda: plots.placements_history(PLACED, "Kent"),
     "causes": lambda: plots.causes_of_growth(CAUSES, 2026, 2028),
     "levers": lambda: plots.levers_compared(LEVERS, 2031),
     "record": lambda: plots.record_by_council(RECORD, 2024),
     "calibration": lambda: plots.calibration(RECORD, 2024),
-    "frontier": lambda: plots.frontier(COMPARED, "deficit", 2028),
-    "frontier_reserves": lambda: plots.frontier(COMPARED, "above_reserves", 2028),
     "against": lambda: plots.schemes_against(LESS, "The grant", 2028),
-    "helped": lambda: plots.help_per_pupil(HELPED),
+    "helped": lambda: plots.help_per_person(HELPED),
     "moved": lambda: plots.gainers_and_losers(MOVED, "Equal amounts", "the grant"),
     "above": lambda: plots.above_reserves(ABOVE),
-    "back": lambda: plots.time_until_back(pd.Series([0.0, 0.5, 0.9, 1.2, 3.0, np.inf]), 2026),
+    "back": lambda: plots.time_until_back(pd.Series([0.0, 0.5, 0.9, 1.2, 3.0, np.inf]), 2026, 2029),
 }
+
+DISPUTED: pd.DataFrame = pd.DataFrame(
+    {
+        "year": [2023, 2024, 2025],
+        "value": [-5e6, -18e6, -23e6],
+        "basis": ["reported", "disputed", "stated by the council"],
+        "other": [NAN, 3e6, NAN],
+    }
+)
+PLACED: pd.DataFrame = pd.DataFrame(
+    {"Mainstream": [0.4, 0.38], "State special": [0.4, 0.3], "Independent": [0.1, 0.2], "Elsewhere": [0.1, 0.12]},
+    index=[2023, 2025],
+)
 
 NOTHING_SEEN = make_observed({}, "basis")
 EDGES: dict[str, Callable[[], Chart]] = {
@@ -220,16 +209,10 @@ EDGES: dict[str, Callable[[], Chart]] = {
     "one_council": lambda: plots.record_by_council(make_record([9.0]), 2024),
     "ranges_without_width": lambda: plots.record_by_council(make_record([0.0, 0.0], width=0.0), 2024),
     "all_in_one_part": lambda: plots.calibration(make_record([0.0] * 300 + [4.0]), 2024),
-    "frontier_of_years_some_never": lambda: plots.frontier(COMPARED, "years_bought", 2028),
-    "frontier_of_gini_where_one_pays_nothing": lambda: plots.frontier(COMPARED, "gini", 2028),
-    "frontier_of_one_that_pays_nothing": lambda: plots.frontier(COMPARED.head(1), "deficit", 2028),
-    "frontier_of_twenty_alike": lambda: plots.frontier(
-        pd.concat([COMPARED.iloc[[2]].assign(scheme=f"Scheme {n}") for n in range(20)]), "deficit", 2028
-    ),
     "nothing_differs": lambda: plots.schemes_against(LESS.assign(p10=0.0, p50=0.0, p90=0.0), "The grant", 2028),
     "nobody_above_reserves": lambda: plots.above_reserves(ABOVE * 0),
-    "all_back_at_once": lambda: plots.time_until_back(pd.Series([0.1] * 150), 2026),
-    "no_help_at_all": lambda: plots.help_per_pupil(HELPED.assign(received_per_pupil=0.0, new_per_pupil=0.0)),
+    "all_back_at_once": lambda: plots.time_until_back(pd.Series([0.1] * 150), 2026, 2028),
+    "no_help_at_all": lambda: plots.help_per_person(HELPED.assign(received_per_person=0.0, new_per_person=0.0)),
     "one_gains": lambda: plots.gainers_and_losers(MOVED.tail(1), "Equal amounts", "the grant"),
     "one_count_of_plans": lambda: plots.plans_history(pd.DataFrame({"year": [2025], "plans": [0.0]}), "Kent"),
 }

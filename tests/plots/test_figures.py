@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
 from deficits import plots
-from deficits.plots import Chart
+from deficits.plots import Chart, england, style
+from deficits.projection import CAUSES as KNOWN
 from tests.plots.examples import (
+    ABOVE,
+    CAUSES,
     COUNCIL,
     COVERED,
+    DISPUTED,
     ENGLAND,
     FORECASTS,
     GRANTS,
+    HELPED,
+    LESS,
+    LEVERS,
+    MOVED,
     NOTHING_SEEN,
+    RECORD,
     SEEN,
     make_fan,
     make_observed,
+    make_record,
     overlapping,
 )
 
@@ -29,111 +45,46 @@ def drawn(chart: Chart) -> list[str]:
     return [text.get_text() for text in chart.figure.findobj(Text) if text.get_text()]
 
 
+def across(line: Line2D) -> list[float]:
+    return [float(year) for year in np.asarray(line.get_xdata())]
+
+
+def along(line: Line2D) -> list[float]:
+    return [float(value) for value in np.asarray(line.get_ydata(), dtype=float)]
+
+
+def bars(chart: Chart) -> pd.DataFrame:
+    patches = [bar for bar in chart.figure.axes[0].patches if isinstance(bar, Rectangle)]
+    return pd.DataFrame({"start": [bar.get_x() for bar in patches], "wide": [bar.get_width() for bar in patches]})
+
+
 @pytest.mark.parametrize(
-    ("first_year", "chance"),
+    ("make", "frame"),
     [
-        ({"p10": 5.1e9, "p25": 5.2e9}, "at least 90% likely"),
-        ({"p10": 4.9e9, "p25": 5.1e9}, "at least 75% likely"),
-        ({"p10": 4.8e9, "p25": 4.9e9}, "more likely than not"),
+        (lambda frame: plots.england_fan(frame, SEEN, FORECASTS), ENGLAND),
+        (lambda frame: plots.england_fan(ENGLAND, SEEN, frame), FORECASTS),
+        (lambda frame: plots.causes_of_growth(frame, 2026, 2028), CAUSES.drop(columns="p50")),
+        (lambda frame: plots.levers_compared(frame, 2031), LEVERS),
+        (lambda frame: plots.schemes_against(frame, "The grant", 2028), LESS),
+        (plots.help_per_person, HELPED),
+        (plots.above_reserves, ABOVE),
+        (plots.largest_grants, GRANTS),
+        (lambda frame: plots.gainers_and_losers(frame, "Equal", "the grant"), MOVED),
+        (lambda frame: plots.record_by_council(frame, 2024), RECORD.drop(columns=["p25", "p75", "start"])),
+        (lambda frame: plots.calibration(frame, 2024), RECORD.drop(columns=["name", "block", "start"])),
+        (lambda frame: plots.coverage(frame, "Balance"), COVERED),
     ],
 )
-def test_england_finding_says_no_more_than_the_percentiles_do(first_year: dict[str, float], chance: str) -> None:
-    fan = pd.DataFrame({**first_year, "p50": 5.5e9, "p75": 5.8e9, "p90": 6e9}, index=[2026])
-    chart = plots.england_fan(fan, SEEN, FORECASTS.iloc[:0])
-    assert chart.finding == f"England's deficit is {chance} to exceed £5bn at March 2026"
+def test_a_frame_that_lacks_a_column_is_refused_by_its_name(
+    make: Callable[[pd.DataFrame], Chart], frame: pd.DataFrame
+) -> None:
+    make(frame)
+    for column in frame.columns.difference(["per_pupil"]):
+        with pytest.raises(ValueError, match=f"no column '{column}'"):
+            make(frame.drop(columns=column))
 
 
-def test_england_finding_when_the_threshold_is_not_reached_or_already_passed(all_charts: Charts) -> None:
-    low = plots.england_fan(ENGLAND, SEEN, FORECASTS, threshold=40e9)
-    assert low.finding == "England's deficit is more likely than not below £40bn until March 2031"
-    assert all_charts["england_above"].finding.endswith("above £5bn at March 2025, is likely to stay above it")
-    assert all_charts["england_falls"].finding.endswith("is likely to fall below £5bn by March 2028")
-
-
-def test_england_data_are_unrounded_and_keep_observed_projection_and_forecasts_apart(every_chart: Charts) -> None:
-    data = every_chart["england"].data
-    middle = "Median, observed or published central (£)"
-    assert set(data["Figure"]) == {"Reported", "Projection", *FORECASTS["publisher"][:4]}
-    projection = data[data["Figure"] == "Projection"]
-    assert projection[middle].tolist() == ENGLAND["p50"].tolist()
-    assert projection["25th percentile (£)"].tolist() == ENGLAND["p25"].tolist()
-    assert (data["Figure"] == "Reported").sum() == SEEN["value"].notna().sum()
-
-
-def test_forecasts_stand_oldest_first_with_publisher_date_and_amount(every_chart: Charts) -> None:
-    chart = every_chart["forecasts"]
-    labels = [label.get_text() for label in chart.figure.axes[0].get_yticklabels()]
-    assert [label.splitlines()[-1] for label in labels[1:]] == ["24 Oct 2024", "Feb 2025", "26 Nov 2025"]
-    assert {"£4.0bn to £4.9bn", "up to £5.9bn", "£6.0bn"} <= set(drawn(chart))
-    assert chart.finding == "2 of 3 published forecasts for March 2026 are within our 80% range"
-    assert "First body, 24 Oct 2024: £4.0bn to £4.9bn." in chart.alt
-
-
-def test_probability_names_the_first_likely_year_and_never_rounds_to_certainty(every_chart: Charts) -> None:
-    chart = every_chart["probability"]
-    assert chart.finding == "A gross deficit above £5bn is 93% likely at March 2026"
-    assert ">99%" in drawn(chart)
-    assert "over 99% in 2027" in chart.alt
-
-
-@pytest.mark.parametrize("share", [-0.1, 1.01, 93.0])
-def test_probability_outside_its_range_is_refused(share: float) -> None:
-    with pytest.raises(ValueError, match=r"the probability of 2026 is .*; expected 0 to 1"):
-        plots.probability_by_year(pd.Series({2026: share}), 5e9, "gross")
-
-
-def test_writeoff_says_from_what_to_what(all_charts: Charts) -> None:
-    assert all_charts["writeoff"].finding == (
-        "Write-off lowers the central deficit at March 2031 from £20.0bn to £18.0bn"
-    )
-    assert all_charts["scheme_changes_nothing"].finding.endswith("unchanged at £20.0bn")
-
-
-def test_grants_are_largest_first_and_only_as_many_as_asked(every_chart: Charts) -> None:
-    chart = every_chart["grants"]
-    assert chart.data["Council"].tolist() == GRANTS["name"].tolist()[:9:-1]
-    assert chart.finding == "Council 29 receives the largest grant, £80.0m to £130.0m"
-    assert chart.subtitle.endswith("20 largest of 30 councils")
-
-
-def test_a_deficit_is_drawn_below_zero_and_called_a_deficit(all_charts: Charts) -> None:
-    chart = all_charts["authority"]
-    low, high = chart.figure.axes[0].get_ylim()
-    assert low < -40e6
-    assert high == 0
-    assert "deficit of" in chart.finding
-    assert "Zero balance" in drawn(chart)
-    assert "surplus of" in all_charts["always_in_surplus"].finding
-    assert "deficit" not in all_charts["always_in_surplus"].alt
-    assert all_charts["all_zero"].finding == "Kent: balance of £0 projected at March 2028"
-
-
-def test_a_missing_year_leaves_a_gap_in_fan_and_line(all_charts: Charts) -> None:
-    axes = all_charts["years_missing"].figure.axes[0]
-    lines = {tuple(line.get_xdata()): np.asarray(line.get_ydata(), dtype=float) for line in axes.lines}
-    fan = lines[(2026.0, 2027.0, 2028.0, 2029.0)]
-    observed = lines[(2020, 2021, 2022, 2023, 2024)]
-    assert np.isnan(fan).tolist() == [False, True, False, False]
-    assert np.isnan(observed).tolist() == [False, True, True, True, False]
-
-
-def test_a_fan_opens_from_the_last_point_only_when_that_is_the_year_before() -> None:
-    def first_year(seen: dict[int, float]) -> float:
-        chart = plots.authority_fan(COUNCIL, make_observed(seen, "basis"), "Kent")
-        return float(chart.figure.axes[0].lines[0].get_xdata()[0])
-
-    assert first_year({2025: -14e6}) == 2025
-    assert first_year({2024: -14e6}) == 2026
-
-
-def test_nothing_to_draw_is_refused() -> None:
-    with pytest.raises(ValueError, match="'authority-fan-kent': no observed balance and no projection"):
-        plots.authority_fan(COUNCIL.iloc[:0], NOTHING_SEEN, "Kent")
-    with pytest.raises(ValueError, match="'plans-history-kent': no year has a count"):
-        plots.plans_history(pd.DataFrame({"year": [2025], "plans": [float("nan")]}), "Kent")
-
-
-def test_a_wrong_frame_is_refused_with_the_closest_name() -> None:
+def test_a_wrong_year_is_refused() -> None:
     with pytest.raises(ValueError, match="'england-fan': no column 'p50'; did you mean 'p_50'"):
         plots.england_fan(ENGLAND.rename(columns={"p50": "p_50"}), SEEN, FORECASTS)
     with pytest.raises(ValueError, match="2026 stands twice"):
@@ -142,26 +93,276 @@ def test_a_wrong_frame_is_refused_with_the_closest_name() -> None:
         plots.plans_history(pd.DataFrame({"year": ["2024-25"], "plans": [1.0]}), "Kent")
 
 
-def test_plans_say_how_much_they_grew(every_chart: Charts) -> None:
-    assert every_chart["plans"].finding == "Kent: EHC plans up 67% from January 2020 to January 2023"
-    assert "1,500" in drawn(every_chart["plans"])
+def test_nothing_to_draw_is_refused() -> None:
+    with pytest.raises(ValueError, match="'authority-fan-kent': no observed balance and no projection"):
+        plots.authority_fan(COUNCIL.iloc[:0], NOTHING_SEEN, "Kent")
+    with pytest.raises(ValueError, match="'plans-history-kent': no row has all of year, plans"):
+        plots.plans_history(pd.DataFrame({"year": [2025], "plans": [float("nan")]}), "Kent")
+    with pytest.raises(ValueError, match="every cause is zero"):
+        plots.causes_of_growth(CAUSES * 0, 2026, 2028)
+    with pytest.raises(ValueError, match="no council gains or loses"):
+        plots.gainers_and_losers(MOVED.assign(mean=0.0), "Equal amounts", "the grant")
+    with pytest.raises(ValueError, match="at least one council"):
+        plots.time_until_back(pd.Series(dtype=float), 2026, 2029)
+    with pytest.raises(ValueError, match=r"unknown states \['guessed'\]"):
+        plots.coverage(COVERED.assign(state="guessed"), "DSG balance")
+    with pytest.raises(ValueError, match="unknown kinds"):
+        plots.levers_compared(LEVERS.assign(kind="guess"), 2031)
+    for make in (plots.largest_grants, lambda frame, top: plots.gainers_and_losers(frame, "a", "b", top)):
+        with pytest.raises(ValueError, match="top is 0"):
+            make(GRANTS, top=0)
 
 
-@pytest.mark.parametrize("scale", [1.0, 1e3, 1e6, 1e9])
-@pytest.mark.parametrize("sign", [-1, 1])
-def test_labels_keep_clear_at_any_scale(scale: float, sign: int) -> None:
-    for width in (0.0, 0.01, 0.5):
-        fan = make_fan([sign * scale * (3 + year) for year in range(6)], scale * width)
-        chart = plots.authority_fan(fan, make_observed({2025: sign * 2 * scale}, "basis"), "Kent", fan + scale)
-        assert overlapping(chart) == []
-        assert overlapping(plots.england_fan(fan.abs(), SEEN, FORECASTS, threshold=scale)) == []
+# Fans
 
 
-def test_a_coverage_picture_counts_councils_by_state_and_refuses_an_unknown_one():
+def test_data_are_unrounded_and_keep_observed_projection_and_forecasts_apart(every_chart: Charts) -> None:
+    data = every_chart["england"].data
+    central = "Central estimate, observed or published central (£)"
+    assert set(data["Figure"]) == {"Reported", "Projection", *FORECASTS["publisher"][:4]}
+    projection = data[data["Figure"] == "Projection"]
+    assert projection[central].tolist() == ENGLAND["p50"].tolist()
+    assert projection["25th percentile (£)"].tolist() == ENGLAND["p25"].tolist()
+    assert (data["Figure"] == "Reported").sum() == SEEN["value"].notna().sum()
+
+
+def test_a_national_figure_is_not_joined_to_the_returns() -> None:
+    seen = make_observed({2023: 2.1e9, 2024: 2.9e9}).assign(label="Councils' returns")
+    national = make_observed({2025: 3.8e9}).assign(label="National figure")
+    chart = plots.england_fan(ENGLAND, pd.concat([seen, national]), FORECASTS.iloc[:0])
+    joined = [line for line in chart.figure.axes[0].lines if line.get_color() == style.GREY]
+    assert max(max(across(line)) for line in joined) == 2024
+    assert {"Councils' returns", "National figure"} <= set(drawn(chart))
+
+
+def test_a_disputed_balance_shows_both_values_and_a_stated_one_stands_alone(all_charts: Charts) -> None:
+    chart = all_charts["disputed"]
+    (bar,) = (line for line in chart.figure.axes[0].lines if across(line) == [2024, 2024])
+    assert sorted(along(bar)) == [-18e6, 3e6]
+    assert "surplus of £3.0m at 31 March 2024, not deficit of £18m" in chart.alt
+    assert {3e6, -18e6, -23e6} <= set(chart.data["Central estimate or observed (£)"])
+    joined = [line for line in chart.figure.axes[0].lines if line.get_color() == style.GREY]
+    assert max(max(across(line)) for line in joined) == 2024 < DISPUTED["year"].max()
+
+
+def test_the_forecast_that_looks_furthest_ahead_is_named_in_the_picture(every_chart: Charts) -> None:
+    assert "First body\n£14bn" in drawn(every_chart["england"])
+
+
+def test_a_deficit_is_drawn_below_zero_and_called_a_deficit(all_charts: Charts) -> None:
+    chart = all_charts["authority"]
+    low, high = chart.figure.axes[0].get_ylim()
+    assert low < -40e6
+    assert high == 0
+    assert "deficit of" in chart.finding
+    assert "surplus of" in all_charts["always_in_surplus"].finding
+    assert "deficit" not in all_charts["always_in_surplus"].alt
+    assert all_charts["all_zero"].finding == "Kent: balance of £0 at March 2028"
+
+
+def test_an_estimate_for_a_council_is_told_to_two_figures(every_chart: Charts) -> None:
+    assert every_chart["authority"].finding == "Kent: deficit of £31m to £51m at March 2029"
+
+
+def test_a_scheme_is_told_from_what_to_what_and_one_that_changes_nothing_is_not_told_as_a_cut(
+    all_charts: Charts,
+) -> None:
+    assert "£20.0bn, or £18.0bn after" in all_charts["writeoff"].finding
+    assert "£20.0bn, with or without" in all_charts["scheme_changes_nothing"].finding
+    assert "£41m at March 2029, or £26m after" in all_charts["authority_after"].finding
+
+
+def test_a_missing_year_leaves_a_gap_in_fan_and_line(all_charts: Charts) -> None:
+    axes = all_charts["years_missing"].figure.axes[0]
+    lines = {tuple(across(line)): along(line) for line in axes.lines}
+    assert np.isnan(lines[(2026.0, 2027.0, 2028.0, 2029.0)]).tolist() == [False, True, False, False]
+    assert np.isnan(lines[(2020, 2021, 2022, 2023, 2024)]).tolist() == [False, True, True, True, False]
+
+
+def test_a_fan_opens_from_the_last_point_only_when_that_is_a_return_of_the_year_before() -> None:
+    def first_year(seen: dict[int, float], basis: str = "reported") -> float:
+        chart = plots.authority_fan(COUNCIL, make_observed(seen, "basis").assign(basis=basis), "Kent")
+        (median,) = (line for line in chart.figure.axes[0].lines if line.get_color() == style.NAVY)
+        return across(median)[0]
+
+    assert first_year({2025: -14e6}) == 2025
+    assert first_year({2024: -14e6}) == 2026
+    assert first_year({2025: -14e6}, "stated by the council") == 2026
+
+
+@settings(max_examples=5, deadline=None)
+@given(st.sampled_from([1.0, 1e3, 1e6, 1e9]), st.sampled_from([-1, 1]), st.sampled_from([0.0, 0.01, 0.5]))
+def test_labels_keep_clear_at_any_scale(scale: float, sign: int, width: float) -> None:
+    fan = make_fan([sign * scale * (3 + year) for year in range(6)], scale * width)
+    chart = plots.authority_fan(fan, make_observed({2025: sign * 2 * scale}, "basis"), "Kent", fan + scale)
+    assert overlapping(chart) == []
+    assert overlapping(plots.england_fan(fan.abs(), SEEN, FORECASTS, threshold=scale)) == []
+
+
+# England
+
+
+def test_forecasts_stand_oldest_first_and_one_with_a_floor_only_is_no_miss() -> None:
+    floor = pd.DataFrame([["Government", 2026, 5e9, np.nan, np.nan, "2026-02-09"]], columns=FORECASTS.columns)
+    chart = plots.forecasts_for_year(ENGLAND.loc[2026], pd.concat([FORECASTS, floor]), 2026)
+    texts = drawn(chart)
+    days = ["24 October 2024", "February 2025", "26 November 2025", "9 February 2026"]
+    places = [next(number for number, text in enumerate(texts) if day in text) for day in days]
+    assert places == sorted(places)
+    assert {"£4.0bn to £4.9bn", "up to £5.9bn", "£6.0bn", "over £5.0bn"} <= set(texts)
+    assert chart.finding == "Our central estimate for March 2026 is above 1 of 3 published forecasts"
+
+
+def test_what_was_published_since_takes_the_place_of_our_range() -> None:
+    chart = plots.forecasts_for_year(ENGLAND.loc[2026], FORECASTS, 2026, published=6.2e9)
+    assert chart.finding == "3 of 3 forecasts for March 2026 were below the £6.2bn published since"
+    assert chart.data["Figure"].iloc[0] == "Published since"
+
+
+def test_every_cause_of_the_projection_has_words_in_its_order() -> None:
+    assert list(england.SHORT) == [*KNOWN, england.TOTAL]
+
+
+def test_causes_are_a_waterfall_that_ends_at_the_total(every_chart: Charts) -> None:
+    chart = every_chart["causes"]
+    drawn_bars = bars(chart)
+    assert chart.data["Cause"].tolist()[-1] == "Total growth"
+    assert "Levers and councils' own assumptions" not in chart.data["Cause"].tolist()  # nothing throughout
+    ends = drawn_bars["start"] + drawn_bars["wide"]
+    assert drawn_bars["start"].iloc[1:-1].tolist() == ends.iloc[:-2].tolist()
+    assert ends.iloc[-2] == pytest.approx(ends.iloc[-1]) == CAUSES.at["total", "mean"]
+    assert {"+£6.0bn", "−£0.2bn", "<£0.1bn", "+£10.8bn"} <= set(drawn(chart))
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({}, "£10.8bn growth to March 2028: shortfall of 2025-26, continuing each year, +£6.0bn"),
+        ({"plan_rate": 26e9}, "plans per person, +£26.0bn"),
+        (
+            {"people": -40e9, "total": -29e9},
+            "£29.0bn fall to March 2028: number of children and young people, −£40.0bn",
+        ),
+    ],
+)
+def test_the_largest_cause_in_the_direction_of_the_deficit_is_the_finding(
+    changed: dict[str, float], told: str
+) -> None:
+    frame = CAUSES.copy()
+    for cause, amount in changed.items():
+        frame.loc[cause] = amount
+    assert told in plots.causes_of_growth(frame, 2026, 2028).finding
+
+
+def test_causes_that_cannot_add_up_are_refused() -> None:
+    with pytest.raises(ValueError, match="cause 'plan_rates' is not known; did you mean 'plan_rate'"):
+        plots.causes_of_growth(CAUSES.rename(index={"plan_rate": "plan_rates"}), 2026, 2028)
+    with pytest.raises(ValueError, match="no row 'total'"):
+        plots.causes_of_growth(CAUSES.drop(index="total"), 2026, 2028)
+    with pytest.raises(ValueError, match="'people' lacks a value"):
+        plots.causes_of_growth(CAUSES.mask(CAUSES["mean"] < 0), 2026, 2028)
+
+
+def test_the_finding_of_levers_is_a_policy_and_never_an_assumption(all_charts: Charts) -> None:
+    chart = all_charts["levers"]
+    assert chart.data["Change, central estimate (£)"].is_monotonic_increasing
+    assert chart.finding == "Largest cut by March 2031, £3.0bn: moves places nearer to children's homes"
+    assert {"−£3.0bn", "none", "+£1.4bn"} <= set(drawn(chart))
+    assert all_charts["only_a_lever_that_changes_nothing"].finding == "No lever cuts the deficit at March 2031"
+
+
+# Councils
+
+
+def test_plans_are_compared_from_the_first_year_that_all_places_have(all_charts: Charts) -> None:
+    assert all_charts["plans"].finding == "Kent: EHC plans up 67% from January 2020 to January 2023"
+    beside = all_charts["plans_beside"]
+    assert beside.unit == "January 2020 = 100"
+    assert {"Devon\n167", "England\n111"} <= set(drawn(beside))
+    assert beside.data["England (plans)"].tolist() == [9e4, 9.5e4, 1e5]
+
+
+def test_placements_of_a_bar_add_up_to_all_plans(every_chart: Charts) -> None:
+    patches = bars(every_chart["placements"])
+    assert patches["wide"].sum() == pytest.approx(2)
+    assert every_chart["placements"].finding == "Kent: state special from 40% of plans (2023) to 30% (2025)"
+
+
+# Write-offs
+
+
+def test_grants_are_largest_first_and_only_as_many_as_asked(every_chart: Charts) -> None:
+    chart = every_chart["grants"]
+    assert chart.data["Council"].tolist() == GRANTS["name"].tolist()[:14:-1]
+    assert chart.finding == "Council 29 would receive the largest grant, £80m to £130m"
+    assert chart.subtitle.endswith("15 largest of 30 councils")
+
+
+def test_councils_that_are_back_are_counted_up_and_those_never_back_apart(every_chart: Charts) -> None:
+    chart = every_chart["back"]
+    assert chart.data["Councils"].tolist() == [2, 3, 4, 4, 4, 5, 1]
+    assert chart.finding == "At 3 of 6 councils the deficit would be back within a year"
+
+
+def test_councils_above_reserves_are_told_of_those_whose_reserves_are_known(
+    every_chart: Charts,
+) -> None:
+    chart = every_chart["above"]
+    assert chart.finding == "25 to 53 of 151 councils would still have deficits above reserves"
+    assert "31 March 2028, without the scheme 52 to 80" in chart.alt
+
+
+def test_help_so_far_and_new_help_add_up_to_the_bar(every_chart: Charts) -> None:
+    chart = every_chart["helped"]
+    together = HELPED["received_per_person"] + HELPED["new_per_person"]
+    assert chart.data["Together (£ per person)"].tolist() == together.tolist()
+    first, second = chart.figure.axes[0].containers
+    assert [bar.get_x() for bar in second] == [bar.get_width() for bar in first]
+    assert first[0].get_hatch() != second[0].get_hatch()
+
+
+def test_only_a_whole_range_above_zero_is_said_to_leave_more(every_chart: Charts) -> None:
+    chart = every_chart["against"]
+    assert chart.finding == "1 of 3 schemes leaves a larger deficit"
+    assert chart.data["Scheme"].tolist() == ["All", "About the same", "No help"]
+    assert {"−£1.5bn", "+£6.0bn"} <= set(drawn(chart))
+
+
+def test_losers_come_first_and_the_largest_on_each_side_are_shown(every_chart: Charts, all_charts: Charts) -> None:
+    chart = every_chart["moved"]
+    assert len(chart.data) == 12
+    assert chart.data["Change, mean (£)"].is_monotonic_increasing
+    assert chart.finding == "Council 0 would lose most, £30m to £90m"
+    assert all_charts["one_gains"].finding == "Council 29 would gain most, £10m to £30m"
+    wide = plots.gainers_and_losers(MOVED.head(1).assign(p90=5e6), "Equal amounts", "the grant")
+    assert wide.finding == "Council 0 would lose most, £60.0m"  # a range across zero is not told as a loss
+
+
+# The record
+
+
+@pytest.mark.parametrize(("places", "inside"), [([0.0, 0.99, -0.99], 3), ([3.0, -2.0], 0), ([1.0, -1.0, 1.01], 2)])
+def test_the_ends_of_a_range_are_inside_it(places: list[float], inside: int) -> None:
+    chart = plots.record_by_council(make_record(places), 2024)
+    assert chart.finding.startswith(f"{inside} of {len(places)} councils")
+    assert (chart.data["Ended"] == "inside").sum() == inside
+
+
+def test_the_council_furthest_outside_is_named_in_words(every_chart: Charts) -> None:
+    assert "Furthest outside for its size is Council 2:" in every_chart["record"].alt
+    with pytest.raises(ValueError, match="the block of 'Council 0' is not above zero"):
+        plots.record_by_council(RECORD.assign(block=0.0), 2024)
+
+
+def test_each_council_stands_in_one_part_of_its_range(every_chart: Charts) -> None:
+    data = every_chart["calibration"].data
+    assert data["Councils (number)"].sum() == len(RECORD)
+    assert data["Should be (0 to 1)"].sum() == pytest.approx(1)
+    held = data["Share of councils (0 to 1)"].iloc[1:5].sum()
+    assert f"80% ranges {held:.0%}" in every_chart["calibration"].finding
+
+
+def test_a_coverage_picture_counts_councils_by_state() -> None:
     chart = plots.coverage(COVERED, "DSG balance")
     assert chart.data.filter(like="(councils)").sum(axis=1).tolist() == [30, 30, 30]
     assert "2023-24: 10 reported, 10 derived, 10 disputed" in chart.alt
-    with pytest.raises(ValueError, match=r"unknown states \['guessed'\]"):
-        plots.coverage(COVERED.assign(state="guessed"), "DSG balance")
-    with pytest.raises(ValueError, match="no row"):
-        plots.coverage(COVERED.head(0), "DSG balance")

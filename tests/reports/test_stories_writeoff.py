@@ -157,7 +157,7 @@ def test_cover_costs_more_when_councils_spend_more(result: WriteOff) -> None:
 def test_those_with_an_agreement_stand_beside_those_without(result: WriteOff) -> None:
     table = stories.helped(result)
     assert table["who"].iloc[0].endswith("had a safety valve agreement")
-    assert table["received_per_pupil"].iloc[0] > table["received_per_pupil"].iloc[1] == 0
+    assert table["received_per_person"].iloc[0] > table["received_per_person"].iloc[1] == 0
     counted = [int(who.split()[0]) for who in table["who"].iloc[:2]]
     assert sum(counted) == 153
 

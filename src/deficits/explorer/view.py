@@ -11,9 +11,9 @@ import pandas as pd
 from deficits.explorer.engine import Array, Engine, Shown, division, quantiles
 from deficits.explorer.fan import NARROW, Fan, fan_svg
 from deficits.explorer.state import State
-from deficits.formatting import MINUS, day_in_words, financial_year, gbp, gbp_range, percent, year_end
+from deficits.formatting import MINUS, day_in_words, financial_year, gbp, gbp_range, percent, slug, year_end
 from deficits.plots.england import SOURCE
-from deficits.plots.phrases import balance, balance_range, change, march, slug
+from deficits.plots.words import balance, balance_range
 
 PARTS = ("p10", "p25", "p50", "p75", "p90")
 EIGHT_IN_TEN = "8 in 10 simulated futures"
@@ -184,7 +184,7 @@ class _Words:
         return [f"{self.shown.area.name} is to be divided on {day_in_words(split.on)}; this is {heirs} together."]
 
     def finding(self) -> str:
-        name, when = self.shown.area.name, march(self.last)
+        name, when = self.shown.area.name, f"March {self.last}"
         before, after = float(self.before[2, -1]), float(self.after[2, -1])
         if not self.compared:
             if self.shown.area.is_council:
@@ -216,7 +216,7 @@ class _Words:
             if self.shown.area.is_council:
                 moved = f"goes from a {balance(first.value)} to a {balance(last.value)}"
             else:
-                moved = change(first.value, last.value)
+                moved = f"goes from {gbp(first.value)} to {gbp(last.value)}"
             told.append(f"The published figure {moved} between {year_end(first.year)} and {year_end(last.year)}.")
         paths = {"The median of the scenario": self.after} if self.compared else {"The median": self.after}
         if self.compared:

@@ -1,20 +1,24 @@
 """One function a figure: frames in, a `Chart` out, with its finding, unit, source, alternative text and numbers.
 
-Nothing here touches pyplot or keeps a figure open, and matplotlib is loaded with the first figure.
+A frame that lacks a column, has a year twice or nothing to draw is refused with a ValueError that names the chart
+and what is wrong. Nothing here touches pyplot or keeps a figure open; matplotlib is loaded with the first figure.
 """
 
-from deficits.plots.authority import authority_fan, plans_history
-from deficits.plots.causes import causes_of_growth
 from deficits.plots.chart import Chart
+from deficits.plots.council import authority_fan, placements_history, plans_history
 from deficits.plots.coverage import coverage
-from deficits.plots.england import england_fan, probability_by_year, writeoff_paths
-from deficits.plots.fairness import gainers_and_losers, help_per_pupil
-from deficits.plots.forecasts import forecasts_for_year
-from deficits.plots.frontier import frontier, schemes_against
-from deficits.plots.grants import grant_by_region, largest_grants
-from deficits.plots.levers import levers_compared
+from deficits.plots.england import causes_of_growth, england_fan, forecasts_for_year, levers_compared
 from deficits.plots.record import calibration, record_by_council
-from deficits.plots.relief import above_reserves, time_until_back
+from deficits.plots.writeoff import (
+    above_reserves,
+    gainers_and_losers,
+    grant_by_region,
+    help_per_person,
+    largest_grants,
+    schemes_against,
+    time_until_back,
+    writeoff_paths,
+)
 
 __all__ = [
     "Chart",
@@ -25,14 +29,13 @@ __all__ = [
     "coverage",
     "england_fan",
     "forecasts_for_year",
-    "frontier",
     "gainers_and_losers",
     "grant_by_region",
-    "help_per_pupil",
+    "help_per_person",
     "largest_grants",
     "levers_compared",
+    "placements_history",
     "plans_history",
-    "probability_by_year",
     "record_by_council",
     "schemes_against",
     "time_until_back",

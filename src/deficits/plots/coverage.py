@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,22 +31,13 @@ STATES = {
 """State of a cell and its colour, from most to least known. Text tells them apart too: see the table."""
 
 
-def coverage(frame: pd.DataFrame, what: str, *, source: str = SOURCE) -> Chart:
+def coverage(frame: pd.DataFrame, what: str) -> Chart:
     """One line a council, in its region; one column a year; the colour says how the figure is known.
 
     Args:
         frame: columns name, region, year and state (one of `STATES`), one row a council and year; a council that
             did not exist in a year has no row for it.
         what: the figure, for the subtitle, such as "DSG balance".
-        source: publications and organisations.
-
-    Raises:
-        ValueError: a column is missing, a state is not known, or there is no row.
-
-    >>> seen = pd.DataFrame({"name": ["Kent", "Kent"], "region": "South East", "year": [2023, 2024],
-    ...                      "state": ["not reported", "reported"]})
-    >>> coverage(seen, "DSG balance").finding
-    'Most complete in 2023-24: a figure for 1 of 1 councils'
     """
     name = "coverage"
     cells = frames.columns(frame, ("name", "region", "year", "state"), name)
@@ -65,7 +57,12 @@ def coverage(frame: pd.DataFrame, what: str, *, source: str = SOURCE) -> Chart:
         figure, axes = drawing.new_axes(height=5.2)
         _cells(axes, grid)
         _regions(axes, grid)
-        _legend(axes, [state for state in STATES if counts[state].any()])
+        for state in STATES:
+            if counts[state].any():
+                look = {"facecolor": STATES[state], "edgecolor": TEXT, "linewidth": THIN}
+                axes.bar([0], [np.nan], label=state, **look)
+        drawing.legend_above(axes, 3)
+        drawing.settle(figure)
     told = "; ".join(
         f"{financial_year(int(year))}: " + ", ".join(f"{row[state]} {state}" for state in STATES if row[state])
         for year, row in counts.iterrows()
@@ -78,7 +75,7 @@ def coverage(frame: pd.DataFrame, what: str, *, source: str = SOURCE) -> Chart:
         finding=finding,
         subtitle=f"{what}, how each council's is known, by region and year",
         unit="councils",
-        source=source,
+        source=SOURCE,
         alt=f"{finding}. A line for each council and a column for each year. {told}.",
         data=table.reset_index(drop=True),
     )
@@ -91,7 +88,10 @@ def _cells(axes: Axes, grid: pd.DataFrame) -> None:
     colours = ListedColormap(list(STATES.values()))
     image = np.ma.masked_invalid(codes)
     axes.imshow(image, cmap=colours, vmin=-0.5, vmax=len(STATES) - 0.5, aspect="auto", interpolation="nearest")
-    axes.set_xticks(range(grid.shape[1]), [financial_year(int(year)) for year in grid.columns])
+    years = [
+        financial_year(int(year)) if place % 2 else "" for place, year in enumerate(reversed(grid.columns), 1)
+    ]
+    axes.set_xticks(range(grid.shape[1]), years[::-1])
     axes.grid(visible=False)
     for edge in np.arange(1, grid.shape[1]) - 0.5:
         axes.axvline(edge, color=WHITE, linewidth=LINE)
@@ -101,22 +101,7 @@ def _regions(axes: Axes, grid: pd.DataFrame) -> None:
     """Each region's name at the middle of its councils, and a line below them."""
     regions = grid.index.get_level_values("region")
     places = pd.Series(range(len(regions)), index=regions).groupby(level=0, sort=False)
-    axes.set_yticks(places.mean(), [f"{region} ({size})" for region, size in places.size().items()])
+    names = [textwrap.fill(f"{region} ({size})", 15) for region, size in places.size().items()]
+    axes.set_yticks(places.mean(), names)
     for end in places.max().iloc[:-1]:
         axes.axhline(end + 0.5, color=TEXT, linewidth=THIN)
-
-
-def _legend(axes: Axes, states: list[str]) -> None:
-    from matplotlib.patches import Patch
-
-    handles = [Patch(facecolor=STATES[state], edgecolor=TEXT, linewidth=THIN, label=state) for state in states]
-    axes.legend(
-        handles=handles,
-        loc="lower right",
-        bbox_to_anchor=(1, 1.0),
-        ncols=len(handles),
-        borderpad=0.2,
-        handlelength=1.0,
-        handletextpad=0.4,
-        columnspacing=1.0,
-    )

@@ -1,18 +1,35 @@
-"""The parts that the figures share: axes, fans, points, labels that keep clear of each other."""
+"""The parts that the figures share: axes, the fan, rows of bars or dots, labels that keep clear of each other."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+import textwrap
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from deficits.formatting import MINUS
-from deficits.plots.frames import by_year
-from deficits.plots.style import FONT_SIZE, GREY, HEIGHT, LINE, PROJECTION, THIN, WHITE, WIDTH, FanStyle
+from deficits.formatting import MINUS, gbp
+from deficits.plots import frames
+from deficits.plots.style import (
+    AFTER_WRITEOFF,
+    BLUE,
+    FONT_SIZE,
+    GREY,
+    HEIGHT,
+    LINE,
+    NAVY,
+    PLUM,
+    PROJECTION,
+    TEXT,
+    THIN,
+    WHITE,
+    WIDTH,
+    house_style,
+)
+from deficits.plots.words import UNITS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +38,6 @@ if TYPE_CHECKING:
 
 MARKERS = "osD^v"  # one a basis: told apart without colour
 CLEAR = {"facecolor": WHITE, "edgecolor": "none", "pad": 0.5}  # keeps the grid from striking through text
-UNITS = (("£bn", 1e9), ("£m", 1e6), ("£", 1.0))
 
 
 def new_axes(height: float = HEIGHT) -> tuple[Figure, Axes]:
@@ -29,7 +45,7 @@ def new_axes(height: float = HEIGHT) -> tuple[Figure, Axes]:
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    figure = Figure(figsize=(WIDTH, height), layout=ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1))
+    figure = Figure(figsize=(WIDTH, height), layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))
     return figure, figure.add_subplot()
 
 
@@ -50,19 +66,24 @@ def money_ticks(low: float, high: float, most: int = 6) -> tuple[list[float], li
     >>> money_ticks(-7e6, 1e6)[1:]
     (['−£8m', '−£6m', '−£4m', '−£2m', '£0', '£2m'], '£m')
     """
-    from matplotlib.ticker import MaxNLocator
-
-    ticks = [float(tick) for tick in MaxNLocator(most, steps=[1, 2, 5, 10]).tick_values(low, high)]
+    ticks = round_ticks(low, high, most)
     largest = max(map(abs, ticks))
-    unit, scale = next((pair for pair in UNITS if largest >= pair[1]), UNITS[-1])
-    shown = [tick / scale for tick in ticks]
+    unit = next((unit for unit, scale in UNITS.items() if largest >= scale), "£")
+    shown = [tick / UNITS[unit] for tick in ticks]
     places = next((n for n in range(3) if np.allclose(shown, np.round(shown, n), rtol=0, atol=1e-9)), 3)
-    suffix = unit.removeprefix("£")
     labels = [
-        f"{MINUS if value < 0 else ''}£{abs(value):,.{places}f}{suffix}" if round(value, places) else "£0"
+        f"{MINUS if value < 0 else ''}£{abs(value):,.{places}f}{unit[1:]}" if round(value, places) else "£0"
         for value in shown
     ]
     return ticks, labels, unit
+
+
+def round_ticks(low: float, high: float, most: int = 5, whole: bool = False) -> list[float]:
+    """Round numbers that enclose two limits."""
+    from matplotlib.ticker import MaxNLocator
+
+    found = MaxNLocator(most, steps=[1, 2, 5, 10], integer=whole).tick_values(low, high)
+    return [float(tick) for tick in found]
 
 
 def limits(values: Iterable[float], signed: bool = False) -> tuple[float, float]:
@@ -74,126 +95,33 @@ def limits(values: Iterable[float], signed: bool = False) -> tuple[float, float]
     return low, high
 
 
-def money_axis(axes: Axes, low: float, high: float) -> str:
-    """Give the upright axis ticks in pounds from the one below `low` to the one above `high`; returns the unit."""
-    ticks, labels, unit = money_ticks(low, high)
-    axes.set_ylim(ticks[0], ticks[-1])
-    axes.set_yticks(ticks, labels)
-    return unit
-
-
-def money_axis_across(axes: Axes, low: float, high: float) -> str:
-    """Give the level axis these limits and the ticks in pounds within them; returns the unit.
-
-    The grid stands on this axis then, and the ticks are few: names on the left and amounts on the right leave
-    little room for their labels.
-    """
-    ticks, labels, unit = money_ticks(low, high, most=4)
-    within = [(tick, label) for tick, label in zip(ticks, labels, strict=True) if low <= tick <= high]
-    axes.set_xlim(low, high)
-    axes.set_xticks([tick for tick, _ in within], [label for _, label in within])
-    axes.grid(False, axis="y")
-    axes.grid(True, axis="x")
-    return unit
-
-
 def year_axis(axes: Axes, years: Iterable[int], label: str = "At 31 March", room: float = 0.4) -> None:
     """Whole years along the bottom, the last always named, no more of them than fit side by side."""
     known = set(years)
     first, last = min(known), max(known)
-    step = math.ceil((last - first + 1) / 8)
+    step = math.ceil((last - first + 1) / 6)
     ticks = list(range(last, first - 1, -step))[::-1]
     axes.set_xlim(first - room, last + room)
     axes.set_xticks(ticks, [str(year) for year in ticks])
     axes.set_xlabel(label)
 
 
-# Fans and points
-
-
-def fan(axes: Axes, quantiles: pd.DataFrame, points: pd.DataFrame, style: FanStyle = PROJECTION) -> None:
-    """Bands with an edge line, and the median; a fan that begins the year after the last point opens from it.
-
-    Everything drawn is within the limits of the axis, so nothing is clipped: not even half a line at an edge.
-    """
-    if quantiles.empty:
-        return
-    opened = _opened(quantiles, points)
-    shown = opened.reindex(range(int(opened.index[0]), int(opened.index[-1]) + 1))
-    years = shown.index.to_numpy(dtype=float)
-    for low, high, (colour, opacity) in (("p10", "p90", style.wide), ("p25", "p75", style.narrow)):
-        if low not in shown:
-            continue
-        axes.fill_between(
-            years, shown[low], shown[high], color=colour, alpha=opacity, linewidth=0, clip_on=False, zorder=1.5
-        )
-        for edge in (low, high):
-            axes.plot(years, shown[edge], color=style.edge, linewidth=THIN, clip_on=False, zorder=1.8)
-    axes.plot(
-        years, shown["p50"], color=style.line, linestyle=style.dashes, linewidth=LINE, clip_on=False, zorder=2.2
-    )
-    for year, row in by_year(shown[_alone(shown)]):  # a band needs two years beside each other
-        axes.vlines(year, row["p10"], row["p90"], color=style.edge, linewidth=LINE, zorder=2)
-        axes.plot([year], [row["p50"]], marker="_", markersize=12, color=style.line, zorder=2.2)
-
-
-def _opened(quantiles: pd.DataFrame, points: pd.DataFrame) -> pd.DataFrame:
-    before = int(quantiles.index[0]) - 1
-    if points.empty or points["year"].iloc[-1] != before:
-        return quantiles
-    point = pd.DataFrame(float(points["value"].iloc[-1]), index=[before], columns=quantiles.columns)
-    return pd.concat([point, quantiles])
-
-
-def _alone(shown: pd.DataFrame) -> pd.Series[bool]:
-    there = shown["p50"].notna()
-    return there & ~there.shift(1, fill_value=False) & ~there.shift(-1, fill_value=False)
-
-
-def observed(axes: Axes, points: pd.DataFrame) -> None:
-    """Points joined where years follow each other, with one marker a basis."""
-    if points.empty:
-        return
-    last = points.groupby("year")["value"].last()
-    line = last.reindex(range(int(last.index[0]), int(last.index[-1]) + 1))
-    axes.plot(line.index, line, color=GREY, linewidth=LINE, clip_on=False, zorder=3)
-    for number, (basis, some) in enumerate(points.groupby("basis", sort=False)):
-        marker = MARKERS[number % len(MARKERS)]
-        axes.plot(
-            some["year"],
-            some["value"],
-            marker,
-            color=GREY,
-            markersize=6,
-            markeredgecolor=WHITE,
-            markeredgewidth=0.6,
-            label=str(basis),
-            clip_on=False,
-            zorder=3.5,
-        )
-
-
-def legend_above(axes: Axes) -> None:
-    """What the markers mean, above the axes; nothing where nothing has a label."""
+def legend_above(axes: Axes, columns: int = 2) -> None:
+    """What the marks mean, above the axes; nothing where nothing has a label."""
     if axes.get_legend_handles_labels()[0]:
         axes.legend(
             loc="lower left",
             bbox_to_anchor=(0, 1.0),
-            ncols=3,
-            borderaxespad=0.8,
+            ncols=columns,
+            borderaxespad=0.6,
             borderpad=0,
             handlelength=1.0,
             handletextpad=0.4,
-            columnspacing=1.5,
+            columnspacing=1.2,
         )
 
 
-# Labels
-
-
-def label_above(axes: Axes, place: float, value: float, text: str) -> None:
-    """A value over its bar, clear of the grid."""
-    axes.annotate(text, (place, value), (0, 4), textcoords="offset points", ha="center", bbox=CLEAR)
+# Labels at the end of lines
 
 
 @dataclass(frozen=True)
@@ -231,6 +159,7 @@ def spread(targets: Sequence[float], heights: Sequence[float], low: float, high:
 
 def end_labels(figure: Figure, axes: Axes, labels: Sequence[EndLabel]) -> None:
     """Lay the figure out with these labels right of the axes, a line from each to what it names."""
+    line = {"arrowstyle": "-", "linewidth": THIN, "color": GREY, "shrinkA": 2, "shrinkB": 0, "relpos": (0, 0.5)}
     notes = [
         axes.annotate(
             label.text,
@@ -239,14 +168,7 @@ def end_labels(figure: Figure, axes: Axes, labels: Sequence[EndLabel]) -> None:
             textcoords=("axes fraction", "data"),
             va="center",
             linespacing=1.15,
-            arrowprops={
-                "arrowstyle": "-",
-                "linewidth": THIN,
-                "color": GREY,
-                "shrinkA": 2,
-                "shrinkB": 0,
-                "relpos": (0, 0.5),
-            },
+            arrowprops=line,
         )
         for label in labels
     ]
@@ -259,3 +181,325 @@ def end_labels(figure: Figure, axes: Axes, labels: Sequence[EndLabel]) -> None:
     high = max(box.y1, *(place + height / 2 for place, height in zip(wanted, heights, strict=True)))
     for note, place in zip(notes, spread(wanted, heights, low, high), strict=True):
         note.xyann = (1.03, float(to_pixels.inverted().transform((0, place))[1]))
+
+
+# The fan
+
+
+@house_style()
+def fan_chart(
+    projection: pd.DataFrame,
+    points: pd.DataFrame,
+    *,
+    after: pd.DataFrame | None = None,
+    forecasts: pd.DataFrame | None = None,
+    line: tuple[float, str] | None = None,
+    signed: bool = False,
+    write: Callable[[float], str] = gbp,
+) -> tuple[Figure, str]:
+    """A projection's ranges by year with what was observed; returns the figure and the unit of its money.
+
+    Args:
+        projection: `frames.quantiles_by_year`; may be empty.
+        points: `frames.observed_points`. Those of one kind are joined; a figure that was stated stands alone.
+        after: the projection after a write-off: its central estimate, and its 80% range in the last year.
+        forecasts: `frames.published_forecasts`; those for the last year are named.
+        line: a level to mark, £, and its name.
+        signed: balances (negative = deficit), so that zero is marked.
+        write: how an amount at the end of a line is written.
+    """
+    after = projection.iloc[:0] if after is None else after
+    others = pd.DataFrame(columns=frames.FORECAST) if forecasts is None else forecasts
+    years = [*projection.index, *after.index, *points["year"], *others["year"]]
+    amounts = [
+        *projection.to_numpy().ravel(),
+        *after.to_numpy().ravel(),
+        *points["value"],
+        *points["other"].dropna(),
+    ]
+    amounts += [*others[frames.VALUES].max(axis=1), *([line[0]] if line else [])]
+    figure, axes = new_axes()
+    ticks, labels, unit = money_ticks(*limits(amounts, signed))
+    axes.set_ylim(ticks[0], ticks[-1])
+    axes.set_yticks(ticks, labels)
+    year_axis(axes, years)
+    ends = [EndLabel(axes.get_xlim()[1], *line)] if line else []
+    if line:
+        dashes = "-" if signed else (0, (6, 3))
+        axes.axhline(line[0], color=TEXT, linewidth=THIN, linestyle=dashes, zorder=2.1)
+    axes.spines["bottom"].set_visible(not signed)
+    _bands(axes, projection, points, narrow=after.empty)
+    _points(axes, points)
+    ends += _forecasts(axes, others)
+    if not after.empty:
+        _after(axes, after)
+        ends.append(
+            EndLabel(after.index[-1], after["p50"].iloc[-1], f"After write-off\n{write(after['p50'].iloc[-1])}")
+        )
+    if not projection.empty:
+        year, end = float(projection.index[-1]), projection.iloc[-1]
+        words = "Central" if after.empty else "No write-off"
+        ends.append(EndLabel(year, end["p50"], f"{words}\n{write(end['p50'])}"))
+        # The ranges are named in the halves where a fan that opens away from zero has room.
+        far = "p10" if signed else "p90"
+        ends.append(EndLabel(year, end[far], "80% range"))
+        if after.empty and "p25" in projection:
+            inner = "p25" if signed else "p75"
+            ends.append(EndLabel(year, end[inner], "50% range"))
+    legend_above(axes)
+    end_labels(figure, axes, ends) if ends else settle(figure)
+    return figure, unit
+
+
+def _bands(axes: Axes, quantiles: pd.DataFrame, points: pd.DataFrame, narrow: bool) -> None:
+    """Bands with an edge line, and the median; a fan that begins the year after the last return opens from it."""
+    if quantiles.empty:
+        return
+    style, returns = PROJECTION, points[~_stands_alone(points)]
+    before = int(quantiles.index[0]) - 1
+    if not returns.empty and returns["year"].iloc[-1] == before:
+        point = pd.DataFrame(float(returns["value"].iloc[-1]), index=[before], columns=quantiles.columns)
+        quantiles = pd.concat([point, quantiles])
+    shown = quantiles.reindex(range(int(quantiles.index[0]), int(quantiles.index[-1]) + 1))
+    years = shown.index.to_numpy(dtype=float)
+    bands = [("p10", "p90", style.wide), ("p25", "p75", style.narrow)]
+    for low, high, (colour, opacity) in bands if narrow and "p25" in shown else bands[:1]:
+        axes.fill_between(
+            years, shown[low], shown[high], color=colour, alpha=opacity, linewidth=0, clip_on=False, zorder=1.5
+        )
+        for edge in (low, high):
+            axes.plot(years, shown[edge], color=style.edge, linewidth=THIN, clip_on=False, zorder=1.8)
+    axes.plot(years, shown["p50"], color=style.line, linewidth=LINE, clip_on=False, zorder=2.2)
+    there = shown["p50"].notna()
+    alone = there & ~there.shift(1, fill_value=False) & ~there.shift(-1, fill_value=False)
+    for year, row in shown[alone].iterrows():  # a band needs two years beside each other
+        axes.vlines(year, row["p10"], row["p90"], color=style.edge, linewidth=LINE, zorder=2)
+        axes.plot([year], [row["p50"]], marker="_", markersize=12, color=style.line, zorder=2.2)
+
+
+def _after(axes: Axes, after: pd.DataFrame) -> None:
+    style, last = AFTER_WRITEOFF, after.iloc[-1]
+    axes.plot(
+        after.index,
+        after["p50"],
+        color=style.line,
+        linestyle=style.dashes,
+        linewidth=LINE,
+        clip_on=False,
+        zorder=2.3,
+    )
+    middle, half = (last["p10"] + last["p90"]) / 2, (last["p90"] - last["p10"]) / 2
+    axes.errorbar(
+        [after.index[-1]],
+        [middle],
+        yerr=[half],
+        fmt="none",
+        ecolor=style.edge,
+        elinewidth=LINE,
+        capsize=4,
+        zorder=2.4,
+    )[2][0].set_clip_on(False)
+
+
+def _stands_alone(points: pd.DataFrame) -> pd.Series[bool]:
+    """Whether a point is no sum or return of the kind of the first: nothing joins it to them."""
+    words = points["basis"].astype("str").str.lower()
+    return words.str.contains(frames.STATED) | words.str.contains("national")
+
+
+def _points(axes: Axes, points: pd.DataFrame) -> None:
+    """Returns joined where years follow each other; what is stated stands alone; a bar to a second figure."""
+    if points.empty:
+        return
+    joined = points[~_stands_alone(points)].groupby("year")["value"].last()
+    if not joined.empty:
+        line = joined.reindex(range(int(joined.index[0]), int(joined.index[-1]) + 1))
+        axes.plot(line.index, line, color=GREY, linewidth=LINE, clip_on=False, zorder=3)
+    for row in frames.records(points.dropna(subset=["other"])):
+        ends = [row["value"], row["other"]]
+        axes.plot(
+            [row["year"]] * 2, ends, "_-", color=PLUM, markersize=9, linewidth=1.4, clip_on=False, zorder=3.2
+        )
+    for number, (basis, some) in enumerate(points.groupby("basis", sort=False)):
+        alone = bool(_stands_alone(some).any())
+        axes.plot(
+            some["year"],
+            some["value"],
+            MARKERS[number % len(MARKERS)],
+            color=PLUM if alone else GREY,
+            markerfacecolor=WHITE if alone else GREY,
+            markersize=6,
+            markeredgecolor=PLUM if alone else WHITE,
+            markeredgewidth=1.2 if alone else 0.6,
+            label=str(basis),
+            clip_on=False,
+            zorder=3.5,
+        )
+
+
+def _forecasts(axes: Axes, others: pd.DataFrame) -> list[EndLabel]:
+    """Hollow markers, those of one year side by side in order of publication; the last year's are named."""
+    ends = []
+    last = others["year"].max()
+    for year, some in others.groupby("year"):
+        rows = frames.records(some)
+        step = min(0.13, 0.6 / len(rows))
+        for number, row in enumerate(rows):
+            place = year + step * (number - (len(rows) - 1) / 2)
+            given, marks = frames.values_and_marks(row)
+            axes.vlines(place, min(given), max(given), color=PLUM, linewidth=1.2, clip_on=False, zorder=3.2)
+            open_ended = pd.isna(row["central"]) and pd.isna(row["high"])
+            axes.plot(
+                [place] * len(marks),
+                marks,
+                "^" if open_ended else "o",
+                color=PLUM,
+                markerfacecolor=WHITE,
+                markersize=5,
+                clip_on=False,
+                zorder=3.3,
+            )
+            if year == last:
+                said = frames.forecast_in_words(row).replace(".0bn", "bn")
+                ends.append(EndLabel(place, marks[-1], "\n".join(textwrap.wrap(f"{row['publisher']} {said}", 15))))
+    if ends:
+        axes.plot([], [], "o", color=PLUM, markerfacecolor=WHITE, markersize=5, label="Published forecast")
+    return ends
+
+
+# Rows of bars or dots
+
+
+@dataclass(frozen=True)
+class Bars:
+    """How the bars of one column are drawn: its words in the legend, colour and hatching."""
+
+    label: str = ""
+    colour: str = BLUE
+    hatch: str = ""
+
+
+LETTERS = 54  # of a row's name and its amount together, in one line
+A_LINE, A_BAR, A_GAP = 0.19, 0.15, 0.13  # inches
+
+
+@house_style()
+def row_chart(
+    rows: pd.DataFrame,
+    bars: dict[str, Bars] | None = None,
+    *,
+    axis: str = "money",
+    from_zero: bool = True,
+    across: str = "",
+    band: tuple[float, float] | None = None,
+) -> tuple[Figure, str]:
+    """Rows with a name and an amount above a bar or a dot, as wide as the figure; returns it and the money's unit.
+
+    Args:
+        rows: columns label and text (the amount as written); optional dot, low and high (a range as a line),
+            start (where the bars begin, 0), target (an upright mark), colour (of the row's bar or dot), shape (of
+            its dot); the first row is the top one.
+        bars: columns of `rows` that are drawn as bars, one after the other.
+        axis: "money", "count" or "share" (0 to 1).
+        from_zero: whether the axis holds zero, and marks it; not needed for dots.
+        across: what the axis is.
+        band: a range to shade behind all rows.
+    """
+    bars = bars or {}
+    rows = rows.reset_index(drop=True)
+    optional = ("dot", "low", "high", "start", "target", "colour", "shape")
+    known = {name: rows[name] for name in optional if name in rows}
+    names = ["\n".join(textwrap.wrap(str(row["label"]), LETTERS - len(row["text"]))) for _, row in rows.iterrows()]
+    lines = np.array([name.count("\n") + 1 for name in names])
+    bottoms = np.cumsum(lines * A_LINE + A_BAR + A_GAP)
+    places = bottoms - A_GAP - A_BAR / 2
+    start = known.get("start", pd.Series(0.0, rows.index)).to_numpy(dtype=float)
+    stacked = rows[list(bars)].to_numpy(dtype=float).cumsum(axis=1) + start[:, None]
+    marks = [known[name].to_numpy(dtype=float) for name in ("dot", "low", "high", "target") if name in known]
+    values = np.concatenate([start if bars else [], stacked.ravel(), *marks, band or []])
+    figure, axes = new_axes(float(bottoms[-1]) + (0.62 if across else 0.42) + (0.25 if len(bars) > 1 else 0))
+    unit = _value_axis(axes, values[np.isfinite(values)], axis, from_zero)
+    if band:
+        axes.axvspan(*band, color=PROJECTION.wide[0], linewidth=0, alpha=0.6, zorder=0.5)
+        for edge in band:
+            axes.axvline(edge, color=BLUE, linewidth=THIN, zorder=0.6)
+    left = start
+    for number, (column, drawn) in enumerate(bars.items()):
+        axes.barh(
+            places,
+            rows[column],
+            left=left,
+            height=A_BAR,
+            color=known.get("colour", drawn.colour),
+            hatch=drawn.hatch,
+            edgecolor=WHITE,
+            linewidth=0,
+            label=drawn.label or None,
+            zorder=2,
+        )
+        left = stacked[:, number]
+    if "low" in known:
+        middle, half = (known["low"] + known["high"]) / 2, (known["high"] - known["low"]).clip(lower=0) / 2
+        axes.errorbar(
+            middle,
+            places,
+            xerr=half,
+            fmt="none",
+            ecolor=TEXT if bars else NAVY,
+            elinewidth=1.4,
+            capsize=3,
+            zorder=3,
+        )
+    for number, place in enumerate(places):
+        if "dot" in known:
+            colour = known["colour"][number] if "colour" in known else NAVY
+            shape = known["shape"][number] if "shape" in known else "o"
+            axes.plot(
+                [known["dot"][number]], [place], shape, color=colour, markersize=7, clip_on=False, zorder=3.5
+            )
+        if "target" in known:
+            axes.vlines(known["target"][number], place - 0.1, place + 0.1, color=TEXT, linewidth=LINE, zorder=3.2)
+        box = CLEAR if band else None
+        top = place - 0.105
+        axes.text(0, top, names[number], transform=axes.get_yaxis_transform(), va="bottom", bbox=box, zorder=4)
+        axes.text(
+            1,
+            top,
+            rows["text"][number],
+            transform=axes.get_yaxis_transform(),
+            va="bottom",
+            ha="right",
+            bbox=box,
+            zorder=4,
+        )
+    if from_zero:
+        axes.vlines([0] * len(places), places - 0.1, places + 0.1, color=TEXT, linewidth=1.2, zorder=2.6)
+    axes.spines["left"].set_visible(False)
+    axes.grid(False)
+    axes.set_ylim(float(bottoms[-1]), 0)
+    axes.set_yticks([])
+    axes.set_xlabel(across)
+    if len(bars) > 1:
+        legend_above(axes, 3)
+    settle(figure)
+    return figure, unit
+
+
+def _value_axis(axes: Axes, values: NDArray[np.float64], axis: str, from_zero: bool) -> str:
+    low, high = limits(values) if from_zero else (float(values.min()), float(values.max()))
+    if axis == "count":
+        high = max(high, 1.0) if high < 1e6 else 1.0
+    if axis == "share":
+        high = min(high, 1.0)
+    pad = 0.03 * (high - low) or 0.1 * abs(high) or 1.0
+    low, high = (low - pad if low < 0 or not from_zero else 0.0), (high + pad if high > 0 else 0.0)
+    unit = ""
+    if axis == "money":
+        ticks, labels, unit = money_ticks(low, high, most=5)
+    else:
+        ticks = round_ticks(low, high, whole=axis == "count")
+        labels = [f"{tick:,.0f}" if axis == "count" else f"{tick:.0%}" for tick in ticks]
+    within = [(tick, label) for tick, label in zip(ticks, labels, strict=True) if low <= tick <= high]
+    axes.set_xlim(low, high)
+    axes.set_xticks([tick for tick, _ in within], [label for _, label in within])
+    return unit

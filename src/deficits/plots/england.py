@@ -1,27 +1,41 @@
-"""England: the projection against a threshold, how likely it is passed, and paths with and without a write-off."""
+"""England: the projection and what others forecast, why the deficit grows, and what levers would change."""
 
 from __future__ import annotations
-
-import textwrap
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from deficits.formatting import gbp, gbp_range, percent, year_end
+from deficits.errors import closest
+from deficits.formatting import day_in_words, financial_year, gbp, gbp_range, slug, year_end
 from deficits.plots import drawing, frames
 from deficits.plots.chart import Chart
-from deficits.plots.drawing import EndLabel
+from deficits.plots.drawing import Bars
 from deficits.plots.frames import Row
-from deficits.plots.phrases import change, counted, march, period, round_gbp, slug
-from deficits.plots.style import AFTER_WRITEOFF, BLUE, GREY, PLUM, PROJECTION, TEXT, THIN, WHITE, house_style
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from deficits.plots.style import BLUE, NAVY, ORANGE, PLUM
+from deficits.plots.words import counted, fan_words, period, signed
 
 SOURCE = "projection based on council returns to the Department for Education and MHCLG"
 SOURCE_WITH_FORECASTS = f"{SOURCE}; forecasts as published by each organisation named"
-FORECAST_VALUES = ["low", "central", "high"]
+
+TOTAL = "total"
+SHORT = {
+    "carried_on": "Shortfall of {first}, continuing each year",
+    "people": "Number of children and young people",
+    "plan_rate": "Plans per person",
+    "placement_mix": "Placement mix",
+    "unit_cost": "Cost per plan (like for like)",
+    "funding": "Growth of the high needs block",
+    "safety_valve_payments": "Safety valve payments and contributions",
+    "levers": "Levers and councils' own assumptions",
+    "not_explained": "Not explained",
+    TOTAL: "Total growth",
+}
+"""A cause as chart, table and alternative text call it; in the order of `CAUSES`."""
+
+POLICY, ASSUMPTION = "policy lever", "assumption"
+KINDS = {POLICY: (NAVY, "o"), ASSUMPTION: (PLUM, "D")}
+"""Colour and shape of the dot."""
+CHANGES = ("change_p10", "change_p50", "change_p90")
 
 
 def england_fan(
@@ -29,27 +43,22 @@ def england_fan(
     observed: pd.DataFrame,
     forecasts: pd.DataFrame,
     threshold: float = 5e9,
-    *,
-    source: str = SOURCE_WITH_FORECASTS,
 ) -> Chart:
     """The gross deficit of England: observed, the projection's 50% and 80% ranges, and others' forecasts.
 
     Args:
         quantiles: indexed by year (2026: at 31 March 2026), columns p10, p25, p50, p75, p90; gross deficit,
             £, >= 0.
-        observed: columns year, value (£) and label (such as "Reported by councils"); may be empty.
+        observed: columns year, value (£) and label (such as "Reported by councils"); may be empty. Returns are
+            joined by a line; a figure whose label says "national" or "stated" stands alone.
         forecasts: columns publisher, year, low, central, high (£, NaN where not given), published (ISO date);
             may be empty.
         threshold: £, drawn as a line.
-        source: publications and organisations.
-
-    Raises:
-        ValueError: a column is missing, a year stands twice, or no year has all percentiles.
 
     >>> fan = pd.DataFrame({"p10": 5.1e9, "p25": 5.4e9, "p50": 5.7e9, "p75": 6e9, "p90": 6.3e9}, index=[2026])
     >>> seen = pd.DataFrame({"year": [2025], "value": [3.8e9], "label": ["National figure"]})
     >>> england_fan(fan, seen, pd.DataFrame(columns=list(frames.FORECAST))).finding
-    "England's deficit is at least 90% likely to exceed £5bn at March 2026"
+    "England's deficit: £5.1bn to £6.3bn at March 2026"
     """
     name = "england-fan"
     projection = frames.quantiles_by_year(quantiles, name)
@@ -58,299 +67,261 @@ def england_fan(
     points = frames.observed_points(observed, name, "label")
     others = frames.published_forecasts(forecasts, name)
     years = [*projection.index, *points["year"], *others["year"]]
-    named = _forecast_to_name(others, projection, points)
-    amounts = [*projection["p90"], *points["value"], *others[FORECAST_VALUES].max(axis=1), threshold]
-    if named:
-        amounts.append(_name_height(named, projection) + 0.14 * max(amounts))
-    with house_style():
-        figure, axes = drawing.new_axes()
-        unit = drawing.money_axis(axes, *drawing.limits(amounts))
-        drawing.year_axis(axes, years)
-        drawing.fan(axes, projection, points)
-        axes.axhline(threshold, color=TEXT, linewidth=THIN, linestyle=(0, (6, 3)), zorder=2.1)
-        drawing.observed(axes, points)
-        _forecast_marks(axes, others)
-        if named:
-            _name_forecast(axes, named, _name_height(named, projection))
-        drawing.legend_above(axes)
-        drawing.end_labels(figure, axes, _fan_labels(projection, threshold, axes.get_xlim()[1]))
-    finding = _threshold_finding(projection, points, threshold)
-    rows = [
-        *frames.observed_rows(points),
-        *frames.quantile_rows(projection, "Projection"),
-        *frames.forecast_rows(others),
-    ]
+    mark = gbp(threshold).replace(".0", "")
+    figure, unit = drawing.fan_chart(projection, points, forecasts=others, line=(threshold, mark))
+    last = projection.iloc[-1]
+    finding = f"England's deficit: {gbp_range(last['p10'], last['p90'])} at March {projection.index[-1]}"
+    fans = {"Projection": projection}
+    shape = f"Line and fan chart with a line at {mark}."
     return Chart(
         figure=figure,
         name=name,
         finding=finding,
         subtitle=f"Gross deficit of councils in deficit, 50% and 80% ranges, England, {period(years)}",
         unit=unit,
-        source=source,
-        alt=" ".join(
-            [
-                f"{finding}.",
-                f"Line and fan chart with a line at {round_gbp(threshold)}.",
-                *_observed_words(points),
-                _projection_words("The median of the projection", projection),
-                *_forecast_words(others),
-            ]
-        ),
-        data=frames.table(rows).rename(columns=frames.WITH_FORECASTS),
+        source=SOURCE_WITH_FORECASTS,
+        alt=" ".join([f"{finding}.", shape, *fan_words(points, fans, gbp), *_forecast_words(others)]),
+        data=frames.fan_table(points, fans, others),
     )
-
-
-def probability_by_year(
-    probability: pd.Series[float], threshold: float, measure: str, *, source: str = SOURCE
-) -> Chart:
-    """How likely the deficit is to be above a threshold at each year end.
-
-    Args:
-        probability: 0 to 1, indexed by year (2026: at 31 March 2026).
-        threshold: £.
-        measure: the deficit meant, such as "gross" or "net".
-        source: publications and organisations.
-
-    Raises:
-        ValueError: a value outside 0 to 1, a year that stands twice, or no value at all.
-
-    >>> probability_by_year(pd.Series({2026: 0.34, 2027: 0.92}), 5e9, "gross").finding
-    'A gross deficit above £5bn is 92% likely at March 2027'
-    """
-    amount = round_gbp(threshold)
-    name = f"probability-{slug(measure)}-above-{slug(amount)}"
-    known = probability.dropna().astype("float64")
-    shares = dict(sorted(zip(frames.one_row_a_year(known.index, name), known.tolist(), strict=True)))
-    if not shares:
-        raise ValueError(f"chart {name!r}: probability is empty; give at least one year")
-    for year, share in shares.items():
-        if not 0 <= share <= 1:
-            raise ValueError(f"chart {name!r}: the probability of {year} is {share}; expected 0 to 1")
-    with house_style():
-        figure, axes = drawing.new_axes()
-        axes.bar(list(shares), list(shares.values()), width=0.62, color=BLUE)
-        for year, share in shares.items():
-            # Signs in place of words, so that the labels of many years stand side by side.
-            shown = percent(share).replace("over ", ">").replace("under ", "<")
-            drawing.label_above(axes, year, share, shown)
-        axes.set_ylim(0, 1.1)
-        axes.set_yticks(np.linspace(0, 1, 5), ["0%", "25%", "50%", "75%", "100%"])
-        drawing.year_axis(axes, shares, room=0.6)
-        drawing.settle(figure)
-    headline = next((year for year, share in shares.items() if share >= 0.5), max(shares))
-    finding = f"A {measure} deficit above {amount} is {percent(shares[headline])} likely at {march(headline)}"
-    each = ", ".join(f"{percent(share)} in {year}" for year, share in shares.items())
-    return Chart(
-        figure=figure,
-        name=name,
-        finding=finding,
-        subtitle=f"Probability that the {measure} deficit is above {amount}, England, {period(shares)}",
-        unit="%",
-        source=source,
-        alt=f"{finding}. Bar chart with one bar for each 31 March: {each}.",
-        data=pd.DataFrame({frames.YEAR: list(shares), "Probability (0 to 1)": list(shares.values())}),
-    )
-
-
-def writeoff_paths(
-    without: pd.DataFrame,
-    with_scheme: pd.DataFrame,
-    observed: pd.DataFrame,
-    scheme_title: str,
-    *,
-    source: str = SOURCE,
-) -> Chart:
-    """The gross deficit of England with and without a write-off: 80% range and median of each.
-
-    Args:
-        without: indexed by year, columns p10, p50, p90; gross deficit, £, >= 0.
-        with_scheme: the same after the write-off.
-        observed: columns year, value (£), label; may be empty.
-        scheme_title: as its proposer calls it.
-        source: publications and organisations.
-
-    Raises:
-        ValueError: a column is missing, a year stands twice, or the two projections have no year in common.
-
-    >>> before = pd.DataFrame({"p10": [18e9], "p50": [20e9], "p90": [22e9]}, index=[2031])
-    >>> seen = pd.DataFrame(columns=["year", "value", "label"])
-    >>> writeoff_paths(before, before - 5e9, seen, "Half of each deficit").finding
-    'Write-off lowers the central deficit at March 2031 from £20.0bn to £15.0bn'
-    """
-    name = f"writeoff-paths-{slug(scheme_title)}"
-    before = frames.quantiles_by_year(without, name, frames.WIDE)
-    after = frames.quantiles_by_year(with_scheme, name, frames.WIDE)
-    points = frames.observed_points(observed, name, "label")
-    last = frames.last_shared_year(before, after, name)
-    left, reached = float(before["p50"].loc[last]), float(after["p50"].loc[last])
-    years = [*before.index, *after.index, *points["year"]]
-    with house_style():
-        figure, axes = drawing.new_axes()
-        amounts = [*before["p90"], *after["p90"], *points["value"]]
-        unit = drawing.money_axis(axes, *drawing.limits(amounts))
-        drawing.year_axis(axes, years)
-        drawing.fan(axes, before, points, PROJECTION)
-        drawing.fan(axes, after, points, AFTER_WRITEOFF)
-        drawing.observed(axes, points)
-        drawing.legend_above(axes)
-        labels = [
-            EndLabel(last, reached, f"After write-off\n{gbp(reached)}"),
-            EndLabel(last, left, f"No write-off\n{gbp(left)}"),
-        ]
-        drawing.end_labels(figure, axes, labels)
-    finding = _difference(left, reached, last)
-    rows = [
-        *frames.observed_rows(points),
-        *frames.quantile_rows(before, "No write-off"),
-        *frames.quantile_rows(after, "After write-off"),
-    ]
-    return Chart(
-        figure=figure,
-        name=name,
-        finding=finding,
-        subtitle=f"Gross deficit, median and 80% range, {scheme_title}, England, {period(years)}",
-        unit=unit,
-        source=source,
-        alt=" ".join(
-            [
-                f"{finding}.",
-                f"Two fans, without and after the write-off ({scheme_title}).",
-                *_observed_words(points),
-                _projection_words("Without it the median", before),
-                _projection_words("After it the median", after),
-            ]
-        ),
-        data=frames.table(rows),
-    )
-
-
-# Words
-
-
-def _threshold_finding(projection: pd.DataFrame, points: pd.DataFrame, threshold: float) -> str:
-    amount = round_gbp(threshold)
-    below = projection.index[projection["p50"] <= threshold]
-    above = projection.index[projection["p50"] > threshold]
-    if not points.empty and points["value"].iloc[-1] > threshold:
-        if below.empty:
-            seen = march(points["year"].iloc[-1])
-            return f"England's deficit, above {amount} at {seen}, is likely to stay above it"
-        return f"England's deficit is likely to fall below {amount} by {march(below[0])}"
-    if above.empty:
-        return f"England's deficit is more likely than not below {amount} until {march(below[-1])}"
-    first = projection.loc[above[0]]
-    chance = "more likely than not"
-    if first["p25"] > threshold:
-        chance = "at least 75% likely"
-    if first["p10"] > threshold:
-        chance = "at least 90% likely"
-    return f"England's deficit is {chance} to exceed {amount} at {march(above[0])}"
-
-
-def _difference(before: float, after: float, year: int) -> str:
-    if gbp(before) == gbp(after):
-        return f"Write-off leaves the central deficit at {march(year)} unchanged at {gbp(after)}"
-    word = "lowers" if after < before else "raises"
-    return f"Write-off {word} the central deficit at {march(year)} from {gbp(before)} to {gbp(after)}"
-
-
-def _observed_words(points: pd.DataFrame) -> list[str]:
-    if points.empty:
-        return []
-    first, last = points.iloc[0], points.iloc[-1]
-    if len(points) == 1:
-        return [f"The observed deficit is {gbp(last['value'])} at {year_end(last['year'])}."]
-    moved = change(first["value"], last["value"])
-    return [f"The observed deficit {moved} between {year_end(first['year'])} and {year_end(last['year'])}."]
-
-
-def _projection_words(subject: str, projection: pd.DataFrame) -> str:
-    first, last = projection.iloc[0], projection.iloc[-1]
-    when = year_end(projection.index[-1])
-    moved = (
-        f"is {gbp(last['p50'])} at {when}"
-        if len(projection) == 1
-        else f"{change(first['p50'], last['p50'])} between {year_end(projection.index[0])} and {when}"
-    )
-    return f"{subject} {moved}, where its 80% range is {gbp_range(last['p10'], last['p90'])}."
 
 
 def _forecast_words(others: pd.DataFrame) -> list[str]:
     said = []
-    for year in sorted(set(others["year"])):
-        some = others.loc[others["year"] == year, FORECAST_VALUES].to_numpy()
-        amounts = gbp_range(float(np.nanmin(some)), float(np.nanmax(some)))
-        said.append(f"{counted(len(some), 'forecast')} for {march(year)}, {amounts}")
+    for year, some in others.groupby("year"):
+        values = some[frames.VALUES].to_numpy()
+        amounts = gbp_range(float(np.nanmin(values)), float(np.nanmax(values)))
+        said.append(f"{counted(len(some), 'forecast')} for March {int(year)}, {amounts}")
     return [f"Published elsewhere: {'; '.join(said)}."] if said else []
 
 
-# Marks
+# What others forecast
 
 
-def _fan_labels(projection: pd.DataFrame, threshold: float, edge: float) -> list[EndLabel]:
-    """The ranges are named in their upper halves, where a rising fan has room."""
-    year, end = float(projection.index[-1]), projection.iloc[-1]
-    return [
-        EndLabel(year, end["p50"], f"Median {gbp(end['p50'])}"),
-        EndLabel(year, (end["p50"] + end["p75"]) / 2, "50% range"),
-        EndLabel(year, (end["p75"] + end["p90"]) / 2, "80% range"),
-        EndLabel(edge, threshold, round_gbp(threshold)),
-    ]
+def forecasts_for_year(
+    quantiles_row: pd.Series[float],
+    forecasts: pd.DataFrame,
+    year: int,
+    *,
+    published: float | None = None,
+) -> Chart:
+    """Our central estimate and 80% range for one year end, and a row for each published forecast, oldest first.
+
+    Where the figure has been published since, it stands in place of our range. A forecast that gives a floor only,
+    such as "over £5bn", is an arrow.
+
+    Args:
+        quantiles_row: p10, p25, p50, p75, p90 of the gross deficit at 31 March of `year`, £, >= 0.
+        forecasts: columns publisher, year, low, central, high (£, NaN where not given), published (ISO date);
+            those for other years are left out.
+        year: 2026 for 31 March 2026.
+        published: the gross deficit of that day as published since, £; none where it is not.
+
+    >>> row = pd.Series({"p10": 5.1e9, "p25": 5.4e9, "p50": 5.7e9, "p75": 6e9, "p90": 6.3e9})
+    >>> other = pd.DataFrame([["OBR", 2026, None, 5e9, None, "2025-11-26"]], columns=list(frames.FORECAST))
+    >>> forecasts_for_year(row, other, 2026).finding
+    'Our central estimate for March 2026 is above 1 of 1 published forecast'
+    >>> forecasts_for_year(row, other, 2026, published=6.2e9).finding
+    '1 of 1 forecast for March 2026 was below the £6.2bn published since'
+    """
+    name = f"forecasts-{year}"
+    ours = frames.quantiles_by_year(quantiles_row.to_frame(year).T, name)
+    if ours.empty:
+        raise ValueError(f"chart {name!r}: quantiles_row lacks one of {', '.join(frames.QUANTILES)}")
+    known = pd.DataFrame({"year": [year], "value": [published], "basis": "Published since", "other": [np.nan]})
+    known, fans = (known.iloc[:0], {"This projection": ours}) if published is None else (known, {})
+    others = frames.published_forecasts(forecasts, name)
+    theirs = frames.records(others[others["year"] == year])
+    own = ours.iloc[0]
+    if published is None:
+        first: Row = {
+            "label": "This projection (central estimate, 80% range)",
+            "text": gbp_range(own["p10"], own["p90"]),
+        }
+        first |= {"dot": own["p50"], "low": own["p10"], "high": own["p90"]}
+        level = float(own["p50"])
+    else:
+        first = {"label": "Published since", "text": gbp(published), "dot": published}
+        level = published
+    rows = pd.DataFrame([first | {"colour": NAVY, "shape": "o"}, *map(_forecast_row, theirs)])
+    band = (float(own["p10"]), float(own["p90"])) if published is None else None
+    figure, unit = drawing.row_chart(rows, from_zero=False, band=band)
+    highest = [np.nanmax([row["central"], row["high"]]) for row in theirs if not _open_ended(row)]
+    below = sum(value < level for value in highest)
+    these = counted(len(highest), "published forecast" if published is None else "forecast")
+    if not highest:
+        finding = f"Our 80% range for March {year} is {gbp_range(own['p10'], own['p90'])}"
+    elif published is None:
+        finding = f"Our central estimate for March {year} is above {below} of {these}"
+    else:
+        finding = (
+            f"{below} of {these} for March {year} {'was' if below == 1 else 'were'} below the {gbp(published)} "
+            "published since"
+        )
+    each = [f"{row['label']}: {row['text']}." for _, row in rows.iterrows()]
+    return Chart(
+        figure=figure,
+        name=name,
+        finding=finding,
+        subtitle=f"Gross deficit of councils in deficit, England, {year_end(year)}",
+        unit=unit,
+        source=SOURCE_WITH_FORECASTS,
+        alt=" ".join([f"{finding}.", "Dots and ranges in rows.", *each]),
+        data=frames.fan_table(known, fans, others[others["year"] == year]),
+    )
 
 
-def _forecast_marks(axes: Axes, others: pd.DataFrame) -> None:
-    """Hollow markers, those of one year side by side in order of publication; a thin line for a range."""
-    for year in sorted(set(others["year"])):
-        some = frames.records(others[others["year"] == year])
-        step = min(0.13, 0.6 / len(some))
-        for number, row in enumerate(some):
-            place = year + step * (number - (len(some) - 1) / 2)
-            given, marks = frames.values_and_marks(row)
-            axes.vlines(place, min(given), max(given), color=PLUM, linewidth=1.2, clip_on=False, zorder=3.2)
-            axes.plot(
-                [place] * len(marks),
-                marks,
-                "o",
-                color=PLUM,
-                markerfacecolor=WHITE,
-                markersize=5,
-                clip_on=False,
-                zorder=3.3,
-            )
-    if not others.empty:
-        axes.plot([], [], "o", color=PLUM, markerfacecolor=WHITE, markersize=5, label="Published forecast")
+def _open_ended(row: Row) -> bool:
+    return bool(pd.isna(row["central"]) and pd.isna(row["high"]))
 
 
-def _forecast_to_name(others: pd.DataFrame, projection: pd.DataFrame, points: pd.DataFrame) -> Row | None:
-    """The one forecast that looks furthest ahead, where the space left of it, above the fan, is free."""
-    if others.empty:
-        return None
-    year = int(others["year"].max())
-    furthest = frames.records(others[others["year"] == year])
-    if len(furthest) > 1 or year not in projection.index:
-        return None
-    before = [*projection["p90"].loc[: year - 1], *points["value"], *others[FORECAST_VALUES].max(axis=1)]
-    first = min([*projection.index, *points["year"]])
-    free = max(before) <= _name_height(furthest[0], projection) and year - first >= 5
-    return furthest[0] if free else None
+def _forecast_row(row: Row) -> Row:
+    given, marks = frames.values_and_marks(row)
+    label = ", ".join(filter(None, [row["publisher"], row["published"] and day_in_words(row["published"])]))
+    dot = float("nan") if len(marks) > 1 else marks[0]
+    shape = ">" if _open_ended(row) else "o"
+    ends = {"low": min(given), "high": max(given)} if len(given) > 1 else {}
+    return {
+        "label": label,
+        "text": frames.forecast_in_words(row),
+        "dot": dot,
+        "colour": PLUM,
+        "shape": shape,
+    } | ends
 
 
-def _name_height(row: Row, projection: pd.DataFrame) -> float:
-    given, _ = frames.values_and_marks(row)
-    return max(float(projection["p90"].loc[row["year"]]), *given)
+# Causes and levers
 
 
-def _name_forecast(axes: Axes, row: Row, height: float) -> None:
-    _, marks = frames.values_and_marks(row)
-    words = textwrap.wrap(f"{row['publisher']} {frames.forecast_in_words(row)}", 26)
-    axes.annotate(
-        "\n".join(words),
-        xy=(row["year"], marks[-1]),
-        xytext=(row["year"] - 0.5, height),
-        ha="right",
-        va="bottom",
-        multialignment="left",
-        bbox=drawing.CLEAR,
-        arrowprops={"arrowstyle": "-", "linewidth": THIN, "color": GREY, "relpos": (1, 0.2), "shrinkB": 3},
-        zorder=4,
+def causes_of_growth(causes: pd.DataFrame, start: int, end: int, place: str = "England") -> Chart:
+    """What the net deficit's growth between two year ends is made of: a waterfall from nothing to the total.
+
+    Each bar starts where the one above it ends. Means add up to the total; ranges do not, and stand in the table.
+    A cause that is nothing throughout has no bar.
+
+    Args:
+        causes: indexed by cause (those of `CAUSES`, and "total"), columns mean, p10, p50, p90; £, positive
+            raises the deficit: `Projection.decompose`.
+        start: 2026 for 31 March 2026, and for the shortfall of 2025-26.
+        end: as `start`.
+        place: England, or the name of a council.
+
+    >>> parts = pd.DataFrame({"mean": [1e9, 3e9, 4e9], "p10": [5e8, 2e9, 3e9], "p50": [1e9, 3e9, 4e9],
+    ...                       "p90": [2e9, 4e9, 5e9]}, index=["carried_on", "plan_rate", "total"])
+    >>> causes_of_growth(parts, 2026, 2028).finding
+    'Largest part of £4.0bn growth to March 2028: plans per person, +£3.0bn'
+    """
+    name = f"causes-of-growth-{slug(place)}"
+    parts = frames.columns(causes, ("mean", "p10", "p90"), name).astype("float64")
+    for cause in parts.index:
+        if cause not in SHORT:
+            raise ValueError(f"chart {name!r}: cause {cause!r} is not known; {closest(str(cause), SHORT)}")
+    if TOTAL not in parts.index:
+        raise ValueError(f"chart {name!r}: no row {TOTAL!r}; the bars need the total that they add up to")
+    if parts.isna().any(axis=None):
+        raise ValueError(f"chart {name!r}: {parts.index[parts.isna().any(axis=1)][0]!r} lacks a value")
+    shown = parts[parts.map(gbp).ne(gbp(0)).any(axis=1) & (parts.index != TOTAL)]
+    if shown.empty:
+        raise ValueError(f"chart {name!r}: every cause is zero; there is nothing to draw")
+    parts = pd.concat([shown, parts.loc[[TOTAL]]])
+    labels = [SHORT[str(cause)].format(first=financial_year(start)) for cause in parts.index]
+    mean = parts["mean"].to_numpy()
+    before = np.append(mean[:-1].cumsum() - mean[:-1], 0.0)
+    unit = drawing.money_ticks(*drawing.limits([*before, *(before + mean)]))[2]
+    rows = pd.DataFrame(
+        {
+            "label": labels,
+            "text": [signed(value, unit) for value in mean],
+            "start": before,
+            "bar": mean,
+            "colour": [*(BLUE if value >= 0 else ORANGE for value in mean[:-1]), NAVY],
+        }
+    )
+    figure, _ = drawing.row_chart(rows, {"bar": Bars()}, across="Means; each bar starts where the last ended")
+    finding = _largest_cause(parts["mean"], labels, end, place, unit)
+    told = "; ".join(
+        f"{label[0].lower()}{label[1:]} {text} ({gbp_range(low, high)})"
+        for label, text, low, high in zip(labels, rows["text"], parts["p10"], parts["p90"], strict=True)
+    )
+    return Chart(
+        figure=figure,
+        name=name,
+        finding=finding,
+        subtitle=f"Growth of the net deficit by cause, means, {place}, {year_end(start)} to {year_end(end)}",
+        unit=unit,
+        source=SOURCE,
+        alt=f"{finding}. Waterfall of means (80% ranges in brackets), March {start} to March {end}; above zero "
+        f"raises the deficit: {told}. Means add up to the total; ranges do not.",
+        data=pd.DataFrame(
+            {
+                "Cause": labels,
+                "Mean (£)": mean,
+                "10th percentile (£)": parts["p10"].to_numpy(),
+                "90th percentile (£)": parts["p90"].to_numpy(),
+            }
+        ),
+    )
+
+
+def _largest_cause(mean: pd.Series, labels: list[str], end: int, place: str, unit: str) -> str:
+    """The largest cause in the direction in which the deficit goes."""
+    parts, total = mean.drop(TOTAL), float(mean[TOTAL])
+    number = int(parts.argmax() if total >= 0 and (parts > 0).any() else parts.argmin())
+    label = labels[number][0].lower() + labels[number][1:]
+    grows = f"{gbp(abs(total))} {'growth' if total >= 0 else 'fall'}" if place == "England" else "change"
+    start = "Largest" if place == "England" else f"{place}: largest"
+    return f"{start} part of {grows} to March {end}: {label}, {signed(parts.iloc[number], unit)}"
+
+
+def levers_compared(table: pd.DataFrame, year: int) -> Chart:
+    """What each lever alone does to England's net deficit at a year end: a dot and a range, most cut first.
+
+    Args:
+        table: columns lever (title), kind ("policy lever" or "assumption"), change_p10, change_p50, change_p90:
+            £ against the baseline on the same draws, negative = smaller deficit.
+        year: 2031 for 31 March 2031.
+    """
+    name = "levers-compared"
+    found = frames.complete(table, ("lever", "kind", *CHANGES), name)
+    unknown = sorted(set(found["kind"].astype(str)) - set(KINDS))
+    if unknown:
+        raise ValueError(f"chart {name!r}: unknown kinds {unknown}; expected {list(KINDS)}")
+    found = found.sort_values(["change_p50", "lever"], kind="stable", ignore_index=True)
+    unit = drawing.money_ticks(*drawing.limits(found[list(CHANGES)].to_numpy().ravel(), signed=True))[2]
+    rows = pd.DataFrame(
+        {
+            "label": [
+                f"{row['lever']} (assumption)" if row["kind"] == ASSUMPTION else row["lever"]
+                for _, row in found.iterrows()
+            ],
+            "text": [signed(value, unit) for value in found["change_p50"]],
+            "dot": found["change_p50"],
+            "low": found["change_p10"],
+            "high": found["change_p90"],
+            "colour": [KINDS[kind][0] for kind in found["kind"]],
+            "shape": [KINDS[kind][1] for kind in found["kind"]],
+        }
+    )
+    figure, unit = drawing.row_chart(rows, across="Below zero: smaller deficit than without the lever")
+    levers = found[found["kind"] == POLICY]
+    best = (found if levers.empty else levers).iloc[0]  # an assumption is nobody's to choose
+    title, cut = str(best["lever"]), -float(best["change_p50"])
+    title = title if title[1:2].isupper() else f"{title[:1].lower()}{title[1:]}"  # "NHS pays" keeps its capitals
+    finding = f"Largest cut by March {year}, {gbp(cut)}: {title}"
+    if cut <= 0 or gbp(cut) == gbp(0):
+        finding = f"No {'assumption' if levers.empty else 'lever'} cuts the deficit at March {year}"
+    told = "; ".join(
+        f"{label} {text} ({gbp_range(low, high)})"
+        for label, text, low, high in rows[["label", "text", "low", "high"]].itertuples(index=False)
+    )
+    return Chart(
+        figure=figure,
+        name=name,
+        finding=finding,
+        subtitle="Change in the net deficit against the baseline, central estimate and 80% range, "
+        f"England, {year_end(year)}",
+        unit=unit,
+        source=SOURCE,
+        alt=f"{finding}. Dots with the 80% range as a line, {counted(len(rows), 'row')}, the largest cut first; "
+        f"below zero is a smaller deficit: {told}.",
+        data=found.rename(columns={"lever": "Lever", "kind": "Kind", **frames.named("Change", CHANGES)}),
     )

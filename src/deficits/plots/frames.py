@@ -8,25 +8,25 @@ from typing import Any
 import pandas as pd
 
 from deficits.errors import closest
-from deficits.formatting import gbp, gbp_range
-from deficits.plots.phrases import short_date
+from deficits.formatting import day_in_words, gbp, gbp_range
 
 QUANTILES = ("p10", "p25", "p50", "p75", "p90")
 WIDE = ("p10", "p50", "p90")
-FORECAST = ("publisher", "year", "low", "central", "high", "published")
+VALUES = ["low", "central", "high"]
+FORECAST = ("publisher", "year", *VALUES, "published")
+STATED = "stated"
 
-YEAR, FIGURE, MIDDLE = "Year (at 31 March)", "Figure", "Median or observed (£)"
+YEAR, FIGURE = "Year (at 31 March)", "Figure"
 PERCENTILES = {
     "p10": "10th percentile (£)",
     "p25": "25th percentile (£)",
-    "p50": MIDDLE,
+    "p50": "Central estimate or observed (£)",
     "p75": "75th percentile (£)",
     "p90": "90th percentile (£)",
 }
-# Where published forecasts stand in the same table, their low, central and high go with ours.
 WITH_FORECASTS = {
     PERCENTILES["p10"]: "10th percentile or published low (£)",
-    MIDDLE: "Median, observed or published central (£)",
+    PERCENTILES["p50"]: "Central estimate, observed or published central (£)",
     PERCENTILES["p90"]: "90th percentile or published high (£)",
 }
 Row = dict[str, Any]
@@ -41,16 +41,28 @@ def columns(frame: pd.DataFrame, wanted: Iterable[str], chart: str) -> pd.DataFr
     wanted = list(wanted)
     for column in wanted:
         if column not in frame.columns:
-            hint = closest(column, map(str, frame.columns))
-            raise ValueError(f"chart {chart!r}: no column {column!r}; {hint}")
+            raise ValueError(f"chart {chart!r}: no column {column!r}; {closest(column, map(str, frame.columns))}")
     return frame[wanted]
 
 
-def whole_years(years: Iterable[Any], chart: str) -> list[int]:
-    """Years as integers.
+def complete(frame: pd.DataFrame, wanted: Iterable[str], chart: str) -> pd.DataFrame:
+    """The wanted columns of the rows that have all of them.
 
     Raises:
-        ValueError: something is not a whole year.
+        ValueError: a column is not there, or no row has all values.
+    """
+    wanted = list(wanted)
+    found = columns(frame, wanted, chart).dropna()
+    if found.empty:
+        raise ValueError(f"chart {chart!r}: no row has all of {', '.join(wanted)}; there is nothing to draw")
+    return found
+
+
+def whole_years(years: Iterable[Any], chart: str, once: bool = False) -> list[int]:
+    """Years as integers; with `once`, each of which stands once.
+
+    Raises:
+        ValueError: something is not a whole year, or a year stands twice.
     """
     found = []
     for year in years:
@@ -61,18 +73,8 @@ def whole_years(years: Iterable[Any], chart: str) -> list[int]:
         if whole is None or whole != float(year):
             raise ValueError(f"chart {chart!r}: {year!r} is not a year; expected a whole number such as 2025")
         found.append(whole)
-    return found
-
-
-def one_row_a_year(years: Iterable[Any], chart: str) -> list[int]:
-    """Years as integers, each of which stands once.
-
-    Raises:
-        ValueError: something is not a whole year, or a year stands twice.
-    """
-    found = whole_years(years, chart)
     twice = sorted({year for year in found if found.count(year) > 1})
-    if twice:
+    if once and twice:
         raise ValueError(f"chart {chart!r}: {', '.join(map(str, twice))} stands twice; give one row a year")
     return found
 
@@ -84,50 +86,36 @@ def quantiles_by_year(frame: pd.DataFrame, chart: str, names: Iterable[str] = QU
         ValueError: a column is missing, or a year stands twice.
     """
     found = columns(frame, names, chart).astype("float64").dropna()
-    found.index = pd.Index(one_row_a_year(found.index, chart), name="year", dtype="int64")
+    found.index = pd.Index(whole_years(found.index, chart, once=True), name="year", dtype="int64")
     return found.sort_index()
 
 
-def last_shared_year(without: pd.DataFrame, with_scheme: pd.DataFrame, chart: str) -> int:
-    """The last year that both projections have.
-
-    Raises:
-        ValueError: they have none in common.
-    """
-    shared = without.index.intersection(with_scheme.index)
-    if shared.empty:
-        raise ValueError(f"chart {chart!r}: the projections without and with the scheme have no year in common")
-    return int(shared.max())
-
-
 def observed_points(frame: pd.DataFrame, chart: str, basis: str) -> pd.DataFrame:
-    """Observed values as year, value and basis, sorted by year, without missing values."""
+    """Observed values as year, value, basis and other (what a second source says), sorted by year."""
     found = columns(frame, ("year", "value", basis), chart).dropna(subset=["year", "value"])
+    other = frame["other"].reindex(found.index) if "other" in frame else pd.Series(float("nan"), found.index)
     points = pd.DataFrame(
         {
             "year": pd.Series(whole_years(found["year"], chart), dtype="int64"),
             "value": found["value"].astype("float64").to_numpy(),
-            "basis": [_sentence(text) for text in found[basis]],
+            "basis": pd.Series([str(text) for text in found[basis]], dtype="str"),
+            "other": other.astype("float64").to_numpy(),
         }
     )
+    points["basis"] = points["basis"].str[:1].str.upper() + points["basis"].str[1:]
     return points.sort_values("year", kind="stable", ignore_index=True)
 
 
 def published_forecasts(frame: pd.DataFrame, chart: str) -> pd.DataFrame:
     """Forecasts that give at least one value, oldest first."""
-    found = columns(frame, FORECAST, chart).dropna(subset=["low", "central", "high"], how="all")
+    found = columns(frame, FORECAST, chart).dropna(subset=VALUES, how="all")
     found = found.assign(
         year=whole_years(found["year"], chart),
         published=["" if pd.isna(day) else str(day).removesuffix(" 00:00:00") for day in found["published"]],
         publisher=found["publisher"].astype(str),
-        **{column: found[column].astype("float64") for column in ("low", "central", "high")},
+        **{column: found[column].astype("float64") for column in VALUES},
     )
     return found.sort_values(["published", "publisher"], kind="stable", ignore_index=True)
-
-
-def _sentence(text: object) -> str:
-    words = "Observed" if pd.isna(text) else str(text).strip() or "Observed"
-    return words[0].upper() + words[1:]
 
 
 def records(frame: pd.DataFrame) -> list[Row]:
@@ -135,43 +123,36 @@ def records(frame: pd.DataFrame) -> list[Row]:
     return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
-def by_year(frame: pd.DataFrame) -> list[tuple[int, Row]]:
-    """The rows of a frame indexed by year, each with its year."""
-    return list(zip(frame.index.tolist(), records(frame), strict=True))
+def fan_table(
+    points: pd.DataFrame, fans: dict[str, pd.DataFrame], forecasts: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """The table of a fan chart: what was observed, each projection and each forecast, by year.
 
-
-def quantile_rows(quantiles: pd.DataFrame, figure: str) -> list[Row]:
-    """One row a year for the chart's table."""
-    named = quantiles.rename(columns=PERCENTILES)
-    return [{YEAR: year, FIGURE: figure, **row} for year, row in by_year(named)]
-
-
-def observed_rows(points: pd.DataFrame) -> list[Row]:
-    """One row a point for the chart's table."""
-    return [
-        {YEAR: int(year), FIGURE: basis, MIDDLE: value}
-        for year, value, basis in points.itertuples(index=False, name=None)
+    A percentile that no row has is left out. The low, central and high of forecasts go with ours.
+    """
+    second = points.dropna(subset=["other"])
+    seen = [points, second.assign(value=second["other"], basis="Second source")]
+    parts = [
+        some[["year", "basis", "value"]].set_axis([YEAR, FIGURE, PERCENTILES["p50"]], axis=1) for some in seen
     ]
-
-
-def forecast_rows(forecasts: pd.DataFrame) -> list[Row]:
-    """One row a forecast for the chart's table."""
-    return [
-        {
-            YEAR: row["year"],
-            FIGURE: row["publisher"],
-            PERCENTILES["p10"]: row["low"],
-            MIDDLE: row["central"],
-            PERCENTILES["p90"]: row["high"],
-            "Published": short_date(row["published"]),
-        }
-        for row in records(forecasts)
+    parts += [
+        fan.rename(columns=PERCENTILES).rename_axis(YEAR).reset_index().assign(**{FIGURE: figure})
+        for figure, fan in fans.items()
     ]
+    if forecasts is not None:
+        ends = {"low": PERCENTILES["p10"], "central": PERCENTILES["p50"], "high": PERCENTILES["p90"]}
+        said = forecasts.assign(Published=[day_in_words(day) if day else None for day in forecasts["published"]])
+        parts.append(said.drop(columns="published").rename(columns={"year": YEAR, "publisher": FIGURE} | ends))
+    table = pd.concat([part for part in parts if len(part)]).reindex(
+        columns=[YEAR, FIGURE, *PERCENTILES.values(), "Published"]
+    )
+    table = table.dropna(axis="columns", how="all").sort_values(YEAR, kind="stable", ignore_index=True)
+    return table if forecasts is None else table.rename(columns=WITH_FORECASTS)
 
 
 def values_and_marks(forecast: Row) -> tuple[list[float], list[float]]:
     """All values that a forecast gives, and those to mark: its central figure, or else the ends it gives."""
-    given = [float(forecast[part]) for part in ("low", "central", "high") if pd.notna(forecast[part])]
+    given = [float(forecast[part]) for part in VALUES if pd.notna(forecast[part])]
     return given, [float(forecast["central"])] if pd.notna(forecast["central"]) else given
 
 
@@ -180,19 +161,22 @@ def forecast_in_words(forecast: Row) -> str:
 
     >>> forecast_in_words({"low": 4.3e9, "central": float("nan"), "high": 4.9e9})
     '£4.3bn to £4.9bn'
-    >>> forecast_in_words({"low": 4.3e9, "central": float("nan"), "high": float("nan")})
-    'from £4.3bn'
+    >>> forecast_in_words({"low": 5e9, "central": float("nan"), "high": float("nan")})
+    'over £5.0bn'
     """
     low, central, high = forecast["low"], forecast["central"], forecast["high"]
     if pd.notna(low) and pd.notna(high):
         return gbp_range(low, high)
     if pd.notna(central):
         return gbp(central)
-    return f"from {gbp(low)}" if pd.notna(low) else f"up to {gbp(high)}"
+    return f"over {gbp(low)}" if pd.notna(low) else f"up to {gbp(high)}"
 
 
-def table(rows: list[Row]) -> pd.DataFrame:
-    """Rows as a frame with its columns in reading order; a percentile that no row has is left out."""
-    order = [YEAR, FIGURE, *PERCENTILES.values(), "Published"]
-    found = pd.DataFrame(rows, columns=order)
-    return found.dropna(axis="columns", how="all").sort_values(YEAR, kind="stable", ignore_index=True)
+def named(words: str, parts: Iterable[str], unit: str = "£") -> dict[str, str]:
+    """Headings of the table for columns of percentiles and means, by column.
+
+    >>> named("Grant", ["grant_p10", "grant_p50"])
+    {'grant_p10': 'Grant, 10th percentile (£)', 'grant_p50': 'Grant, central estimate (£)'}
+    """
+    said = {"p10": "10th percentile", "p50": "central estimate", "p90": "90th percentile", "mean": "mean"}
+    return {part: f"{words}, {said[part.rpartition('_')[2]]} ({unit})" for part in parts}

@@ -1,7 +1,8 @@
 """The colours and settings of every figure: the Analysis Function's, through afcharts, with stronger axes.
 
 On white, each colour of a line, an edge or a marker has a contrast of at least 3:1 and each colour of
-text at least 4.5:1. The fills of fans do not reach 3:1: a fan is drawn with an edge line and a label.
+text at least 4.5:1, and so has what stands for it on a dark page. The fills of fans do not reach 3:1: a fan is
+drawn with an edge line and a label.
 """
 
 from __future__ import annotations
@@ -18,14 +19,28 @@ WHITE = "#FFFFFF"
 TEXT = "#0B0C0C"  # GOV.UK's text colour
 GRID = "#949494"  # the lightest grey that keeps 3:1 on white
 
-WIDTH, HEIGHT = 6.6, 3.9  # inches: at 340 pixels, a phone, text is still above 7 pixels
+DARK = {
+    WHITE: "#12171D",
+    TEXT: "#E7EBEF",
+    GREY: "#ADB8C3",
+    GRID: "#6F7C89",
+    NAVY: "#7FB8EA",
+    BLUE: "#5AA5E6",
+    LIGHT_BLUE: "#2B6499",
+    PALE_BLUE: "#1D3F5E",
+    PLUM: "#E58FB8",
+    ORANGE: "#FF9A66",
+}
+"""Each colour on a dark page: what is farther from the ground in one is farther from it in the other."""
+
+WIDTH, HEIGHT = 5.0, 3.5  # inches: on a phone of 375 pixels text is above 10 pixels
 FONT_SIZE = 11.0
 THIN, LINE = 0.8, 2.0  # points
 
 
 @dataclass(frozen=True)
 class FanStyle:
-    """How one fan is drawn; a second fan differs in its dashes too, not in colour alone."""
+    """How one projection is drawn; a second one differs in its dashes too, not in colour alone."""
 
     line: str
     edge: str

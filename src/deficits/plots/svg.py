@@ -1,4 +1,4 @@
-"""matplotlib's SVG made fit to stand inside a page, beside others."""
+"""matplotlib's SVG made fit to stand inside a page, beside others, on a light or a dark ground."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 import xml.etree.ElementTree as ET
 from typing import TYPE_CHECKING
 
-from deficits.plots.style import house_style
+from deficits.plots.style import DARK, house_style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,9 +24,10 @@ FONTS = "Arial, Helvetica, 'DejaVu Sans', sans-serif"
 
 
 def inline_svg(figure: Figure, name: str, title: str, description: str) -> str:
-    """The figure as one `<svg>` element without prolog, date or style sheet, its ids beginning with `name`.
+    """The figure as one `<svg>` element without prolog or date, its ids beginning with `name`.
 
-    The white background is part of the picture, so it reads the same in a light and in a dark page.
+    Its one style rule is for its own id and gives each colour its stand-in where the reader's page is dark; it
+    holds in a page as in an `<img>`.
     """
     root = ET.fromstring(_drawn(figure, name))
     for unwanted in ("metadata", "style"):
@@ -34,10 +35,12 @@ def inline_svg(figure: Figure, name: str, title: str, description: str) -> str:
         for parent in root.findall(f".//{{{SVG}}}{unwanted}/.."):
             parent.remove(parent.find(f"{{{SVG}}}{unwanted}"))  # type: ignore[arg-type]
     _own_ids(root, name)
-    for text in root.iter(f"{{{SVG}}}text"):
-        text.set("style", re.sub(r"font-family: [^;]*;? ?", "", text.get("style", "")))
-        if text.get("transform", "").startswith("rotate(-0 "):
-            del text.attrib["transform"]
+    for element in root.iter():
+        if "style" in element.attrib:
+            style = re.sub(r"font-family: [^;]*;? ?", "", element.attrib["style"])
+            element.set("style", re.sub(r"(?<=: )#([0-9a-f]{6})", r"var(--c\1, #\1)", style))
+        if element.get("transform", "").startswith("rotate(-0 "):
+            del element.attrib["transform"]
     _name_it(root, name, title, description)
     return ET.tostring(root, encoding="unicode")
 
@@ -53,14 +56,8 @@ def _drawn(figure: Figure, name: str) -> str:
 
 def _own_ids(root: ET.Element, name: str) -> None:
     """Begin each id that something refers to with the chart's name, and drop the others."""
-    used = {
-        target
-        for element in root.iter()
-        for value in element.attrib.values()
-        for target in re.findall(r"^#(.+)$|url\(#(.+?)\)", value)
-        for target in target
-        if target
-    }
+    values = [value for element in root.iter() for value in element.attrib.values()]
+    used = {one or other for value in values for one, other in re.findall(r"^#(.+)$|url\(#(.+?)\)", value)}
     for element in root.iter():
         for key, value in list(element.attrib.items()):
             if key == "id":
@@ -77,12 +74,19 @@ def _own_ids(root: ET.Element, name: str) -> None:
 def _name_it(root: ET.Element, name: str, title: str, description: str) -> None:
     for size in ("width", "height"):
         del root.attrib[size]
+    dark = "; ".join(f"--c{light[1:].lower()}: {shown.lower()}" for light, shown in DARK.items())
+    root.set("id", f"{name}-svg")
     root.set("width", "100%")
     root.set("role", "img")
     # The description states the finding too, so it alone is the accessible name: nothing is read out twice.
     root.set("aria-labelledby", f"{name}-desc")
     root.set("style", f"font-family: {FONTS}; stroke-linejoin: round; stroke-linecap: butt")
-    for place, (tag, text) in enumerate((("title", title), ("desc", description))):
-        element = ET.Element(f"{{{SVG}}}{tag}", {"id": f"{name}-{tag}"})
+    added = {
+        "title": title,
+        "desc": description,
+        "style": f"@media screen and (prefers-color-scheme: dark) {{#{name}-svg {{{dark}}}}}",
+    }
+    for place, (tag, text) in enumerate(added.items()):
+        element = ET.Element(f"{{{SVG}}}{tag}", {} if tag == "style" else {"id": f"{name}-{tag}"})
         element.text = text
         root.insert(place, element)

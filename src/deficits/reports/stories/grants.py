@@ -482,7 +482,7 @@ WHAT_IF_FORMATS: dict[str, Any] = {
 
 def helped(result: WriteOff, top: int = MOST_HELPED) -> pd.DataFrame:
     """Help so far and of this scheme, £ a pupil: councils that had a safety valve agreement, the others, then the
-    most helped: columns who, group, received_per_pupil, new_per_pupil."""
+    most helped: columns who, group, received_per_person, new_per_person."""
     frame = result.help_so_far()
     size = pd.Series(result.inputs.size("pupils", result.scheme.base_year)[:, 0], index=result.inputs.codes)
     rows = []
@@ -493,12 +493,13 @@ def helped(result: WriteOff, top: int = MOST_HELPED) -> pd.DataFrame:
             {
                 "who": f"{len(some)} councils that {words}",
                 "group": True,
-                "received_per_pupil": some["received"].sum() / people,
-                "new_per_pupil": some["new"].sum() / people,
+                "received_per_person": some["received"].sum() / people,
+                "new_per_person": some["new"].sum() / people,
             }
         )
-    most = frame.head(top).rename(columns={"name": "who"}).assign(group=False)
-    return pd.concat([pd.DataFrame(rows), most[["who", "group", "received_per_pupil", "new_per_pupil"]]])
+    names = {"name": "who", "received_per_pupil": "received_per_person", "new_per_pupil": "new_per_person"}
+    most = frame.head(top).rename(columns=names).assign(group=False)
+    return pd.concat([pd.DataFrame(rows), most[["who", "group", "received_per_person", "new_per_person"]]])
 
 
 def responses(result: WriteOff) -> pd.DataFrame:

@@ -7,7 +7,6 @@ import pandas as pd
 from deficits.assumptions import assumed
 from deficits.formatting import day_in_words, financial_year, gbp, listed, percent, year_end
 from deficits.panel import Panel
-from deficits.plots.phrases import march
 from deficits.projection import Projection
 from deficits.projection.backtest import Backtest, as_known, backtest, scored_record
 from deficits.reports.stories.common import Points, money_range, pounds
@@ -22,7 +21,7 @@ def past_record(panel: Panel, draws: int = 4000) -> Backtest:
 def record_caption(record: Backtest) -> str:
     """What the table of scores is of: the year end, and the day."""
     return (
-        f"How good the projection would have been at {march(record.target)}, by council, made with what was "
+        f"How good the projection would have been at March {record.target}, by council, made with what was "
         f"public on {day_in_words(record.as_of)}"
     )
 
@@ -41,7 +40,7 @@ def known_then(record: Backtest, panel: Panel) -> str:
         if str(each.value) > record.as_of and year <= record.target
     ]
     said = (
-        f"Made on {day_in_words(record.as_of)} for {year_end(record.target)}. Balances to {march(record.origin)} "
+        f"Made on {day_in_words(record.as_of)} for {year_end(record.target)}. Balances to March {record.origin} "
         f"were public then, spend to {financial_year(newest['high_needs_net_spend'])}, and the block to "
         f"{financial_year(newest['high_needs_block'])}."
     )
@@ -185,7 +184,7 @@ def missed_table(record: Backtest, agreements: pd.DataFrame, most: int = 15) -> 
     return pd.DataFrame(
         {
             "Council": furthest["name"],
-            f"{march(record.origin)} (£)": furthest["start"],
+            f"March {record.origin} (£)": furthest["start"],
             "Projection, low (£)": furthest["p10"],
             "High (£)": furthest["p90"],
             "What happened (£)": furthest["actual"],

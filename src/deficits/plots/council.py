@@ -1,0 +1,195 @@
+"""One council: its balance with the projection, its plans beside other places', and its placements."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from deficits.formatting import estimate, percent, slug
+from deficits.plots import drawing, frames
+from deficits.plots.chart import Chart
+from deficits.plots.drawing import Bars, EndLabel
+from deficits.plots.england import SOURCE
+from deficits.plots.style import BLUE, GREY, NAVY, ORANGE, PLUM, house_style
+from deficits.plots.words import balance, balance_range, counted, fan_words, period
+
+PLANS_SOURCE = "Education, health and care plans from the Department for Education"
+STACK = (NAVY, BLUE, ORANGE, PLUM, GREY)
+HATCHES = ("", "//", "", "", "")
+
+
+def authority_fan(
+    quantiles: pd.DataFrame,
+    observed: pd.DataFrame,
+    name: str,
+    with_scheme: pd.DataFrame | None = None,
+) -> Chart:
+    """The cumulative balance of one council: observed, then the projection's ranges; a deficit lies below zero.
+
+    Args:
+        quantiles: indexed by year (2026: at 31 March 2026), columns p10, p25, p50, p75, p90; balance, £,
+            negative = deficit, so p10 is the worst. May be empty where `observed` is not.
+        observed: columns year, value (£, negative = deficit), basis (such as "reported"; what a council has
+            "stated" stands alone), and where a second source says otherwise, other (£); may be empty.
+        name: of the council.
+        with_scheme: as `quantiles`, after a write-off: its central estimate, and its 80% range in the last year.
+
+    >>> fan = pd.DataFrame({"p10": -9e6, "p25": -7e6, "p50": -6e6, "p75": -5e6, "p90": -3e6}, index=[2026])
+    >>> authority_fan(fan, pd.DataFrame(columns=["year", "value", "basis"]), "Kent").finding
+    'Kent: deficit of £3.0m to £9.0m at March 2026'
+    """
+    chart = f"authority-fan-{slug(name)}"
+    projection = frames.quantiles_by_year(quantiles, chart)
+    after = projection.iloc[:0] if with_scheme is None else frames.quantiles_by_year(with_scheme, chart)
+    points = frames.observed_points(observed, chart, "basis")
+    years = [*projection.index, *after.index, *points["year"]]
+    if not years:
+        raise ValueError(f"chart {chart!r}: no observed balance and no projection; there is nothing to draw")
+    figure, unit = drawing.fan_chart(
+        projection, points, after=after, line=(0.0, "Zero"), signed=True, write=estimate
+    )
+    finding = _finding(name, projection, after, points)
+    fans = {"Projection": projection, "After write-off": after}
+    shape = f"Line {'' if projection.empty and after.empty else 'and fan '}chart with a line at zero."
+    return Chart(
+        figure=figure,
+        name=chart,
+        finding=finding,
+        subtitle=f"Dedicated schools grant balance (negative = deficit), {name}, {period(years)}",
+        unit=unit,
+        source=SOURCE,
+        alt=" ".join([f"{finding}.", shape, *fan_words(points, fans, balance)]),
+        data=frames.fan_table(points, fans),
+    )
+
+
+def _finding(name: str, projection: pd.DataFrame, after: pd.DataFrame, points: pd.DataFrame) -> str:
+    if projection.empty and after.empty:
+        return f"{name}: {balance(points['value'].iloc[-1])} at March {points['year'].iloc[-1]}"
+    only = after if projection.empty else projection
+    if projection.empty or after.empty:
+        end = balance_range(only["p10"].iloc[-1], only["p90"].iloc[-1])
+        return f"{name}: {end} at March {only.index[-1]}"
+    shared = projection.index.intersection(after.index)
+    if shared.empty:
+        raise ValueError(
+            f"chart 'authority-fan-{slug(name)}': no year has both a projection and one after the scheme"
+        )
+    last = int(shared.max())
+    before, then = balance(projection["p50"].loc[last]), balance(after["p50"].loc[last])
+    if before == then:
+        return f"{name}: central estimate at March {last} is a {then}, with or without the write-off"
+    if before.startswith("deficit") and then.startswith("deficit"):
+        then = then.removeprefix("deficit of ")
+    return f"{name}: central {before} at March {last}, or {then} after the write-off"
+
+
+def plans_history(frame: pd.DataFrame, name: str) -> Chart:
+    """Education, health and care plans each January: their number, or beside other places an index.
+
+    Args:
+        frame: columns year (2025: January 2025), plans (a count), and a column of counts for each place to compare
+            with, such as "England"; the index is 100 in the first year that all have.
+        name: of the council.
+
+    >>> plans_history(pd.DataFrame({"year": [2024, 2025], "plans": [1000.0, 1100.0]}), "Kent").finding
+    'Kent: EHC plans up 10% from January 2024 to January 2025'
+    """
+    chart = f"plans-history-{slug(name)}"
+    found = frames.complete(frame, ("year", "plans"), chart)
+    places = {"plans": name} | {
+        str(place): str(place) for place in frame.columns.difference(["year", "plans"], False)
+    }
+    years = frames.whole_years(found["year"], chart, once=True)
+    counts = frame.loc[found.index, list(places)].astype("float64").set_axis(years).sort_index()
+    plans, start, end = counts["plans"], f"January {min(years)}", f"January {max(years)}"
+    whole = counts.dropna()
+    indexed = len(places) > 1 and len(whole) > 1 and bool((whole.iloc[0] > 0).all())
+    shown = 100 * whole / whole.iloc[0] if indexed else counts[["plans"]]
+    with house_style():
+        figure, axes = drawing.new_axes()
+        ticks = drawing.round_ticks(0, max(float(shown.max(axis=None)), 1), 6, whole=True)
+        axes.set_ylim(0, ticks[-1])
+        axes.set_yticks(ticks, [f"{tick:,.0f}" for tick in ticks])
+        drawing.year_axis(axes, shown.index, "January")
+        labels = []
+        for column, style in zip(shown, ("o-", "s--", "D:", "^-."), strict=False):
+            line = shown[column].reindex(range(shown.index[0], shown.index[-1] + 1))
+            colour = NAVY if column == "plans" else PLUM
+            axes.plot(line.index, line, style, color=colour, markersize=5, clip_on=False)
+            words = f"{places[column]}\n{line.iloc[-1]:,.0f}" if indexed else f"{line.iloc[-1]:,.0f}"
+            labels.append(EndLabel(line.index[-1], line.iloc[-1], words))
+        drawing.end_labels(figure, axes, labels)
+    finding = _plans_finding(name, plans)
+    told = ", ".join(f"{count:,.0f} in {year}" for year, count in plans.items())
+    if indexed:
+        others = ", ".join(f"{places[place]} {shown[place].iloc[-1]:,.0f}" for place in shown)
+        told += f". With January {shown.index[0]} as 100, January {shown.index[-1]} is: {others}"
+    table = counts.rename(columns={place: f"{words} (plans)" for place, words in places.items()})
+    return Chart(
+        figure=figure,
+        name=chart,
+        finding=finding,
+        subtitle=f"Education, health and care (EHC) plans, {name}, "
+        + (start if start == end else f"{start} to {end}"),
+        unit=f"January {shown.index[0]} = 100" if indexed else "plans",
+        source=PLANS_SOURCE,
+        alt=f"{finding}. Line chart of the plans each January: {told}.",
+        data=table.rename_axis("January").reset_index(),
+    )
+
+
+def _plans_finding(name: str, plans: pd.Series) -> str:
+    first, last = plans.iloc[0], plans.iloc[-1]
+    start, end = f"January {plans.index[0]}", f"January {plans.index[-1]}"
+    if len(plans) == 1:
+        return f"{name}: {counted(round(last), 'EHC plan')} in {end}"
+    if first == last:
+        return f"{name}: {counted(round(last), 'EHC plan')} in both {start} and {end}"
+    if first == 0:
+        return f"{name}: EHC plans up from 0 in {start} to {last:,.0f} in {end}"
+    change = f"{'up' if last > first else 'down'} {percent(abs(last / first - 1))}"
+    return f"{name}: EHC plans {change} from {start} to {end}"
+
+
+def placements_history(shares: pd.DataFrame, name: str) -> Chart:
+    """Where children with plans are taught: a bar a row, divided by kind of placement.
+
+    Args:
+        shares: indexed by what each bar is (a January, or a place), one column a kind of placement; shares of the
+            plans, 0 to 1. The first and last rows are compared in the finding.
+        name: of the council.
+
+    >>> placements_history(pd.DataFrame({"Mainstream": [0.4, 0.3], "Special": [0.6, 0.7]}, index=["2024", "2025"]),
+    ...                    "Kent").finding
+    'Kent: special from 60% of plans (2024) to 70% (2025)'
+    """
+    chart = f"placements-{slug(name)}"
+    shown = frames.complete(shares.rename(columns=str), [str(kind) for kind in shares], chart)
+    if len(shown.columns) > len(STACK):
+        raise ValueError(
+            f"chart {chart!r}: {len(shown.columns)} kinds of placement; at most {len(STACK)} are drawn"
+        )
+    moved = (shown.iloc[-1] - shown.iloc[0]).abs()
+    most = str(moved.idxmax())
+    rows = shown.assign(label=[str(place) for place in shown.index], text="")
+    bars = {kind: Bars(kind, colour, hatch) for kind, colour, hatch in zip(shown, STACK, HATCHES, strict=False)}
+    figure, _ = drawing.row_chart(rows, bars, axis="share")
+    first, last = shown.iloc[0], shown.iloc[-1]
+    finding = (
+        f"{name}: {most[0].lower()}{most[1:]} from {percent(first[most])} of plans ({shown.index[0]}) to "
+        f"{percent(last[most])} ({shown.index[-1]})"
+    )
+    told = "; ".join(
+        f"{place}: " + ", ".join(f"{kind} {percent(share)}" for kind, share in row.items())
+        for place, row in shown.iterrows()
+    )
+    return Chart(
+        figure=figure,
+        name=chart,
+        finding=finding,
+        subtitle=f"Share of plans by kind of placement, {name}",
+        unit="% of plans",
+        source=PLANS_SOURCE,
+        alt=f"{finding}. Bars divided by kind of placement. {told}.",
+        data=shown.rename(columns=lambda kind: f"{kind} (0 to 1)").rename_axis("Place or January").reset_index(),
+    )

@@ -1,0 +1,93 @@
+"""How findings and text alternatives are put: years, thresholds, balances and changes in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import pandas as pd
+
+from deficits.formatting import MINUS, estimate, estimate_range, gbp, year_end
+
+UNITS = {"£bn": 1e9, "£m": 1e6, "£": 1.0}
+
+
+def period(years: Iterable[int]) -> str:
+    """The dates that a figure spans.
+
+    >>> period([2026, 2025]), period([2026])
+    ('31 March 2025 to 31 March 2026', '31 March 2026')
+    """
+    known = {int(year) for year in years}
+    first, last = min(known), max(known)
+    return year_end(first) if first == last else f"{year_end(first)} to {year_end(last)}"
+
+
+def signed(value: float, unit: str) -> str:
+    """A change with its sign, in the unit that its figure has: amounts in one column compare at a glance.
+
+    >>> signed(5.93e9, "£bn"), signed(-242e6, "£bn"), signed(11e6, "£bn"), signed(0.2, "£m"), signed(-950, "£")
+    ('+£5.9bn', '−£0.2bn', '<£0.1bn', 'none', '−£950')
+    """
+    if gbp(value) == gbp(0):
+        return "none"
+    suffix = unit.removeprefix("£")
+    shown = f"{abs(value) / UNITS[unit]:,.{1 if suffix else 0}f}"
+    if not shown.strip("0.,"):
+        return f"<£0.1{suffix}"
+    return f"{MINUS if value < 0 else '+'}£{shown}{suffix}"
+
+
+def balance(value: float) -> str:
+    """An estimated balance in words.
+
+    >>> balance(-3.26e6), balance(2e6), balance(0.2)
+    ('deficit of £3.3m', 'surplus of £2.0m', 'balance of £0')
+    """
+    if gbp(value) == gbp(0):
+        return "balance of £0"
+    return f"{'deficit' if value < 0 else 'surplus'} of {estimate(abs(value))}"
+
+
+def balance_range(low: float, high: float) -> str:
+    """A range of estimated balances in words, the smaller amount first.
+
+    >>> balance_range(-9e6, -3e6), balance_range(-9e6, 1e6), balance_range(2e6, 2e6)
+    ('deficit of £3.0m to £9.0m', 'deficit of £9.0m to surplus of £1.0m', 'surplus of £2.0m')
+    """
+    worst, best = balance(low), balance(high)
+    if worst == best:
+        return worst
+    if worst.split()[0] == best.split()[0]:
+        return f"{worst.split()[0]} of {estimate_range(*sorted((abs(low), abs(high))))}"
+    return f"{worst} to {best}"
+
+
+def counted(number: int, thing: str) -> str:
+    """A number with its noun.
+
+    >>> counted(1, "forecast"), counted(9, "forecast")
+    ('1 forecast', '9 forecasts')
+    """
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def fan_words(points: pd.DataFrame, fans: dict[str, pd.DataFrame], say: Callable[[float], str]) -> list[str]:
+    """What a fan chart shows, in sentences for its alternative text; `say` puts an amount in words."""
+    told = []
+    if len(points):
+        first, last = points.iloc[0], points.iloc[-1]
+        start = f"{say(first['value'])} at {year_end(first['year'])}, " if len(points) > 1 else ""
+        told.append(
+            f"Observed: {start}{say(last['value'])} at {year_end(last['year'])} ({last['basis'].lower()})."
+        )
+    for _, row in points.dropna(subset=["other"]).iterrows():
+        told.append(
+            f"A second source has {say(row['other'])} at {year_end(row['year'])}, not {say(row['value'])}."
+        )
+    for words, fan in fans.items():
+        if len(fan):
+            end = fan.iloc[-1]
+            near, far = sorted((end["p10"], end["p90"]), key=abs)
+            ends = f"80% range {say(near)} to {say(far)}"
+            told.append(f"{words}: central estimate {say(end['p50'])} at {year_end(int(fan.index[-1]))}, {ends}.")
+    return told

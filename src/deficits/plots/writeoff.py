@@ -1,0 +1,332 @@
+"""Write-offs: paths with and without one, who is paid, how soon deficits return, one scheme against another."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from deficits.formatting import between, estimate_range, gbp, gbp_range, slug, year_end
+from deficits.plots import drawing, frames
+from deficits.plots.chart import Chart
+from deficits.plots.drawing import Bars
+from deficits.plots.england import SOURCE
+from deficits.plots.style import BLUE, NAVY, ORANGE, PLUM
+from deficits.plots.words import counted, fan_words, period, signed
+
+AMOUNTS = frames.named("Grant", ("grant_p10", "grant_p50", "grant_p90"))
+SIDES = {"without": ("without the scheme", NAVY, "o"), "with": ("with the scheme", ORANGE, "D")}
+"""Words, colour and shape: told apart without colour."""
+HELP = {"received_per_person": Bars("Safety valve", NAVY), "new_per_person": Bars("This scheme", BLUE, "//")}
+
+
+def writeoff_paths(
+    without: pd.DataFrame,
+    with_scheme: pd.DataFrame,
+    observed: pd.DataFrame,
+    scheme_title: str,
+) -> Chart:
+    """The gross deficit of England with and without a write-off: central estimates and 80% ranges.
+
+    Args:
+        without: indexed by year, columns p10, p50, p90; gross deficit, £, >= 0.
+        with_scheme: the same after the write-off, from the year end before it is paid.
+        observed: columns year, value (£), label; may be empty.
+        scheme_title: as its proposer calls it.
+
+    >>> before = pd.DataFrame({"p10": [18e9], "p50": [20e9], "p90": [22e9]}, index=[2031])
+    >>> seen = pd.DataFrame(columns=["year", "value", "label"])
+    >>> writeoff_paths(before, before - 5e9, seen, "Half of each deficit").finding
+    'Central deficit at March 2031: £20.0bn, or £15.0bn after the write-off'
+    """
+    name = f"writeoff-paths-{slug(scheme_title)}"
+    before = frames.quantiles_by_year(without, name, frames.WIDE)
+    after = frames.quantiles_by_year(with_scheme, name, frames.WIDE)
+    points = frames.observed_points(observed, name, "label")
+    shared = before.index.intersection(after.index)
+    if shared.empty:
+        raise ValueError(f"chart {name!r}: the projections without and with the scheme have no year in common")
+    last = int(shared.max())
+    figure, unit = drawing.fan_chart(before, points, after=after)
+    left, reached = gbp(before["p50"].loc[last]), gbp(after["p50"].loc[last])
+    finding = f"Central deficit at March {last}: {left}, or {reached} after the write-off"
+    if left == reached:
+        finding = f"Central deficit at March {last}: {left}, with or without the write-off"
+    fans = {"No write-off": before, "After write-off": after}
+    shape = f"A fan without the write-off and a dashed line after it ({scheme_title}), with its range at the end."
+    return Chart(
+        figure=figure,
+        name=name,
+        finding=finding,
+        subtitle=f"Gross deficit, central estimate and 80% range, {scheme_title}, England, "
+        f"{period([*before.index, *after.index, *points['year']])}",
+        unit=unit,
+        source=SOURCE,
+        alt=" ".join([f"{finding}.", shape, *fan_words(points, fans, gbp)]),
+        data=frames.fan_table(points, fans),
+    )
+
+
+def grant_by_region(frame: pd.DataFrame) -> Chart:
+    """Grant of a write-off by region, largest first.
+
+    Args:
+        frame: columns region, grant_p10, grant_p50, grant_p90; £, >= 0.
+    """
+    return _grants(frame, "region", "grant-by-region", "by region", None)
+
+
+def largest_grants(frame: pd.DataFrame, top: int = 15) -> Chart:
+    """The largest grants of a write-off by council.
+
+    Args:
+        frame: columns name, grant_p10, grant_p50, grant_p90; £, >= 0.
+        top: how many councils to show.
+    """
+    if top < 1:
+        raise ValueError(f"chart 'largest-grants': top is {top}; show at least 1 council")
+    return _grants(frame, "name", "largest-grants", "by council", top)
+
+
+def _grants(frame: pd.DataFrame, key: str, name: str, by: str, top: int | None) -> Chart:
+    grants = frames.complete(frame, (key, *AMOUNTS), name).rename(columns={key: "who"})
+    order = ["grant_p50", "grant_p90", "who"]
+    grants = grants.sort_values(order, ascending=[False, False, True], ignore_index=True)
+    shown, write = grants.head(top or len(grants)), gbp_range if key == "region" else estimate_range
+    low, middle, high = (shown[column] for column in AMOUNTS)
+    amounts = [write(*ends) for ends in zip(low, high, strict=True)]
+    rows = pd.DataFrame(
+        {"label": shown["who"].astype(str), "text": amounts, "bar": middle, "low": low, "high": high}
+    )
+    figure, unit = drawing.row_chart(rows, {"bar": Bars()})
+    finding = f"{shown['who'][0]} would receive the largest grant, {amounts[0]}"
+    if gbp(high[0]) == gbp(0):
+        finding = f"No {'region' if key == 'region' else 'council'} receives a grant"
+    how_many = "" if top is None else f", {len(shown)} largest of {counted(len(grants), 'council')}"
+    each = "; ".join(f"{who} {amount}" for who, amount in zip(shown["who"], amounts, strict=True))
+    return Chart(
+        figure=figure,
+        name=name,
+        finding=finding,
+        subtitle=f"Write-off grant {by}, central estimate and 80% range{how_many}",
+        unit=unit,
+        source=SOURCE,
+        alt=f"{finding}. Bars of the central estimate with the 80% range as a line, largest first: {each}.",
+        data=shown.rename(columns={"who": "Region" if key == "region" else "Council", **AMOUNTS}),
+    )
+
+
+def time_until_back(years: pd.Series, base_year: int, ends: int) -> Chart:
+    """How many councils' deficits are back at their level before a write-off by each half year after it.
+
+    Args:
+        years: one value a council that is paid, in years, the middle of its range; infinite where it is not back.
+        base_year: 2026 for deficits of 31 March 2026.
+        ends: last year end that was looked at.
+
+    >>> time_until_back(pd.Series([0.4, 0.9, 2.5]), 2026, 2029).finding
+    'At 2 of 3 councils the deficit would be back within a year'
+    """
+    name = "time-until-back"
+    values = years.astype("float64")
+    if values.empty or values.isna().any() or (values < 0).any():
+        raise ValueError(f"chart {name!r}: give years of 0 or more for at least one council")
+    steps = np.arange(0.5, ends - base_year + 0.01, 0.5)
+    back = [int((values <= step).sum()) for step in steps]
+    words = [f"Within {round(12 * step)} months" for step in steps] + [f"Not back by {year_end(ends)}"]
+    counts = [*back, len(values) - back[-1]]
+    rows = pd.DataFrame({"label": words, "text": [f"{count} of {len(values)}" for count in counts], "bar": counts})
+    rows["colour"] = [BLUE] * len(back) + [ORANGE]
+    figure, _ = drawing.row_chart(rows, {"bar": Bars()}, axis="count")
+    finding = (
+        f"At {(values <= 1).sum()} of {counted(len(values), 'council')} the deficit would be back within a year"
+    )
+    told = "; ".join(f"{label[0].lower()}{label[1:]} {count}" for label, count in zip(words, counts, strict=True))
+    return Chart(
+        figure=figure,
+        name=name,
+        finding=finding,
+        subtitle=f"Councils paid whose deficit is back at its level of {year_end(base_year)}, central estimates",
+        unit="councils",
+        source=SOURCE,
+        alt=f"{finding}. Bars of councils whose deficit is back, each with those of the bars before: {told}.",
+        data=pd.DataFrame({"Time since the base date": words, "Councils": counts}),
+    )
+
+
+def above_reserves(frame: pd.DataFrame) -> Chart:
+    """Councils with a deficit above their usable reserves at each year end, without and with a scheme.
+
+    Args:
+        frame: indexed by year, columns without_p10, without_p50, without_p90, with_p10, with_p50, with_p90:
+            numbers of councils, and councils: of how many; the last year is the one that the finding is about.
+    """
+    name = "above-reserves"
+    titles = {
+        **frames.named("Without the scheme", [f"without_{part}" for part in frames.WIDE], "councils"),
+        **frames.named("With the scheme", [f"with_{part}" for part in frames.WIDE], "councils"),
+    }
+    shown = frames.complete(frame, [*titles, "councils"], name).astype("float64")
+    shown.index = pd.Index(frames.whole_years(shown.index, name, once=True), name="year")
+    rows = [
+        {
+            "label": f"{year_end(year)}, {words}",
+            "text": between(f"{row[f'{side}_p10']:.0f}", f"{row[f'{side}_p90']:.0f}"),
+            "dot": row[f"{side}_p50"],
+            "low": row[f"{side}_p10"],
+            "high": row[f"{side}_p90"],
+            "colour": colour,
+            "shape": shape,
+        }
+        for year, row in zip(shown.index.tolist(), frames.records(shown), strict=True)
+        for side, (words, colour, shape) in SIDES.items()
+    ]
+    figure, _ = drawing.row_chart(pd.DataFrame(rows), axis="count")
+    last, of = int(shown.index[-1]), round(shown["councils"].iloc[-1])
+    finding = f"{rows[-1]['text']} of {counted(of, 'council')} would still have deficits above reserves"
+    told = "; ".join(f"{row['label']} {row['text']}" for row in rows)
+    return Chart(
+        figure=figure,
+        name=name,
+        finding=finding,
+        subtitle="Councils with a deficit above their usable reserves, central estimate and 80% range, "
+        f"{period(shown.index)}",
+        unit="councils",
+        source=SOURCE,
+        alt=f"{finding}. That is at March {last}. Dots with 80% ranges, two for each year end: {told}.",
+        data=shown[list(titles)].rename(columns=titles).rename_axis(frames.YEAR).reset_index(),
+    )
+
+
+def help_per_person(frame: pd.DataFrame) -> Chart:
+    """Help that councils had before a scheme and get from it, £ per person aged 2 to 18, in the order given.
+
+    Args:
+        frame: columns who, received_per_person, new_per_person; £ per person aged 2 to 18, >= 0. The first two
+            rows are compared in the finding: councils that had a safety valve agreement, and the others.
+    """
+    name = "help-per-person"
+    rows = frames.columns(frame, ("who", *HELP), name).dropna().reset_index(drop=True)
+    if len(rows) < 2:
+        raise ValueError(f"chart {name!r}: {counted(len(rows), 'row')}; give at least the two that are compared")
+    together = rows[list(HELP)].sum(axis=1)
+    drawn = rows.assign(label=rows["who"].astype(str), text=[gbp(amount) for amount in together])
+    figure, unit = drawing.row_chart(drawn, HELP)
+    finding = (
+        f"Safety valve councils: {gbp(together[0])} per person aged 2 to 18 in all; others {gbp(together[1])}"
+    )
+    told = "; ".join(
+        f"{who} {gbp(had)} and {gbp(new)}"
+        for who, had, new in rows[["who", *HELP]].itertuples(index=False, name=None)
+    )
+    return Chart(
+        figure=figure,
+        name=name,
+        finding=finding,
+        subtitle="Safety valve grant so far and mean grant of this scheme, £ per person aged 2 to 18",
+        unit=unit,
+        source=SOURCE,
+        alt=f"{finding}. Bars of two parts, safety valve grant so far and this scheme's: {told}.",
+        data=pd.DataFrame(
+            {
+                "Council": rows["who"],
+                "Safety valve so far (£ per person)": rows["received_per_person"],
+                "This scheme (£ per person)": rows["new_per_person"],
+                "Together (£ per person)": together,
+            }
+        ),
+    )
+
+
+# One scheme against another
+
+
+def schemes_against(frame: pd.DataFrame, reference: str, year: int) -> Chart:
+    """What each scheme leaves more or less than one of them, draw by draw: a dot and a range.
+
+    Args:
+        frame: columns scheme, p10, p50, p90: £ of England's gross deficit, this scheme's less the reference's on
+            the same draws, negative = smaller deficit.
+        reference: title of the scheme that they are compared with.
+        year: 2028 for 31 March 2028.
+    """
+    name = "schemes-against"
+    found = frames.complete(frame, ("scheme", *frames.WIDE), name)
+    found = found.sort_values(["p50", "scheme"], kind="stable", ignore_index=True)
+    unit = drawing.money_ticks(*drawing.limits(found[list(frames.WIDE)].to_numpy().ravel(), signed=True))[2]
+    rows = pd.DataFrame(
+        {
+            "label": found["scheme"].astype(str),
+            "text": [signed(value, unit) for value in found["p50"]],
+            "dot": found["p50"],
+            "low": found["p10"],
+            "high": found["p90"],
+        }
+    )
+    figure, unit = drawing.row_chart(rows, across=f"Below zero: smaller deficit at March {year}")
+    more = int((found["p10"] > 0).sum())
+    finding = f"{more} of {counted(len(found), 'scheme')} {'leaves' if more == 1 else 'leave'} a larger deficit"
+    told = "; ".join(
+        f"{scheme} {signed(middle, unit)} ({gbp_range(low, high)})"
+        for scheme, low, middle, high in found.itertuples(index=False, name=None)
+    )
+    return Chart(
+        figure=figure,
+        name=name,
+        finding=finding,
+        subtitle=f"Gross deficit compared with {reference}, same simulations, central estimate and 80% range, "
+        f"England, {year_end(year)}",
+        unit=unit,
+        source=SOURCE,
+        alt=f"{finding} than {reference} in at least 90% of simulations. "
+        f"Dots with the 80% range as a line, smallest deficit first: {told}.",
+        data=found.rename(columns={"scheme": "Scheme", **frames.named("Difference", frames.WIDE)}),
+    )
+
+
+def gainers_and_losers(frame: pd.DataFrame, instead: str, against: str, top: int = 6) -> Chart:
+    """Councils that lose and gain most when the same money is shared in another way.
+
+    Args:
+        frame: columns name, mean, p10, p90 (£, what the other way pays more, negative = less).
+        instead: the other way, as its scheme is called.
+        against: the scheme that it is compared with.
+        top: how many losers, and how many gainers.
+    """
+    name = "gainers-and-losers"
+    if top < 1:
+        raise ValueError(f"chart {name!r}: top is {top}; show at least 1 council")
+    moved = frames.columns(frame, ("name", "mean", "p10", "p90"), name).dropna().sort_values(["mean", "name"])
+    losers, gainers = moved[moved["mean"] < -1].head(top), moved[moved["mean"] > 1].tail(top)
+    found = pd.concat([losers, gainers]).reset_index(drop=True)
+    if found.empty:
+        raise ValueError(f"chart {name!r}: no council gains or loses")
+    unit = drawing.money_ticks(*drawing.limits(found[["mean", "p10", "p90"]].to_numpy().ravel(), signed=True))[2]
+    rows = pd.DataFrame(
+        {
+            "label": found["name"].astype(str),
+            "text": [signed(amount, unit) for amount in found["mean"]],
+            "bar": found["mean"],
+            "low": found["p10"],
+            "high": found["p90"],
+            "colour": [PLUM if amount < 0 else BLUE for amount in found["mean"]],
+        }
+    )
+    figure, unit = drawing.row_chart(rows, {"bar": Bars()}, across="Below zero: paid less")
+    loses = -found["mean"].iloc[0] >= found["mean"].iloc[-1]
+    row = found.iloc[0 if loses else -1]
+    ends = sorted((abs(row["p10"]), abs(row["p90"])))
+    one_way = row["p90"] <= 0 or row["p10"] >= 0
+    amount = estimate_range(*ends) if one_way else gbp(abs(row["mean"]))
+    finding = f"{row['name']} would {'lose' if loses else 'gain'} most, {amount}"
+    told = "; ".join(f"{who} {text}" for who, text in zip(rows["label"], rows["text"], strict=True))
+    return Chart(
+        figure=figure,
+        name=name,
+        finding=finding,
+        subtitle=f"Change in grant, mean and 80% range, {instead} compared with {against}, same cost, "
+        f"{len(losers)} largest losers and {len(gainers)} largest gainers",
+        unit=unit,
+        source=SOURCE,
+        alt=f"{finding}. Bars of the mean change with the 80% range as a line, largest loser first: {told}.",
+        data=found.rename(columns={"name": "Council", **frames.named("Change", ("mean", "p10", "p90"))}),
+    )
