@@ -306,11 +306,11 @@ def population_series(raw: Folder, first: int = 2011, published: str = DAY) -> C
     people = held[[f"age_{age}" for age in range(ons_population.OLDEST + 1)]].astype(int)
     counted = int(held["mid_year"].iloc[0])
     counts = {year: (people * 1.005 ** (year - counted)).round().astype(int) for year in range(first, counted + 2)}
-    wide = pd.concat(counts, names=["year"]).rename(columns=lambda age: age.removeprefix("age_"))
-    frame = wide.rename_axis(columns="age").stack().rename("people").reset_index()
-    raw.add("ons-population", "population", frame[["dfe_number", "year", "age", "people"]], published)
-    year, newest = counted + 2, counts[counted + 1].astype(float)
-    parts = {"2 to 18": newest[[f"age_{age}" for age in range(2, 19)]].sum(axis=1), "10": newest["age_10"]}
+    wide = pd.concat(counts, names=["mid_year"])
+    wide.insert(0, "pop_2_18", wide[[f"age_{age}" for age in range(2, 19)]].sum(axis=1))
+    raw.add("ons-population", "population_by_authority", wide.reset_index(), published)
+    year, newest = counted + 2, wide.loc[counted + 1].astype(float)
+    parts = {"2 to 18": newest["pop_2_18"], "10": newest["age_10"]}
 
     def found(panel: Panel) -> pd.Series:
         return pd.concat({"2 to 18": panel.figure("population_2_18")[year], "10": panel.ages.people[(year, 10)]})
@@ -344,10 +344,9 @@ def safety_valve_payments(raw: Folder, published: str = DAY) -> Claim:
     )
     path = raw.folder.parent / "agreements_as_published.csv"
     given.to_csv(path, index=False)
-    agreements, payments = safety_valve.parse(path)
+    (agreements,) = safety_valve.parse(path)
     raw.add("safety-valve", "agreements", agreements.frame, published)
-    raw.add("safety-valve", "payments", payments.frame, published)
-    expected = payments.frame.set_index("dfe_number")["payment_gbp"].rename_axis("authority")
+    expected = (total * 0.05).round().set_axis(agreements.frame["dfe_number"]).rename_axis("authority")
     return Claim(lambda panel: _paid(panel, year_of(label)).reindex(expected.index), expected)
 
 

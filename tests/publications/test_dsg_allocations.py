@@ -130,8 +130,8 @@ def test_a_cell_without_a_number_is_missing_with_its_symbol(tmp_path: Path) -> N
     (table,) = parse(write_workbook(tmp_path / "dsg.ods", workbook(changed(1, c5="z", c6="z"))))
     assert table.frame["early_years_block"].isna().tolist() == [False, True, False]
     assert table.missing.to_numpy().tolist() == [
-        ["2021-22", "203", "early_years_block", "z", "not applicable"],
-        ["2021-22", "203", "total_dsg", "z", "not applicable"],
+        ["2021-22", "203", "early_years_block", "not applicable"],
+        ["2021-22", "203", "total_dsg", "not applicable"],
     ]
 
 
@@ -161,4 +161,4 @@ def test_a_workbook_without_england_a_unit_or_the_group_is_refused(tmp_path: Pat
     sheets = workbook()
     sheets["Allocations_summary"][0][2] = "2021 to 2022 DSG allocations"
     assert "before recoupment" in fault(tmp_path, sheets)
-    assert "no sheet has the blocks" in fault(tmp_path, {"Data": [["ONS Code", "Class"]]})
+    assert "no line has the headings" in fault(tmp_path, {"Data": [["ONS Code", "Class"]]})

@@ -64,7 +64,7 @@ def test_a_missing_series_is_named_with_the_closest(tmp_path):
     ("row", "column", "cell", "expected"),
     [
         (10, 5, "n/a", "row 11 (gdp_deflator_growth_pct): expected numbers, found 2024-25: 'n/a'"),
-        (10, 5, 96.9, "expected growth in per cent; is it an index?"),
+        (10, 5, 96.9, "no growth in per cent; is it an index?"),
         (8, 5, "2023-24", "row 9: a financial year stands twice"),
         (7, 4, "Actual", "expected Outturn or Forecast over 2023-24"),
         (12, 6, "2026-27", "uk_population_thousand has no figure for 2025-26"),

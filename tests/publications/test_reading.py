@@ -12,20 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deficits.errors import SourceError
-from deficits.publications.reading import (
-    REASONS,
-    Csv,
-    Workbook,
-    columns_by_meaning,
-    dfe_numbers,
-    few_councils,
-    figures,
-    heading,
-    number,
-    open_csv,
-    open_csvs,
-    reason,
-)
+from deficits.publications.cells import REASONS, heading, number, reason
+from deficits.publications.files import Workbook
+from deficits.publications.reading import Sheet, open_sheet, open_sheets, table_of
 from tests.publications.samples import csv_text, fault_of, write_csv, write_workbook
 
 # --- cells
@@ -79,24 +68,28 @@ def test_every_symbol_has_its_reason_and_is_no_number(symbol: str) -> None:
     assert reason(f" {symbol.upper()} ") == REASONS[symbol.strip("[]")]
 
 
+def sheet(*headings: str, **printed: str) -> Sheet:
+    return Sheet("a.csv", [list(headings)], lambda _: pd.DataFrame(), printed=printed)
+
+
 @given(st.text(max_size=12))
 def test_a_cell_is_a_number_or_has_a_reason_or_is_refused(cell: str) -> None:
     rows = pd.DataFrame({"amount": [cell]}, index=[9], dtype="str")
     if number(cell) is None and reason(cell) is None:
         with pytest.raises(SourceError, match=r"(?s)a\.csv.*line 9, column 'Gross'.*'"):
-            figures(rows, {"amount": "Gross"}, "a.csv")
+            sheet(amount="Gross").numbers(rows, ["amount"])
     else:
-        counted, gaps = figures(rows, {"amount": "Gross"}, "a.csv")
-        assert counted["amount"].isna().sum() == len(gaps)
+        counted = sheet().numbers(rows, ["amount"])
+        assert counted["amount"].isna().sum() == len(table_of("a", counted, [], ["amount"]).missing)
 
 
-def test_zero_stays_zero_and_a_gap_keeps_its_line_symbol_and_reason() -> None:
+def test_zero_stays_zero_and_a_gap_keeps_its_reason() -> None:
     rows = pd.DataFrame(
         {"name": ["a", "b", "c"], "x": ["0", "x", "(1,234)"], "y": ["1", "2", "z"]}, [4, 7, 9], dtype="str"
     )
-    counted, gaps = figures(rows, {"x": "X", "y": "Y"}, "a.csv", scale=1000)
-    assert counted["x"].fillna(-1).tolist() == [0, -1, -1_234_000]
-    assert gaps.to_numpy().tolist() == [[7, "x", "x", "not available"], [9, "y", "z", "not applicable"]]
+    table = table_of("a", sheet().numbers(rows, ["x", "y"], scale=1000), ["name"], ["name", "x", "y"])
+    assert table.frame["x"].fillna(-1).tolist() == [0, -1, -1_234_000]
+    assert table.missing.to_numpy().tolist() == [["b", "x", "not available"], ["c", "y", "not applicable"]]
 
 
 # --- headings and councils
@@ -114,7 +107,7 @@ WANTED = {
 @given(order=st.permutations(HEADINGS), added=st.lists(st.text(max_size=8).map("added {}".format), max_size=4))
 def test_order_and_added_columns_change_nothing(order: list[str], added: list[str]) -> None:
     headings = [*added, *order]
-    places = columns_by_meaning(headings, WANTED, "a.csv")
+    places = sheet(*headings).places(WANTED)
     assert [headings[place] for place in places.values()] == list(HEADINGS)
 
 
@@ -123,30 +116,25 @@ def test_a_needed_column_that_is_gone_is_named(order: list[str], lost: str) -> N
     spellings = {heading(text) for text in WANTED[lost]}
     rest = [text for text in order if heading(text) not in spellings]
     with pytest.raises(SourceError, match=rf"a\.csv: no column '{WANTED[lost][0]}'"):
-        columns_by_meaning(rest, WANTED, "a.csv")
+        sheet(*rest).places(WANTED)
 
 
 def test_the_closest_heading_is_offered_and_a_heading_twice_is_refused() -> None:
     with pytest.raises(SourceError, match=r"no column 'old_la_code'.*did you mean 'old la cod'"):
-        columns_by_meaning(["old_la_cod"], {"code": ("old_la_code",)}, "a.csv")
+        sheet("old_la_cod").places({"code": ("old_la_code",)})
     with pytest.raises(SourceError, match="'year' stands 2 times"):
-        columns_by_meaning(["year", "Year "], {"year": ("year",)}, "a.csv")
+        sheet("year", "Year ").places({"year": ("year",)})
 
 
 def test_a_council_is_known_by_any_of_its_codes_but_a_wrong_dfe_number_is_refused() -> None:
     rows = pd.DataFrame(
         [["886", "", "Kent"], ["", "E10000030", "Surrey"], ["390.0", "E08000037", "Gateshead"]],
-        columns=["dfe", "ons", "name"],
+        columns=["dfe", "ons", "la_name"],
     )
-    assert dfe_numbers(rows, ["dfe", "ons"], "name", "a.csv") == ["886", "936", "390"]
+    assert sheet().councils(rows, "dfe", "ons") == ["886", "936", "390"]
     rows.loc[1] = ["999", "E10000030", "Surrey"]
     with pytest.raises(SourceError, match=r"a\.csv, line 1: .*'999'.*did you mean 'Surrey'"):
-        dfe_numbers(rows, ["dfe", "ons"], "name", "a.csv")
-
-
-def test_a_year_that_most_councils_lack_is_noted() -> None:
-    frame = pd.DataFrame({"year": [2025] * 2 + [2024], "dfe_number": ["886", "887", "886"]})
-    assert [note[:13] for note in few_councils(frame, "year", int)] == ["2024: 1 of 15", "2025: 2 of 15"]
+        sheet().councils(rows, "dfe", "ons")
 
 
 # --- CSV
@@ -159,12 +147,12 @@ TABLE = [
 MARKS = {name: (name,) for name in TABLE[0]}
 
 
-def opened(path: Path) -> Csv:
-    return open_csv(path, MARKS)
+def opened(path: Path) -> Sheet:
+    return open_sheet(path, MARKS)
 
 
-def cells(text: Csv) -> list[list[str]]:
-    return text.table(MARKS)[0].to_numpy().tolist()
+def cells(text: Sheet) -> list[list[str]]:
+    return text.take(MARKS).to_numpy().tolist()
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
@@ -190,13 +178,13 @@ def test_words_above_and_below_blank_lines_and_blank_columns_are_left_out(tmp_pa
     rows[2] = rows[2][:3]
     text = opened(write_csv(tmp_path / "a.csv", rows))
     assert cells(text) == TABLE[1:]
-    assert text.above[0] == "Outturn, 2023-24"
+    assert text.title == "Outturn, 2023-24"
 
 
 def test_lines_are_counted_as_an_editor_counts_them(tmp_path: Path) -> None:
     rows = [TABLE[0], [], TABLE[1], ["202324", "two\nlines", "x"], [], ["202324", "Kent", "oops"]]
     path = write_csv(tmp_path / "a.csv", rows)
-    assert opened(path).columns({"amount": 2}).index.tolist() == [3, 5, 7]
+    assert opened(path).cells({"amount": 2}).index.tolist() == [3, 5, 7]
 
 
 def test_a_cut_file_is_refused_with_its_line(tmp_path: Path) -> None:
@@ -240,7 +228,7 @@ def zipped(members: dict[str, bytes], flags: int = 0, method: int | None = None)
         (zipped({"a.csv": b"x" * 99}, method=99), "broken or cut short"),
         (zipped({"a.txt": b"x"}), "no CSV"),
         (zipped({"META-INF/manifest.xml": b"<encryption-data/>", "content.xml": b""}), "password"),
-        (zipped({"xl/workbook.xml": b""}), "a workbook, expected a CSV"),
+        (zipped({"xl/workbook.xml": b""}), "broken or cut short"),
     ],
 )
 def test_another_kind_of_file_is_refused_by_what_it_is(tmp_path: Path, content: bytes, what: str) -> None:
@@ -259,10 +247,10 @@ def test_of_a_zip_the_csv_that_is_meant_is_read(tmp_path: Path) -> None:
     path.write_bytes(zipped({"data/any.csv": csv_text(TABLE).encode()}))
     assert cells(opened(path)) == TABLE[1:]
     path.write_bytes(zipped({"data/a.csv": csv_text(TABLE).encode(), "data/b.csv": b"1"}))
-    (found,) = open_csvs(path, MARKS, lambda name: name.endswith("a.csv"))
+    (found,) = open_sheets(path, MARKS, wanted=lambda name: name.endswith("a.csv"))
     assert found.name == "release.zip/data/a.csv"
     path.write_bytes(zipped(dict.fromkeys(("a.csv", "b.csv"), csv_text(TABLE).encode())))
-    assert "2 files" in fault_of(opened, path)
+    assert "2 tables" in fault_of(opened, path)
 
 
 def test_what_would_fill_the_memory_is_not_unpacked(tmp_path: Path) -> None:
@@ -271,7 +259,7 @@ def test_what_would_fill_the_memory_is_not_unpacked(tmp_path: Path) -> None:
     assert "would unpack" in fault_of(opened, path)
     small = csv_text(TABLE).encode()
     path.write_bytes(zipped({"other.csv": b"0" * (64 << 20), "a.csv": small, "b.csv": small}))
-    assert open_csvs(path, MARKS, lambda name: name == "a.csv")[0].name == "a.zip/a.csv"
+    assert open_sheets(path, MARKS, wanted=lambda name: name == "a.csv")[0].name == "a.zip/a.csv"
 
 
 # --- workbooks

@@ -94,7 +94,7 @@ def compare(table: Table, held: Held) -> Difference:
 
 
 def contents(table: Table) -> Iterator[str]:
-    """What is in a table, in words: rows, years, councils, gaps and why, rows left out."""
+    """What is in a table, in words: rows, years, councils, gaps and why."""
     frame, year = table.frame, year_column(table.frame)
     years = [] if year is None else sorted(frame[year].astype(str).unique())
     span = f", {years[0]} to {years[-1]}" if years else ""
@@ -104,9 +104,6 @@ def contents(table: Table) -> Iterator[str]:
     if len(table.missing):
         counts = table.missing["reason"].value_counts()
         yield f"  without a number: {', '.join(f'{why} {count:,}' for why, count in counts.items())}"
-    if table.dropped:
-        more = f" and {len(table.dropped) - SHOWN} more" if len(table.dropped) > SHOWN else ""
-        yield f"  rows left out: {', '.join(table.dropped[:SHOWN])}{more}"
 
 
 def _by_key(frame: pd.DataFrame, key: tuple[str, ...]) -> pd.DataFrame:

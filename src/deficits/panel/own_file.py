@@ -13,7 +13,8 @@ from typing import NamedTuple
 from deficits.authorities import plain_code
 from deficits.errors import PanelError, SourceError, closest
 from deficits.formatting import listed, year_given
-from deficits.publications.reading import Workbook, heading, is_workbook, number, reason, typed_rows
+from deficits.publications.cells import heading, number, reason
+from deficits.publications.files import Workbook, is_workbook, typed_rows
 
 LARGEST = 5_000_000
 """Bytes of a file that is read at all."""

@@ -1,6 +1,6 @@
 """GDP deflator (Office for Budget Responsibility): a table of the "detailed forecast tables: expenditure".
 
-It is 4.3 in March 2026; it is found by its title, since numbers and places of tables change between projections.
+It is 4.3 in March 2026; it is found by its title, since numbers and places of tables change between outlooks.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ import pandas as pd
 
 from deficits.errors import SourceError, closest
 from deficits.formatting import year_of
+from deficits.publications.cells import heading, number
 from deficits.publications.editions import Reader
+from deficits.publications.files import Rows, Workbook
 from deficits.publications.publication import FixedUrl, Publication, Table
-from deficits.publications.reading import Rows, Workbook, heading, number
 
 TITLE = "consistent historical rdel and cdel series"
 _SERIES = {
@@ -41,57 +42,54 @@ def parse(path: Path) -> tuple[Table, ...]:
     book = Workbook(path)
     # The title stands alone over the table, with the table's number before it.
     title = re.compile(rf"(table )?[\d.]*:? ?{TITLE}\d*")
-    found = [
-        (sheet, rows)
+    found = {
+        sheet: rows
         for sheet, rows in book
         if any(title.fullmatch(heading(cell)) for row in rows[:5] for cell in row)
-    ]
+    }
     if len(found) != 1:
-        shown = ", ".join(sheet for sheet, _ in found) or f"none of {', '.join(book.sheets)}"
+        shown = ", ".join(found) or f"none of {', '.join(book.sheets)}"
         raise SourceError(f"{path.name}: expected one table titled '{TITLE}', found {shown}")
-    sheet, rows = found[0]
+    ((sheet, rows),) = found.items()
     source = f"{path.name}, sheet '{sheet}'"
     frame = pd.DataFrame({name: _series(rows, name, source) for name in _SERIES})
-    frame["status"] = _statuses(rows, source)
-    if frame.isna().to_numpy().any():
-        year, column = frame.isna().stack().idxmax()
+    if (lacking := frame.isna().stack()).any():
+        year, column = lacking.idxmax()
         raise SourceError(f"{source}: {column} has no figure for {year}, which other rows have")
     growth = frame["gdp_deflator_growth_pct"]
     if (growth.abs() > _LARGEST_GROWTH).any():
         raise SourceError(
-            f"{source}, row 'GDP deflator': found {growth[growth.abs() > _LARGEST_GROWTH].iloc[0]:g}, "
-            "expected growth in per cent; is it an index?"
+            f"{source}, row 'GDP deflator': {growth.abs().max():g} is no growth in per cent; is it an index?"
         )
-    tidy = frame.rename_axis("financial_year").sort_index().reset_index()
-    return (Table("deflator", tidy, ("financial_year",)),)
+    frame["status"] = _statuses(rows, source)
+    return (
+        Table("deflator", frame.rename_axis("financial_year").sort_index().reset_index(), ("financial_year",)),
+    )
 
 
-def _years_above(rows: Rows, at: int, source: str) -> tuple[int, dict[str, int]]:
-    """The nearest row of financial years over a row, as its place and the column of each year."""
-    for place in range(at, -1, -1):
-        years = [(heading(cell), column) for column, cell in enumerate(rows[place])]
-        years = [(label, column) for label, column in years if re.fullmatch(r"\d{4}-\d{2}", label)]
-        if len(years) > len(dict(years)):
-            raise SourceError(f"{source}, row {place + 1}: a financial year stands twice")
-        if len(years) > 1:
-            return place, dict(years)
-    raise SourceError(f"{source}: expected a row of financial years like 2024-25 over row {at + 1}, found none")
-
-
-def _row_of(rows: Rows, name: str, source: str) -> int:
+def _row_and_years(rows: Rows, name: str, source: str) -> tuple[int, int, dict[str, int]]:
+    """A series' row, the nearest row of financial years over it, and the column of each year."""
     # A footnote's mark may follow a label.
     labels = [{heading(cell).rstrip("0123456789") for cell in row if isinstance(cell, str)} for row in rows]
-    found = [place for place, texts in enumerate(labels) if texts & set(_SERIES[name])]
+    found = [at for at, texts in enumerate(labels) if texts & set(_SERIES[name])]
     if len(found) != 1:
         known = [text for texts in labels for text in texts if len(text) > 3]
         shown = f"found {len(found)}" if found else closest(_SERIES[name][0], known)
         raise SourceError(f"{source}: expected one row '{_SERIES[name][0]}', {shown}")
-    return found[0]
+    for above in range(found[0], -1, -1):
+        years = [(heading(cell), at) for at, cell in enumerate(rows[above])]
+        years = [(label, at) for label, at in years if re.fullmatch(r"\d{4}-\d{2}", label)]
+        if len(years) > len(dict(years)):
+            raise SourceError(f"{source}, row {above + 1}: a financial year stands twice")
+        if len(years) > 1:
+            return found[0], above, dict(years)
+    raise SourceError(
+        f"{source}: expected a row of financial years like 2024-25 over row {found[0] + 1}, found none"
+    )
 
 
 def _series(rows: Rows, name: str, source: str) -> pd.Series:
-    at = _row_of(rows, name, source)
-    _, years = _years_above(rows, at, source)
+    at, _, years = _row_and_years(rows, name, source)
     values = {year: number(rows[at][column]) for year, column in years.items()}
     wrong = [f"{year}: '{rows[at][column]}'" for year, column in years.items() if values[year] is None]
     if wrong:
@@ -101,14 +99,13 @@ def _series(rows: Rows, name: str, source: str) -> pd.Series:
 
 def _statuses(rows: Rows, source: str) -> pd.Series:
     """Outturn or forecast by year, from the words that stand over the first year of each."""
-    place, years = _years_above(rows, _row_of(rows, "gdp_deflator_growth_pct", source), source)
-    words = {column: heading(cell) for column, cell in enumerate(rows[place - 1]) if place}
-    starts = {column: text for column, text in words.items() if text in ("outturn", "forecast")}
-    statuses = {year: [text for start, text in starts.items() if start <= at] for year, at in years.items()}
-    lacking = [year for year, words in statuses.items() if not words]
-    if lacking:
-        raise SourceError(f"{source}, row {place}: expected Outturn or Forecast over {lacking[0]}")
-    return pd.Series({year: words[-1] for year, words in statuses.items()})
+    _, above, years = _row_and_years(rows, "gdp_deflator_growth_pct", source)
+    words = pd.Series([heading(cell) for cell in rows[above - 1]])
+    statuses = words.where(words.isin(["outturn", "forecast"])).ffill()
+    found = pd.Series({year: statuses[at] for year, at in years.items()})
+    if found.isna().any():
+        raise SourceError(f"{source}, row {above}: expected Outturn or Forecast over {found.isna().idxmax()}")
+    return found
 
 
 # --- what it gives the panel

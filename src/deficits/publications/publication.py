@@ -16,16 +16,14 @@ class Table:
     """A publication's table with its own labels, signs and coverage; money in £ whatever unit it was printed in.
 
     `kind` is the table's name within its publication (as `table` in source.toml). `frame` is one row a key.
-    `missing` has a row for each cell without a number: the key columns, `column`, `symbol` as printed, `reason`.
-    `dropped` names rows that are no authority's (totals, classes, notes). `notes` are for a person to look at:
-    what the parser found odd and took as it was published.
+    `missing` has a row for each figure that is not there: the key columns, `column`, `reason`.
+    `notes` are for a person to look at: what the parser found odd and took as it was published.
     """
 
     kind: str
     frame: pd.DataFrame
     key: tuple[str, ...]
-    missing: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["column", "symbol", "reason"]))
-    dropped: tuple[str, ...] = ()
+    missing: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["column", "reason"]))
     notes: tuple[str, ...] = ()
 
 

@@ -17,30 +17,25 @@ Signs are the publisher's: line 1.9.3 is **positive for a deficit** from 2019-20
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from deficits.assumptions import assumed
 from deficits.errors import SourceError
-from deficits.formatting import year_of
 from deficits.publications import dsg_allocations
+from deficits.publications.cells import financial_year, heading, number
 from deficits.publications.editions import KEY, REPORTED, Reader, candidates, financial, newest
 from deficits.publications.publication import EesRelease, Publication, Table
 from deficits.publications.reading import (
-    dfe_numbers,
-    few_councils,
-    figures,
-    financial_year,
-    heading,
-    meanings,
-    number,
+    NO_ROW,
+    Sheet,
     one_of,
-    open_csv,
+    open_sheet,
     refuse,
-    refuse_twice,
     sums_to,
+    table_of,
 )
 
 CARRIED = {"1.9.3": "carried_forward_gbp", "1.9.2": "brought_forward_gbp"}
@@ -59,10 +54,10 @@ leaves out place funding (1.0.2, in the schools block) and SEN transport (2.1.4,
 WORDS = {"1.9.3": "carried forward", "1.9.2": "brought forward", "1.2.1": "top-up", "1.3.1": "early years"}
 """What a line must say: a renumbered form is refused, not read as if it were the old one."""
 
-_NOTHING = {"not applicable", "rounds to zero"}
+_NOTHING = ("not applicable", "rounds to zero")
 _GROUP_OF = {prefix: group for group, prefixes in GROUPS.items() for prefix in prefixes}
 _LINE = re.compile(r"^(\d\.\d\.\d+[a-z]?)\b")
-_KEY = ("financial_year", "dfe_number")
+_KEY = ["financial_year", "dfe_number"]
 _COUNCIL = "local authority"
 _COLUMNS: dict[str, tuple[str, ...]] = {
     "period": ("time_period",),
@@ -74,7 +69,6 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
     "gross": ("gross_expenditure",),
     "net": ("net_expenditure",),
     "identifier": ("time_identifier",),
-    "region": ("region_name",),
 }
 
 
@@ -87,140 +81,101 @@ def parse(path: Path) -> tuple[Table, ...]:
 
     A line that is not applicable adds nothing to its group; nor does one that no authority has in that year, since
     the form did not have it. A line that others report and this authority does not (suppressed, not available, no
-    row) leaves the group without a number, with the reason in `missing`. Years in which councils have no row are
-    in `notes`.
+    row) leaves the group without a number, with the reason in `missing`.
 
     SourceError for another file (the budget, the national file), a missing column, a renumbered line, a cell that
-    is no number and no symbol, an authority's line twice, an unknown authority, a balance that has left the gross
-    column, and for lines whose authorities do not sum to the national row where every authority has a number.
+    is no number and no symbol, an authority's line twice, an unknown authority, and for lines whose authorities do
+    not sum to the national row where every authority has a number.
     """
-    text = open_csv(path, _COLUMNS, lambda name: "alleducation" in name.lower())
-    rows, printed = text.table(_COLUMNS, ("identifier", "region"))
-    rows = _lines(rows, text.name)
+    sheet = open_sheet(path, _COLUMNS, wanted=lambda name: "alleducation" in name.lower())
+    rows = _lines(sheet)
     councils = rows[rows["level"] == _COUNCIL].copy()
-    regions = rows[rows["level"] != _COUNCIL]
-    councils["dfe_number"] = dfe_numbers(councils, ["dfe_number", "la_code_in_source"], "la_name", text.name)
-    refuse_twice(councils, [*_KEY, "line"], text.name)
+    if councils.empty:
+        raise SourceError(f"{sheet.name}: no rows of local authorities; expected the file by authority")
+    councils["dfe_number"] = sheet.councils(councils, "dfe_number", "la_code_in_source")
+    sheet.refuse_twice(councils, [*_KEY, "line"])
     carried = councils["line"].isin(CARRIED)
-    for wanted, lines in (
-        ("1.9.3 ... carried forward ...", councils["line"] == "1.9.3"),
-        ("1.0.1 to 2.5.1", ~carried),
+    if not (councils["line"] == "1.9.3").any() or carried.all():
+        raise SourceError(
+            f"{sheet.name}: no line 1.9.3, or none of 1.0.1 to 2.5.1; is it the section 251 outturn?"
+        )
+    names = councils.sort_values(_KEY, kind="stable").drop_duplicates(_KEY).set_index(_KEY)
+    tables = []
+    for kind, lines, side, labels, groups in (
+        ("carried_forward", carried, "gross", ["la_name"], {group: (line,) for line, group in CARRIED.items()}),
+        ("net_spend", ~carried, "net", ["la_name", "la_code_in_source"], GROUPS),
     ):
-        if not lines.any():
-            raise SourceError(f"{text.name}: no line {wanted}; is it the section 251 outturn?")
-    balances = _amounts(councils[carried], "gross", regions, printed, text.name)
-    _refuse_level_elsewhere(balances, councils, text.name)
-    spend = _amounts(councils[~carried], "net", regions, printed, text.name)
-    dropped = tuple(sorted({name or "England" for name in regions.get("region", pd.Series("England"))}))
-    notes = few_councils(balances, "financial_year", year_of)
-    groups = {line: _GROUP_OF[line.rpartition(".")[0]] for line in spend["line"].unique()}
-    return (
-        _table("carried_forward", balances, CARRIED, ["la_name"], dropped, notes),
-        _table("net_spend", spend, groups, ["la_name", "la_code_in_source"], dropped),
-    )
+        wide = _amounts(councils[lines], side, rows[rows["level"] == "national"], sheet)
+        sums = _grouped(wide, groups)
+        money = [group for group in groups if group in sums]
+        table = names[labels].join(sums, how="right").reset_index()
+        tables.append(table_of(kind, table, _KEY, [*_KEY, *labels, *money]))
+    return tuple(tables)
 
 
-def _lines(rows: pd.DataFrame, source: str) -> pd.DataFrame:
+def _lines(sheet: Sheet) -> pd.DataFrame:
     """The rows of lines that we use, with `line` and `financial_year`; SourceError for a word not known."""
+    rows = sheet.take(_COLUMNS, may_lack=("identifier",))
     folded = {text: heading(text) for text in rows["label"].unique()}
     line_of = {
         text: match[1]
         for text, label in folded.items()
-        if (match := _LINE.match(label))
-        and "total" not in label
-        and (match[1] in CARRIED or match[1].rpartition(".")[0] in _GROUP_OF)
+        if (match := _LINE.match(label)) and "total" not in label
+        if match[1] in CARRIED or match[1].rpartition(".")[0] in _GROUP_OF
     }
     if not line_of:
-        raise SourceError(f"{source}: no lines such as '1.9.3 ...'; is it the section 251 outturn?")
+        raise SourceError(f"{sheet.name}: no lines such as '1.9.3 ...'; is it the section 251 outturn?")
     refuse(
-        f"{source}: expected line {line} to say '{WORDS[line]}', found '{text}'"
+        f"{sheet.name}: expected line {line} to say '{WORDS[line]}', found '{text}'"
         for text, line in line_of.items()
-        if line in WORDS and WORDS[line] not in folded[text]
+        if WORDS.get(line, "") not in folded[text]
     )
-    rows = rows[rows["label"].isin(line_of)].copy()
-    rows["line"] = rows["label"].map(line_of)
-    rows["level"] = meanings(rows["level"], one_of("national", "regional", _COUNCIL), source, "geographic_level")
+    rows = rows[rows["label"].isin(line_of)]
     if "identifier" in rows:
-        meanings(rows["identifier"], one_of("financial year"), source, "time_identifier")
-    if not (rows["level"] == _COUNCIL).any():
-        raise SourceError(
-            f"{source}: no rows of local authorities; expected the file by authority, not the national one"
-        )
-    return rows.assign(financial_year=meanings(rows["period"], financial_year, source, "time_period"))
+        sheet.meaning(rows["identifier"], one_of("financial year"))
+    return rows.assign(
+        line=rows["label"].map(line_of),
+        level=sheet.meaning(rows["level"], one_of("national", "regional", _COUNCIL)),
+        financial_year=sheet.meaning(rows["period"], financial_year),
+    )
 
 
-def _amounts(
-    rows: pd.DataFrame, side: str, regions: pd.DataFrame, printed: dict[str, str], source: str
-) -> pd.DataFrame:
-    """The rows with `amount` as a number, `symbol` and `reason` where there is none.
+def _amounts(rows: pd.DataFrame, side: str, national: pd.DataFrame, sheet: Sheet) -> pd.DataFrame:
+    """Councils' amounts by line, and `why` one has no number.
 
     A line is compared with its national row in the years in which every authority has a number in it.
     """
-    counted, gaps = figures(rows, {side: printed[side]}, source)
-    counted = counted.join(gaps.set_index("line")[["symbol", "reason"]].astype("str")).rename(
-        columns={side: "amount"}
-    )
-    councils = counted.groupby("financial_year")["dfe_number"].nunique()
-    national = regions[regions["level"] == "national"].set_index(["financial_year", "line"])[side]
-    totals = {place: number(amount) for place, amount in national.items()}
-    faults: list[str | None] = []
-    for (year, line), parts in counted.groupby(["financial_year", "line"])["amount"]:
-        total = totals.get((year, line))
-        if total is None or len(parts) < councils[year]:
+    rows = sheet.numbers(rows, [side]).rename(columns={side: "amount", f"{side}?": "why"})
+    wide = rows.reindex(columns=[*_KEY, "line", "amount", "why"]).pivot(index=_KEY, columns="line")
+    faults = []
+    printed = national.set_index(["financial_year", "line"])[side].map(number).dropna()
+    for (year, line), total in printed.items():
+        if line not in wide["amount"] or year not in wide.index:
             continue
-        in_millions = abs(total) * 1e4 < abs(parts.sum())
+        parts = wide.loc[year, ("amount", line)]
         # To the pound, or to the whole £ million at the coarsest.
-        rounding = 5e5 / (len(parts) + 1) if in_millions else 0.5
-        total = total * 1e6 if in_millions else total
-        faults.append(sums_to(parts, total, rounding, f"{source}, national row, {year}, line {line}"))
+        in_millions = abs(total) * 1e4 < abs(parts.sum())
+        rounding, unit = (5e5 / (len(parts) + 1), 1e6) if in_millions else (0.5, 1.0)
+        where = f"{sheet.name}, national row, {year}, line {line}"
+        faults.append(sums_to(parts, total * unit, rounding, where))
     refuse(faults)
-    return counted
+    return wide
 
 
-def _refuse_level_elsewhere(balances: pd.DataFrame, councils: pd.DataFrame, source: str) -> None:
-    """SourceError when line 1.9.3, read from the gross column, is 0 there for all, and not in the net one."""
-    net = councils.loc[balances.index, "net"].map(number).fillna(0.0)
-    for year, rows in balances[balances["line"] == "1.9.3"].groupby("financial_year"):
-        if not rows["amount"].fillna(0.0).any() and net[rows.index].any():
-            raise SourceError(
-                f"{source}: line 1.9.3 of {year} is 0 in the gross column for every council, not in the net one. "
-                "The balance is read from the gross column; ask DfE where it stands now"
-            )
-
-
-# --- the tables
-
-
-def _table(
-    kind: str,
-    rows: pd.DataFrame,
-    groups: dict[str, str],
-    labels: list[str],
-    dropped: tuple[str, ...],
-    notes: tuple[str, ...] = (),
-) -> Table:
-    """One row an authority and year: the sums of its lines by group, and why a sum has no number."""
-    rows = rows.assign(column=rows["line"].map(groups))
-    money = [group for group in (*CARRIED.values(), *GROUPS) if (rows["column"] == group).any()]
-    cell = [*_KEY, "column"]
-    rows["lacking"] = rows["reason"].notna() & ~rows["reason"].isin(_NOTHING)
+def _grouped(wide: pd.DataFrame, groups: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+    """The sums of councils' lines by group, as far as there are any, and `<group>?` why a sum has no number."""
+    amount, why = wide["amount"], wide["why"].astype(object).fillna(NO_ROW).where(wide["amount"].isna())
     # A line without a number for anyone in a year was not on that year's form.
-    on_form = rows[rows.groupby(["financial_year", "line"])["amount"].transform("count") > 0].copy()
-    on_form["lines"] = on_form.groupby(["financial_year", "column"])["line"].transform("nunique")
-    grouped = on_form.groupby(cell)
-    short = grouped.size() < grouped["lines"].first()
-    amounts = grouped["amount"].sum(min_count=1).mask(grouped["lacking"].any() | short)
-    # Named as printed there first.
-    frame = rows.sort_values([*_KEY], kind="stable").drop_duplicates(_KEY)[[*_KEY, *labels]]
-    frame = frame.merge(amounts.unstack("column").reindex(columns=money), how="left", on=[*_KEY])
-    why = rows[rows["reason"].notna()].sort_values("lacking", ascending=False, kind="stable")
-    # Where a row is wanting, a line that is not applicable is not the reason.
-    why = why.join(short.rename("short"), on=cell)
-    why = why[why["lacking"] | ~why["short"].eq(True)].drop_duplicates(cell)[[*cell, "symbol", "reason"]]
-    cells = frame.melt([*_KEY], money, "column")
-    gaps = cells.loc[cells["value"].isna(), cell].merge(why, on=cell, how="left")
-    gaps = gaps.fillna({"symbol": "", "reason": "no row in the file"})
-    return Table(kind, frame, _KEY, gaps, dropped, notes)
+    on_form = amount.notna().groupby("financial_year").transform("any")
+    lacking = why.where(on_form & ~why.isin(_NOTHING))
+    sums = {}
+    for group, prefixes in groups.items():
+        lines = [line for line in amount if line in prefixes or line.rpartition(".")[0] in prefixes]
+        if lines:
+            reasons = lacking[lines].bfill(axis=1).iloc[:, 0]
+            sums[group] = amount[lines].sum(axis=1, min_count=1).mask(reasons.notna())
+            sums[f"{group}?"] = reasons.fillna(why[lines].bfill(axis=1).iloc[:, 0])
+    return pd.DataFrame(sums)
 
 
 # --- what it gives the panel

@@ -1,0 +1,306 @@
+"""Publishers' files opened with care: what a file is, CSVs and workbooks as cells, nothing that fills the memory.
+
+Every fault of a file is a SourceError that says what the file is and what to do.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv as arrow_csv
+from pyarrow import compute
+from python_calamine import CalamineError, CalamineWorkbook
+
+from deficits.authorities import plain_code
+from deficits.errors import SourceError
+
+Rows = list[list[object]]
+
+LARGEST = 1 << 30
+"""Bytes that a file, or a part of an archive, may have; the publishers' largest have a tenth of it."""
+_SQUEEZED = 200
+"""Times that a part of an archive may be compressed: a table is 5 to 50 times, a bomb 1,000 times."""
+_CELLS = 15_000_000
+"""Cells that a sheet may span: it is held whole in memory."""
+
+_PROTECTED = "protected by a password; save a copy without one"
+_OLE = b"\xd0\xcf\x11\xe0"
+_BEGINNINGS = {
+    b"\x1f\x8b": "compressed (gzip); unpack it first",
+    b"%PDF": "a PDF",
+    b"PAR1": "a Parquet file",
+    b"<": "a web page or XML; download the file again",
+    b"{": "the answer of a web service (JSON); download the file again",
+}
+
+
+@contextmanager
+def _readable(name: str) -> Iterator[None]:
+    """Any fault of a broken, cut or sealed archive or workbook as a SourceError."""
+    try:
+        yield
+    except (CalamineError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, OSError) as error:
+        sealed = "encrypted" in str(error)
+        fault = _PROTECTED if sealed else f"broken or cut short ({error}); download it again"
+        raise SourceError(f"{name} is {fault}") from None
+
+
+def _content(path: Path) -> bytes:
+    try:
+        if path.exists() and not path.is_file():
+            raise SourceError(f"{path} is not a file; give the path of the file that was downloaded")
+        if (size := path.stat().st_size) > LARGEST:
+            raise SourceError(f"{path.name} has {size:,} bytes; files of up to {LARGEST:,} are read")
+        return path.read_bytes()
+    except OSError as error:
+        raise SourceError(f"{path.name} cannot be read: {error.strerror}") from None
+
+
+def _kind(content: bytes, name: str) -> str:
+    """What a file is, whatever its name: a CSV, a zip archive, a workbook, or else what to say of it."""
+    begins = content[:4096].removeprefix(b"\xef\xbb\xbf").lstrip()
+    if not begins:
+        return "empty; download it again"
+    if content.startswith(_OLE):
+        return _PROTECTED if "EncryptedPackage".encode("utf-16-le") in content else "an old workbook"
+    if content.startswith(b"PK"):
+        with _readable(name), zipfile.ZipFile(io.BytesIO(content)) as archive:
+            parts, manifest = set(archive.namelist()), "META-INF/manifest.xml"
+            if manifest in parts and b"encryption-data" in _unpacked(name, archive, archive.getinfo(manifest)):
+                return _PROTECTED
+            return "a workbook" if parts & {"xl/workbook.xml", "content.xml"} else "a zip archive"
+    for beginning, kind in _BEGINNINGS.items():
+        if begins.startswith(beginning):
+            return kind
+    return "no text" if b"\0" in begins and not content.startswith((b"\xff\xfe", b"\xfe\xff")) else "a CSV"
+
+
+def _expected(name: str, kind: str, wanted: str) -> SourceError:
+    return SourceError(f"{name} is {kind}" + ("" if ";" in kind else f", expected {wanted}"))
+
+
+def _unpacked(name: str, archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> bytes:
+    _refuse_bomb(name, part)
+    return archive.read(part)
+
+
+def _refuse_bomb(name: str, part: zipfile.ZipInfo) -> None:
+    squeezed = part.file_size > LARGEST // 50 and part.file_size > _SQUEEZED * part.compress_size
+    if part.file_size > LARGEST or squeezed:
+        raise SourceError(
+            f"{name}, {part.filename}: would unpack from {part.compress_size:,} to {part.file_size:,} bytes; no "
+            "table is so large, so it was not unpacked"
+        )
+
+
+# --- workbooks
+
+
+def is_workbook(path: Path) -> bool:
+    """Whether a file is a workbook, whatever its name."""
+    return "workbook" in _kind(_content(path), path.name)
+
+
+class Workbook:
+    """A workbook (xlsx, ods, xls): its sheets' names, and their rows one sheet at a time.
+
+    Raises SourceError when the file is missing, broken, protected, too large, or no workbook.
+    """
+
+    def __init__(self, path: Path, content: bytes | None = None) -> None:
+        self.name = path.name
+        content = _content(path) if content is None else content
+        kind = _kind(content, path.name)
+        if "workbook" not in kind:
+            raise _expected(self.name, kind, "a workbook (xlsx, ods)")
+        with _readable(self.name):
+            checked = _checked(self.name, content) if kind == "a workbook" else content
+            self._book = CalamineWorkbook.from_filelike(io.BytesIO(checked))
+        self.sheets = list(self._book.sheet_names)
+
+    def __iter__(self) -> Iterator[tuple[str, Rows]]:
+        """Each sheet's name and rows, each as long as the widest; an empty cell is an empty text."""
+        for sheet in self.sheets:
+            with _readable(f"{self.name}, sheet '{sheet}'"):
+                rows = self._book.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
+            yield sheet, [list(row) for row in rows]
+
+
+def _checked(name: str, content: bytes) -> bytes:
+    """A workbook's bytes after a look at its size; an ods that was written without its `mimetype` is given one."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        parts = archive.infolist()
+        for part in parts:
+            _refuse_bomb(name, part)
+            if re.fullmatch(r"xl/worksheets/[^/]+\.xml", part.filename):
+                _refuse_sparse(archive, part, name)
+        names = [part.filename for part in parts]
+        if "content.xml" not in names or "mimetype" in names:
+            return content
+        mended = io.BytesIO()
+        with zipfile.ZipFile(mended, "w") as copy:
+            copy.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+            for part in parts:
+                copy.writestr(part, archive.read(part))
+        return mended.getvalue()
+
+
+def _refuse_sparse(archive: zipfile.ZipFile, part: zipfile.ZipInfo, name: str) -> None:
+    """SourceError when a sheet spans more cells than memory holds, as one cell in its far corner makes it do."""
+    rows = columns = 1
+    tail = b""
+    with archive.open(part) as sheet:
+        while block := sheet.read(1 << 20):
+            for letters, row in set(re.findall(rb'\br="([A-Z]{0,3})([0-9]{1,7})"', tail + block)):
+                place = sum((letter - 64) * 26**n for n, letter in enumerate(reversed(letters)))
+                rows, columns = max(rows, int(row)), max(columns, place)
+            tail = block[-20:]
+    if rows * columns > _CELLS:
+        raise SourceError(
+            f"{name}, {part.filename}: its cells span {rows:,} rows and {columns:,} columns; delete what stands "
+            "far from the table and save it again"
+        )
+
+
+def below(rows: Rows, at: int, places: Mapping[str, int]) -> pd.DataFrame:
+    """The cells under a row of headings as text, under our names; the index is the line in the sheet."""
+    cells = {name: [plain_code(row[place]) for row in rows[at + 1 :]] for name, place in places.items()}
+    return pd.DataFrame(cells, index=range(at + 2, len(rows) + 1), dtype="str")
+
+
+# --- CSV
+
+
+def opened(path: Path, wanted: Callable[[str], bool]) -> Workbook | list[tuple[str, bytes]]:
+    """A workbook; or a CSV's name and text, or those of each CSV of a zip that is `wanted` by its name (or is the
+    only one).
+
+    UTF-8, UTF-16 or Windows' CP1252 comes back as UTF-8 without a byte-order mark.
+    """
+    content = _content(path)
+    kind = _kind(content, path.name)
+    if "workbook" in kind:
+        return Workbook(path, content)
+    found = [(path.name, content, kind)]
+    if kind == "a zip archive":
+        with _readable(path.name), zipfile.ZipFile(io.BytesIO(content)) as archive:
+            every = [part for part in archive.infolist() if part.filename.lower().endswith(".csv")]
+            taken = every if len(every) == 1 else [part for part in every if wanted(part.filename)]
+            if not taken:
+                names = ", ".join(part.filename for part in every[:8]) or "none"
+                raise SourceError(f"{path.name} has no CSV that is read here; its CSVs: {names}")
+            unpacked = [(f"{path.name}/{each.filename}", _unpacked(path.name, archive, each)) for each in taken]
+            found = [(name, text, _kind(text, name)) for name, text in unpacked]
+    for name, _, kind in found:
+        if kind != "a CSV":
+            raise _expected(name, kind, "a CSV")
+    return [(name, _utf8(text)) for name, text, _ in found]
+
+
+def _utf8(content: bytes) -> bytes:
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return content.decode("utf-16", errors="replace").encode()
+    try:
+        if not content.isascii():
+            content.decode("utf-8")
+    except UnicodeDecodeError:
+        return content.decode("cp1252", errors="replace").encode()
+    return content.removeprefix(b"\xef\xbb\xbf")
+
+
+def csv_rows(name: str, content: bytes, delimiter: str, typed: bool = False) -> Iterator[tuple[int, list[str]]]:
+    """The line on which each row of a text in UTF-8 ends (the first is line 1), and its cells."""
+    text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", errors="replace", newline="")
+    reader = csv.reader(text, delimiter=delimiter, skipinitialspace=typed, strict=typed)
+    try:
+        for cells in reader:
+            yield reader.line_num, cells
+    except csv.Error as error:
+        what = "look for a quotation mark without its pair" if typed else "download it again"
+        raise SourceError(f"{name}, line {reader.line_num}: {error}; {what}") from None
+
+
+def csv_columns(
+    name: str,
+    content: bytes,
+    delimiter: str,
+    top: int,
+    width: int,
+    keep: Callable[[bytes], object] | None,
+    places: Mapping[str, int],
+) -> pd.DataFrame:
+    """The columns at these places, below the headings in line `top`, as text under our names; the index is the
+    line.
+
+    Blank lines and notes (words in the first cell alone) are left out, and lines that need not be kept may be.
+    SourceError when a row is longer or shorter than the headings, as the last one of a file that was cut short is.
+    """
+    # By pyarrow, which keeps these columns only; one by one where a line of the file is not a row of the table.
+    names = [str(place) for place in range(width)]
+    wanted = [names[place] for place in places.values()]
+    lines = content.split(b"\n")
+    last = len(lines) - 2 if content.endswith(b"\n") else len(lines) - 1
+    kept = [n for n in range(top, last + 1) if keep is None or n == last or keep(lines[n])]
+    try:
+        table = arrow_csv.read_csv(
+            pa.BufferReader(b"\n".join([lines[n] for n in kept])),
+            arrow_csv.ReadOptions(column_names=names, block_size=1 << 22),
+            arrow_csv.ParseOptions(delimiter=delimiter),
+            arrow_csv.ConvertOptions(include_columns=wanted, column_types=dict.fromkeys(wanted, pa.string())),
+        )
+        if 0 < table.num_rows == len(kept):
+            texts = [compute.utf8_trim_whitespace(column) for column in table.combine_chunks().columns]
+            return pa.table(texts, names=list(places)).to_pandas().set_axis([n + 1 for n in kept])
+    except pa.ArrowInvalid:
+        pass
+    rows: dict[int, list[str]] = {}
+    notes, faults = [], []
+    for line, cells in csv_rows(name, content, delimiter):
+        filled = [cell.strip() for cell in cells if cell.strip()]
+        if line <= top or not filled:
+            continue
+        fault = f"line {line} has {len(cells)} cells"
+        if len(cells) >= width and not any(cell.strip() for cell in cells[width:]):
+            rows[line] = [cells[place].strip() for place in places.values()]
+        elif len(filled) == 1 and filled[0] == cells[0].strip() and re.search("[A-Za-z]{2}", filled[0]):
+            notes.append((line, fault))
+        else:
+            faults.append(fault)
+    if notes and notes[-1][0] > max(rows, default=0) and not content.endswith(b"\n"):
+        faults.append(notes[-1][1])
+    if faults:
+        more = f" and {len(faults) - 5} more" if len(faults) > 5 else ""
+        raise SourceError(
+            f"{name}: {'; '.join(faults[:5])}{more}, expected {width}. If the file is cut short, download it again"
+        )
+    return pd.DataFrame(list(rows.values()), index=list(rows), columns=list(places), dtype="str")
+
+
+def typed_rows(path: Path) -> tuple[list[tuple[int, list[str]]], str]:
+    """The rows of a text that a person typed, with the line on which each ends, and the mark between its cells.
+
+    That is the comma, semicolon or tab by which most rows have the same number of cells. SourceError when the file
+    is no such text, or a quotation mark has no pair.
+    """
+    content = _content(path)
+    kind = _kind(content, path.name)
+    if kind != "a CSV":
+        raise SourceError(f"{path.name} is neither a CSV nor a workbook: it is {kind}")
+    text = _utf8(content)
+
+    def alike(mark: str) -> int:
+        widths = Counter(len(cells) for _, cells in csv_rows(path.name, text, mark) if any(cells))
+        return max((rows for width, rows in widths.items() if width > 1), default=0)
+
+    mark = max("\t;,", key=alike)
+    return list(csv_rows(path.name, text, mark, typed=True)), mark
