@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import date
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -34,7 +35,9 @@ OLD_NAMES = {
     "held_to": "calibrated_to",
 }
 """Names that scenario files had in 0.1."""
-BODY_KEYS = ("version", "title", "assumptions", "levers", "schemes")
+SHOWN_KEYS = ("place", "as_of", "until")
+"""What the explorer showed when it saved: they change no figure of a report, which has its own parameters."""
+BODY_KEYS = ("version", "title", *SHOWN_KEYS, "assumptions", "levers", "schemes")
 WORDS = 2
 """Words in a scenario's name before its fingerprint."""
 
@@ -55,7 +58,8 @@ class Scenario(BaseModel):
     """What is assumed, what is changed and what is written off.
 
     `assumptions` are the projection's assumptions; `levers` change each draw from what it would be without them;
-    `schemes` are worked out on the projection, each on its own. A file holds only what differs from the defaults.
+    `schemes` are worked out on the projection, each on its own. `place`, `as_of` and `until` are what the explorer
+    showed when it saved. A file holds only what differs from the defaults.
 
     >>> scenario = Scenario(assumptions=Assumptions(plan_growth=0.05), levers=(Lever.read("funding-growth"),))
     >>> scenario.name
@@ -72,6 +76,9 @@ class Scenario(BaseModel):
 
     version: Literal[1] = VERSION
     title: Annotated[str, AfterValidator(_on_one_line)] | None = Field(default=None, min_length=1, max_length=200)
+    place: str | None = Field(default=None, max_length=100)
+    as_of: date | None = None
+    until: int | None = None
     assumptions: Assumptions = Field(default_factory=Assumptions)
     levers: tuple[InstanceOf[Lever], ...] = ()
     schemes: tuple[InstanceOf[Scheme], ...] = ()
@@ -97,7 +104,9 @@ class Scenario(BaseModel):
         if len(words) > WORDS:
             said += f"-and-{len(words) - WORDS}-more"
         # A shipped lever or scheme counts by its name: better evidence in its file renames nobody's scenario.
-        content = {key: value for key, value in self.contents().items() if key not in ("version", "title")}
+        content = {
+            key: value for key, value in self.contents().items() if key not in ("version", "title", *SHOWN_KEYS)
+        }
         return f"{said}-{sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:6]}"
 
     @property
@@ -151,7 +160,9 @@ class Scenario(BaseModel):
 
     def contents(self) -> dict[str, Any]:
         """What differs from the defaults, as it is written: plain values, the version first."""
-        said: dict[str, Any] = {"version": self.version, "title": self.title, "assumptions": self._assumptions()}
+        said: dict[str, Any] = {"version": self.version, "title": self.title}
+        said |= {key: getattr(self, key) for key in SHOWN_KEYS}
+        said["assumptions"] = self._assumptions()
         said["levers"] = [_declared(lever, lever_names, _shipped_lever, Lever.read) for lever in self.levers]
         said["schemes"] = [
             _declared(scheme, scheme_names, _shipped_scheme, Scheme.read) for scheme in self.schemes
@@ -160,7 +171,7 @@ class Scenario(BaseModel):
 
     def text(self) -> str:
         """The scenario's file."""
-        return yaml.safe_dump(self.contents(), sort_keys=False, allow_unicode=True, width=110)
+        return as_yaml(self.contents())
 
     def save(self, path: str | Path) -> Path:
         """Write the scenario's file; an older one stays whole until the new one is.
@@ -205,7 +216,7 @@ class Scenario(BaseModel):
         schemes = _read_all("schemes", declared.get("schemes"), scheme_names, Scheme.read, _scheme_from, faults)
         scenario = None
         try:
-            given = {"title": declared["title"]} if "title" in declared else {}
+            given = {key: declared[key] for key in ("title", *SHOWN_KEYS) if key in declared}
             scenario = cls(assumptions=assumptions, levers=levers, schemes=schemes, **given)
         except ValidationError as error:
             for fault in error.errors():
@@ -225,6 +236,11 @@ class Scenario(BaseModel):
         }
         changed = _changed(self.assumptions, Assumptions())
         return changed | {"councils": councils} if councils else changed
+
+
+def as_yaml(contents: dict[str, Any]) -> str:
+    """The text of a scenario's file from what it declares."""
+    return yaml.safe_dump(contents, sort_keys=False, allow_unicode=True, width=110)
 
 
 def _changed(given: BaseModel, default: BaseModel) -> dict[str, Any]:

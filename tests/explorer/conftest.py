@@ -1,4 +1,4 @@
-"""A folder for what the panel keeps, an engine that a module's tests share, a browser where there is one."""
+"""A folder for what the panel keeps, and an engine that a module's tests share."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from deficits.explorer import session
-from deficits.explorer.engine import Engine
+from deficits.explorer.view import Engine
 
 
 @pytest.fixture(autouse=True)
 def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """No test reads or writes the state of whoever runs it."""
+    """No test reads or writes the scenario of whoever runs it."""
     folder = tmp_path / "kept"
-    monkeypatch.setenv(session.FOLDER, str(folder))
+    monkeypatch.setenv("DEFICITS_EXPLORER_STATE", str(folder))
     return folder
 
 

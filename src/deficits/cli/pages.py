@@ -145,10 +145,11 @@ def _say_outcomes(outcomes: list[Outcome], folder: Path) -> None:
 
 @app.command()
 def explore(
+    place: Annotated[str, typer.Argument(help="England, a region or a council to begin with.")] = "England",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine.")] = 8866,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open a browser.")] = False,
 ) -> None:
     """Open the explorer in a browser: move a lever and see it. Ctrl-C ends it."""
     from deficits.explorer import serve
 
-    serve(port, not no_browser, say=lambda line: out.print(line, markup=False))
+    serve(port, not no_browser, place=place, say=lambda line: out.print(line, markup=False))

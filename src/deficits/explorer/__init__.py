@@ -1,7 +1,6 @@
-"""The explorer: a panel in JupyterLab, and the same in a browser, over the projection and the write-offs.
+"""The explorer: move an assumption, a lever or a scheme and see at once what it does.
 
-What is shown follows from a `State` by `view`, which needs no widget; `Explorer` is the panel; `serve` opens it
-in a browser. Only the last two load ipywidgets and voila.
+`view` gives what is shown of a `State`, without a widget; `Explorer` is the panel; `serve` opens it in a browser.
 """
 
 from __future__ import annotations
@@ -9,19 +8,18 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from deficits.explorer.state import Pick, State
+from deficits.explorer.state import State
 from deficits.explorer.view import View, view
 
 if TYPE_CHECKING:
     from deficits.explorer.panel import Explorer
     from deficits.explorer.server import serve
 
-__all__ = ["Explorer", "Pick", "State", "View", "serve", "view"]
-
-_LATER = {"Explorer": "panel", "serve": "server"}
+__all__ = ["Explorer", "State", "View", "serve", "view"]
 
 
 def __getattr__(name: str) -> Any:
-    if name in _LATER:
-        return getattr(import_module(f"deficits.explorer.{_LATER[name]}"), name)
+    # Only these two need ipywidgets and voila.
+    if name in ("Explorer", "serve"):
+        return getattr(import_module(f"deficits.explorer.{'panel' if name == 'Explorer' else 'server'}"), name)
     raise AttributeError(f"module 'deficits.explorer' has no attribute '{name}'")

@@ -36,6 +36,10 @@
     set(headline, "aria-live", "polite");
     const code = /** @type {HTMLTextAreaElement | null} */ (root.querySelector(".deficits-code textarea"));
     if (code) { code.readOnly = true; code.spellcheck = false; }
+    const copy = /** @type {HTMLButtonElement | null} */ (root.querySelector(".deficits-copy"));
+    if (code && copy) copy.onclick = () => {
+      navigator.clipboard.writeText(code.value).then(() => { copy.textContent = "Copied"; });
+    };
   };
   // A process that ends leaves controls that do nothing: say so, and that nothing is lost.
   /** @param {Element} root */

@@ -1,75 +1,111 @@
-"""The panel in JupyterLab and in the browser: thin widgets over a state, and what is shown of it."""
+"""The panel in JupyterLab and in the browser: controls over a state, and what is shown of it."""
 
 from __future__ import annotations
 
+import base64
 import itertools
 import os
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from html import escape
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import annotated_types
 import ipywidgets as widgets
 from IPython.display import Javascript, display
 
-from deficits.assumptions import assumed
-from deficits.errors import DeficitsError
-from deficits.explorer import changes, page, session
-from deficits.explorer.changes import Change
-from deficits.explorer.code import code
-from deficits.explorer.controls import (
-    ASSUMPTIONS,
-    OPTIONAL,
-    SAFETY_VALVE_PAYMENTS,
-    SCHEME,
-    Slide,
-    default_of,
-    lever_slide,
-)
-from deficits.explorer.engine import Engine, places
-from deficits.explorer.field import (
-    Field,
-    SlideField,
-    YearField,
-    button,
-    checkbox,
-    choice,
-    column,
-    combobox,
-    html,
-    text,
-)
-from deficits.explorer.files import USUAL, scenario_files, scenario_path
-from deficits.explorer.report import Wanted, make, wanted
-from deficits.explorer.state import ENGLAND, SIZES, Pick, State
-from deficits.explorer.view import View, view
+from deficits.assumptions import PROGRAMME_ENDED
+from deficits.errors import DeficitsError, ProjectionError
+from deficits.explorer.report import make, wanted
+from deficits.explorer.state import ENGLAND, SIZES, State, shipped_lever
+from deficits.explorer.view import Engine, View, places, view
 from deficits.formatting import financial_year, year_end
 from deficits.panel import load_panel
-from deficits.paths import reports_dir
-from deficits.projection import Projection, lever_names
-from deficits.projection.fit import base_year
+from deficits.paths import reports_dir, write_whole
+from deficits.projection import lever_names
 from deficits.projection.projection import LAST_HORIZON, UNTIL
-from deficits.reports import REPORTS
-from deficits.reports.parameters import USUAL as USUAL_SCHEME
 from deficits.scenario import Scenario
-from deficits.writeoff import Scheme, WriteOff, scheme_names
+from deficits.writeoff import Scheme, scheme_names
 
 FOLDER = "DEFICITS_EXPLORER_FOLDER"
-"""Environment variable with the folder that scenarios are saved in, where it is not the current one."""
+"""Environment variable: the folder of scenario files, where it is not the current one."""
+STATE = "DEFICITS_EXPLORER_STATE"
+"""Environment variable: the folder of the scenario that is kept as it changes (~/.local/state/deficits)."""
+PLACE = "DEFICITS_EXPLORER_PLACE"
+"""Environment variable: the place to begin with, which `deficits explore PLACE` sets."""
 BEAT = 2.0
-"""Seconds between signs of life; panel.js gives up after five of them."""
+"""Seconds between signs of life; panel.js says that the process has ended after five of them."""
+BASELINE, NOTHING = "the baseline", "nothing"
+WIDE = {"description_width": "initial"}
+SLIDERS = (
+    ("plan_growth", "Growth of plans, % a year", -5, 20, 0.5, 0.08),
+    ("unit_cost_growth", "Growth of cost per plan, % a year", -5, 15, 0.5, 0.04),
+    ("later_block_growth", "Later growth of the block, % a year", -2, 15, 0.5, None),
+    ("growth_persistence", "Growth that persists, % a year later", 0, 100, 5, None),
+    ("financing_rate", "Interest on deficits, % a year", 0, 12, 0.05, None),
+)
+"""Assumption, label, range and step of its slider in %, and where it starts when the model does not set it."""
+SIZE_LABELS = {
+    "threshold": "Threshold in the first year, £",
+    "fewer": "Points a year that plans grow less",
+    "moved": "Placements that move, % a year",
+    "weight": "Share of the block shared out anew, %",
+    "paid": "Joint cost that health pays, %",
+    "growth": "Points a year that the block grows more",
+}
+Shows = Callable[[Any], Any]
+Sets = Callable[[State, Any], State]
+Options = list[tuple[str, Any]]
+
+
+@dataclass
+class Control:
+    """A labelled widget, what it shows of a state, what its value makes of one, and when it is there."""
+
+    widget: Any
+    shows: Shows
+    sets: Sets
+    there: Shows = bool  # every state is true
+    line: Any = field(default_factory=lambda: _html("deficits-line"))
+
+    def __post_init__(self) -> None:
+        self.widget.layout.width, self.widget.style = "auto", WIDE
+        self.box = widgets.VBox([self.widget, self.line])
+        self.box.add_class("deficits-field")
+
+    def show(self, state: State) -> None:
+        """Show the state's value; one that a file brought from outside a slider's range widens it."""
+        value = self.shows(state)
+        self.box.layout.display = None if self.there(state) else "none"
+        if value is None and not isinstance(self.widget, widgets.Dropdown):
+            return
+        if isinstance(self.widget, widgets.FloatSlider):
+            self.widget.min, self.widget.max = min(self.widget.min, value), max(self.widget.max, value)
+        if isinstance(self.widget, widgets.Dropdown) and value not in dict(self.widget.options).values():
+            self.widget.options = [*self.widget.options, (f"{value} (from the file)", value)]
+        self.widget.value = value
+
+    def say(self, text: str, error: bool = False) -> None:
+        """Put a remark or an error beneath the control; an empty text takes it off."""
+        self.line.value = _line(text, error)
+
+    @property
+    def error(self) -> str:
+        """The error beneath the control; empty where there is none."""
+        return str(self.line.value) if "deficits-error" in self.line.value else ""
 
 
 class Explorer:
-    """A panel to move assumptions, levers and a write-off, and see at once what they do, on the same draws.
+    """A panel to move assumptions, levers and a write-off, and see at once what they do, on the same simulations.
 
     `place`: England, a region or a council. `scenario`: one to begin with, or its file. `folder`: where scenarios
-    are saved; the current folder unless given. As the last line of a cell it is the panel; `state`, `view`,
-    `scenario`, `projection` and `result` are what it shows at that moment.
+    are saved; the current folder unless given. As the last line of a cell it is the panel; `state`, `view` and
+    `scenario` are what it shows at that moment.
 
     Raises DeficitsError for a place, date or scenario that the package refuses.
     """
@@ -85,388 +121,450 @@ class Explorer:
         draws: int = 4000,
         seed: int = 1,
     ) -> None:
-        self._engine = Engine()
-        state = State(place=place, as_of=as_of, until=until, draws=draws, seed=seed)
+        self.folder = Path(folder or os.environ.get(FOLDER) or Path.cwd()).resolve()
+        self._engine, self._filling = Engine(), False
+        state = State(place=os.environ.get(PLACE) or place, as_of=as_of, until=until, draws=draws, seed=seed)
         if scenario is not None:
             state = state.opened(scenario if isinstance(scenario, Scenario) else Scenario.read(scenario))
-        self.folder = Path(folder or os.environ.get(FOLDER) or Path.cwd())
-        self._state, self._view = state, view(state, self._engine)
-        self._running: threading.Thread | None = None
-        self._untouched, self._offered = True, 0.0
-        self._asked_to_replace: Path | None = None
+        self.state, self.view = state, view(state, self._engine)
+        self._replacing: str | None = None
+        self._making: threading.Thread | None = None
+        self.controls: dict[str, Control] = {}
         self._build()
-        self._fill()
         self._show()
         self._offer_last()
 
     @property
-    def state(self) -> State:
-        """What the controls are set to; the last one that could be worked out."""
-        return self._state
-
-    @property
-    def view(self) -> View:
-        """What is shown: headline, quantiles, figure."""
-        return self._view
-
-    @property
     def scenario(self) -> Scenario:
         """Assumptions, levers and schemes, as they would be saved."""
-        return self._state.scenario
-
-    @property
-    def projection(self) -> Projection:
-        """The projection that is shown, without the scheme."""
-        return self._engine.shown(self._state).projection
-
-    @property
-    def result(self) -> WriteOff | None:
-        """The scheme applied to it; None without one."""
-        return self._engine.shown(self._state).result
+        return self.state.scenario
 
     def __repr__(self) -> str:
-        return f"Explorer: {self._view.headline}"
+        return f"Explorer: {self.view.headline}"
 
     def _ipython_display_(self) -> None:
         show: Any = display
         # Where there are no widgets the headline stands, and not the names of a hundred of them.
         show({**self.box._repr_mimebundle_(), "text/plain": repr(self)}, raw=True)
         threading.Thread(target=self._beat, daemon=True).start()
-        # What ipywidgets leaves out: names of slider handles, errors tied to their controls, live regions.
         script: Any = Javascript
         show(script(_file("panel.js")))
 
     def _beat(self) -> None:
-        """Tell the page that this process lives: it says so when it no longer does.
-
-        A process may have been started before anybody came, so what was kept is looked for until something moves.
-        """
         for beat in itertools.count():
             self._pulse.value = f"<i>{beat}</i>"
-            if self._untouched:
-                self._offer_last()
             time.sleep(BEAT)
 
-    # Building
+    # Controls
 
-    def _told(self, name: str, change: Change) -> Callable[[Any], None]:
-        return lambda value: self._try(name, lambda state: change(state, value))
-
-    def _field(self, name: str, control: widgets.DOMWidget, change: Change) -> None:
-        self.fields[name] = Field(control, self._told(name, change))
-
-    def _slide(self, name: str, slide: Slide, start: float, change: Change) -> None:
-        self.fields[name] = SlideField(slide, start, self._told(name, change))
-
-    def _years(
-        self, name: str, label: str, words: Callable[[int], str], years: range, start: int, change: Change
-    ) -> None:
-        self.fields[name] = YearField(label, words, years, start, self._told(name, change))
+    def _add(self, name: str, widget: Any, shows: Shows, sets: Sets, there: Shows = bool) -> None:
+        self.controls[name] = Control(widget, shows, sets, there)
+        widget.observe(lambda change: self._moved(name, change["new"]), names="value")
 
     def _build(self) -> None:
-        self.fields: dict[str, Field] = {}
-        panel = load_panel(self._state.as_of)
-        ahead = range(base_year(panel) + 1, LAST_HORIZON + 1)
-        known = places(panel)
-        self._field("place", combobox("England, region or council", known, "Type a name"), changes.place)
-        self._field("as_of", text("Known by (date)", placeholder="all that is published"), changes.as_of)
-        self._years("until", "Look ahead to", year_end, ahead, self._state.until, changes.until)
+        first = self.view.projection.base_year
+        known, years = places(load_panel(self.state.as_of)), range(first, LAST_HORIZON + 1)
+        ends = [(year_end(year), year) for year in years]
+
+        def moved(name: str) -> Sets:
+            return lambda state, value: replace(state, **{name: value})
+
+        place = widgets.Combobox(options=known, description="England, region or council", continuous_update=False)
+        self._add("place", place, lambda state: state.place, moved("place"))
+        day = widgets.Text(description="Known by (date)", placeholder="all published", continuous_update=False)
+        self._add(
+            "as_of",
+            day,
+            lambda state: state.as_of or "",
+            lambda state, day: moved("as_of")(state, day.strip() or None),
+        )
+        self._add("until", _choice("Look ahead to", ends[1:]), lambda state: state.until, moved("until"))
         self._assumptions()
-        self._levers()
-        self._schemes(range(ahead[0] - 1, LAST_HORIZON + 1))
-        self._files()
-        tabs = widgets.Tab(
-            [
-                column(self._named(*self._assumption_order), "deficits-pane"),
-                column(self._named(*self._lever_order), "deficits-pane"),
-                column([*self._named("scheme"), self._terms, *self._named(*self._scheme_order)], "deficits-pane"),
-                column([*self._named("file"), *self._file_parts], "deficits-pane"),
-            ],
-            titles=["Assumptions", "Levers", "Write-off", "Files"],
-        )
-        self._tabs = tabs
-        self._last = column([], "deficits-last")
-        reset = button("Back to the baseline", self._reset)
-        controls = column(
-            [self._last, *self._named("place"), self._row("as_of", "until"), tabs, reset], "deficits-controls"
-        )
-        self._headline, self._figure = html("deficits-headline"), html("deficits-figure")
-        self._table, self._notes = html("deficits-table"), html("deficits-notes")
-        self._code = widgets.Textarea(description="The same in Python", rows=8)
-        self._code.add_class("deficits-code")
-        self._field("compare", checkbox("Compare with the baseline"), changes.compare)
-        self.fields["numbers"] = Field(checkbox("Show the numbers as a table"), lambda _: self._show_table())
-        shown = column(
-            [
-                self._headline,
-                self._figure,
-                self._row("compare", "numbers"),
-                self._table,
-                self._notes,
-                self._code,
-            ],
-            "deficits-shown",
-        )
-        style = widgets.HTML(f"<style>{_file('panel.css')}</style>", layout={"display": "none"})
-        self._pulse = widgets.HTML(layout={"display": "none"})
-        self._pulse.add_class("deficits-pulse")
-        self.box = widgets.Box([style, self._pulse, controls, shown])
-        self.box.add_class("deficits-explorer")
-
-    def _named(self, *names: str) -> list[Field]:
-        return [self.fields[name] for name in names]
-
-    def _row(self, *names: str) -> widgets.HBox:
-        row = widgets.HBox([self.fields[name].box for name in names])
-        row.add_class("deficits-row")
-        return row
+        for name in lever_names():
+            self._lever(name)
+        self._scheme(ends, [(financial_year(year), year) for year in years])
+        other = _choice("Compare with", self._others())
+        self._add("other", other, lambda state: state.other_name if state.other else NOTHING, self._compared)
+        file = widgets.Combobox(options=self._files(), value="scenario.yaml", description="Scenario file")
+        self.controls["file"] = Control(file, lambda state: None, lambda state, value: state)
+        self._lay_out()
 
     def _assumptions(self) -> None:
-        self._assumption_order: list[str] = []
-        for name, slide in ASSUMPTIONS.items():
-            if name in OPTIONAL:
-                label, start = OPTIONAL[name]
-                self._field(f"set_{name}", checkbox(label), changes.assumption_set(name, start))
-                self._assumption_order.append(f"set_{name}")
-            self._slide(name, slide, default_of(name), changes.assumption(name))
-            self._assumption_order.append(name)
-        paid = choice("Safety valve instalments still paid", list(SAFETY_VALVE_PAYMENTS.items()), "until_2026")
-        self._field("safety_valve_payments", paid, changes.assumption("safety_valve_payments"))
-        self._field("calibration", checkbox("Hold to the newest national figure"), changes.anchored)
-        self._assumption_order += ["safety_valve_payments", "calibration"]
+        for name, label, low, high, step, start in SLIDERS:
 
-    def _levers(self) -> None:
-        self._lever_order: list[str] = []
-        for name in lever_names():
-            lever, slide = Pick(name).lever(), lever_slide(name)
-            self._field(name, checkbox(lever.title), changes.lever_on(name))
-            start = float(getattr(lever, slide.name))
-            self._slide(f"{name}.size", slide, start, changes.lever_size(name, slide.name))
-            self._lever_order += [name, f"{name}.size"]
+            def value(state: State, name: str = name) -> Any:
+                return getattr(state.scenario.assumptions, name)
 
-    def _schemes(self, years: range) -> None:
-        usual = Scheme.read(USUAL_SCHEME)
-        self._field("scheme", choice("Scheme", _scheme_options(None), None), changes.scheme)
-        self._terms = html("deficits-terms")
-        self._slide("share", SCHEME["share"], assumed("write_offs", "grant_share").number, changes.share)
-        self._years("base_year", "Deficit of", year_end, years, usual.base_year, changes.base_year)
-        self._years("paid_in", "Paid in", financial_year, years, usual.paid_in, changes.paid_in)
-        self._slide("budget", SCHEME["budget"], 0.0, changes.budget)
-        self._scheme_order = ["share", "base_year", "paid_in", "budget"]
+            def sets(state: State, value: float, name: str = name) -> State:
+                return state.with_assumption(name, value / 100)
 
-    def _files(self) -> None:
-        self.fields["file"] = Field(combobox("Scenario file", []))
-        self.fields["file"].set(USUAL)
-        row = widgets.HBox([button("Save scenario", self.save, "primary"), button("Open scenario", self.open)])
-        row.add_class("deficits-buttons")
-        self._report_button = button("Render this as a report", self.report)
-        self._report_line, self._report_note = html("deficits-line"), html("deficits-terms")
-        where = html(value=page.remark(f"In {self.folder}"))
-        self._file_parts = [row, where, self._report_note, self._report_button, self._report_line]
+            def is_set(state: State, value: Shows = value) -> bool:
+                return value(state) is not None
+
+            def set_or_not(state: State, on: bool, name: str = name, start: float | None = start) -> State:
+                return state.with_assumption(name, start if on else None)
+
+            if start is not None:  # the model works it out, unless it is set
+                self._add(f"set_{name}", _tick(f"Set: {label.lower()}"), is_set, set_or_not)
+            shown = lambda state, value=value: _percent(value(state))  # noqa: E731
+            self._add(name, _slider(label, low, high, step), shown, sets, is_set)
+        paid = [(f"Those due by {year_end(int(PROGRAMME_ENDED.number))}", "until_2026")]
+        paid += [("All that were agreed", "as_agreed"), ("None", "none")]
+        self._add(
+            "safety_valve_payments",
+            _choice("Safety valve payments to come", paid),
+            lambda state: state.scenario.assumptions.safety_valve_payments,
+            lambda state, value: state.with_assumption("safety_valve_payments", value),
+        )
+        self._add(
+            "calibration",
+            _tick("Calibrate to the newest national figure"),
+            lambda state: state.scenario.assumptions.calibration == "newest",
+            lambda state, value: state.with_assumption("calibration", "newest" if value else "none"),
+        )
+
+    def _lever(self, name: str) -> None:
+        shipped = shipped_lever(name)
+        size, kind = SIZES[shipped.kind], type(shipped)
+        scale = 1 if size == "threshold" else 100
+        bounds = {type(bound): bound for bound in kind.model_fields[size].metadata}
+        low, high = bounds[annotated_types.Ge].ge, bounds[annotated_types.Le].le
+        usual = getattr(shipped, size)
+
+        def is_on(state: State) -> bool:
+            return state.lever(name) is not None
+
+        self._add(
+            name,
+            _tick(shipped.title),
+            is_on,
+            lambda state, on: state.with_lever(name, usual if on else None),
+        )
+        self._add(
+            f"{name}.size",
+            _slider(f"{SIZE_LABELS[size]}", scale * low, scale * high, 100 if scale == 1 else 0.5),
+            lambda state: scale * getattr(state.lever(name) or shipped, size),
+            lambda state, value: state.with_lever(name, float(f"{value / scale:.12g}")),
+            is_on,
+        )
+
+    def _scheme(self, ends: Options, years: Options) -> None:
+        named: Options = [("None", None)]
+        named += [(name.replace("-", " ").capitalize(), name) for name in scheme_names()]
+        self._add(
+            "scheme",
+            _choice("Scheme", named),
+            lambda state: state.declared["schemes"][0].get("name", state.scheme.title) if state.scheme else None,
+            lambda state, value: state.with_scheme(value),
+        )
+
+        def term(name: str, widget: Any, sets: Callable[[Scheme, Any], dict[str, Any]], shows: Shows) -> None:
+            self._add(
+                name,
+                widget,
+                lambda state: shows(state.scheme) if state.scheme else None,
+                lambda state, value: state.with_terms(**sets(state.scheme, value)) if state.scheme else state,
+                lambda state: state.scheme is not None and shows(state.scheme) is not None,
+            )
+
+        term(
+            "share",
+            _slider("Share paid, %", 0, 100, 5),
+            lambda _, value: {"share": value / 100},
+            lambda scheme: _percent(scheme.share),
+        )
+        term(
+            "base_year",
+            _choice("Deficit of", ends),
+            # The payment moves along with it.
+            lambda scheme, year: {"base_year": year, "paid_in": year + scheme.paid_in - scheme.base_year},
+            lambda scheme: scheme.base_year,
+        )
+        term(
+            "paid_in", _choice("Paid in", years), lambda _, year: {"paid_in": year}, lambda scheme: scheme.paid_in
+        )
+        term(
+            "budget",
+            _slider("National limit, £bn (0: none)", 0, 20, 0.25),
+            lambda _, value: {"budget": {"pounds": value * 1e9} if value else None},
+            lambda scheme: scheme.budget.pounds / 1e9 if scheme.budget else 0.0,
+        )
+
+    def _compared(self, state: State, value: str) -> State:
+        if value == NOTHING:
+            return replace(state, other=None)
+        if value == BASELINE:
+            return replace(state, other=Scenario(), other_name=BASELINE)
+        if value == "what is set now":
+            return replace(state, other=state.scenario, other_name=f"{state.scenario.called} (held)")
+        return replace(state, other=Scenario.read(self._path(value)), other_name=value)
+
+    def _others(self) -> list[tuple[str, str]]:
+        return [(name, name) for name in (BASELINE, NOTHING, "what is set now", *self._files())]
 
     # From a control to the figure
 
-    def _try(self, name: str, change: Callable[[State], State]) -> None:
+    def _moved(self, name: str, value: Any) -> None:
         """Change the state if it can be worked out; otherwise say why beneath the control, and keep it."""
-        field = self.fields[name]
-        if name in ("as_of", "until"):
-            field.say("Working…")
+        if self._filling:
+            return
+        control = self.controls[name]
+        control.say("Working…" if name in ("as_of", "until") else "")
         try:
-            state = change(self._state)
+            state = control.sets(self.state, value)
             shown = view(state, self._engine)
         except DeficitsError as error:
-            field.say(str(error), error=True)
+            control.say(str(error), error=True)
             return
-        field.say("")
-        self._take(state, shown)
+        control.say("")
+        self._take(replace(state, place=shown.area.name), shown)
 
     def _take(self, state: State, shown: View) -> None:
-        state = replace(state, place=shown.place)
-        before, self._state, self._view = self._state, state, shown
-        self._untouched = False
+        self.state, self.view = state, shown
         self._last.children = ()
-        # Its name in full; and what was saved or opened is no longer what is shown.
-        if not self.fields["place"].error:
-            self.fields["place"].set(state.place)
-        self.fields["file"].say("")
         self._show()
-        if (before.levers, before.scheme, before.assumptions, before.as_of) != (
-            state.levers,
-            state.scheme,
-            state.assumptions,
-            state.as_of,
-        ):
-            self._show_and_hide()
-        session.keep(state)
+        # Without a folder that can be written to, the panel does without.
+        with suppress(OSError, DeficitsError):
+            _kept_at().parent.mkdir(parents=True, exist_ok=True)
+            write_whole(_kept_at(), state.file_text)
 
     def _show(self) -> None:
         """Headline and figure first: they are what is waited for."""
-        shown, state = self._view, self._state
-        self._headline.value, self._figure.value = page.headline(shown), page.figure(shown)
-        self._show_table()
-        area = self._engine.shown(state).area
-        self._code.value = code(state, area)
-        self._code.rows = max(8, self._code.value.count("\n") + 2)
-        self._say_report(wanted(state, area))
-        self._notes.value = page.notes([*(f"Also in the scenario: {note}." for note in state.notes), *shown.notes])
-
-    def _show_table(self) -> None:
-        self._table.value = page.numbers(self._view) if self.fields["numbers"].value else ""
-
-    def _say_report(self, asked: Wanted) -> None:
-        told = f"The report nearest to this is “{REPORTS[asked.name].title}”."
-        if asked.left_out:
-            told += f" It leaves out: {'; '.join(asked.left_out)}."
-        self._report_note.value = f"<p>{escape(told)}</p>"
-
-    # Filling the controls from a state
-
-    def _fill(self) -> None:
-        state = self._state
-        self.fields["place"].set(self._view.place)
-        self.fields["as_of"].set(state.as_of or "")
-        self.fields["until"].set(state.until)
-        for name in ASSUMPTIONS:
-            value = getattr(state.assumptions, name)
-            if name in OPTIONAL:
-                self.fields[f"set_{name}"].set(value is not None)
-            self.fields[name].set(float(value) if isinstance(value, float | int) else default_of(name))
-        self.fields["safety_valve_payments"].set(state.assumptions.safety_valve_payments)
-        self.fields["calibration"].set(state.assumptions.calibration == "newest")
-        for name in lever_names():
-            pick = state.picked(name)
-            lever = (pick or Pick(name)).lever()
-            self.fields[name].set(pick is not None)
-            self.fields[f"{name}.size"].set(float(getattr(lever, SIZES[lever.kind])))
-        self.fields["compare"].set(state.compare)
-        self._list_files()
-        self._show_and_hide()
-
-    def _show_and_hide(self) -> None:
-        """Sliders of what is on; the scheme's own parameters as they now are."""
-        state = self._state
-        for name in OPTIONAL:
-            value = getattr(state.assumptions, name)
-            self.fields[name].hide(value is None)
-            if isinstance(value, float):
-                self.fields[name].set(value)
-        for name in lever_names():
-            self.fields[f"{name}.size"].hide(state.picked(name) is None)
-        scheme = state.scheme.scheme() if state.scheme else None
-        self.fields["scheme"].options(_scheme_options(state.scheme), state.scheme and state.scheme.name)
-        for name in self._scheme_order:
-            self.fields[name].hide(scheme is None)
-        if scheme is None:
-            self._terms.value = "<p>No write-off. Choose a scheme to pay off part of the deficits.</p>"
-            return
-        self._terms.value = f"<p>{escape(scheme.terms())}.</p>"
-        flat = isinstance(scheme.share, float)
-        self.fields["share"].hide(not flat)
-        if flat:
-            self.fields["share"].set(scheme.share)
-        self.fields["base_year"].set(scheme.base_year)
-        self.fields["paid_in"].set(scheme.paid_in)
-        self.fields["budget"].set(scheme.budget.pounds if scheme.budget else 0.0)
-
-    def _reset(self) -> None:
-        state = replace(
-            State(place=self._state.place, as_of=self._state.as_of, until=self._state.until),
-            draws=self._state.draws,
-            seed=self._state.seed,
-            compare=self._state.compare,
+        shown, state = self.view, self.state
+        points = "".join(f"<li>{escape(point)}</li>" for point in shown.points)
+        self._headline.value = (
+            f'<p class="deficits-lead">{escape(shown.lead)}</p>'
+            f'<p class="deficits-meaning">{escape(shown.meaning)}</p><ul>{points}</ul>'
         )
+        self._figure.value = (
+            f'<div class="deficits-wide">{shown.svg()}</div><div class="deficits-narrow">{shown.svg(372)}</div>'
+            f"<p>{_download(shown)}</p>"
+        )
+        self._table.value = shown.table()
+        self._code.value = shown.area.code(state)
+        self._code.rows = self._code.value.count("\n") + 2
+        notes = [*shown.projection.warnings, *(shown.result.warnings if shown.result else ())]
+        self._notes.value = "".join(f"<li>{escape(note)}</li>" for note in [*state.scenario.lines(), *notes])
+        self._terms.value = _line(f"{state.scheme.terms()}." if state.scheme else "No write-off.")
+        self._report_note.value = _line(wanted(state, shown.area).told)
+        self._filling = True
+        try:
+            for control in self.controls.values():
+                if not control.error:
+                    control.show(state)
+        finally:
+            self._filling = False
+
+    def reset(self) -> None:
+        """Back to the baseline; place, dates and simulations stay."""
+        state = replace(self.state, scenario=Scenario())
         self._take(state, view(state, self._engine))
-        self._fill()
 
     # Files
 
-    def _list_files(self) -> None:
-        self.fields["file"].control.options = scenario_files(self.folder)
+    def _path(self, said: str) -> Path:
+        """The scenario file meant: a name within the folder, .yaml unless it says .yml. ProjectionError else."""
+        name = said.strip() or "scenario.yaml"
+        name = name if name.lower().endswith((".yaml", ".yml")) else f"{name}.yaml"
+        plain = (
+            name.isprintable()
+            and not name.startswith(".")
+            and Path(name).name == name
+            and "\\" not in name
+            and len(name) <= 100
+        )
+        if not plain or (self.folder / name).is_symlink():
+            raise ProjectionError(
+                f"'{said[:60]}' is not the name of a file in {self.folder}: give a name without a folder"
+            )
+        return self.folder / name
+
+    def _files(self) -> list[str]:
+        with suppress(OSError):
+            return sorted(path.name for path in self.folder.iterdir() if path.suffix.lower() in (".yaml", ".yml"))
+        return []
 
     def save(self) -> None:
-        """Save the scenario under the name in the panel. A file that is there is replaced at the second asking."""
-        field = self.fields["file"]
+        """Save the scenario under the name in the panel; another's file is replaced at the second asking."""
+        control = self.controls["file"]
         try:
-            path = scenario_path(self.folder, field.value)
-            if path.exists() and path != self._asked_to_replace:
-                self._asked_to_replace = path
-                field.say(f"{path.name} is there already: press Save scenario again to replace it.", error=True)
-                return
-            self.scenario.save(path)
+            path = self._path(control.widget.value)
+            if path.exists():
+                Scenario.read(path)  # what is not a scenario is not replaced
+                if self._replacing != path.name:
+                    self._replacing = path.name
+                    control.say(
+                        f"{path.name} is there already: press Save scenario again to replace it.", error=True
+                    )
+                    return
+            write_whole(path, self.state.file_text)
         except (DeficitsError, OSError) as error:
-            field.say(str(error), error=True)
+            control.say(str(error), error=True)
             return
-        self._asked_to_replace = path
-        field.say(f"Saved as {path}")
-        self._list_files()
+        self._replacing = path.name
+        control.say(f"Saved as {path.name}")
+        control.widget.options = self._files()
+        self._filling = True
+        self.controls["other"].widget.options = self._others()
+        self._filling = False
+        self.controls["other"].show(self.state)
 
     def open(self) -> None:
         """Open the scenario file named in the panel; what is wrong with it is told, and the state stays."""
-        field = self.fields["file"]
+        control = self.controls["file"]
         try:
-            path = scenario_path(self.folder, field.value)
-            state = self._state.opened(Scenario.read(path))
+            path = self._path(control.widget.value)
+            state = self.state.opened(Scenario.read(path))
             shown = view(state, self._engine)
         except DeficitsError as error:
-            field.say(str(error), error=True)
+            control.say(str(error), error=True)
             return
+        control.say(f"Opened {path.name}")
         self._take(state, shown)
-        self._fill()
-        self._asked_to_replace = path
-        unseen = f". What no control shows: {'; '.join(state.notes)}" if state.notes else ""
-        field.say(f"Opened {path.name}{unseen}")
 
     def _offer_last(self) -> None:
-        """Offer the state that was kept, if it is not the usual one: a process that ended took nothing with it."""
-        when = session.kept_on()
-        if when == self._offered:
-            return
-        self._offered = when
-        last = session.kept(self._state)
-        if last is None or last.is_baseline or not self._state.is_baseline:
-            return
-        told = html(value=page.remark(f"Your last scenario is kept: {last.scenario.called}, for {last.place}"))
+        """Offer what was kept, if it is not the usual: a process that ended took nothing with it."""
+        with suppress(DeficitsError, OSError):
+            last = self.state.opened(Scenario.read(_kept_at()))
+            if not last.is_baseline and self.state.is_baseline:
+                told = _html(value=_line(f"Your last scenario is kept: {last.scenario.called}, for {last.place}"))
+                self._last.children = (told, _button("Go on with it", lambda: self._go_on(last)))
 
-        def go_on() -> None:
-            try:
-                self._take(last, view(last, self._engine))
-            except DeficitsError as error:
-                told.value = page.error(str(error))
-                return
-            self._fill()
-
-        self._last.children = (told, button("Go on with it", go_on))
+    def _go_on(self, last: State) -> None:
+        try:
+            self._take(last, view(last, self._engine))
+        except DeficitsError as error:
+            self._last.children = (_html(value=_line(str(error), error=True)),)
 
     # The report
 
     def report(self) -> None:
-        """Make the report nearest to what is shown, beside the panel: it goes on working meanwhile."""
-        if self._running is not None and self._running.is_alive():
+        """Make the report nearest to what is shown; the panel goes on working meanwhile."""
+        if self._making is not None and self._making.is_alive():
             return
-        asked = wanted(self._state, self._engine.shown(self._state).area)
-        self._report_button.disabled = True
-        self._report_line.value = page.remark("Making the report…", "status")
-        self._running = threading.Thread(target=self._report, args=(asked, reports_dir()), daemon=True)
-        self._running.start()
+        self._report_line.value = _line("Making the report…")
+        self._making = threading.Thread(target=self._make, daemon=True)
+        self._making.start()
 
-    def _report(self, asked: Wanted, folder: Path) -> None:
+    def _make(self) -> None:
         try:
-            # Its path and no link: a browser opens no file for a page that came from a server.
-            said = page.remark(f"The page is {make(asked, folder)}", "status")
-        except DeficitsError as error:
-            said = page.error(str(error))
+            said = _line(f"The page is {make(wanted(self.state, self.view.area), reports_dir())}")
         except Exception as error:  # told in the panel: nobody sees a thread's traceback
-            said = page.error(f"The report failed: {error!r}")
+            said = _line(f"The report failed: {error}", error=True)
         self._report_line.value = said
-        self._report_button.disabled = False
+
+    def _lay_out(self) -> None:
+        def boxes(*names: str) -> list[Any]:
+            return [self.controls[name].box for name in names]
+
+        self._last, self._pulse = widgets.VBox(), _html("deficits-pulse")
+        self._headline, self._figure, self._table = (
+            _html(f"deficits-{name}") for name in ("headline", "figure", "table")
+        )
+        self._terms, self._notes = _html("deficits-terms"), _html("deficits-notes")
+        self._report_note, self._report_line = _html("deficits-line"), _html("deficits-line")
+        self._code = widgets.Textarea(description="The same in Python", disabled=True)
+        self._code.add_class("deficits-code")
+        levers = [name for lever in lever_names() for name in (lever, f"{lever}.size")]
+        names = list(self.controls)
+        file_row = widgets.HBox([_button("Save scenario", self.save), _button("Open scenario", self.open)])
+        tabs = widgets.Tab(
+            [
+                widgets.VBox(boxes(*names[names.index("set_plan_growth") : names.index(levers[0])])),
+                widgets.VBox(boxes(*levers)),
+                widgets.VBox([*boxes("scheme"), self._terms, *boxes("share", "base_year", "paid_in", "budget")]),
+                widgets.VBox(
+                    [
+                        *boxes("file"),
+                        file_row,
+                        self._report_note,
+                        _button("Render this as a report", self.report),
+                        self._report_line,
+                    ]
+                ),
+            ],
+            titles=["Assumptions", "Levers", "Write-off", "Files"],
+        )
+        controls = widgets.VBox(
+            [self._last, *boxes("place", "as_of", "until"), tabs, _button("Back to the baseline", self.reset)]
+        )
+        shown = widgets.VBox(
+            [
+                self._headline,
+                self._figure,
+                *boxes("other"),
+                _folded("The numbers as a table", self._table),
+                _folded("Notes", self._notes),
+                self._code,
+                _html(value='<button class="deficits-copy">Copy the Python</button>'),
+            ]
+        )
+        controls.add_class("deficits-controls")
+        shown.add_class("deficits-shown")
+        self._pulse.layout.display = "none"
+        style = widgets.HTML(f"<style>{_file('panel.css')}</style>", layout={"display": "none"})
+        self.box = widgets.Box([style, self._pulse, controls, shown])
+        self.box.add_class("deficits-explorer")
 
 
-def _scheme_options(pick: Pick | None) -> list[tuple[str, str | None]]:
-    options: list[tuple[str, str | None]] = [("None", None)]
-    options += [(name.replace("-", " ").capitalize(), name) for name in scheme_names()]
-    if pick is not None and pick.name not in dict(map(reversed, options)):  # type: ignore[arg-type]
-        options.append((f"{pick.name} (from the file)", pick.name))
-    return options
+def _percent(value: Any) -> float | None:
+    return round(100 * value, 8) if isinstance(value, float | int) else None
+
+
+def _slider(label: str, low: float, high: float, step: float) -> Any:
+    return widgets.FloatSlider(
+        value=low,
+        min=low,
+        max=high,
+        step=step,
+        description=label,
+        continuous_update=False,
+        readout_format=",.0f" if high > 1000 else ".2f" if step < 0.5 else ".1f",
+    )
+
+
+def _choice(label: str, options: Options) -> Any:
+    return widgets.Dropdown(options=options, description=label)
+
+
+def _tick(label: str) -> Any:
+    return widgets.Checkbox(value=False, description=label, indent=False)
+
+
+def _button(label: str, clicked: Callable[[], None]) -> Any:
+    made = widgets.Button(description=label, layout={"width": "auto"})
+    made.on_click(lambda _: clicked())
+    return made
+
+
+def _html(*classes: str, value: str = "") -> Any:
+    made = widgets.HTML(value)
+    for name in classes:
+        made.add_class(name)
+    return made
+
+
+def _folded(title: str, child: Any) -> Any:
+    return widgets.Accordion([child], titles=[title])
+
+
+def _line(text: str, error: bool = False) -> str:
+    look, role = ("deficits-error", "alert") if error else ("deficits-remark", "status")
+    return f'<p class="{look}" role="{role}">{escape(text)}</p>'.replace("\n", "<br>") if text else ""
+
+
+def _download(shown: View) -> str:
+    """Links to the figure's numbers and to the figure itself, carried in the page."""
+    things = {"numbers.csv": ("text/csv", shown.quantiles.to_csv()), "figure.svg": ("image/svg+xml", shown.svg())}
+    return " ".join(
+        f'<a download="{name}" href="data:{kind};base64,{base64.b64encode(text.encode()).decode()}">{name}</a>'
+        for name, (kind, text) in things.items()
+    )
+
+
+def _kept_at() -> Path:
+    home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(os.environ.get(STATE) or Path(home) / "deficits") / "explorer.yaml"
 
 
 def _file(name: str) -> str:

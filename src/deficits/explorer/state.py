@@ -1,24 +1,22 @@
-"""What the panel is set to: one frozen value that a control replaces and a scenario file keeps."""
+"""What the explorer is set to: one frozen value, which a control replaces and a scenario file keeps."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from datetime import date
+from functools import cache, cached_property
 from typing import Any
 
 from pydantic import ValidationError
 
+from deficits.assumptions import Assumptions
 from deficits.errors import ProjectionError
-from deficits.projection import Assumptions, Lever, lever_names
+from deficits.projection import Lever
 from deficits.projection.projection import UNTIL
-from deficits.scenario import Scenario
-from deficits.writeoff import Scheme, scheme_names
+from deficits.scenario import SHOWN_KEYS, Scenario, as_yaml
+from deficits.writeoff import Scheme
 
 ENGLAND = "England"
-SEVERAL = "Several schemes: the first is shown, and all are kept when you save"
-REPLACED = "Moving the slider of a growth with a spread or by year replaces that by one number"
 SIZES = {
     "threshold_uprating": "threshold",
     "early_support": "fewer",
@@ -28,111 +26,37 @@ SIZES = {
     "funding_growth": "growth",
 }
 """The parameter of each kind of lever that its slider sets."""
-CONTROLLED = frozenset(
-    {
-        "plan_growth",
-        "unit_cost_growth",
-        "later_block_growth",
-        "growth_persistence",
-        "financing_rate",
-        "safety_valve_payments",
-        "calibration",
-    }
-)
-"""The assumptions that a control shows, where they are one number or word."""
+_SAID = ("summary", "reference", "published", "proposer")
 
 
-@dataclass(frozen=True)
-class Pick:
-    """A shipped lever or scheme by name with what is changed of it; or one that stood whole in a file.
-
-    >>> Pick("flat-share").changed(share=0.75).scheme().share
-    0.75
-    """
-
-    name: str
-    changes: Mapping[str, Any] = field(default_factory=dict)
-    own: Lever | Scheme | None = None
-
-    def changed(self, **changes: Any) -> Pick:
-        """The same with other parameters; those that it had stay."""
-        return replace(self, changes={**self.changes, **changes})
-
-    def lever(self) -> Lever:
-        """The lever. Raises ProjectionError for a parameter that it cannot have."""
-        return self.own if isinstance(self.own, Lever) else _lever(self.name, json.dumps(self.changes))
-
-    def scheme(self) -> Scheme:
-        """The scheme. Raises SchemeError for parameters that are out of range or contradict each other."""
-        if isinstance(self.own, Scheme):
-            return self.own.changed(**self.changes) if self.changes else self.own
-        return _scheme(self.name, json.dumps(self.changes))
-
-
-@lru_cache(maxsize=256)
-def _lever(name: str, changes: str) -> Lever:
-    return Lever.read(name, **json.loads(changes))
-
-
-@lru_cache(maxsize=256)
-def _scheme(name: str, changes: str) -> Scheme:
-    return Scheme.read(name, **json.loads(changes))
+@cache
+def shipped_lever(name: str) -> Lever:
+    """A lever that comes with the package, read once."""
+    return Lever.read(name)
 
 
 @dataclass(frozen=True)
 class State:
-    """Everything that the panel shows follows from this.
+    """Everything that the explorer shows follows from this.
 
     `place`: England, a region, or a council by name, DfE number or ONS code. `as_of`: ISO date, None for all that
-    is published. `until`: the last year end. `scheme`: the one that is applied; `further` are other schemes of an
-    opened file. Nothing of a file is lost because no control shows it.
+    is published. `until`: the last year end. The first scheme of `scenario` is applied; others of an opened file
+    are kept. `other`: the scenario that it is compared with, by name in `other_name`; None for none.
     """
 
     place: str = ENGLAND
     as_of: str | None = None
     until: int = UNTIL
-    assumptions: Assumptions = field(default_factory=Assumptions)
-    levers: tuple[Pick, ...] = ()
-    scheme: Pick | None = None
-    compare: bool = True
-    title: str | None = None
-    further: tuple[Scheme, ...] = ()
+    scenario: Scenario = field(default_factory=Scenario)
+    other: Scenario | None = field(default_factory=Scenario)
+    other_name: str = "the baseline"
     draws: int = 4000
     seed: int = 1
 
-    def assumption(self, name: str, value: Any) -> State:
-        """The state with one assumption at another value. Raises ProjectionError where it is out of range.
-
-        >>> State().assumption("plan_growth", 0.05).assumptions.plan_growth
-        0.05
-        """
-        try:
-            return replace(self, assumptions=Assumptions(**{**dict(self.assumptions), name: value}))
-        except ValidationError as error:
-            told = dict.fromkeys(fault["msg"][:1].lower() + fault["msg"][1:] for fault in error.errors())
-            raise ProjectionError(f"found {value!r}; {' or '.join(told)}") from None
-
-    def lever(self, name: str, on: bool, **changes: Any) -> State:
-        """The state with one shipped lever on (with parameters changed) or off; others stay as they are."""
-        others = tuple(pick for pick in self.levers if pick.name != name)
-        if not on:
-            return replace(self, levers=others)
-        pick = (self.picked(name) or Pick(name)).changed(**changes)
-        pick.lever()
-        return replace(self, levers=tuple(sorted((*others, pick), key=_order)))
-
-    def picked(self, name: str) -> Pick | None:
-        """A lever that is on, by name."""
-        return next((pick for pick in self.levers if pick.name == name and pick.own is None), None)
-
-    def with_scheme(self, name: str | None, **changes: Any) -> State:
-        """The state with another scheme, or none; or with parameters of the same one changed."""
-        if name is None:
-            return replace(self, scheme=None, further=())
-        same = self.scheme is not None and self.scheme.name == name
-        pick = (self.scheme if same and self.scheme else Pick(name)).changed(**changes)
-        pick.scheme()
-        return replace(self, scheme=pick, further=self.further if same else ())
+    @property
+    def scheme(self) -> Scheme | None:
+        """The write-off that is applied; None without one."""
+        return self.scenario.schemes[0] if self.scenario.schemes else None
 
     @cached_property
     def declared(self) -> dict[str, Any]:
@@ -140,71 +64,86 @@ class State:
         return self.scenario.contents()
 
     @cached_property
-    def scenario(self) -> Scenario:
-        """Assumptions, levers and schemes as a scenario: what is saved, and what public functions take."""
-        schemes = () if self.scheme is None else (self.scheme.scheme(), *self.further)
-        levers = tuple(pick.lever() for pick in self.levers)
-        return Scenario(title=self.title, assumptions=self.assumptions, levers=levers, schemes=schemes)
-
-    def opened(self, scenario: Scenario) -> State:
-        """The state with a scenario in place of its own; place, dates and draws stay."""
-        declared = scenario.contents()
-        levers = tuple(
-            _pick(entry, lever, lever_names())
-            for entry, lever in zip(declared.get("levers", []), scenario.levers, strict=True)
-        )
-        schemes = tuple(
-            _pick(entry, scheme, scheme_names())
-            for entry, scheme in zip(declared.get("schemes", []), scenario.schemes, strict=True)
-        )
-        return replace(
-            self,
-            assumptions=scenario.assumptions,
-            levers=levers,
-            scheme=schemes[0] if schemes else None,
-            further=scenario.schemes[1:],
-            title=scenario.title,
-        )
+    def text(self) -> str:
+        """The scenario as its file has it."""
+        return as_yaml(self.declared)
 
     @property
     def is_baseline(self) -> bool:
         """Whether nothing differs from the package's own assumptions."""
-        return self.assumptions == Assumptions() and not self.levers and self.scheme is None
+        return not self.declared.keys() - {"version", "title"}
+
+    def _changed(self, **changes: Any) -> State:
+        return replace(self, scenario=self.scenario.model_copy(update=changes))
+
+    def with_assumption(self, name: str, value: Any) -> State:
+        """The state with one assumption at another value. Raises ProjectionError where it is out of range.
+
+        >>> State().with_assumption("plan_growth", 0.05).scenario.assumptions.plan_growth
+        0.05
+        """
+        try:
+            return self._changed(assumptions=Assumptions(**{**dict(self.scenario.assumptions), name: value}))
+        except ValidationError as error:
+            said = dict.fromkeys(fault["msg"][:1].lower() + fault["msg"][1:] for fault in error.errors())
+            raise ProjectionError(f"{name}: found {value!r}; {' or '.join(said)}") from None
+
+    def lever(self, name: str) -> Lever | None:
+        """The scenario's lever of the same kind as a shipped one; None where it has none."""
+        kind = shipped_lever(name).kind
+        return next((lever for lever in self.scenario.levers if lever.kind == kind), None)
+
+    def with_lever(self, name: str, size: float | None) -> State:
+        """The state with a lever of a shipped one's kind at a size, or with None without any.
+
+        >>> State().with_lever("funding-growth", 0.02).scenario.levers[0].growth
+        0.02
+        """
+        shipped = shipped_lever(name)
+        others = tuple(lever for lever in self.scenario.levers if lever.kind != shipped.kind)
+        if size is None:
+            return self._changed(levers=others)
+        now = self.lever(name) or shipped
+        terms = {
+            key: value
+            for key, value in now.model_dump(mode="json").items()
+            if value != getattr(shipped, key) and key != "title"
+        } | {SIZES[shipped.kind]: size}
+        if any(getattr(now, key) != getattr(shipped, key) for key in _SAID):
+            terms["title"] = now.title  # somebody's own lever keeps its name
+        return self._changed(levers=(*others, Lever.read(name, **terms)))
+
+    def with_scheme(self, name: str | None) -> State:
+        """The state with a shipped scheme in place of its own, or with None without any."""
+        return self._changed(schemes=() if name is None else (Scheme.read(name),))
+
+    def with_terms(self, **terms: Any) -> State:
+        """The state's scheme on other terms. Raises SchemeError for terms that contradict each other.
+
+        >>> State().with_scheme("flat-share").with_terms(share=0.75).scheme.share
+        0.75
+        """
+        if self.scheme is None:
+            return self
+        entry = dict(self.declared["schemes"][0])
+        if "name" in entry and "title" not in entry:
+            scheme = Scheme.read(entry.pop("name"), **{**entry, **terms})
+        else:
+            scheme = self.scheme.changed(**terms).model_copy(update={"title": self.scheme.title})
+        return self._changed(schemes=(scheme, *self.scenario.schemes[1:]))
 
     @property
-    def notes(self) -> tuple[str, ...]:
-        """What of an opened file no control shows, in words."""
-        hidden = {
-            name: value
-            for name, value in self.declared.get("assumptions", {}).items()
-            if name not in CONTROLLED or isinstance(value, dict)
-        }
-        told = Scenario(assumptions=Assumptions(**hidden)).lines()
-        told += [REPLACED] if CONTROLLED & hidden.keys() else []
-        told += [f"Lever: {pick.lever().title}" for pick in self.levers if not self._is_controlled(pick)]
-        told += [SEVERAL] if self.further else []
-        return tuple(told)
+    def file_text(self) -> str:
+        """The scenario's file with place, day and horizon in it."""
+        shown = {"place": self.place, "as_of": self.as_of and date.fromisoformat(self.as_of), "until": self.until}
+        return as_yaml(self.declared | {key: value for key, value in shown.items() if value})
 
-    def _is_controlled(self, pick: Pick) -> bool:
-        """Whether its box and slider show all of a lever."""
-        alone = sum(other.name == pick.name for other in self.levers) == 1
-        return pick.own is None and alone and pick.changes.keys() <= {SIZES[pick.lever().kind]}
-
-
-def _order(pick: Pick) -> int:
-    return lever_names().index(pick.name) if pick.own is None else len(lever_names())
-
-
-def _pick(entry: Mapping[str, Any], thing: Lever | Scheme, names: list[str]) -> Pick:
-    """A lever or scheme as it is declared: a shipped one with changes where that gives it back, else the whole."""
-    name = entry.get("name")
-    changes = {key: value for key, value in entry.items() if key not in ("name", "title")}
-    budget = changes.get("budget")
-    if isinstance(budget, dict) and budget.get("allocation") == "pro_rata":
-        # As the slider sets it; written out, the default would make another title.
-        changes["budget"] = {"pounds": budget["pounds"]}
-    if name in names:
-        pick = Pick(str(name), changes)
-        if thing == (pick.lever() if isinstance(thing, Lever) else pick.scheme()):
-            return pick
-    return Pick(str(thing.title), own=thing)
+    def opened(self, scenario: Scenario) -> State:
+        """The state with a scenario, and with its place, day and horizon where it has them."""
+        return replace(
+            self,
+            scenario=scenario.model_copy(update=dict.fromkeys(SHOWN_KEYS)),
+            place=scenario.place or self.place,
+            as_of=scenario.as_of.isoformat() if scenario.as_of else self.as_of,
+            until=scenario.until or self.until,
+        )

@@ -1,240 +1,308 @@
-"""What the panel shows of a state: headline, figure, table. Plain values in and out; no widget is needed."""
+"""What the explorer shows of a state: headline, figure, table. Plain values in and out; no widget is needed."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from html import escape
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from deficits.explorer.engine import Array, Engine, Shown, division, quantiles
-from deficits.explorer.fan import NARROW, Fan, fan_svg
-from deficits.explorer.state import State
-from deficits.formatting import MINUS, day_in_words, financial_year, gbp, gbp_range, percent, slug, year_end
-from deficits.plots.england import SOURCE
+from deficits.assumptions import Assumptions
+from deficits.errors import PanelError, ProjectionError, closest
+from deficits.explorer.fan import Fan, fan_svg
+from deficits.explorer.state import ENGLAND, State
+from deficits.formatting import MINUS, day_in_words, financial_year, gbp, gbp_range, year_end
+from deficits.panel import Panel, Split, load_panel, read_splits
 from deficits.plots.words import balance, balance_range
+from deficits.projection import Projection, project
+from deficits.reports import stories
+from deficits.scenario import Scenario
+from deficits.writeoff import Inputs, WriteOff, write_off
 
-PARTS = ("p10", "p25", "p50", "p75", "p90")
-EIGHT_IN_TEN = "8 in 10 simulated futures"
+Array = npt.NDArray[np.float64]
+LEVELS = {"p10": 0.1, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p90": 0.9}
+KEPT = 6
+"""Projections and results that an engine keeps: enough to go back and forth between two scenarios."""
+
+
+@dataclass(frozen=True)
+class Area:
+    """England, a region or a council (`kind`), and the DfE numbers of its councils."""
+
+    name: str
+    kind: str
+    codes: tuple[str, ...]
+
+    def simulations(self, values: Any) -> Array:
+        """A council's balance (negative = deficit), or councils' gross deficit (>= 0), £, shape (years, draws)."""
+        if self.kind == "council":
+            one: Array = values.sel(authority=self.codes[0]).transpose("year", "draw").values
+            return one
+        known = values["authority"].values
+        inside = slice(None) if len(self.codes) == len(known) else np.isin(known, self.codes)
+        ordered = values.transpose("year", "authority", "draw").values
+        # A year at a time stays in the processor's cache; -min(b, 0) is max(-b, 0).
+        return 0.0 - np.stack([np.minimum(year[inside], 0.0).sum(axis=0) for year in ordered])
+
+    def code(self, state: State) -> str:
+        """Python that gives what is shown, as it stands; its last line is the table of the figure's quantiles."""
+        panel = f'd.load_panel("{state.as_of}")' if state.as_of else "d.load_panel()"
+        scenario = "d.Scenario()" if state.is_baseline else f'd.Scenario.parse("""\n{state.text}""")'
+        run = f"until={state.until}, draws={state.draws}, seed={state.seed}"
+        lines = ["import deficits as d", "", f"panel = {panel}", f"scenario = {scenario}"]
+        lines.append(f"projection = scenario.project(panel, {run})")
+        shown = "projection"
+        if state.scheme is not None:
+            lines.append("result = scenario.schemes[0].apply(projection)")
+            shown = "result"
+        if self.kind == "council":
+            lines.append(f'{shown}.authority("{self.codes[0]}")  # {self.name}')
+        elif self.kind == "England":
+            lines.append("result.england()" if state.scheme else 'projection.england().loc["gross"]')
+        else:
+            lines.insert(1, "from deficits.projection import national, quantiles")
+            inside = f'{shown}.balance.sel(authority=projection.in_region("{self.name}"))'
+            lines.append(f'quantiles(national({inside}, "gross"))')
+        return "\n".join(lines)
+
+
+class Engine:
+    """Projections and write-offs by what they depend on: only what a change touches is worked out again."""
+
+    def __init__(self) -> None:
+        self._held: dict[Any, Any] = {}
+
+    def _cached(self, key: Any, work: Callable[[], Any]) -> Any:
+        found = self._held.pop(key) if key in self._held else work()
+        self._held[key] = found  # the newest last, so that the oldest goes
+        while len(self._held) > KEPT:
+            del self._held[next(iter(self._held))]
+        return found
+
+    def projection(self, state: State, scenario: Scenario) -> Projection:
+        """The projection of a scenario, on the same random numbers as that of any other."""
+        run = (state.as_of, state.until, state.draws, state.seed)
+        panel = load_panel(state.as_of)
+        usual: Projection = self._cached(
+            run, lambda: project(panel, until=state.until, draws=state.draws, seed=state.seed)
+        )
+        if scenario.assumptions == Assumptions() and not scenario.levers:
+            return usual
+        assumed, levers = scenario.assumptions, scenario.levers
+        key = (*run, assumed.model_dump_json(), *(lever.model_dump_json() for lever in levers))
+        changed: Projection = self._cached(key, lambda: usual.with_assumptions(assumed, levers))
+        return changed
+
+    def balances(self, state: State, scenario: Scenario) -> tuple[Any, WriteOff | None]:
+        """Balances of a scenario, its first scheme's grants in them; and the scheme's result."""
+        projection = self.projection(state, scenario)
+        if not scenario.schemes:
+            return projection.balance, None
+        inputs = self._cached(("inputs", id(projection)), lambda: Inputs(projection))
+        result = write_off(inputs, scenario.schemes[0])
+        return result.balance, result
+
+    def compared(self, state: State, area: Area) -> Array | None:
+        """Simulations of the scenario that a state is compared with; None where that is the same, or none."""
+        other = state.other
+        if other is None or other == state.scenario:
+            return None
+        key = (state.as_of, state.until, state.draws, state.seed, area, other.text())
+        found: Array = self._cached(key, lambda: area.simulations(self.balances(state, other)[0]))
+        return found
 
 
 @dataclass(frozen=True)
 class View:
-    """What is shown: every number is the package's own for the same state, rounded once, here.
+    """What is shown of a state: every number is the package's own for it, rounded once, here.
 
-    `lead` is the range at the last year end, `meaning` what it is of, `points` what else a reader needs; `finding`
-    and `subtitle` head the figure `svg`, which is `narrow` on a small screen. `baseline` and `scenario` are
-    quantiles (£; rows p10 to p90, a column a year).
-    """
-
-    place: str
-    years: tuple[int, ...]
-    lead: str
-    meaning: str
-    points: tuple[str, ...]
-    notes: tuple[str, ...]
-    finding: str
-    subtitle: str
-    alt: str
-    svg: str
-    narrow: str
-    source: str
-    baseline: Array
-    scenario: Array
-
-    @property
-    def headline(self) -> str:
-        """Everything above the figure as plain text."""
-        return " ".join([f"{self.lead}.", self.meaning, *self.points])
-
-    @cached_property
-    def frame(self) -> pd.DataFrame:
-        """The figure's numbers, £, unrounded: indexed by (path, year), columns p10 to p90."""
-        paths = {"baseline": self.baseline, "scenario": self.scenario}
-        frames = {
-            name: pd.DataFrame(values.T, index=pd.Index(self.years, name="year"), columns=list(PARTS))
-            for name, values in paths.items()
-        }
-        return pd.concat(frames, names=["path"])
-
-
-def view(state: State, engine: Engine | None = None) -> View:
-    """What is shown of a state. Raises DeficitsError where the package refuses it.
+    `scenario` and `other` are simulations of the deficit (>= 0) or the council's balance (negative = deficit), £,
+    shape (years, draws), on the same random numbers; `other` is None where nothing is compared. `grant`: £ a draw,
+    with a scheme. `observed`: published figures by year.
 
     >>> seen = view(State(until=2027, draws=200))
     >>> seen.meaning
-    "England's gross deficit at 31 March 2027, in 8 in 10 simulated futures."
+    "England's gross deficit at 31 March 2027 (80% range)."
     """
-    shown = (engine or Engine()).shown(state)
-    before, after = quantiles(shown.baseline), quantiles(shown.scenario)
-    compared = state.compare and not state.is_baseline
-    words = _Words(shown, state, before, after, compared)
-    finding = words.finding()
-    alt = words.alt(finding)
-    fans = [Fan(words.label("Scenario" if compared else "Middle", after), shown.years, after)]
-    if compared:
-        fans.append(Fan(words.label("Baseline", before), shown.years, before, dashed=True))
-    name = f"explorer-fan-{slug(shown.area.name)}"
+
+    state: State
+    area: Area
+    years: tuple[int, ...]
+    scenario: Array
+    other: Array | None
+    grant: Array | None
+    observed: tuple[tuple[int, float], ...]
+    projection: Projection
+    result: WriteOff | None
+
+    @cached_property
+    def quantiles(self) -> pd.DataFrame:
+        """The figure's numbers, £, unrounded: indexed by (path, year), columns p10 to p90."""
+        paths = {"scenario": self.scenario} | ({} if self.other is None else {self.state.other_name: self.other})
+        frames = {
+            name: pd.DataFrame(
+                np.quantile(draws, list(LEVELS.values()), axis=1).T, index=list(self.years), columns=list(LEVELS)
+            )
+            for name, draws in paths.items()
+        }
+        return pd.concat(frames, names=["path", "year"])
+
+    @property
+    def lead(self) -> str:
+        """The 80% range at the last year end."""
+        low, high = self.quantiles.loc[("scenario", self.years[-1]), ["p10", "p90"]]
+        told = balance_range(low, high) if self.area.kind == "council" else gbp_range(low, high)
+        return told[:1].upper() + told[1:]
+
+    @property
+    def meaning(self) -> str:
+        """What the headline is of."""
+        what = "balance" if self.area.kind == "council" else "gross deficit"
+        whose = f"{self.area.name}'" if self.area.name.endswith("s") else f"{self.area.name}'s"
+        return f"{whose} {what} at {year_end(self.years[-1])} (80% range)."
+
+    @property
+    def points(self) -> list[str]:
+        """What else a reader needs: central estimate, difference, grant, interest, a division to come."""
+        last = self._one(float(np.median(self.scenario[-1])))
+        told = [f"Central estimate: {last}."]
+        if self.other is not None:
+            told.append(self._difference(self.other))
+        if self.grant is not None and self.state.scheme is not None:
+            low, middle, high = np.quantile(self.grant, (0.1, 0.5, 0.9))
+            when = financial_year(self.state.scheme.paid_in)
+            ranged = gbp_range(low, high) if gbp(low) != gbp(high) else gbp(middle)
+            told.append(f"{self.state.scheme.title}: pays {ranged} from {when}; central estimate {gbp(middle)}.")
+        ends = self.scenario[-2:]
+        deficits = np.maximum(-ends, 0.0) if self.area.kind == "council" else ends
+        rate = self.state.scenario.assumptions.financing_rate
+        low, high = np.quantile(rate * deficits.mean(axis=0), (0.1, 0.9))
+        told.append(f"Interest on it in {financial_year(self.years[-1])}: about {gbp_range(low, high)}.")
+        split = _division(self.area.codes[0], self.state.as_of) if self.area.kind == "council" else None
+        if split is not None:
+            heirs = " and ".join(split.successors)
+            told.append(
+                f"{self.area.name} is to be divided on {day_in_words(split.on)}; this is {heirs} together."
+            )
+        return told
+
+    def _difference(self, other: Array) -> str:
+        apart = self.scenario[-1] - other[-1]
+        low, middle, high = np.quantile(-apart if self.area.kind == "council" else apart, (0.1, 0.5, 0.9))
+        if gbp(low) == gbp(high) == gbp(0):
+            return f"The same as {self.state.other_name} in every simulation."
+        signed = [f"{'+' if value > 0 else MINUS}{gbp(abs(value))}" for value in (low, middle, high)]
+        return (
+            f"Deficit compared with {self.state.other_name}, simulation by simulation: {signed[0]} to "
+            f"{signed[2]}; central estimate {signed[1]}."
+        )
+
+    def _one(self, value: float) -> str:
+        return balance(value) if self.area.kind == "council" else gbp(value)
+
+    @property
+    def headline(self) -> str:
+        """Range, meaning and points as one text."""
+        return " ".join([f"{self.lead}.", self.meaning, *self.points])
+
+    @property
+    def alt(self) -> str:
+        """The figure in words."""
+        return f"Fan chart. {self.meaning} {self.lead}. {self.points[0]}"
+
+    def svg(self, width: int = 640) -> str:
+        """The figure: the scenario's fan, the other's as a dashed outline, and what is published."""
+        name = "Scenario" if not self.state.is_baseline else "Projection"
+        fans = [Fan(name, self.quantiles.loc["scenario"].to_numpy().T)]
+        if self.other is not None:
+            label = self.state.other_name.removeprefix("the ")[:18].capitalize()
+            fans.append(Fan(label, self.quantiles.loc[self.state.other_name].to_numpy().T, outline=True))
+        return fan_svg(self.years, fans, self.observed, self.alt, width)
+
+    def table(self) -> str:
+        """The figure's numbers as an HTML table with scoped headers."""
+        shown = self.quantiles[["p10", "p50", "p90"]].unstack("path").swaplevel(axis=1).sort_index(axis=1)
+        words = {"p10": "low", "p50": "central", "p90": "high"}
+        head = "".join(f'<th scope="col">{escape(path)}: {words[part]}</th>' for path, part in shown.columns)
+        rows = "".join(
+            f'<tr><th scope="row">{year}</th>{"".join(f"<td>{gbp(value)}</td>" for value in values)}</tr>'
+            for year, values in zip(shown.index, shown.to_numpy(), strict=True)
+        )
+        return (
+            f"<table><caption>{escape(self.area.name)}: 80% range and central estimate</caption>"
+            f'<thead><tr><th scope="col">At 31 March</th>{head}</tr></thead><tbody>{rows}</tbody></table>'
+        )
+
+
+def view(state: State, engine: Engine | None = None) -> View:
+    """What is shown of a state. Raises DeficitsError where the package refuses it."""
+    engine = engine or Engine()
+    balances, result = engine.balances(state, state.scenario)
+    projection = engine.projection(state, state.scenario)
+    area = find_area(projection, state.place)
+    grant = None if result is None else result.grant.sel(authority=list(area.codes)).sum("authority").values
     return View(
-        place=shown.area.name,
-        years=shown.years,
-        lead=words.lead(),
-        meaning=words.meaning(),
-        points=tuple(words.points()),
-        notes=(*shown.projection.warnings, *(shown.result.warnings if shown.result else ())),
-        finding=finding,
-        subtitle=words.subtitle(),
-        alt=alt,
-        svg=fan_svg(fans, shown.observed, alt, name),
-        narrow=fan_svg(fans, shown.observed, alt, f"{name}-narrow", NARROW),
-        source=SOURCE[0].upper() + SOURCE[1:],
-        baseline=before,
-        scenario=after,
+        state=state,
+        area=area,
+        years=tuple(projection.years),
+        scenario=area.simulations(balances),
+        other=engine.compared(state, area),
+        grant=grant,
+        observed=_observed(projection.panel, area),
+        projection=projection,
+        result=result,
     )
 
 
-@dataclass(frozen=True)
-class _Words:
-    """The findings in words, after those of `deficits.plots`."""
+def places(panel: Panel) -> list[str]:
+    """Everything that can be asked for: England, its regions, its councils by name."""
+    frame = panel.authorities.frame
+    now = frame[frame["last_year"].isna()]
+    return [ENGLAND, *sorted(set(now["region"])), *sorted(now["name"])]
 
-    shown: Shown
-    state: State
-    before: Array
-    after: Array
-    compared: bool
 
-    @property
-    def last(self) -> int:
-        return self.shown.years[-1]
+def find_area(projection: Projection, word: str) -> Area:
+    """England, a region or a council. PanelError or ProjectionError offers the closest, or its successors."""
+    text = word.strip()
+    if text.casefold() in ("", ENGLAND.casefold()):
+        return Area(ENGLAND, "England", tuple(str(code) for code in projection.balance["authority"].values))
+    regions = {str(region).casefold(): str(region) for region in projection.panel.authorities.frame["region"]}
+    if text.casefold() in regions:
+        region = regions[text.casefold()]
+        return Area(region, "region", tuple(projection.in_region(region)))
+    try:
+        code = projection.code(text)
+    except PanelError:
+        for divided, split in read_splits().items():
+            for name in split.successors:
+                if name.casefold() == text.casefold():
+                    whole = projection.panel.authorities.name(divided)
+                    raise ProjectionError(
+                        f"{name} begins on {day_in_words(split.on)}; until then ask for {whole}"
+                    ) from None
+        known = [*regions.values(), *places(projection.panel)]
+        raise ProjectionError(f"no council or region '{text}': {closest(text, known)}") from None
+    return Area(projection.panel.authorities.name(code), "council", (code,))
 
-    @property
-    def whose(self) -> str:
-        name = self.shown.area.name
-        return f"{name}'" if name.endswith("s") else f"{name}'s"
 
-    def lead(self) -> str:
-        ranged = self._ranged(self.after[0, -1], self.after[4, -1])
-        return ranged[:1].upper() + ranged[1:]
+def _division(code: str, as_of: str | None) -> Split | None:
+    """The division of a council that was decided by a day; None where none was."""
+    split = read_splits().get(code)
+    return split if split is not None and (as_of is None or split.decided.isoformat() <= as_of) else None
 
-    def meaning(self) -> str:
-        if self.shown.area.is_council:
-            return f"{self.whose} balance at {year_end(self.last)}, in {EIGHT_IN_TEN}."
-        return f"{self.whose} gross deficit at {year_end(self.last)}, in {EIGHT_IN_TEN}."
 
-    def points(self) -> list[str]:
-        told = [f"In the middle: {self._one(self.after[2, -1])}."]
-        if self.compared:
-            told.append(self._difference())
-        if self.shown.grant is not None:
-            told.append(self._grant(self.shown.grant))
-        told.append(self._interest())
-        return [*told, *self._division()]
-
-    def _difference(self) -> str:
-        apart = self.shown.scenario[-1] - self.shown.baseline[-1]
-        low, middle, high = np.quantile(apart, (0.1, 0.5, 0.9))
-        if gbp(low) == gbp(high) == gbp(0):
-            return "The same as the baseline in every simulated future."
-        if self.shown.area.is_council:
-            low, middle, high = -high, -middle, -low
-        if low >= 0 or gbp(low) == gbp(0):
-            words = f"{gbp_range(max(low, 0.0), high)} more deficit than the baseline"
-        elif high <= 0 or gbp(high) == gbp(0):
-            words = f"{gbp_range(max(-high, 0.0), -low)} less deficit than the baseline"
-        else:
-            words = f"{MINUS}{gbp(-low)} to +{gbp(high)} beside the deficit of the baseline"
-        return f"{words}, on the same random numbers; in the middle {self._signed(middle)}."
-
-    @staticmethod
-    def _signed(value: float) -> str:
-        return f"+{gbp(value)}" if value > 0 and gbp(value) != gbp(0) else gbp(value)
-
-    def _grant(self, grant: Array) -> str:
-        assert self.state.scheme is not None
-        scheme = self.state.scheme.scheme()
-        low, middle, high = np.quantile(grant, (0.1, 0.5, 0.9))
-        when = f"from {financial_year(scheme.paid_in)}" if len(scheme.instalments) > 1 else ""
-        when = when or f"in {financial_year(scheme.paid_in)}"
-        if high <= 0:
-            return f"{scheme.title}: no grant in {EIGHT_IN_TEN}, since there is no deficit to pay off."
-        if low <= 0:
-            chance = percent(float((grant > 0).mean()))
-            return f"{scheme.title}: up to {gbp(high)} {when}, with a chance of {chance} of any."
-        between = "" if gbp(low) == gbp(high) else f"; in the middle {gbp(middle)}"
-        return f"{scheme.title}: pays {gbp_range(low, high)} {when}{between}."
-
-    def _interest(self) -> str:
-        """On the average of the deficits at both ends of the last year, as the projection charges it."""
-        ends = self.shown.scenario[-2:]
-        deficits = np.maximum(-ends, 0.0) if self.shown.area.is_council else ends
-        rate = self.state.assumptions.financing_rate
-        low, high = np.quantile(rate * deficits.mean(axis=0), (0.1, 0.9))
-        who = "The general fund pays" if self.shown.area.is_council else "General funds pay"
-        return f"{who} about {gbp_range(low, high)} of interest on it in {financial_year(self.last)}."
-
-    def _division(self) -> list[str]:
-        """A council that is to be divided is shown whole: whoever looks for its successors must know."""
-        if not self.shown.area.is_council:
-            return []
-        split = division(self.shown.area.codes[0], self.state.as_of)
-        if split is None:
-            return []
-        heirs = " and ".join(split.successors)
-        return [f"{self.shown.area.name} is to be divided on {day_in_words(split.on)}; this is {heirs} together."]
-
-    def finding(self) -> str:
-        name, when = self.shown.area.name, f"March {self.last}"
-        before, after = float(self.before[2, -1]), float(self.after[2, -1])
-        if not self.compared:
-            if self.shown.area.is_council:
-                ends = balance_range(float(self.after[0, -1]), float(self.after[4, -1]))
-                return f"{name}: {ends} projected at {when}"
-            return f"{self.whose} deficit is projected at {self.lead()} at {when}"
-        if self.shown.area.is_council:
-            if gbp(before) == gbp(after):
-                return f"{name}: the scenario leaves a central {balance(after)} at {when}, as without it"
-            moved = f"from a {balance(before)} to a {balance(after)}"
-            return f"{name}: the scenario moves the central balance at {when} {moved}"
-        if gbp(before) == gbp(after):
-            return f"{name}: the scenario leaves the central deficit at {when} unchanged at {gbp(after)}"
-        word = "lowers" if after < before else "raises"
-        return f"{name}: the scenario {word} the central deficit at {when} from {gbp(before)} to {gbp(after)}"
-
-    def subtitle(self) -> str:
-        what = "Dedicated schools grant balance (negative = deficit)"
-        if not self.shown.area.is_council:
-            what = "Gross deficit of councils in deficit"
-        compared = "; dashed: median and 80% range of the baseline" if self.compared else ""
-        return f"{what}, median with 50% and 80% ranges{compared}"
-
-    def alt(self, finding: str) -> str:
-        told = [f"{finding}.", "Fan chart."]
-        seen = self.shown.observed
-        if len(seen) > 1:
-            first, last = seen[0], seen[-1]
-            if self.shown.area.is_council:
-                moved = f"goes from a {balance(first.value)} to a {balance(last.value)}"
-            else:
-                moved = f"goes from {gbp(first.value)} to {gbp(last.value)}"
-            told.append(f"The published figure {moved} between {year_end(first.year)} and {year_end(last.year)}.")
-        paths = {"The median of the scenario": self.after} if self.compared else {"The median": self.after}
-        if self.compared:
-            paths["That of the baseline"] = self.before
-        for subject, path in paths.items():
-            ends = self._ranged(path[0, -1], path[4, -1])
-            told.append(
-                f"{subject} is {self._one(path[2, -1])} at {year_end(self.last)}, where 8 in 10 lie at {ends}."
-            )
-        return " ".join(told)
-
-    def label(self, word: str, path: Array) -> str:
-        return f"{word}\n{gbp(float(path[2, -1]))}"
-
-    def _one(self, value: float) -> str:
-        return balance(float(value)) if self.shown.area.is_council else gbp(float(value))
-
-    def _ranged(self, low: float, high: float) -> str:
-        if self.shown.area.is_council:
-            return balance_range(float(low), float(high))
-        return gbp_range(float(low), float(high))
+def _observed(panel: Panel, area: Area) -> tuple[tuple[int, float], ...]:
+    if area.kind == "region":
+        return ()
+    frame = (
+        stories.observed_balances(panel, area.codes[0])
+        if area.kind == "council"
+        else stories.observed_gross(panel)
+    )
+    rows = frame.dropna(subset=["value"]).sort_values("year")
+    return tuple(zip(rows["year"].astype(int), rows["value"].astype(float), strict=True))
