@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from deficits.panel import load_panel, trace
     from deficits.projection import Assumptions, Lever, project
+    from deficits.reform_plan import plan
     from deficits.scenario import Scenario
     from deficits.writeoff import Scheme, frontier
 
 __version__ = "0.1.0"
-__all__ = ["Assumptions", "Lever", "Scenario", "Scheme", "frontier", "load_panel", "project", "trace"]
+__all__ = ["Assumptions", "Lever", "Scenario", "Scheme", "frontier", "load_panel", "plan", "project", "trace"]
 
 _ROOM = {
     "Assumptions": "deficits.projection",
@@ -29,6 +30,7 @@ _ROOM = {
     "Scheme": "deficits.writeoff",
     "frontier": "deficits.writeoff",
     "load_panel": "deficits.panel",
+    "plan": "deficits.reform_plan",
     "project": "deficits.projection",
     "trace": "deficits.panel",
 }

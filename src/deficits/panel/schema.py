@@ -46,6 +46,7 @@ FIGURES = {
         Figure("plans_mainstream", "plans", "plans of children in state mainstream schools"),
         Figure("plans_state_special", "plans", "plans of children in state special schools"),
         Figure("plans_independent", "plans", "plans of children in independent and non-maintained schools"),
+        Figure("plans_post_16", "plans", "plans of young people in further education and specialist post-16"),
         Figure("new_plans", "plans", "first plans made in the calendar year that ends in the financial year"),
         Figure("population_2_18", "people", "people aged 2 to 18 in the middle of the calendar year"),
         Figure("pupils", "pupils", "pupils in state primary and secondary schools, no special schools"),

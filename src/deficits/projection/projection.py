@@ -266,6 +266,10 @@ class Projection:
             factors=factors,
         )
 
+    def account(self, authority: str | int) -> Step:
+        """A council's balance, spend and block, and what moves them, £ by year and draw: see `Step`."""
+        return self._step(authority)
+
     def code(self, authority: str | int) -> str:
         """DfE number of a council of the projection."""
         code = self.panel.authorities.resolve(authority)

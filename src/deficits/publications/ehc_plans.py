@@ -306,6 +306,7 @@ def load(reader: Reader) -> Iterator[pd.DataFrame]:
     parts = {
         "plans_state_special": ["special_la_maintained", "special_academy_free"],
         "plans_independent": ["special_independent", "special_non_maintained", "mainstream_independent"],
+        "plans_post_16": ["fe_total"],
     }
     needed = ["plans", "mainstream_total", *[column for columns in parts.values() for column in columns]]
     rows = reader.read("ehc-plans", "plans_by_placement", needed, calendar("january"))

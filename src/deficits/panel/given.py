@@ -1,0 +1,48 @@
+"""Amounts, shares and years as a person types them; ValueError says what was found and what was expected."""
+
+from __future__ import annotations
+
+from deficits.errors import PanelError
+from deficits.formatting import year_given
+from deficits.publications.reading import number
+
+
+def amount_given(value: object) -> float:
+    """£ from a number or a text.
+
+    >>> amount_given("£150m"), amount_given("150,000,000"), amount_given("-8.4e6"), amount_given("(£250k)")
+    (150000000.0, 150000000.0, -8400000.0, -250000.0)
+    """
+    amount = number(value, units=True)
+    if amount is None:
+        raise ValueError(f"'{value}' is not an amount in pounds: give it like £150m or 150,000,000")
+    return amount
+
+
+def share_given(value: object) -> float:
+    """A share from 0 to 1, from a number or a text.
+
+    >>> share_given("90%"), share_given(0.9), share_given("4.05 %")
+    (0.9, 0.9, 0.0405)
+    """
+    text = str(value).strip()
+    found = number(text.removesuffix("%"))
+    if found is None or isinstance(value, bool):
+        raise ValueError(f"'{value}' is not a share: give it like 90% or 0.9")
+    share = round(found / 100, 12) if text.endswith("%") else found
+    if not 0 <= share <= 1:
+        hint = f"; {found:g}% is {found / 100:g}" if 1 < share <= 100 else ""
+        raise ValueError(f"found {value}, expected a share from 0 to 1{hint}")
+    return share
+
+
+def ending_year(value: object) -> int:
+    """The year that a financial year ends in, from "2027-28", "2028" or 2028.
+
+    >>> ending_year("2027-28"), ending_year(2028), ending_year("31 March 2028")
+    (2028, 2028, 2028)
+    """
+    try:
+        return year_given(str(value))
+    except PanelError as error:
+        raise ValueError(str(error)) from None

@@ -1,0 +1,7 @@
+"""A council's local SEND reform plan: declared actions, what they do together and each alone, and a workbook."""
+
+from deficits.reform_plan.actions import SECTOR_WORDS, SECTORS, Actions
+from deficits.reform_plan.evidence import evidence
+from deficits.reform_plan.plan import ReformPlan, plan, plans_of_all
+
+__all__ = ["SECTORS", "SECTOR_WORDS", "Actions", "ReformPlan", "evidence", "plan", "plans_of_all"]

@@ -1,0 +1,370 @@
+"""A council's actions, as its reform plan declares them, and what each does to its places and their cost.
+
+An action acts on the position that earlier actions have left, so that no place, plan or pound is saved twice.
+Money is £; a size is an 80% range: one time in ten it is below `low`, one time in ten above `high`.
+"""
+
+from __future__ import annotations
+
+import zlib
+from abc import abstractmethod
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, HttpUrl, model_validator
+
+from deficits.assumptions import Growth
+from deficits.errors import ProjectionError
+from deficits.formatting import financial_year, gbp, percent
+from deficits.panel.given import amount_given, ending_year, share_given
+from deficits.validation import validated
+
+Array = npt.NDArray[np.float64]
+Sector = Literal["mainstream", "resource_base", "state_special", "independent", "post_16", "other"]
+SECTORS: tuple[Sector, ...] = get_args(Sector)
+SECTOR_WORDS = {
+    "mainstream": "mainstream schools",
+    "resource_base": "resource bases and SEN units",
+    "state_special": "state special schools",
+    "independent": "independent and non-maintained schools",
+    "post_16": "further education and specialist post-16",
+    "other": "alternative provision, early years, elsewhere, not recorded",
+}
+ACTION_STREAM = 2_000
+"""Key of the random streams of actions, beside the projection's own (`deficits.projection.streams.Shock`)."""
+Z90 = 1.2815515655446004
+"""Upper decile of the normal distribution: what turns an 80% range into a standard deviation."""
+
+Year = Annotated[int, BeforeValidator(ending_year), Field(ge=2020, le=2040)]
+Pounds = Annotated[float, BeforeValidator(amount_given), Field(ge=0)]
+Share = Annotated[float, BeforeValidator(share_given), Field(ge=0, le=1)]
+GrowthByYear = Growth | dict[Year, Growth] | None
+
+
+class _Declared(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class _Range(_Declared):
+    """An 80% range."""
+
+    low: float
+    high: float
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_value_is_a_range(cls, given: Any) -> Any:
+        return given if isinstance(given, dict) else {"low": given, "high": given}
+
+    @model_validator(mode="after")
+    def _in_order(self) -> _Range:
+        if self.low > self.high:
+            raise ValueError(f"low {self.low:g} is above high {self.high:g}")
+        return self
+
+    @property
+    def middle(self) -> float:
+        """The central value."""
+        return (self.low + self.high) / 2
+
+    def drawn(self, draws: int, seed: int, *key: int) -> Array:
+        """One value a draw, never below 0: normal, with its 10% and 90% points at low and high."""
+        sd = (self.high - self.low) / (2 * Z90)
+        stream = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(ACTION_STREAM, *key)))
+        return np.clip(self.middle + sd * stream.standard_normal(draws), 0.0, self.most)
+
+    @property
+    def most(self) -> float:
+        """What no draw may pass."""
+        return np.inf
+
+
+class PoundsRange(_Range):
+    """£, as an 80% range or one value."""
+
+    low: Pounds
+    high: Pounds
+
+
+class ShareRange(_Range):
+    """A share, 0 to 1 or with a %, as an 80% range or one value."""
+
+    low: Share
+    high: Share
+
+    @property
+    def most(self) -> float:
+        """What no draw may pass."""
+        return 1.0
+
+
+class NumberRange(_Range):
+    """A number, as an 80% range or one value."""
+
+    low: float = Field(ge=0)
+    high: float = Field(ge=0)
+
+
+class Evidence(_Declared):
+    """What a size rests on, and where it was read; without an address it is the council's own."""
+
+    fact: str = Field(min_length=5)
+    url: HttpUrl | None = None
+
+
+@dataclass(frozen=True)
+class Position:
+    """A council's plans by sector and what they cost, by year and draw.
+
+    `places`: plans, shape (sectors, years, draws); `cost`: £ a plan, the same shape; `income`: £ that comes into
+    the DSG, shape (years, draws). The first year is known, and no action moves it.
+    """
+
+    years: list[int]
+    places: Array
+    cost: Array
+    income: Array
+
+    @property
+    def plans(self) -> Array:
+        """All plans, shape (years, draws)."""
+        total: Array = self.places.sum(axis=0)
+        return total
+
+    @property
+    def spend(self) -> Array:
+        """£ that the DSG pays, less income, shape (years, draws)."""
+        paid: Array = (self.places * self.cost).sum(axis=0) - self.income
+        return paid
+
+
+class Action(_Declared):
+    """A declared action: what it changes, when, by how much, at what cost, on what evidence, at whose risk."""
+
+    title: str = Field(min_length=3)
+    changes: str = Field(description="what it changes: plans, places, unit_cost or income")
+    start: Year = Field(description="first financial year in which it costs money: 2027-28, or 2028")
+    lag: int = Field(default=0, ge=0, le=10, description="years from the start before it works")
+    ramp: int = Field(default=1, ge=1, le=10, description="years that it takes to reach full size")
+    cost: PoundsRange = Field(default=PoundsRange(low=0, high=0), description="£ a year from the start, in cash")
+    paid_by: str = Field(default="dsg", description="who pays the cost: dsg, or anybody else by name")
+    capital: Pounds = Field(default=0.0, description="£ once for each place that it adds; never on the DSG")
+    evidence: tuple[Evidence, ...] = Field(default=(), description="what its size rests on")
+    risk_owner: str = Field(min_length=2, description="the officer who answers for it")
+
+    @property
+    def range(self) -> _Range:
+        """Its size: an 80% range."""
+        return self.size  # type: ignore[attr-defined,no-any-return]
+
+    @property
+    def key(self) -> int:
+        """What its random numbers are known by: another order or another action moves none of them."""
+        return zlib.crc32(self.title.encode())
+
+    def sizes(self, draws: int, seed: int, code: str) -> tuple[Array, Array]:
+        """Its size and its cost (£ a year), one a draw, for one council."""
+        return (
+            self.range.drawn(draws, seed, int(code), self.key, 0),
+            self.cost.drawn(draws, seed, int(code), self.key, 1),
+        )
+
+    def ramped(self, years: list[int]) -> Array:
+        """Share of its full size by year, shape (years, 1): 0 before start and lag, then up evenly, then 1."""
+        steps = (np.array(years, dtype=float) - (self.start + self.lag) + 1) / self.ramp
+        return np.clip(steps, 0.0, 1.0)[:, None]
+
+    def costs(self, years: list[int], cost: Array) -> Array:
+        """£ by year and draw, from the start on."""
+        return cost * (np.array(years)[:, None] >= self.start)
+
+    @abstractmethod
+    def act(self, position: Position, size: Array) -> Position:
+        """The position after it, from the position that earlier actions have left."""
+
+    @abstractmethod
+    def terms(self) -> str:
+        """What it does, in a sentence without its timing."""
+
+    def timing(self) -> str:
+        """When it starts, works and is in full, in words."""
+        said = f"from {financial_year(self.start)}"
+        if self.lag:
+            said += f", first felt in {financial_year(self.start + self.lag)}"
+        return (
+            said
+            if self.ramp == 1
+            else f"{said}, in full by {financial_year(self.start + self.lag + self.ramp - 1)}"
+        )
+
+
+class FewerPlans(Action):
+    """Plans grow less: by `size` x ramp points in each year, in one sector or in all.
+
+    Each year's lower growth stays in all later years; plans never fall below none.
+    """
+
+    changes: Literal["plans"]
+    sector: Sector | Literal["all"] = "all"
+    size: ShareRange = Field(description="points of growth a year: 0.01, or 1%, is one point")
+
+    def act(self, position: Position, size: Array) -> Position:
+        """See the class."""
+        chosen = slice(None) if self.sector == "all" else [SECTORS.index(self.sector)]
+        held = position.places[chosen].sum(axis=0)
+        growth = np.divide(held[1:], held[:-1], out=np.ones_like(held[1:]), where=held[:-1] > 0)
+        fewer = size * self.ramped(position.years)[1:]
+        left = np.cumprod(
+            np.clip(1 - np.divide(fewer, growth, out=np.zeros_like(growth), where=growth > 0), 0, 1), 0
+        )
+        places = position.places.copy()
+        places[chosen, 1:] *= left
+        return replace(position, places=places)
+
+    def terms(self) -> str:
+        """See `Action.terms`."""
+        where = "" if self.sector == "all" else f" in {SECTOR_WORDS[self.sector]}"
+        return f"Plans{where} grow {_span(self.size, lambda v: f'{100 * v:.3g}')} points a year less"
+
+
+class MovePlaces(Action):
+    """Places in one sector instead of another: `size` x ramp a year, a number or a share of those still there.
+
+    What has moved stays moved; no more can move than are there.
+    """
+
+    changes: Literal["places"]
+    from_: Sector = Field(alias="from")
+    to: Sector
+    unit: Literal["places", "share"] = Field(description="whether size is places a year or a share a year")
+    size: NumberRange = Field(description="places a year, or the share a year of those in `from` (0.05)")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _shares_as_typed(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("unit") == "share" and "size" in given:
+            return given | {"size": ShareRange.model_validate(given["size"]).model_dump()}
+        return given
+
+    @model_validator(mode="after")
+    def _two_sectors(self) -> MovePlaces:
+        if self.from_ == self.to:
+            raise ValueError(f"from and to are both '{self.to}'")
+        return self
+
+    def act(self, position: Position, size: Array) -> Position:
+        """See the class."""
+        source, target = SECTORS.index(self.from_), SECTORS.index(self.to)
+        each = size * self.ramped(position.years)
+        there = position.places[source]
+        if self.unit == "share":
+            moved = there * (1 - np.cumprod(1 - np.minimum(each, 1.0), axis=0))
+        else:
+            moved = np.minimum(each.cumsum(axis=0), there)
+        moved[0] = 0.0
+        places = position.places.copy()
+        places[source] -= moved
+        places[target] += moved
+        return replace(position, places=places)
+
+    def terms(self) -> str:
+        """See `Action.terms`."""
+        size = (
+            f"{_span(self.size, percent)} of places"
+            if self.unit == "share"
+            else f"{_span(self.size, lambda value: f'{value:g}')} places"
+        )
+        return f"{size} a year move from {SECTOR_WORDS[self.from_]} to {SECTOR_WORDS[self.to]}"
+
+
+class LowerCost(Action):
+    """A place in a sector costs less, by the share `size` x ramp."""
+
+    changes: Literal["unit_cost"]
+    sector: Sector
+    size: ShareRange = Field(description="share by which a place costs less: 0.02, or 2%")
+
+    def act(self, position: Position, size: Array) -> Position:
+        """See the class."""
+        cost = position.cost.copy()
+        cost[SECTORS.index(self.sector), 1:] *= 1 - size * self.ramped(position.years)[1:]
+        return replace(position, cost=cost)
+
+    def terms(self) -> str:
+        """See `Action.terms`."""
+        return f"A place in {SECTOR_WORDS[self.sector]} costs {_span(self.size, lambda v: percent(v, 1))} less"
+
+
+class Income(Action):
+    """Money into the DSG: a transfer between blocks, a partner's contribution."""
+
+    changes: Literal["income"]
+    size: PoundsRange = Field(description="£ a year when in full")
+    payer: str = Field(min_length=2, description="who pays it")
+
+    def act(self, position: Position, size: Array) -> Position:
+        """See the class."""
+        more = size * self.ramped(position.years)
+        more[0] = 0.0
+        return replace(position, income=position.income + more)
+
+    def terms(self) -> str:
+        """See `Action.terms`."""
+        return f"{self.payer} pays {_span(self.size, gbp)} a year into the DSG"
+
+
+class OwnGrowth(_Declared):
+    """A council's own view of growth a year without its plan: a share, or shares by year."""
+
+    plan_growth: GrowthByYear = Field(default=None, description="growth of EHC plans")
+    unit_cost_growth: GrowthByYear = Field(default=None, description="growth of £ a place")
+    block_growth: GrowthByYear = Field(default=None, description="growth of the high needs block")
+
+
+class Actions(_Declared):
+    """A reform plan's actions in the order in which they act, and what the council knows of its own places.
+
+    `growth`: its own view of growth without the plan, where it is not the projection's. `unit_costs`: £ a place in
+    the year of the newest count, where the council has its own; `places`: its own count by sector, such as its
+    resource bases, which no publication held here counts apart.
+    """
+
+    actions: tuple[
+        Annotated[FewerPlans | MovePlaces | LowerCost | Income, Field(discriminator="changes")], ...
+    ] = Field(min_length=1)
+    growth: OwnGrowth = Field(default_factory=OwnGrowth)
+    unit_costs: dict[Sector, Pounds] = Field(default_factory=dict)
+    places: dict[Sector, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _each_title_once(self) -> Actions:
+        titles = [action.title for action in self.actions]
+        twice = sorted({title for title in titles if titles.count(title) > 1})
+        if twice:
+            raise ValueError(f"two actions are called '{twice[0]}': give each its own title")
+        return self
+
+    @classmethod
+    def read(cls, file: str | Path) -> Actions:
+        """The actions of a YAML file; ProjectionError lists every fault.
+
+        >>> [action.changes for action in Actions.read("example").actions]
+        ['plans', 'places', 'places', 'unit_cost', 'income']
+        """
+        path = Path(__file__).with_name("example.yaml") if str(file) == "example" else Path(file)
+        try:
+            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise ProjectionError(f"no file of actions {path}; `deficits plan --example` prints one") from None
+        except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+            raise ProjectionError(f"{path.name} is not a file of actions: {error}") from None
+        return validated(cls, content, path.name, ProjectionError)
+
+
+def _span(size: _Range, show: Any) -> str:
+    low, high = show(size.low), show(size.high)
+    return low if low == high else f"{low} to {high}"

@@ -1,0 +1,355 @@
+"""A reform plan on a council's projection: what its actions do together, each alone, and under stress."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from deficits.assumptions import assumed, assumptions
+from deficits.errors import DeficitsError, ProjectionError
+from deficits.formatting import financial_year, gbp, gbp_range, listed, year_end
+from deficits.projection import Projection
+from deficits.reform_plan.actions import (
+    SECTOR_WORDS,
+    SECTORS,
+    Action,
+    Actions,
+    Array,
+    MovePlaces,
+    OwnGrowth,
+    Position,
+)
+from deficits.reform_plan.baseline import Baseline, baseline, described, grown
+
+PLACES = {f"places, {sector}": words for sector, words in SECTOR_WORDS.items()}
+UNITS = {"plans": "plans", "spend": "£", "block": "£", "in_year": "£", "balance": "£"} | dict.fromkeys(
+    PLACES, "plans"
+)
+"""Measures of a plan by year and their units; balance and in_year are negative for a deficit or overspend."""
+
+
+@dataclass(frozen=True)
+class ReformPlan:
+    """A council's reform plan, worked out in every simulation.
+
+    `base`: the council without it. `steps`: its position after each action, in order. `alone`: £ that each action
+    by itself takes off what the DSG pays, less its cost to the DSG, and `in_turn`: the same of each after the
+    earlier ones, both of shape (actions, years, draws). `elsewhere`: £ by payer outside the DSG, shape (years,
+    draws). The grant that a council may receive is not in any balance here: see `projection`.
+    """
+
+    source: Projection
+    code: str
+    name: str
+    actions: Actions
+    base: Baseline
+    steps: tuple[Position, ...]
+    alone: Array
+    in_turn: Array
+    elsewhere: dict[str, Array]
+
+    @property
+    def years(self) -> list[int]:
+        """Years, the newest January count first."""
+        return self.base.position.years
+
+    @property
+    def saved(self) -> Array:
+        """£ a year by which the in-year position is better, shape (years, draws): the sum of `in_turn`."""
+        total: Array = self.in_turn.sum(axis=0)
+        return total
+
+    @property
+    def interaction(self) -> Array:
+        """£ a year that actions do to one another: what all do together, less what each does alone."""
+        together: Array = self.saved - self.alone.sum(axis=0)
+        return together
+
+    @property
+    def balance(self) -> Array:
+        """£ at each 31 March with the plan, shape (years, draws)."""
+        mitigated: Array = self.base.balance + self.saved.cumsum(axis=0)
+        return mitigated
+
+    @cached_property
+    def projection(self) -> Projection:
+        """The projection with this council's balances as the plan leaves them, and every other council's as they
+        were: write-off schemes apply to it."""
+        balance = self.source.balance.copy(deep=True)
+        balance.loc[{"authority": self.code, "year": self.years}] = xr.DataArray(
+            self.balance, dims=("year", "draw"), coords={"year": self.years}
+        )
+        return dataclasses.replace(self.source, dataset=self.source.dataset.assign(balance=balance))
+
+    def _variants(self, measure: str) -> tuple[Array, Array]:
+        """A measure without and with the plan, shape (years, draws)."""
+        before, after = self.base.position, self.steps[-1]
+        if measure in PLACES:
+            place = list(PLACES).index(measure)
+            return before.places[place], after.places[place]
+        if measure == "plans":
+            return before.plans, after.plans
+        if measure == "spend":
+            return before.spend, before.spend - self.saved
+        if measure == "block":
+            return self.base.block, self.base.block
+        if measure == "balance":
+            return self.base.balance, self.balance
+        missing = np.full((1, self.base.balance.shape[1]), np.nan)
+        without = np.vstack([missing, self.base.in_year])
+        return without, without + self.saved
+
+    def by_year(self, *measures: str) -> pd.DataFrame:
+        """Measures by year without and with the plan: indexed by (measure, variant, year), columns mean, p10, p50,
+        p90 and unit; variant is unmitigated, mitigated or difference.
+
+        All of `UNITS` unless some are named. Quantiles of a difference are not the difference of quantiles.
+        """
+        tables = {}
+        for measure in measures or UNITS:
+            before, after = self._variants(measure)
+            for variant, values in (("unmitigated", before), ("mitigated", after), ("difference", after - before)):
+                tables[measure, variant] = _summaries(values, self.years).assign(unit=UNITS[measure])
+        return pd.concat(tables, names=["measure", "variant", "year"])
+
+    def effects(self) -> pd.DataFrame:
+        """What each action takes off the deficit by the last year, £ in all: its own effect, and after the earlier
+        ones; then the interaction and the total. Columns for each: mean, p10, p50, p90.
+
+        In every simulation the own effects and the interaction add up to the total, and so do the effects after
+        earlier actions; the means therefore do too.
+        """
+        alone, turn = self.alone.sum(axis=1), self.in_turn.sum(axis=1)
+        rows = {
+            action.title: [*_summary(own), *_summary(after)]
+            for action, own, after in zip(self.actions.actions, alone, turn, strict=True)
+        }
+        rows["interaction"] = [*_summary(self.interaction.sum(axis=0)), *_summary(np.zeros(turn.shape[1]))]
+        rows["total"] = [*_summary(self.saved.sum(axis=0)), *_summary(turn.sum(axis=0))]
+        columns = [f"{kind}_{name}" for kind in ("own", "after_earlier") for name in SUMMARY]
+        return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("action")
+
+    def effects_by_year(self) -> pd.DataFrame:
+        """£ a year that each action takes off, after the earlier ones: indexed by (action, year), columns mean to
+        p90. The means add up to the row `total`."""
+        titles = [*(action.title for action in self.actions.actions), "total"]
+        acted = zip(titles, [*self.in_turn, self.saved], strict=True)
+        return pd.concat(
+            {title: _summaries(money[1:], self.years[1:]) for title, money in acted}, names=["action", "year"]
+        )
+
+    def costs(self) -> pd.DataFrame:
+        """£ a year that others pay, by payer: indexed by (payer, year), columns mean to p90."""
+        if not self.elsewhere:
+            index = pd.MultiIndex.from_arrays([[], []], names=["payer", "year"])
+            return pd.DataFrame(columns=SUMMARY, index=index, dtype=float)
+        paid = {payer: _summaries(money[1:], self.years[1:]) for payer, money in self.elsewhere.items()}
+        return pd.concat(paid, names=["payer", "year"])
+
+    def stress(self) -> pd.DataFrame:
+        """The balance at the last year end, £, on harder terms: columns mean, p10, p50, p90 and difference (of the
+        means, from the plan as declared).
+
+        A year late, half the effect at its full cost, growth of plans higher, and all three, as far as
+        data/assumptions/reform_plan.yaml says.
+        """
+        late = int(assumed("reform_plan", "late_by").number)
+        part, more = (assumed("reform_plan", name).number for name in ("part_of_effect", "more_growth"))
+        higher = grown(self.base, OwnGrowth(), more)
+        later = [action.model_copy(update={"start": action.start + late}) for action in self.actions.actions]
+        usual = list(self.actions.actions)
+        cases = {
+            "as declared": (self.base, usual, 1.0),
+            f"every action {late} year later": (self.base, later, 1.0),
+            f"{part:.0%} of each effect, at full cost": (self.base, usual, part),
+            f"plans grow {100 * more:g} points a year more": (higher, usual, 1.0),
+            "all three": (higher, later, part),
+        }
+        rows = {"without the plan": _summary(self.base.balance[-1])}
+        draws = self.base.balance.shape[1]
+        for name, (base, actions, size) in cases.items():
+            sizes = [action.sizes(draws, self.source.seed, self.code) for action in self.actions.actions]
+            _, saved, _ = _applied(base, actions, [(size * each, cost) for each, cost in sizes])
+            rows[name] = _summary(base.balance[-1] + saved.sum(axis=(0, 1)))
+        frame = pd.DataFrame.from_dict(rows, orient="index", columns=SUMMARY).rename_axis("case")
+        return frame.assign(difference=frame["mean"] - frame.at["as declared", "mean"])
+
+    def tidy(self) -> pd.DataFrame:
+        """Everything by year in one table, one row a year, sector and action: columns authority, name,
+        year, measure, sector, action, variant, unit, mean, p10, p50, p90. Money in £, plans in numbers."""
+        years = self.by_year().reset_index()
+        years["sector"] = years["measure"].map(lambda name: name.partition(", ")[2])
+        years["measure"] = years["measure"].map(lambda name: name.partition(", ")[0])
+        acted = self.effects_by_year().reset_index().assign(measure="saved", variant="mitigated", unit="£")
+        acted = acted[acted["action"] != "total"]
+        paid = self.costs().reset_index().rename(columns={"payer": "action"})
+        paid = paid.assign(measure="cost outside the DSG", variant="mitigated", unit="£")
+        frame = pd.concat([years, acted, paid], ignore_index=True).fillna({"sector": "", "action": ""})
+        frame = frame.assign(authority=self.code, name=self.name)
+        return frame[["authority", "name", "year", "measure", "sector", "action", "variant", "unit", *SUMMARY]]
+
+    def declared(self) -> pd.DataFrame:
+        """The actions as declared: columns title, terms, timing, cost, capital, evidence, address, risk_owner."""
+        rows = [
+            {
+                "title": action.title,
+                "terms": action.terms(),
+                "timing": action.timing(),
+                "cost": f"{gbp_range(action.cost.low, action.cost.high)} a year, paid by {action.paid_by}"
+                if action.cost.high
+                else "none declared",
+                "capital": f"{gbp(action.capital)} a place" if action.capital else "none declared",
+                "evidence": "; ".join(each.fact for each in action.evidence) or "none given",
+                "address": " ".join(str(each.url) for each in action.evidence if each.url),
+                "risk_owner": action.risk_owner,
+            }
+            for action in self.actions.actions
+        ]
+        return pd.DataFrame(rows)
+
+    def answers(self) -> pd.DataFrame:
+        """What a reform plan is said to be asked, and what this one answers: columns asked, answer, said_by, read.
+
+        Nothing here is DfE's judgement; its form and its rating were not public where we looked.
+        """
+        last = self.years[-1]
+        added = {
+            sector: float(np.median((after - before)[-1]))
+            for sector, after, before in zip(
+                SECTORS, self.steps[-1].places, self.base.position.places, strict=True
+            )
+        }
+        near = added["mainstream"] + added["resource_base"]
+        evidenced = [action.title for action in self.actions.actions if action.evidence]
+        bare = [action.title for action in self.actions.actions if not action.evidence]
+        total, stress = self.effects().loc["total"], self.stress()
+        if added["state_special"] > 0.5:
+            special = "more of them, so the plan must say why resource bases cannot meet the need."
+        else:
+            special = "no more of them than without the plan."
+        given = {
+            "ratings": "Not answered here: a rating is DfE's to give.",
+            "asked_inclusive_mainstream": f"{near:+,.0f} places in mainstream schools and resource bases by "
+            f"January {last}, compared with the position without the plan; of them "
+            f"{added['resource_base']:+,.0f} in resource bases.",
+            "asked_special_capacity": f"{added['state_special']:+,.0f} places in state special schools by January "
+            f"{last}: {special}",
+            "asked_impact_of_each": f"Each of {len(self.actions.actions)} actions has its own effect, the effect "
+            f"after earlier ones, and the interaction; together "
+            f"{gbp_range(total['own_p10'], total['own_p90'])} by {year_end(last)}. "
+            "Effects on needs are not worked out: no data on needs by council are held.",
+            "asked_evidence": f"{len(evidenced)} of {len(self.actions.actions)} actions name their evidence"
+            + (f"; none is given for {listed(bare)}." if bare else "."),
+            "asked_baseline": f"{described(self.base)} Health data are not held: the council adds its own.",
+            "asked_what_if": f"On harder terms the balance at {year_end(last)} would be "
+            f"{gbp(stress['p50'].drop('without the plan').min())} at worst instead of "
+            f"{gbp(stress.at['as declared', 'p50'])} (medians).",
+        }
+        facts = assumptions("reform_plan")
+        rows = [
+            [facts[key].value, told, facts[key].publisher, facts[key].reference] for key, told in given.items()
+        ]
+        return pd.DataFrame(rows, columns=["asked", "answer", "said_by", "read"])
+
+    def __repr__(self) -> str:
+        last = self.years[-1]
+        balance = self.by_year("balance")["p50"]
+        return (
+            f"Reform plan of {self.name}, {len(self.actions.actions)} actions: a balance of "
+            f"{gbp(balance['balance', 'mitigated', last])} at {year_end(last)} instead of "
+            f"{gbp(balance['balance', 'unmitigated', last])} (medians)"
+        )
+
+
+SUMMARY = ["mean", "p10", "p50", "p90"]
+
+
+def plan(
+    projection: Projection, council: str | int, actions: Actions | str | Path, plans: xr.DataArray | None = None
+) -> ReformPlan:
+    """A council's reform plan on a projection. £ throughout; balances are negative for a deficit.
+
+    `actions`: declared actions, or their YAML file; "example" is one to change. `plans`: of `Projection.plans`,
+    where it is worked out already. The projection, and every other council, stay as they are.
+
+    >>> import deficits as d
+    >>> kent = d.plan(d.project(d.load_panel(), until=2031, draws=200), "Kent", "example")
+    >>> effects = kent.effects()["own_mean"]
+    >>> bool(abs(effects.drop("total").sum() - effects["total"]) < 1)
+    True
+
+    Raises ProjectionError with every fault of the file, or where an action starts in a year that is known.
+    """
+    declared = actions if isinstance(actions, Actions) else Actions.read(actions)
+    code = projection.code(council)
+    base = baseline(projection, code, declared, projection.plans() if plans is None else plans)
+    base = grown(base, declared.growth)
+    years, draws = base.position.years, base.balance.shape[1]
+    faults = [
+        f"{action.title}: start {financial_year(action.start)}, expected {financial_year(years[1])} to "
+        f"{financial_year(years[-1])}, the years of the projection after the newest count of plans"
+        for action in declared.actions
+        if not years[0] < action.start <= years[-1]
+    ]
+    if faults:
+        raise ProjectionError("actions are not usable:\n" + "\n".join(f"  {fault}" for fault in faults))
+    sizes = [action.sizes(draws, projection.seed, code) for action in declared.actions]
+    steps, in_turn, elsewhere = _applied(base, declared.actions, sizes)
+    alone = np.stack(
+        [_applied(base, [action], [size])[1][0] for action, size in zip(declared.actions, sizes, strict=True)]
+    )
+    name = projection.panel.authorities.name(code)
+    return ReformPlan(projection, code, name, declared, base, steps, alone, in_turn, elsewhere)
+
+
+def plans_of_all(projection: Projection, actions: Actions | str | Path) -> Iterator[ReformPlan | DeficitsError]:
+    """The same actions for every council of a projection, one plan after another; for one whose plans by placement
+    are not published, the reason."""
+    declared = actions if isinstance(actions, Actions) else Actions.read(actions)
+    plans = projection.plans()
+    for code in projection.fit.councils.index:
+        try:
+            yield plan(projection, code, declared, plans)
+        except ProjectionError as error:
+            yield error
+
+
+def _applied(
+    base: Baseline, actions: Sequence[Action], sizes: Sequence[tuple[Array, Array]]
+) -> tuple[tuple[Position, ...], Array, dict[str, Array]]:
+    """Positions after each action, £ a year that each takes off after earlier ones, and others' costs by payer."""
+    position, steps, saved = base.position, [], []
+    elsewhere: dict[str, Array] = {}
+    for action, (size, cost) in zip(actions, sizes, strict=True):
+        after = action.act(position, size)
+        costs = action.costs(position.years, cost)
+        own = action.paid_by.casefold() == "dsg"
+        saved.append(position.spend - after.spend - (costs if own else 0.0))
+        if action.cost.high and not own:
+            elsewhere[action.paid_by] = elsewhere.get(action.paid_by, 0.0) + costs
+        if action.capital and isinstance(action, MovePlaces):
+            place = SECTORS.index(action.to)
+            # A place once built is there: places that are given up later need no new one.
+            built = np.maximum.accumulate(after.places[place] - position.places[place], axis=0)
+            added = np.diff(built, axis=0, prepend=0.0)
+            elsewhere["capital"] = elsewhere.get("capital", 0.0) + added * action.capital
+        position = after
+        steps.append(position)
+    return tuple(steps), np.stack(saved), elsewhere
+
+
+def _summary(draws: Array) -> list[float]:
+    return [float(draws.mean()), *(float(value) for value in np.quantile(draws, (0.1, 0.5, 0.9)))]
+
+
+def _summaries(values: Array, years: list[int]) -> pd.DataFrame:
+    """Mean and quantiles over draws of values of shape (years, draws), indexed by year."""
+    found = np.vstack([values.mean(axis=1), np.quantile(values, (0.1, 0.5, 0.9), axis=1)])
+    return pd.DataFrame(found.T, index=pd.Index(years, name="year"), columns=SUMMARY)
