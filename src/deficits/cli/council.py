@@ -1,4 +1,4 @@
-"""Commands on one council's own plans: its reform plan."""
+"""Commands on one council's own plans: its reform plan, and its workbook."""
 
 from __future__ import annotations
 
@@ -95,3 +95,28 @@ def _say(worked: ReformPlan) -> None:
     out.print("\nWhat a plan is said to be asked, and what this one answers")
     for point in worked.answers().itertuples():
         out.print(f"  {point.asked} ({point.said_by})\n    {point.answer}", markup=False)
+
+
+@app.command()
+def workbook(
+    council: Annotated[str, typer.Argument(help="A council, by name, DfE number or ONS code.")],
+    actions: Annotated[
+        Path | None, typer.Argument(help="A YAML file of its actions; an example unless given.")
+    ] = None,
+    file: Annotated[Path | None, typer.Option("--to", help="The .xlsx to write; named after the council.")] = None,
+    until: Until = UNTIL,
+    draws: Draws = 1000,
+    seed: Seed = 1,
+    as_of: AsOf = None,
+    own_figures: OwnFigures = None,
+) -> None:
+    """One xlsx with live formulas: its balances, plan, grant and interest, on cells that it may change."""
+    import deficits as d
+    from deficits.formatting import slug
+    from deficits.reform_plan import workbook as write
+
+    projection = d.project(d.load_panel(as_of, own=own_figures), until=until, draws=draws, seed=seed)
+    worked = d.plan(projection, council, actions or "example")
+    target = file or Path(f"{slug(worked.name)}.xlsx")
+    write(worked, target)
+    out.print(f"Written: {target}. Yellow cells may be changed; the check cell on Balances is then no longer 0.")

@@ -3,5 +3,16 @@
 from deficits.reform_plan.actions import SECTOR_WORDS, SECTORS, Actions
 from deficits.reform_plan.evidence import evidence
 from deficits.reform_plan.plan import ReformPlan, plan, plans_of_all
+from deficits.reform_plan.workbook import Settings, workbook
 
-__all__ = ["SECTORS", "SECTOR_WORDS", "Actions", "ReformPlan", "evidence", "plan", "plans_of_all"]
+__all__ = [
+    "SECTORS",
+    "SECTOR_WORDS",
+    "Actions",
+    "ReformPlan",
+    "Settings",
+    "evidence",
+    "plan",
+    "plans_of_all",
+    "workbook",
+]

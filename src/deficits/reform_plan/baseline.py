@@ -26,16 +26,18 @@ COUNTED: dict[Sector, str] = {
 
 @dataclass(frozen=True)
 class Baseline:
-    """A council without its plan, the newest January count first.
+    """A council without its plan, from the grant's base date or the newest January count, whichever is earlier.
 
     `position`: plans by sector and their cost; `block` and `balance` (negative = deficit), £, shape (years,
-    draws); `prices`: index of the cost of a place, the same shape; `counted`: year of the count by sector.
+    draws); `prices`: index of the cost of a place, the same shape; `known`: the newest
+    count's year, until which nothing can be changed; `counted`: year of the count by sector.
     """
 
     position: Position
     block: Array
     balance: Array
     prices: Array
+    known: int
     counted: int
 
     @property
@@ -63,7 +65,8 @@ def baseline(projection: Projection, code: str, actions: Actions, plans: xr.Data
             "a reform plan starts from a projection without levers and without the council's own assumptions: "
             "give its own growth with the actions, so that nothing counts twice"
         )
-    first = max(projection.base_year, int(known.plans.index[-1]))
+    newest = max(projection.base_year, int(known.plans.index[-1]))
+    first = max(min(newest, int(assumed("write_offs", "grant_measured_at").number)), projection.years[0])
     years = [year for year in projection.years if year >= first]
     ahead = slice(account.years.index(first), None)
     number = np.asarray(plans.sel(authority=code, year=years).transpose("year", "draw").values, dtype=float)
@@ -82,16 +85,22 @@ def baseline(projection: Projection, code: str, actions: Actions, plans: xr.Data
         block=np.broadcast_to(account.block[ahead], number.shape),
         balance=account.balance[ahead],
         prices=np.broadcast_to(prices, number.shape),
+        known=newest,
         counted=counted,
     )
 
 
 def grown(base: Baseline, own: OwnGrowth, more: float = 0.0) -> Baseline:
     """The baseline on other growth; `more`: points a year that plans grow above it. The first year stays."""
-    position, years = base.position, base.position.years
-    plans = _factor(position.plans, own.plan_growth, years, more)
-    prices = _factor(base.prices, own.unit_cost_growth, years)
-    block = base.block * _factor(base.block, own.block_growth, years)
+    position = base.position
+    ahead = [year > base.known for year in position.years]
+
+    def factor(path: Array, setting: GrowthByYear, more: float = 0.0) -> Array:
+        return _factor(path, setting, position.years, ahead, more)
+
+    plans = factor(position.plans, own.plan_growth, more)
+    prices = factor(base.prices, own.unit_cost_growth)
+    block = base.block * factor(base.block, own.block_growth)
     moved = replace(position, places=position.places * plans, cost=position.cost * prices)
     change = (block - base.block) - (moved.spend - position.spend)
     return replace(
@@ -103,13 +112,15 @@ def grown(base: Baseline, own: OwnGrowth, more: float = 0.0) -> Baseline:
     )
 
 
-def _factor(path: Array, setting: GrowthByYear, years: list[int], more: float = 0.0) -> Array:
+def _factor(path: Array, setting: GrowthByYear, years: list[int], ahead: list[bool], more: float) -> Array:
     """What a path is multiplied by so that it grows as set, shape (years, draws)."""
     factor = np.ones_like(path)
     for t, year in enumerate(years[1:], start=1):
         growth = np.divide(path[t], path[t - 1], out=np.ones_like(path[t]), where=path[t - 1] > 0)
         given = setting.get(year) if isinstance(setting, dict) else setting
-        factor[t] = factor[t - 1] * ((growth if given is None else 1 + given) + more) / growth
+        factor[t] = factor[t - 1]
+        if ahead[t]:
+            factor[t] *= ((growth if given is None else 1 + given) + more) / growth
     return factor
 
 

@@ -57,7 +57,7 @@ class ReformPlan:
 
     @property
     def years(self) -> list[int]:
-        """Years, the newest January count first."""
+        """Years of the plan, those that are known first."""
         return self.base.position.years
 
     @property
@@ -176,7 +176,7 @@ class ReformPlan:
         draws = self.base.balance.shape[1]
         for name, (base, actions, size) in cases.items():
             sizes = [action.sizes(draws, self.source.seed, self.code) for action in self.actions.actions]
-            _, saved, _ = _applied(base, actions, [(size * each, cost) for each, cost in sizes])
+            _, saved, _ = applied(base, actions, [(size * each, cost) for each, cost in sizes])
             rows[name] = _summary(base.balance[-1] + saved.sum(axis=(0, 1)))
         frame = pd.DataFrame.from_dict(rows, orient="index", columns=SUMMARY).rename_axis("case")
         return frame.assign(difference=frame["mean"] - frame.at["as declared", "mean"])
@@ -293,17 +293,17 @@ def plan(
     base = grown(base, declared.growth)
     years, draws = base.position.years, base.balance.shape[1]
     faults = [
-        f"{action.title}: start {financial_year(action.start)}, expected {financial_year(years[1])} to "
+        f"{action.title}: start {financial_year(action.start)}, expected {financial_year(base.known + 1)} to "
         f"{financial_year(years[-1])}, the years of the projection after the newest count of plans"
         for action in declared.actions
-        if not years[0] < action.start <= years[-1]
+        if not base.known < action.start <= years[-1]
     ]
     if faults:
         raise ProjectionError("actions are not usable:\n" + "\n".join(f"  {fault}" for fault in faults))
     sizes = [action.sizes(draws, projection.seed, code) for action in declared.actions]
-    steps, in_turn, elsewhere = _applied(base, declared.actions, sizes)
+    steps, in_turn, elsewhere = applied(base, declared.actions, sizes)
     alone = np.stack(
-        [_applied(base, [action], [size])[1][0] for action, size in zip(declared.actions, sizes, strict=True)]
+        [applied(base, [action], [size])[1][0] for action, size in zip(declared.actions, sizes, strict=True)]
     )
     name = projection.panel.authorities.name(code)
     return ReformPlan(projection, code, name, declared, base, steps, alone, in_turn, elsewhere)
@@ -321,7 +321,7 @@ def plans_of_all(projection: Projection, actions: Actions | str | Path) -> Itera
             yield error
 
 
-def _applied(
+def applied(
     base: Baseline, actions: Sequence[Action], sizes: Sequence[tuple[Array, Array]]
 ) -> tuple[tuple[Position, ...], Array, dict[str, Array]]:
     """Positions after each action, £ a year that each takes off after earlier ones, and others' costs by payer."""
