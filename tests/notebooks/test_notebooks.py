@@ -13,7 +13,9 @@ from deficits.paths import notebooks_dir
 from deficits.reports.parameters import REPORTS, check_parameters_cell, parameters_cell
 
 NOTEBOOKS = sorted(notebooks_dir().glob("*.ipynb"))
-REPORTED = [path for path in NOTEBOOKS if path.name != "explore.ipynb"]  # that one is a panel, and no report
+PLAN = notebooks_dir() / "06_reform_plan.ipynb"
+REPORTED = [path for path in NOTEBOOKS if path.name not in ("explore.ipynb", PLAN.name)]
+"""A panel and a paper are no reports."""
 
 
 def read(path: Path) -> nbformat.NotebookNode:
@@ -96,3 +98,23 @@ def test_the_panel_opens_on_the_place_that_papermill_is_given(tmp_path: Path) ->
     assert done.returncode == 0, done.stderr[-2000:]
     (shown,) = [cell for cell in read(tmp_path / "out.ipynb").cells if cell.source.endswith("\nexplorer")]
     assert "Kent" in shown.outputs[0]["data"]["text/plain"]
+
+
+def test_the_paper_on_a_reform_plan_runs_on_a_councils_own_file(tmp_path: Path) -> None:
+    printed = subprocess.run(
+        [sys.executable, "-m", "deficits.cli", "plan", "--example"], capture_output=True, text=True, check=True
+    )
+    (tmp_path / "mine.yaml").write_text(printed.stdout.replace("Resource bases instead", "Bases instead"))
+    given = ["-r", "authority", "Leeds", "-r", "actions", "mine.yaml", "-p", "draws", "200"]
+    done = papermill(PLAN, tmp_path / "out.ipynb", *given)
+    assert done.returncode == 0, done.stderr[-2000:]
+    cells = [cell for cell in read(tmp_path / "out.ipynb").cells if cell.cell_type == "code"]
+    shown = "".join(str(out.get("data", {}).get("text/plain", "")) for cell in cells for out in cell.outputs)
+    assert "Reform plan of Leeds, 5 actions" in shown
+    assert "Bases instead of special schools" in shown
+
+
+def test_the_paper_carries_its_outputs() -> None:
+    cells = [cell for cell in read(PLAN).cells if cell.cell_type == "code"]
+    assert sum(bool(cell.outputs) for cell in cells) == len(cells) - 1
+    assert all(output.output_type != "error" for cell in cells for output in cell.outputs)

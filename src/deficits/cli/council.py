@@ -1,14 +1,16 @@
-"""Commands on one council's own plans: its reform plan, and its workbook."""
+"""Commands on one council: its case on its own figures, its reform plan, and its workbook."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from deficits.cli.common import UNTIL, AsOf, Draws, OwnFigures, Seed, Until, app, err, out
-from deficits.errors import ProjectionError
+from deficits.errors import ProjectionError, SchemeError
 from deficits.formatting import gbp, gbp_range, year_end
 from deficits.paths import write_whole
 
@@ -120,3 +122,135 @@ def workbook(
     target = file or Path(f"{slug(worked.name)}.xlsx")
     write(worked, target)
     out.print(f"Written: {target}. Yellow cells may be changed; the check cell on Balances is then no longer 0.")
+
+
+@app.command()
+def case(
+    council: Annotated[str, typer.Argument(help="Your council, by name, DfE number or ONS code.")],
+    deficit: Annotated[
+        str, typer.Argument(help="Its deficit at the scheme's base date, £: 144.4m or 144,400,000.")
+    ],
+    scheme: Annotated[str, typer.Option(help="A scheme's name or YAML file.")] = "high-needs-stability-grant",
+    sources: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--source", help='The deficit in another source, like --source "accounts=143.9m". Repeatable.'
+        ),
+    ] = None,
+    ineligible: Annotated[
+        list[str] | None,
+        typer.Option("--ineligible", help='An item and £, like --ineligible "equal pay=£250k". Repeatable.'),
+    ] = None,
+    forecast: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--forecast", help="Your balance at a later year end, like --forecast 2026-27=-190m. Repeatable."
+        ),
+    ] = None,
+    contribution: Annotated[
+        list[str] | None,
+        typer.Option("--contribution", help="What your general fund pays into the DSG, like 2027=2m. Repeatable."),
+    ] = None,
+    rate: Annotated[
+        list[str] | None,
+        typer.Option("--rate", help="Your financing rate: 4.05%; by year, 2027=4.5%. Repeatable."),
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="Last year: 2029-30 unless given.")] = None,
+    paid_on: Annotated[str | None, typer.Option(help="The day the grant is paid, like 2026-11-30.")] = None,
+    late: Annotated[float, typer.Option(help="Years by which the grant comes later: 0.5.")] = 0.0,
+    refused: Annotated[bool, typer.Option("--refused", help="Your reform plan is refused: no grant.")] = False,
+    reserves: Annotated[str | None, typer.Option(help="Your usable reserves at the base date, £.")] = None,
+    minimum: Annotated[str, typer.Option(help="What reserves shall not fall below, £.")] = "0",
+    surplus: Annotated[str, typer.Option(help="Your surplus, £, with a deficit of 0.")] = "0",
+    accept: Annotated[bool, typer.Option("--accept", help="Take figures that look like a slip.")] = False,
+    csv: Annotated[Path | None, typer.Option(help="Write the working, in £, to this file.")] = None,
+    xlsx: Annotated[
+        Path | None, typer.Option(help="Write the case: by year in £000, and the working in £.")
+    ] = None,
+) -> None:
+    """A council's own figures: its grant, what is left and what its general fund bears, line by line."""
+    from deficits.panel.given import amount_given, ending_year, share_given
+    from deficits.writeoff.council_case import UNTIL as LAST
+    from deficits.writeoff.council_case import council_case
+
+    def pounds(option: str, text: str) -> float:
+        return _typed(option, text, amount_given)
+
+    given = _pairs("--source", sources, amount_given)
+    deficits = {"the council's figures": pounds("deficit", deficit), **given}
+    whole = [text for text in rate or [] if "=" not in text]
+    by_year = _by_year("--rate", [text for text in rate or [] if "=" in text], share_given)
+    if whole and (by_year or len(whole) > 1):
+        raise SchemeError("--rate: give one for all years, or one by year (2027=4.5%), each once")
+    worked = council_case(
+        council=council,
+        deficit=deficits if given else deficits["the council's figures"],
+        ineligible=_pairs("--ineligible", ineligible, amount_given),
+        forecast=_by_year("--forecast", forecast, amount_given),
+        scheme=scheme,
+        until=_typed("--until", until, ending_year) if until else LAST,
+        accept=accept,
+        surplus=pounds("--surplus", surplus),
+        contributions=_by_year("--contribution", contribution, amount_given),
+        rate=_typed("--rate", whole[0], share_given) if whole else by_year or None,
+        paid_on=_typed("--paid-on", paid_on, date.fromisoformat) if paid_on else None,
+        late=late,
+        refused=refused,
+        reserves=pounds("--reserves", reserves) if reserves else None,
+        minimum=pounds("--minimum", minimum),
+    )
+    for line in worked.lines():
+        out.print(line)
+    table = worked.side_by_side() / 1000
+    out.print("\n" + f"{'By year, £000':76}" + "".join(f"{year:>12}" for year in table))
+    for name, values in table.iterrows():
+        shown = "".join(f"{value:>12,.0f}" if value == value else f"{'not known':>12}" for value in values)
+        out.print(f"{name!s:76}{shown}")
+    step = ""
+    for row in worked.working().itertuples():
+        if row.step != step:
+            step = str(row.step)
+            out.print(f"\n{step}")
+        out.print(f"  {row.line!s:58}{gbp(row.amount):>10}  {row.rule}")
+    out.print("\nHow what is left could be met")
+    for way, row in worked.ways_to_meet_left().iterrows():
+        out.print(f"  {way!s:58}{gbp(row['yearly']):>10} a year, {gbp(row['total'])} in all")
+    for heir, row in worked.successors().iterrows():
+        out.print(f"  {heir}, from {row['on']}: {gbp(row['left'])} of what is left, by people aged 2 to 18")
+    if csv:
+        write_whole(csv, worked.working().round(2).to_csv(index=False).encode("utf-8-sig"))
+    if xlsx:
+        worked.to_excel(xlsx)
+
+
+def _typed(option: str, text: str, read: Callable[[Any], Any]) -> Any:
+    """What a text says; SchemeError names the option."""
+    try:
+        return read(text)
+    except ValueError as error:
+        raise SchemeError(f"{option}: {error}") from None
+
+
+def _pairs(option: str, given: Sequence[str] | None, read: Callable[[Any], Any]) -> dict[str, Any]:
+    """`name=value` texts by name; SchemeError where one is given twice, so that neither is lost."""
+    found: dict[str, Any] = {}
+    for text in given or []:
+        name, mark, value = (part.strip() for part in text.partition("="))
+        if not mark or not name:
+            raise SchemeError(f"{option} {text}: expected a name or year, = and a value")
+        if name.casefold() in {known.casefold() for known in found}:
+            raise SchemeError(f"{option}: '{name}' is given twice; give the sum, or another name")
+        found[name] = _typed(f"{option} {text}", value, read)
+    return found
+
+
+def _by_year(option: str, given: Sequence[str] | None, read: Callable[[Any], Any]) -> dict[int, Any]:
+    from deficits.panel.given import ending_year
+
+    found: dict[int, Any] = {}
+    for label, value in _pairs(option, given, read).items():
+        year = _typed(option, label, ending_year)
+        if year in found:
+            raise SchemeError(f"{option}: {label} is given twice")
+        found[year] = value
+    return found

@@ -61,6 +61,11 @@ class ReformPlan:
         return self.base.position.years
 
     @property
+    def measures(self) -> list[str]:
+        """Names of what `by_year` gives."""
+        return list(UNITS)
+
+    @property
     def saved(self) -> Array:
         """£ a year by which the in-year position is better, shape (years, draws): the sum of `in_turn`."""
         total: Array = self.in_turn.sum(axis=0)

@@ -24,6 +24,7 @@ from deficits.reform_plan.baseline import Baseline, grown
 from deficits.reform_plan.plan import ReformPlan, applied
 from deficits.writeoff import Inputs, Scheme, write_off
 
+Values = Sequence[float] | Array
 LICENCE = "Contains public sector information licensed under the Open Government Licence v3.0."
 FIRST = 2
 """Column of the first year: labels and units stand before it."""
@@ -143,7 +144,7 @@ def worked(plan: ReformPlan, settings: Settings) -> Account:
     dataset["bail_out"][row] = 0.0
     assumptions = plan.source.assumptions.model_copy(update={"financing_rate": settings.rate})
     source = dataclasses.replace(plan.source, dataset=dataset, assumptions=assumptions)
-    result = write_off(scheme, Inputs(source))
+    result = write_off(Inputs(source), scheme)
     money = result.ledger.sel(authority=plan.code).isel(draw=0)
 
     def column(name: str) -> Array:
@@ -213,7 +214,7 @@ class _Book:
         return row
 
     def values(
-        self, name: str, label: str, unit: str, values: Sequence[float | None], *, given: bool = False
+        self, name: str, label: str, unit: str, values: Sequence[float | None] | Array, *, given: bool = False
     ) -> int:
         """A row of values, input cells where `given`; None leaves a year blank."""
         row = self.line(name, label, unit)
@@ -223,7 +224,7 @@ class _Book:
                 self.sheets[name].write_number(row, FIRST + t, float(value), style)
         return row
 
-    def formulas(self, name: str, label: str, unit: str, formulas: Sequence[str], values: Sequence[float]) -> int:
+    def formulas(self, name: str, label: str, unit: str, formulas: Sequence[str], values: Values) -> int:
         """A row of formulas, each with the package's value for it."""
         row = self.line(name, label, unit)
         style = self.factor if unit == "factor" else self.number

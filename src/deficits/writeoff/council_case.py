@@ -1,0 +1,714 @@
+"""A council's case: what a scheme pays on its own figures, what is left, and what its general fund bears, line by
+line and year by year, with the scheme and without."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from difflib import get_close_matches
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from deficits.assumptions import assumed
+from deficits.errors import PanelError, SchemeError, closest
+from deficits.formatting import financial_year, gbp, percent, year_end
+from deficits.panel import load_panel, read_splits, shares
+from deficits.projection import Assumptions, Projection, project
+from deficits.projection.projection import LAST_HORIZON
+from deficits.writeoff import allocation, costs
+from deficits.writeoff.inputs import Inputs
+from deficits.writeoff.ledger import annuity
+from deficits.writeoff.reading import scheme_names
+from deficits.writeoff.scheme import Scheme
+from deficits.writeoff.write_off import WriteOff, write_off
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
+
+YOURS = "your figure"
+FORECAST = "your forecast"
+PATHS = ("p50", "p10", "p90")
+"""Paths of later balances, as draws: the middle of the projection's changes, and its low and high ones."""
+FEW_DRAWS = 1_000
+UNTIL = int(assumed("override", "ends").number) + 2
+"""Last year of a case where none is asked for: two years past the end of the override."""
+SLIP = 50.0
+"""A figure this many times smaller than the projection's, which in £000 would be near it, is taken for a slip."""
+NEAR = 5.0
+"""Near: within this factor."""
+METHOD = "docs/method.md, section 3"
+CAPS = {
+    "pounds": "fixed",
+    "dsg": "DSG",
+    "reserves": "usable reserves",
+    "unallocated_reserves": "unallocated reserves",
+    "pupils": "people aged 2 to 18",
+    "plans": "EHC plans",
+}
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a council declares besides its deficit: £, shares a year and years (2027 is 2026-27).
+
+    `contributions`: £ (>= 0) that its general fund pays into the DSG, by year. `rate`: of financing, one or by
+    year; the projection's unless given. `paid_on`: the day of the grant. `late`: years by which it comes later.
+    `refused`: the council's plan is not approved, so no grant. `reserves`: £ usable at the base date, those
+    published unless given; `minimum`: £ below which they shall not fall. `spread`: years over which what is left
+    could be paid.
+    """
+
+    contributions: Mapping[int, float] = dataclasses.field(default_factory=dict)
+    rate: float | Mapping[int, float] | None = None
+    paid_on: date | None = None
+    late: float = 0.0
+    refused: bool = False
+    reserves: float | None = None
+    minimum: float = 0.0
+    spread: int = 20
+
+    def rates(self, usual: float) -> dict[int, float]:
+        """The rate by year; that of all other years under 0."""
+        if isinstance(self.rate, Mapping):
+            return {0: usual, **self.rate}
+        return {0: usual if self.rate is None else self.rate}
+
+
+@dataclass(frozen=True)
+class CouncilCase:
+    """A scheme on one council's own figures.
+
+    `deficits`: £ (>= 0) at the base date, by source; `ineligible`: £ by item; `basis`: where each later balance
+    comes from. Without an own forecast, later years are the own deficit and the projection's changes; amounts are
+    then of the middle path, and `by_year` has the low and high ones beside them.
+    """
+
+    code: str
+    name: str
+    deficits: Mapping[str, float]
+    ineligible: Mapping[str, float]
+    basis: Mapping[int, str]
+    asked: Scheme
+    terms: Terms
+    result: WriteOff
+
+    @property
+    def scheme(self) -> Scheme:
+        """The scheme as it is applied: approved, and in time."""
+        return self.result.scheme
+
+    @property
+    def deficit(self) -> float:
+        """£ (>= 0) at the base date: the lowest of the sources given where the scheme takes the lowest, else the
+        first."""
+        return _counted(self.asked, self.deficits)
+
+    @property
+    def grant(self) -> float:
+        """£ (>= 0) that is paid of the deficit at the base date, once the council's plan is approved."""
+        return float(self.result.paid.granted[self._row, 0])
+
+    @property
+    def left(self) -> float:
+        """£ (>= 0) of the deficit at the base date that stays with the council."""
+        return max(self.deficit - self.grant, 0.0)
+
+    @cached_property
+    def _row(self) -> int:
+        return int(self.result.inputs.codes.get_loc(self.code))
+
+    @cached_property
+    def _money(self) -> dict[str, np.ndarray[Any, np.dtype[np.float64]]]:
+        """The ledger's columns for the council, shape (paths, years)."""
+        money = self.result.ledger.sel(authority=self.code)
+        return {str(name): money[name].transpose("draw", "year").values for name in money}
+
+    def by_year(self) -> pd.DataFrame:
+        """The council's account, £, indexed by year after the base date.
+
+        opening and closing balance (negative = deficit), in_year (without grants), contribution, grant (write-off
+        and cover), other (instalments, less what is taken back, levied or charged), closing_without, interest with
+        and without, saved, general_fund (interest, contributions and repayment), charge (the deficit that falls on
+        it in the year after the override's end), charge_without, reserves and reserves_without (usable, after all
+        of these; missing where unknown) and basis; and, where no own forecast is given, closing_p10, closing_p90,
+        saved_p10 and saved_p90.
+        """
+        money, end = self._money, self.scheme.override_ends
+        reserves = reserves_without = self.reserves
+        rates = self.terms.rates(self.result.projection.assumptions.financing_rate)
+        without = costs.interest_by_year(self.result, paid=False)
+        rows = {}
+        for place, year in enumerate(self.result.ledger["year"].values.tolist()):
+            if year <= self.scheme.base_year:
+                continue
+            here = {name: values[:, place] for name, values in money.items()}
+            grant = here["write_off"] + here["cover"]
+            other = here["closing"] - here["opening"] - here["in_year"] - grant
+            factor = rates.get(year, rates[0]) / rates[0] if rates[0] else 1.0
+            before, paid_interest = without[year][self._row] * factor, here["interest"] * factor
+            on_dsg = self.scheme.interest_borne_by == "dsg"
+            borne = np.zeros_like(grant) if on_dsg else paid_interest
+            repaid = [
+                flow.amount
+                for flow in self.result.paid.flows
+                if flow.kind == "repayment" and flow.year == year and not flow.raises
+            ]
+            repayment = sum(
+                (np.broadcast_to(amount, self.result.inputs.shape)[self._row] for amount in repaid), 0.0
+            )
+            given = self.terms.contributions.get(year, 0.0)
+            bears = borne + here["contribution"] + repayment + given
+            charge = self.falls_on_council() if year == end + 1 else 0.0
+            charge_without = self.falls_on_council(with_scheme=False) if year == end + 1 else 0.0
+            reserves -= bears[0] + charge
+            reserves_without -= before[0] + given + charge_without
+            row: dict[str, Any] = {
+                "opening": here["opening"][0],
+                "in_year": here["in_year"][0] - given,
+                "contribution": given,
+                "grant": grant[0],
+                "other": other[0],
+                "closing": here["closing"][0],
+                "closing_without": self.result.inputs.balance(year)[self._row, 0],
+                "interest_without": before[0],
+                "interest": borne[0],
+                "saved": before[0] - paid_interest[0],
+                "general_fund": bears[0],
+                "charge": charge,
+                "charge_without": charge_without,
+                "reserves": reserves,
+                "reserves_without": reserves_without,
+                "basis": self.basis[year],
+            }
+            if self.basis[year] != FORECAST:
+                for part, path in (("p10", 1), ("p90", 2)):
+                    row[f"closing_{part}"] = here["closing"][path]
+                    row[f"saved_{part}"] = before[path] - paid_interest[path]
+            rows[year] = row
+        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("year")
+
+    @cached_property
+    def reserves(self) -> float:
+        """£ of usable reserves at the base date: the council's own figure, else those published; missing where
+        neither is known."""
+        if self.terms.reserves is not None:
+            return self.terms.reserves
+        return float(self.result.inputs.size("reserves", self.scheme.base_year)[self._row, 0])
+
+    def falls_on_council(self, *, with_scheme: bool = True) -> float:
+        """£ (>= 0) of deficit at the override's end, less grant and cover that is still to be paid."""
+        end = self.scheme.override_ends
+        if end not in self.result.inputs.years:
+            return math.nan
+        if not with_scheme:
+            return max(0.0, -float(self.result.inputs.balance(end)[self._row, 0]))
+        owed = sum(
+            float(np.broadcast_to(flow.amount, self.result.inputs.shape)[self._row, 0])
+            for flow in self.result.paid.flows
+            if flow.kind in ("write_off", "cover") and flow.year > end
+        )
+        return max(0.0, -float(self.result.balance.sel(authority=self.code, year=end).values[0]) - owed)
+
+    def side_by_side(self) -> pd.DataFrame:
+        """The account with the scheme and without it, £: lines by financial year; ranges where they are known."""
+        years = self.by_year()
+        lines = {
+            "Balance at the year's end, without the scheme": years["closing_without"],
+            "Balance at the year's end, with it": years["closing"],
+            "  1 in 10 below": years.get("closing_p10"),
+            "  1 in 10 above": years.get("closing_p90"),
+            "Grant paid in the year": years["grant"],
+            "Interest, without": years["interest_without"],
+            "Interest, with": years["interest"],
+            "General fund bears in the year, with (interest, contributions, repayments)": years["general_fund"],
+            "Charge when the override has ended, without": years["charge_without"],
+            "Charge when the override has ended, with": years["charge"],
+            "Usable reserves after it, without": years["reserves_without"],
+            "Usable reserves after it, with": years["reserves"],
+            "  above the council's minimum (negative: below it)": years["reserves"] - self.terms.minimum,
+        }
+        frame = pd.DataFrame({name: line for name, line in lines.items() if line is not None}).T
+        return frame.rename(columns=lambda year: financial_year(int(year))).rename_axis("line")
+
+    def ways_to_meet_left(self) -> pd.DataFrame:
+        """How the part of the deficit that no grant pays could be met, £: columns first_year, yearly, years, total
+        and interest. From reserves at once; by a capitalisation direction, borrowed at the PWLB rate with equal
+        yearly payments (minimum revenue provision and interest); or in equal parts, with interest on what stands.
+        """
+        left, years = self.left, self.terms.spread
+        pwlb = assumed("financing", "pwlb_rate").number
+        rate = self.terms.rates(self.result.projection.assumptions.financing_rate)[0]
+        lent, interest = left * annuity(years, pwlb), rate * left * (years + 1) / 2
+        parts = f"in {years} equal parts, interest at {percent(rate, 2)}"
+        rows = {
+            "from usable reserves at once": [left, left, 1, left, 0.0],
+            f"capitalised, PWLB at {percent(pwlb, 2)}": [lent, lent, years, years * lent, years * lent - left],
+            parts: [left / years + rate * left, (left + interest) / years, years, left + interest, interest],
+        }
+        columns = ["first_year", "yearly", "years", "total", "interest"]
+        return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("way")
+
+    def successors(self) -> pd.DataFrame:
+        """Parts of new councils that are to take over from this one, £: indexed by name, columns on, share, grant,
+        left, reference. Shares are by people aged 2 to 18, an assumption; empty where no division is declared."""
+        split = read_splits().get(self.code)
+        rows = [] if split is None else [
+            (name, split.on, share, share * self.grant, share * self.left, str(split.reference))
+            for name, share in shares(split).items()
+        ]  # fmt: skip
+        columns = ["name", "on", "share", "grant", "left", "reference"]
+        return pd.DataFrame(rows, columns=columns).set_index("name")
+
+    def to_excel(self, path: str | Path) -> None:
+        """Write the case as an .xlsx: by year in £000, the working in £, how what is left could be met."""
+        with pd.ExcelWriter(path, engine="xlsxwriter") as book:
+            for name, frame in (
+                ("By year (£000)", (self.side_by_side() / 1000).round(1)),
+                ("Working (£)", self.working().round(2).set_index("step")),
+                ("What is left (£)", self.ways_to_meet_left().round(2)),
+                ("New councils (£)", self.successors()),
+            ):
+                frame.to_excel(book, sheet_name=name, freeze_panes=(1, 1))
+                book.sheets[name].set_column(0, 0, 60)
+                book.sheets[name].set_column(1, len(frame.columns), 18)
+
+    def working(self) -> pd.DataFrame:
+        """Every step, in order: columns step, line, amount (£; what is taken off is below 0), rule (what it
+        follows from) and source (the address of a scheme's rule). Adding the lines of a year gives its last one.
+        """
+        rows = [*self._deficit_lines(), *self._grant_lines(), *self._year_lines(), *self._end_lines()]
+        frame = pd.DataFrame(rows, columns=["step", "line", "amount", "rule"])
+        of_scheme = frame["rule"].str.startswith(self.asked.title)
+        return frame.assign(
+            amount=frame["amount"] + 0.0,  # no minus nought
+            source=np.where(of_scheme, str(self.asked.reference), ""),
+        )
+
+    def _deficit_lines(self) -> list[tuple[str, str, float, str]]:
+        base = year_end(self.scheme.base_year)
+        lowest = self.asked.source == "lowest" and len(self.deficits) > 1
+        rows = []
+        if len(self.deficits) > 1:
+            rows += [
+                ("sources", f"Deficit in {source}", amount, YOURS) for source, amount in self.deficits.items()
+            ]
+            rows += [
+                ("reconciliation", f"{source} above the figure that counts", amount - self.deficit, YOURS)
+                for source, amount in self.deficits.items()
+                if amount != self.deficit
+            ]
+        rule = f"{self._rule()}: the lowest of sources that differ" if lowest else YOURS
+        return [*rows, ("deficit", f"Deficit at {base}", self.deficit, rule)]
+
+    def _rule(self) -> str:
+        return self.asked.title
+
+    def _grant_lines(self) -> list[tuple[str, str, float, str]]:
+        rows: list[tuple[str, str, float, str]] = []
+        rule = self._rule()
+        scheme, inputs, row = self.scheme.model_copy(update={"plus": ()}), self.result.inputs, self._row
+        deficit = np.maximum(0.0 - inputs.balance(scheme.base_year), 0.0)
+        for item, amount in self.ineligible.items():
+            rows.append(("eligible", f"Less {item}", -amount, YOURS))
+        declared = scheme.ineligible
+        if declared.share:
+            rows.append(
+                ("eligible", f"Less {percent(declared.share)}, not eligible", -declared.share * self.deficit, rule)
+            )
+        if declared.reserves:
+            reserves = float(np.nan_to_num(inputs.size("reserves", scheme.base_year)[row, 0]))
+            told = f"Less {percent(declared.reserves)} of usable reserves, borne first"
+            rows.append(("eligible", told, -declared.reserves * reserves, f"{rule}; {_reserves_source()}"))
+        own = sum(self.ineligible.values())
+        named = sum(
+            amount
+            for name, amount in declared.councils.items()
+            if inputs.panel.authorities.resolve(name) == self.code
+        )
+        if named - own > 0.5:
+            rows.append(("eligible", "Less what the scheme leaves out for the council", own - named, rule))
+        to_come: Any = 0.0
+        if scheme.safety_valve == "continue":
+            to_come = inputs.agreed_after(scheme.base_year)
+            if to_come[row, 0]:
+                rows.append(("eligible", "Less agreed instalments still to come", -float(to_come[row, 0]), rule))
+        eligible = allocation.eligible(scheme, inputs, deficit, to_come)
+        meant = self.deficit + sum(amount for _, _, amount, _ in rows)
+        if eligible[row, 0] - meant > 0.5:
+            rows.append(("eligible", "Never below nought", float(eligible[row, 0]) - meant, METHOD))
+        elif meant - eligible[row, 0] > 0.5:
+            rows.append(
+                ("eligible", "Conditions of the scheme are not met", float(eligible[row, 0]) - meant, rule)
+            )
+        rows.append(("eligible", "Eligible deficit", float(eligible[row, 0]), METHOD))
+        share = np.broadcast_to(np.asarray(allocation.share(scheme, inputs, deficit), dtype=float), deficit.shape)
+        amount = float(eligible[row, 0] * share[row, 0])
+        rows.append(("grant", f"{percent(float(share[row, 0]), 1)} of the eligible deficit", amount, rule))
+        for size, limit in scheme.cap.items():
+            most = limit * float(inputs.size(size, scheme.base_year)[row, 0])
+            if math.isfinite(most) and amount > most:
+                told = f"Cut to the cap by {CAPS[size]}, {gbp(most)}"
+                rows.append(("grant", told, most - amount, rule))
+                amount = most
+        for part in self.scheme.parts[1:]:
+            rows.append(("grant", f"With {part.title}, paid on top", self.grant - amount, str(part.reference)))
+            amount = self.grant
+        if scheme.budget and abs(self.grant - amount) > 0.5:
+            told = f"Cut to the national budget of {gbp(scheme.budget.pounds)}, with other councils as projected"
+            rows.append(("grant", told, self.grant - amount, rule))
+        told = "Grant"
+        if self.terms.refused:
+            told = "Grant: none, the plan is refused"
+        elif self.asked.approval.probability < 1:
+            told = f"Grant, if the plan is approved (chance {percent(self.asked.approval.probability)})"
+        rows.append(("grant", told, self.grant, rule))
+        rows.append(("left", f"Left of the deficit at {year_end(scheme.base_year)}", self.left, METHOD))
+        return rows
+
+    def _year_lines(self) -> list[tuple[str, str, float, str]]:
+        rates = self.terms.rates(self.result.projection.assumptions.financing_rate)
+        rows: list[tuple[str, str, float, str]] = []
+        for year, row in self.by_year().iterrows():
+            when = financial_year(int(str(year)))
+            rate = percent(rates.get(int(str(year)), rates[0]), 2)
+            rows.append((when, f"Balance at {year_end(int(str(year)) - 1)}", row["opening"], "the line before it"))
+            rows.append((when, "In-year position, without grants", row["in_year"], row["basis"]))
+            if row["contribution"]:
+                rows.append((when, "Contribution from the general fund", row["contribution"], YOURS))
+            if row["grant"]:
+                rows.append((when, "Grant paid", row["grant"], self._rule()))
+            if abs(row["other"]) > 0.5:
+                on_dsg = self.scheme.interest_borne_by == "dsg"
+                told = "Interest on the DSG" if on_dsg else "Instalments, contributions and what is taken back"
+                rows.append((when, told, row["other"], self._rule()))
+            rows.append((when, f"Balance at {year_end(int(str(year)))}", row["closing"], METHOD))
+            interest = f"{rate} of the year's average deficit, {METHOD}"
+            rows.append(
+                (f"{when}, general fund", "Interest without the scheme", -row["interest_without"], interest)
+            )
+            rows.append((f"{when}, general fund", "Interest saved", row["saved"], interest))
+            moved = row["interest_without"] - row["saved"] - row["interest"]
+            if abs(moved) > 0.5:
+                rows.append((f"{when}, general fund", "Interest moved to the DSG", moved, self._rule()))
+            others = row["general_fund"] - row["interest"]
+            if abs(others) > 0.5:
+                rows.append((f"{when}, general fund", "Contributions and repayments", -others, self._rule()))
+            rows.append((f"{when}, general fund", "General fund bears", -row["general_fund"], METHOD))
+        return rows
+
+    def _end_lines(self) -> list[tuple[str, str, float, str]]:
+        end = self.scheme.override_ends
+        if end not in self.result.inputs.years:
+            return []
+        left, reserves = self.falls_on_council(), self.reserves
+        when = f"override ends, {year_end(end)}"
+        rows = [(when, "Deficit that then falls on the general fund", -left, METHOD)]
+        if not math.isfinite(reserves):
+            return rows
+        source = YOURS if self.terms.reserves is not None else _reserves_source()
+        rows.append((when, f"Usable reserves at {year_end(self.scheme.base_year)}", reserves, source))
+        borne = self.by_year()["general_fund"]
+        rows.append(
+            (when, "Borne by the general fund until then", -float(borne[borne.index <= end].sum()), METHOD)
+        )
+        after = sum(amount for _, _, amount, _ in rows)
+        if self.terms.minimum:
+            rows.append((when, "Minimum that reserves shall not fall below", -self.terms.minimum, YOURS))
+            after -= self.terms.minimum
+        return [*rows, (when, "Reserves after it" if after >= 0 else "Not covered", after, METHOD)]
+
+    def lines(self) -> list[str]:
+        """The case in a few sentences, as a command line prints it."""
+        years = self.by_year()
+        saved = years["saved"].sum()
+        told = [
+            f"{self.name}, {self.asked.title}: a grant of {gbp(self.grant)} on a deficit of {gbp(self.deficit)}; "
+            f"{gbp(self.left)} is left.",
+            f"Interest saved to {year_end(int(years.index[-1]))}: {gbp(saved)}.",
+        ]
+        if self.asked.approval.probability < 1:
+            told.append(f"If its plan is approved: chance {percent(self.asked.approval.probability)}.")
+        known = self.result.inputs.panel.figure("balance").get(self.asked.base_year, pd.Series(dtype=float))
+        if not math.isnan(published := known.get(self.code, math.nan)):
+            told.append(f"Published for {year_end(self.asked.base_year)}: a balance of {gbp(published)}.")
+        if not math.isfinite(self.reserves):
+            told.append("Its usable reserves are not published: give reserves, or what they cover is not known.")
+        return [*told, *self.result.warnings]
+
+    def __repr__(self) -> str:
+        return "\n".join(self.lines())
+
+
+def council_case(
+    *,
+    council: str | int,
+    deficit: float | Mapping[str, float],
+    ineligible: Mapping[str, float] | None = None,
+    forecast: Mapping[int, float] | None = None,
+    scheme: Scheme | str = "high-needs-stability-grant",
+    until: int = UNTIL,
+    projection: Projection | None = None,
+    accept: bool = False,
+    surplus: float = 0.0,
+    **terms: Any,
+) -> CouncilCase:
+    """What a scheme does on a council's own figures.
+
+    Args:
+        council: name, DfE number or ONS code.
+        deficit: £ (>= 0; 0 where it is in surplus) at 31 March of the scheme's base year; or several by source,
+            such as `{"section 251": 130e6, "accounts": 128e6}`: the lowest counts where the scheme says so, else
+            the first.
+        ineligible: £ (>= 0) of that by item, such as `{"equal pay": 2e6}`.
+        forecast: £ at later year ends, negative = deficit, without the scheme, contributions and safety valve
+            instalments. Years that are not given follow the projection's changes.
+        scheme: a scheme, its name, or its file.
+        until: last year of the account; later where the scheme or a forecast needs it.
+        projection: made from the newest panel unless given.
+        accept: take figures that look like a slip of unit or sign.
+        surplus: £ (>= 0) at the base date, of a council without a deficit.
+        terms: contributions, rate, paid_on, late, refused, reserves, minimum, spread: see `Terms`.
+
+    Raises:
+        SchemeError: a figure that cannot be right, or a scheme that does not fit; every fault in one message.
+
+    >>> case = council_case(council="Cheshire East", deficit=144.4e6, ineligible={"equal pay": 0.4e6},
+    ...                     forecast={2027: -190e6, 2028: -240e6}, until=2028)
+    >>> round(case.grant), round(case.left)
+    (129600000, 14800000)
+    """
+    design = Scheme.read(scheme) if isinstance(scheme, str) and _is_name(scheme) else scheme
+    if not isinstance(design, Scheme):
+        raise SchemeError(f"no scheme '{scheme}': {closest(str(scheme), scheme_names())}")
+    given = {"the council's figures": deficit} if isinstance(deficit, int | float) else dict(deficit)
+    items, later, declared = dict(ineligible or {}), dict(forecast or {}), Terms(**terms)
+    _check(design, given, items, later, declared)
+    needed = max([_last_needed(_certain(design, "", 0.0, declared)), *later])
+    if projection is None:
+        projection = project(load_panel(), Assumptions(), until=max(needed, until), draws=FEW_DRAWS)
+    elif projection.years[-1] < needed:
+        raise SchemeError(f"the projection ends in {projection.years[-1]}: project with until={needed} or later")
+    code = _council(projection, council)
+    own = surplus - _counted(design, given)
+    if not accept:
+        _check_slips(projection, code, design.base_year, given, own, later)
+    years = [year for year in projection.years if year <= max(needed, until)]
+    paths, basis = _paths(projection, code, design.base_year, own, later, years)
+    paid = 0.0
+    for year in years:
+        paid += declared.contributions.get(year, 0.0)
+        if year in paths:
+            paths[year] = paths[year] + paid
+    rate = declared.rates(projection.assumptions.financing_rate)[0]
+    inputs = Inputs(_with_own(projection, code, years, paths, rate))
+    applied = _certain(design, projection.panel.authorities.name(code), sum(items.values()), declared)
+    name = projection.panel.authorities.name(code)
+    return CouncilCase(code, name, given, items, basis, design, declared, write_off(inputs, applied))
+
+
+def _council(projection: Projection, council: str | int) -> str:
+    """Its DfE number; SchemeError offers the closest, or the council that a new one takes over from."""
+    for code, split in read_splits().items():
+        if str(council).casefold() in {name.casefold() for name in split.successors}:
+            raise SchemeError(
+                f"council: {council} takes over from {projection.panel.authorities.name(code)} on {split.on}: "
+                "make the case for that council, which shows each new council's part"
+            )
+    try:
+        return projection.code(council)
+    except PanelError as error:
+        raise SchemeError(f"council: {error}") from None
+
+
+def _is_name(scheme: str) -> bool:
+    return scheme in scheme_names() or scheme.endswith((".yaml", ".yml"))
+
+
+def _counted(scheme: Scheme, deficits: Mapping[str, float]) -> float:
+    amounts = list(deficits.values())
+    return float(min(amounts) if scheme.source == "lowest" else amounts[0])
+
+
+def _last_needed(scheme: Scheme) -> int:
+    """The last year that anything of the scheme is paid or measured in, later repayments left out."""
+    years = [scheme.override_ends]
+    for part in scheme.parts:
+        years.append(part.paid_in + len(part.instalments) - 1)
+        if part.cover:
+            years.append(max(part.cover.shares) + part.cover.paid_after)
+        if part.clawback:
+            years.append(part.clawback.year + 1)
+    return max(years)
+
+
+def _check(
+    scheme: Scheme,
+    deficits: Mapping[str, float],
+    items: Mapping[str, float],
+    forecast: Mapping[int, float],
+    terms: Terms,
+) -> None:
+    """SchemeError that lists every figure that cannot be right."""
+    faults = [] if deficits else ["deficit: no figure; give £ at the base date"]
+    amounts = {
+        "deficit": deficits,
+        "ineligible": items,
+        "contributions": terms.contributions,
+        "reserves": {"usable": terms.reserves or 0.0, "minimum": terms.minimum},
+    }
+    for what, each in amounts.items():
+        for name, amount in each.items():
+            if not math.isfinite(amount):
+                faults.append(f"{what}, {name}: found {amount}, expected £")
+            elif amount < 0:
+                meant = "; 0 where the council is in surplus" if what == "deficit" else ""
+                faults.append(f"{what}, {name}: found {gbp(amount)}, expected £ of 0 or more{meant}")
+            elif what == "deficit" and 0 < amount < 1_000:
+                faults.append(f"{what}, {name}: found {gbp(amount)}; give pounds, not thousands or millions")
+    for what, years in (("forecast", forecast), ("contributions", terms.contributions)):
+        for year in years:
+            if isinstance(year, bool) or not isinstance(year, int) or not scheme.base_year < year <= LAST_HORIZON:
+                faults.append(
+                    f"{what}, {year}: expected a year from {scheme.base_year + 1} to {LAST_HORIZON}, named by the "
+                    "calendar year it ends in"
+                )
+    faults += [
+        f"forecast, {year}: found {value}, expected £" for year, value in forecast.items() if value != value
+    ]
+    for year, rate in terms.rates(0.0).items():
+        if not 0 <= rate <= 0.2:
+            hint = f"; {rate:g}% is {rate / 100:g}" if 0.2 < rate <= 20 else ""
+            faults.append(f"rate{f', {year}' if year else ''}: found {rate:g}, expected 0 to 0.2 a year{hint}")
+    if isinstance(terms.rate, Mapping) and scheme.interest_borne_by == "dsg":
+        faults.append("rate: one for all years, where the scheme puts interest on the DSG")
+    if not 0 <= terms.late <= 3:
+        faults.append(f"late: found {terms.late:g}, expected 0 to 3 years")
+    if not 1 <= terms.spread <= 50:
+        faults.append(f"spread: found {terms.spread}, expected 1 to 50 years")
+    _refuse(faults)
+
+
+def _refuse(faults: list[str]) -> None:
+    if faults:
+        raise SchemeError("own figures are not usable:\n" + "\n".join(f"  {fault}" for fault in faults))
+
+
+def _check_slips(
+    projection: Projection,
+    code: str,
+    base: int,
+    deficits: Mapping[str, float],
+    own: float,
+    forecast: Mapping[int, float],
+) -> None:
+    """SchemeError where a figure is far from the projection, and near it in £000 or with the other sign."""
+    balance = projection.balance.sel(authority=code)
+    last = "; accept=True (--accept) takes it as it is"
+    faults = []
+
+    def thousands(what: str, amount: float, near: float) -> bool:
+        slip = 0 < abs(amount) < abs(near) / SLIP and abs(near) / NEAR < 1000 * abs(amount) < abs(near) * NEAR
+        if slip:
+            faults.append(f"{what}: found {gbp(amount)}; in £000 it would be {gbp(1000 * amount)}{last}")
+        return slip
+
+    middle = float(balance.sel(year=base).median())
+    for name, amount in deficits.items():
+        thousands(f"deficit, {name}", amount, middle)
+    for year in sorted(year for year in forecast if year in projection.years):
+        found = forecast[year]
+        change = (balance.sel(year=year) - balance.sel(year=base)).values
+        low, high = own + np.quantile(change, (0.1, 0.9))
+        if thousands(f"forecast, {year}", found, own + float(np.median(change))):
+            continue
+        wide = max(high - low, abs(own))
+        if found > 0 > own and found > high and low - wide <= -found <= high + wide:
+            faults.append(
+                f"forecast, {year}: found {gbp(found)}, a surplus, after a deficit of {gbp(-own)}; a deficit is "
+                f"below 0: {gbp(-found)}{last}"
+            )
+    _refuse(faults)
+
+
+def _paths(
+    projection: Projection, code: str, base: int, own: float, forecast: Mapping[int, float], years: list[int]
+) -> tuple[dict[int, np.ndarray[Any, np.dtype[np.float64]]], dict[int, str]]:
+    """The council's balances from the base date on, £ by year and path, and where each comes from."""
+    balances = projection.balance.sel(authority=code)
+    paths, basis = {base: np.full(len(PATHS), own)}, {}
+    known = base
+    for year in (later for later in years if later > base):
+        if year in forecast:
+            paths[year], basis[year] = np.full(len(PATHS), float(forecast[year])), FORECAST
+            known = year
+            continue
+        change = (balances.sel(year=year) - balances.sel(year=known)).values
+        paths[year] = paths[known] + np.quantile(change, [0.5, 0.1, 0.9])
+        since = "your deficit" if known == base else FORECAST
+        then = (
+            "the change of the published balances" if year <= projection.base_year else "this project's projection"
+        )
+        basis[year] = f"{since} of {year_end(known)} and {then} after it"
+    return paths, basis
+
+
+def _with_own(
+    projection: Projection,
+    code: str,
+    years: list[int],
+    paths: Mapping[int, np.ndarray[Any, np.dtype[np.float64]]],
+    rate: float | None,
+) -> Projection:
+    """The projection with three draws: other councils at their middles, this one on its own paths."""
+    middle = projection.balance.sel(year=years).median("draw")
+    values = np.repeat(middle.transpose("authority", "year").values[None], len(PATHS), axis=0)
+    row = int(np.flatnonzero(projection.dataset["authority"].values == code)[0])
+    for year, balances in paths.items():
+        values[:, row, years.index(year)] = balances
+    dataset = projection.dataset.isel(draw=slice(0, len(PATHS))).sel(year=years)
+    received = dataset["bail_out"].copy()
+    received.loc[{"authority": code}] = 0.0  # own figures are without instalments, or hold them already
+    dataset = dataset.assign(balance=(("draw", "authority", "year"), values), bail_out=received)
+    assumptions = (
+        projection.assumptions
+        if rate is None
+        else projection.assumptions.model_copy(update={"financing_rate": rate})
+    )
+    return dataclasses.replace(projection, dataset=dataset, assumptions=assumptions)
+
+
+def _certain(scheme: Scheme, name: str, ineligible: float, terms: Terms) -> Scheme:
+    """The scheme with the council's plan approved in time (unless declared otherwise), its own sources chosen and
+    its own items left out."""
+
+    def one(part: Scheme) -> Scheme:
+        approval = part.approval.model_copy(update={"probability": 0.0 if terms.refused else 1.0, "late": 0.0})
+        councils = dict(part.ineligible.councils)
+        if ineligible:
+            near = get_close_matches(name, councils, n=1, cutoff=1.0)
+            councils[near[0] if near else name] = councils.get(name, 0.0) + ineligible
+        left_out = part.ineligible.model_copy(update={"councils": councils})
+        plus = tuple(one(other) for other in part.plus)
+        changes: dict[str, Any] = {
+            "approval": approval,
+            "source": "projection",
+            "ineligible": left_out,
+            "plus": plus,
+        }
+        if terms.paid_on:
+            year = terms.paid_on.year + (terms.paid_on >= date(terms.paid_on.year, 4, 1))
+            gone = (terms.paid_on - date(year - 1, 4, 1)).days / 365
+            changes |= {"paid_in": year, "part_of_year": min(gone, 1.0)}
+        return part.model_copy(update=changes)
+
+    return costs.later(one(scheme), terms.late) if terms.late else one(scheme)
+
+
+def _reserves_source() -> str:
+    return "MHCLG revenue outturn, unallocated and other earmarked reserves, newest year end published"
