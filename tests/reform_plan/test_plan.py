@@ -184,6 +184,21 @@ def test_the_answers_say_what_is_asked_and_whose_word_it_is(kent: ReformPlan) ->
     assert (answers["answer"].str.len() > 20).all()
 
 
+def test_the_lines_of_the_management_plan_add_up(kent: ReformPlan) -> None:
+    lines = kent.management_plan()
+    for variant, table in lines.groupby(level="variant"):
+        table = table.droplevel("variant")
+        parts = table.drop(["In-year position", "Balance at 31 March"]).sum()
+        assert np.allclose(parts, table.loc["In-year position"], atol=1)
+        first = kent.base.balance[0].mean()
+        assert np.allclose(
+            first + table.loc["In-year position"].cumsum(), table.loc["Balance at 31 March"], atol=1
+        )
+        assert variant in ("unmitigated", "mitigated")
+    assert lines.loc[("mitigated", "Cost of the plan's actions"), "2027-28"] == pytest.approx(-5e5, rel=0.02)
+    assert lines.loc[("mitigated", "Transfers and other income"), "2030-31"] == 500_000
+
+
 def test_the_tidy_table_has_each_row_once(kent: ReformPlan) -> None:
     tidy = kent.tidy()
     assert not tidy.duplicated(["year", "measure", "sector", "action", "variant"]).any()

@@ -11,7 +11,7 @@ import typer
 
 from deficits.cli.common import UNTIL, AsOf, Draws, OwnFigures, Seed, Until, app, err, out
 from deficits.errors import ProjectionError, SchemeError
-from deficits.formatting import gbp, gbp_range, year_end
+from deficits.formatting import financial_year, gbp, gbp_range, percent, year_end
 from deficits.paths import write_whole
 
 if TYPE_CHECKING:
@@ -67,7 +67,12 @@ def plan(
         write_whole(csv, rows.round(2).to_csv(index=False).encode("utf-8-sig"))
 
 
+BESIDE = ("own", "neighbours", "england")
+
+
 def _say(worked: ReformPlan) -> None:
+    from deficits.reform_plan import evidence
+
     out.print(worked)
     for row in worked.declared().itertuples():
         out.print(f"  {row.title}: {row.terms}, {row.timing}. Risk owner: {row.risk_owner}", markup=False)
@@ -84,6 +89,9 @@ def _say(worked: ReformPlan) -> None:
             f"  {year_end(year)}  plans {at['plans', 'unmitigated']:,.0f} to {at['plans', 'mitigated']:,.0f}, "
             f"spend {moves('spend', at)}, balance {moves('balance', at)} ({gbp_range(low, high)})"
         )
+    table = worked.management_plan() / 1000
+    for variant, lines in table.groupby(level="variant", sort=False):
+        _table(f"DSG management plan, {variant}, means, £000", lines.droplevel("variant"))
     out.print(f"\nTaken off the deficit by {year_end(worked.years[-1])}: alone, and after earlier actions (means)")
     for title, row in worked.effects().iterrows():
         after = "" if title == "interaction" else f"{gbp(row['after_earlier_mean']):>10}"
@@ -94,6 +102,10 @@ def _say(worked: ReformPlan) -> None:
         out.print(
             f"  {case!s:52}{gbp(row['p50']):>10}  80% range {gbp_range(row['p10'], row['p90'])}", markup=False
         )
+    out.print("\nPublished beside the assumptions: the council, its statistical neighbours, England")
+    for measure, row in evidence(worked.source.panel, worked.code).iterrows():
+        shown = [gbp(row[key]) if row["unit"].startswith("£") else percent(row[key], 1) for key in BESIDE]
+        out.print(f"  {measure!s:52}{''.join(f'{text:>16}' for text in shown)}  {financial_year(row['year'])}")
     out.print("\nWhat a plan is said to be asked, and what this one answers")
     for point in worked.answers().itertuples():
         out.print(f"  {point.asked} ({point.said_by})\n    {point.answer}", markup=False)
@@ -163,6 +175,9 @@ def case(
     minimum: Annotated[str, typer.Option(help="What reserves shall not fall below, £.")] = "0",
     surplus: Annotated[str, typer.Option(help="Your surplus, £, with a deficit of 0.")] = "0",
     accept: Annotated[bool, typer.Option("--accept", help="Take figures that look like a slip.")] = False,
+    actions: Annotated[
+        Path | None, typer.Option(help="Your reform plan's actions: later years then follow it.")
+    ] = None,
     csv: Annotated[Path | None, typer.Option(help="Write the working, in £, to this file.")] = None,
     xlsx: Annotated[
         Path | None, typer.Option(help="Write the case: by year in £000, and the working in £.")
@@ -182,13 +197,21 @@ def case(
     by_year = _by_year("--rate", [text for text in rate or [] if "=" in text], share_given)
     if whole and (by_year or len(whole) > 1):
         raise SchemeError("--rate: give one for all years, or one by year (2027=4.5%), each once")
+    last = _typed("--until", until, ending_year) if until else LAST
+    projection = None
+    if actions:
+        import deficits as d
+
+        whole_term = d.project(d.load_panel(), until=max(last, UNTIL), draws=1000)
+        projection = d.plan(whole_term, council, actions).projection
     worked = council_case(
         council=council,
+        projection=projection,
         deficit=deficits if given else deficits["the council's figures"],
         ineligible=_pairs("--ineligible", ineligible, amount_given),
         forecast=_by_year("--forecast", forecast, amount_given),
         scheme=scheme,
-        until=_typed("--until", until, ending_year) if until else LAST,
+        until=last,
         accept=accept,
         surplus=pounds("--surplus", surplus),
         contributions=_by_year("--contribution", contribution, amount_given),
@@ -201,11 +224,7 @@ def case(
     )
     for line in worked.lines():
         out.print(line)
-    table = worked.side_by_side() / 1000
-    out.print("\n" + f"{'By year, £000':76}" + "".join(f"{year:>12}" for year in table))
-    for name, values in table.iterrows():
-        shown = "".join(f"{value:>12,.0f}" if value == value else f"{'not known':>12}" for value in values)
-        out.print(f"{name!s:76}{shown}")
+    _table("By year, £000", worked.side_by_side() / 1000)
     step = ""
     for row in worked.working().itertuples():
         if row.step != step:
@@ -221,6 +240,14 @@ def case(
         write_whole(csv, worked.working().round(2).to_csv(index=False).encode("utf-8-sig"))
     if xlsx:
         worked.to_excel(xlsx)
+
+
+def _table(heading: str, lines: pd.DataFrame) -> None:
+    """Lines by year in columns, whole numbers."""
+    out.print("\n" + f"{heading:76}" + "".join(f"{year:>12}" for year in lines))
+    for name, values in lines.iterrows():
+        shown = "".join(f"{value:>12,.0f}" if value == value else f"{'not known':>12}" for value in values)
+        out.print(f"{name!s:76}{shown}")
 
 
 def _typed(option: str, text: str, read: Callable[[Any], Any]) -> Any:

@@ -158,6 +158,31 @@ class ReformPlan:
         paid = {payer: _summaries(money[1:], self.years[1:]) for payer, money in self.elsewhere.items()}
         return pd.concat(paid, names=["payer", "year"])
 
+    def management_plan(self) -> pd.DataFrame:
+        """Lines of a DSG management plan, £, without the plan and with it: indexed by (variant, line), columns
+        financial years. Means, so that the lines of a year add up to its in-year position; spend is below 0.
+        """
+        after, base = self.steps[-1], self.base
+        costs = base.position.spend - after.spend - self.saved
+        variants = {
+            "unmitigated": (base.position, np.zeros_like(costs), base.in_year, base.balance),
+            "mitigated": (after, costs, base.in_year + self.saved[1:], self.balance),
+        }
+        lines = {}
+        for variant, (position, cost, in_year, balance) in variants.items():
+            lines[variant, "High needs block"] = base.block[1:]
+            lines[variant, "Transfers and other income"] = position.income[1:]
+            for sector, money in zip(SECTORS, position.places * position.cost, strict=True):
+                lines[variant, f"Spend: {SECTOR_WORDS[sector]}"] = -money[1:]
+            lines[variant, "Cost of the plan's actions"] = -cost[1:]
+            lines[variant, "Other blocks and movements"] = base.other
+            lines[variant, "In-year position"] = in_year
+            lines[variant, "Balance at 31 March"] = balance[1:]
+        means = {line: values.mean(axis=1) for line, values in lines.items()}
+        years = [financial_year(year) for year in self.years[1:]]
+        frame = pd.DataFrame.from_dict(means, orient="index", columns=years)
+        return frame.set_axis(pd.MultiIndex.from_tuples(frame.index, names=["variant", "line"]))
+
     def stress(self) -> pd.DataFrame:
         """The balance at the last year end, £, on harder terms: columns mean, p10, p50, p90 and difference (of the
         means, from the plan as declared).

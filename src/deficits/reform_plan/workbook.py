@@ -7,8 +7,11 @@ cell says whether the two still agree. There are no macros and no links.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import math
+import operator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +22,21 @@ from xlsxwriter.utility import xl_rowcol_to_cell
 from deficits.assumptions import assumed
 from deficits.errors import ProjectionError
 from deficits.formatting import financial_year, year_end
-from deficits.reform_plan.actions import SECTOR_WORDS, SECTORS, Array, FewerPlans, Income, LowerCost, MovePlaces
+from deficits.reform_plan.actions import (
+    SECTOR_WORDS,
+    SECTORS,
+    Action,
+    Array,
+    FewerPlans,
+    Income,
+    LowerCost,
+    MovePlaces,
+    Sector,
+)
 from deficits.reform_plan.baseline import Baseline, grown
 from deficits.reform_plan.plan import ReformPlan, applied
 from deficits.writeoff import Inputs, Scheme, write_off
 
-Values = Sequence[float] | Array
 LICENCE = "Contains public sector information licensed under the Open Government Licence v3.0."
 FIRST = 2
 """Column of the first year: labels and units stand before it."""
@@ -175,76 +187,124 @@ def _scheme(plan: ReformPlan, settings: Settings) -> Scheme:
     return Scheme.read("high-needs-stability-grant", **changes)
 
 
+class Cell:
+    """A term of the workbook: what Excel reads, and its value as the package works it out."""
+
+    def __init__(self, text: str, value: float) -> None:
+        self.text, self.value = text, value
+
+    def _with(self, sign: str, other: Term, value: float) -> Cell:
+        return Cell(f"({self.text}{sign}{cell(other).text})", value)
+
+    def __add__(self, other: Term) -> Cell:
+        return self._with("+", other, self.value + cell(other).value)
+
+    def __sub__(self, other: Term) -> Cell:
+        return self._with("-", other, self.value - cell(other).value)
+
+    def __mul__(self, other: Term) -> Cell:
+        return self._with("*", other, self.value * cell(other).value)
+
+    def __truediv__(self, other: Term) -> Cell:
+        below = cell(other).value
+        return self._with("/", other, self.value / below if below else math.nan)
+
+
+Term = Cell | float
+Row = list[Cell]
+
+
+def cell(term: Term) -> Cell:
+    """A number as a term."""
+    return term if isinstance(term, Cell) else Cell(repr(float(term)).upper(), float(term))
+
+
+def _least(*terms: Term) -> Cell:
+    cells = [cell(term) for term in terms]
+    return Cell(f"MIN({','.join(each.text for each in cells)})", min(each.value for each in cells))
+
+
+def _most(*terms: Term) -> Cell:
+    cells = [cell(term) for term in terms]
+    return Cell(f"MAX({','.join(each.text for each in cells)})", max(each.value for each in cells))
+
+
+def _total(terms: Iterable[Cell]) -> Cell:
+    return reduce(operator.add, terms)
+
+
+def _where(test: Cell, then: Cell, otherwise: Term) -> Cell:
+    """One term where another is above 0, else a third."""
+    other = cell(otherwise)
+    return Cell(f"IF({test.text}>0,{then.text},{other.text})", (then if test.value > 0 else other).value)
+
+
 class _Book:
-    """The workbook as it is written: each row keeps where it stands, so that formulas can name it."""
+    """The workbook as it is written; what is written on it can be named in later formulas."""
 
     def __init__(self, path: Path, years: list[int], title: str) -> None:
         self.book = xlsxwriter.Workbook(str(path))
         self.book.set_properties({"title": title, "comments": LICENCE})
         self.years = years
         add = self.book.add_format
+        given = {"bg_color": "#FFF2CC", "border": 1, "locked": False}
         self.head = add({"bold": True, "bottom": 1})
-        self.input = add({"bg_color": "#FFF2CC", "border": 1, "locked": False, "num_format": "#,##0.0000"})
-        self.money_input = add({"bg_color": "#FFF2CC", "border": 1, "locked": False, "num_format": "#,##0"})
-        self.number = add({"num_format": "#,##0;-#,##0"})
-        self.factor = add({"num_format": "0.0000"})
+        self.inputs = {
+            False: add(given | {"num_format": "#,##0.0000"}),
+            True: add(given | {"num_format": "#,##0"}),
+        }
+        self.styles = {False: add({"num_format": "#,##0;-#,##0"}), True: add({"num_format": "0.0000"})}
         self.wrap = add({"text_wrap": True, "valign": "top"})
-        self.sheets: dict[str, Any] = {}
-        self.rows: dict[str, int] = {}
 
     def sheet(self, name: str, heading: str) -> None:
-        sheet = self.sheets[name] = self.book.add_worksheet(name)
-        sheet.set_column(0, 0, 58)
-        sheet.set_column(1, 1, 14)
-        sheet.set_column(FIRST, FIRST + len(self.years) + 2, 16)
-        sheet.write(0, 0, heading, self.head)
-        sheet.freeze_panes(2, FIRST)
-        self.rows[name] = 2
-
-    def heads(self, name: str) -> None:
-        """The years over the columns: balances stand at the 31 March that ends each."""
+        """Begin a sheet: rows are written on it from now on, with a year over each column."""
+        self.name, self.next = name, 2
+        self.on = self.book.add_worksheet(name)
+        self.on.set_column(0, 0, 58)
+        self.on.set_column(1, 1, 14)
+        self.on.set_column(FIRST, FIRST + len(self.years), 16)
+        self.on.write_string(0, 0, heading, self.head)
+        self.on.freeze_panes(2, FIRST)
         for t, year in enumerate(self.years):
-            self.sheets[name].write(1, FIRST + t, financial_year(year), self.head)
+            self.on.write_string(1, FIRST + t, financial_year(year), self.head)
 
-    def line(self, name: str, label: str, unit: str = "") -> int:
-        row = self.rows[name]
-        self.rows[name] += 1
-        self.sheets[name].write(row, 0, label)
-        self.sheets[name].write(row, 1, unit)
-        return row
+    def _line(self, label: str, unit: str) -> int:
+        # As text, whatever it begins with: a title that a person typed is never a formula.
+        self.on.write_string(self.next, 0, label)
+        self.on.write_string(self.next, 1, unit)
+        self.next += 1
+        return self.next - 1
 
-    def values(
-        self, name: str, label: str, unit: str, values: Sequence[float | None] | Array, *, given: bool = False
-    ) -> int:
-        """A row of values, input cells where `given`; None leaves a year blank."""
-        row = self.line(name, label, unit)
+    def _named(self, row: int, t: int, value: float) -> Cell:
+        return Cell(f"'{self.name}'!{xl_rowcol_to_cell(row, FIRST + t, row_abs=True, col_abs=True)}", value)
+
+    def values(self, label: str, unit: str, values: Iterable[float | None], *, given: bool = False) -> Row:
+        """A row of values, cells to change where `given`; None leaves a year blank, which is read as 0."""
+        row, cells = self._line(label, unit), []
         for t, value in enumerate(values):
+            style = self.inputs[False] if given else self.styles[unit == "factor"]
             if value is not None:
-                style = self.input if given else self.factor if unit == "factor" else self.number
-                self.sheets[name].write_number(row, FIRST + t, float(value), style)
-        return row
+                self.on.write_number(row, FIRST + t, float(value), style)
+            cells.append(self._named(row, t, float(value or 0.0)))
+        return cells
 
-    def formulas(self, name: str, label: str, unit: str, formulas: Sequence[str], values: Values) -> int:
-        """A row of formulas, each with the package's value for it."""
-        row = self.line(name, label, unit)
-        style = self.factor if unit == "factor" else self.number
-        for t, (formula, value) in enumerate(zip(formulas, values, strict=True)):
-            self.sheets[name].write_formula(row, FIRST + t, formula, style, float(value))
-        return row
+    def row(self, label: str, unit: str, work: Callable[[int, Row], Term], years: int | None = None) -> Row:
+        """A row of formulas, from the year's place and the row so far."""
+        row, cells = self._line(label, unit), []
+        for t in range(years or len(self.years)):
+            term = cell(work(t, cells))
+            self.on.write_formula(row, FIRST + t, f"={term.text}", self.styles[unit == "factor"], term.value)
+            cells.append(self._named(row, t, term.value))
+        return cells
 
-    def one(self, name: str, label: str, unit: str, value: float | None, *, money: bool = False) -> str:
-        """An input cell; its absolute address."""
-        row = self.line(name, label, unit)
-        style = self.money_input if money else self.input
+    def given(self, label: str, unit: str, value: float | None) -> Cell:
+        """A cell to change."""
+        row, style = self._line(label, unit), self.inputs[unit.startswith("£")]
         if value is None:
-            self.sheets[name].write_blank(row, FIRST, None, style)
+            self.on.write_blank(row, FIRST, None, style)
         else:
-            self.sheets[name].write_number(row, FIRST, float(value), style)
-        return f"'{name}'!{xl_rowcol_to_cell(row, FIRST, row_abs=True, col_abs=True)}"
-
-    def at(self, name: str, row: int, t: int) -> str:
-        """Address of a row's cell in a year."""
-        return f"'{name}'!{xl_rowcol_to_cell(row, FIRST + t)}"
+            self.on.write_number(row, FIRST, float(value), style)
+        return self._named(row, 0, float(value or 0.0))
 
 
 def workbook(plan: ReformPlan, path: str | Path, settings: Settings | None = None) -> Account:
@@ -255,34 +315,29 @@ def workbook(plan: ReformPlan, path: str | Path, settings: Settings | None = Non
     """
     given = settings or usual(plan)
     account = worked(plan, given)
-    years, count = plan.years, len(plan.years)
-    book = _Book(Path(path), years, f"SEND deficit and reform plan: {plan.name}")
+    book = _Book(Path(path), plan.years, f"SEND deficit and reform plan: {plan.name}")
     inputs = _inputs(book, plan, given)
-    saved = _plan_sheet(book, plan, given, account, inputs)
-    _balances(book, plan, given, account, inputs, saved)
+    _balances(book, plan, account, inputs, *_plan_sheet(book, plan, inputs))
     book.sheet("Sources", "Where the figures are from")
-    for text in _sources(plan, count):
-        book.sheets["Sources"].write(book.line("Sources", ""), 0, text, book.wrap)
-    book.sheets["Sources"].set_column(0, 0, 120)
+    for n, text in enumerate(_sources(plan)):
+        book.on.write_string(2 + n, 0, text, book.wrap)
+    book.on.set_column(0, 0, 120)
     book.book.close()
     return account
 
 
-def _inputs(book: _Book, plan: ReformPlan, given: Settings) -> dict[str, Any]:
-    name = "Inputs"
-    book.sheet(name, f"{plan.name}: change the yellow cells; everything else follows")
-    book.heads(name)
-    grant = year_end(_grant_year())
-    cells: dict[str, Any] = {
-        "balance": book.one(name, f"Balance at {grant} (negative = deficit)", "£", given.balance, money=True),
-        "share": book.one(name, "Share of the eligible deficit that the grant pays", "share", given.share),
-        "ineligible": book.one(
-            name, "Part of the deficit that is not eligible", "£", given.ineligible, money=True
-        ),
-        "cap": book.one(name, "Cap on the grant (blank for none)", "£", given.cap, money=True),
-        "rate": book.one(name, "Rate of interest on the average deficit of a year", "share a year", given.rate),
-        "with": book.one(name, "Reform plan counted: 1 yes, 0 no", "0 or 1", 1),
+def _inputs(book: _Book, plan: ReformPlan, given: Settings) -> dict[Any, Any]:
+    book.sheet("Inputs", f"{plan.name}: change the yellow cells; everything else follows")
+    cells: dict[Any, Any] = {
+        "balance": book.given(f"Balance at {year_end(_grant_year())} (negative = deficit)", "£", given.balance),
+        "share": book.given("Share of the eligible deficit that the grant pays", "share", given.share),
+        "ineligible": book.given("Part of the deficit that is not eligible", "£", given.ineligible),
+        "rate": book.given("Rate of interest on the average deficit of a year", "share a year", given.rate),
+        "with": book.given("Reform plan counted: 1 yes, 0 no", "0 or 1", 1),
     }
+    cap = book.given("Cap on the grant (blank for none)", "£", given.cap)
+    none = cap.value if given.cap is not None else 1e15
+    cells["cap"] = Cell(f"IF(ISBLANK({cap.text}),1E+15,{cap.text})", none)
     for key, label in (
         ("plan_growth", "Growth of EHC plans without the plan"),
         ("unit_cost_growth", "Growth of the cost of a place"),
@@ -290,264 +345,226 @@ def _inputs(book: _Book, plan: ReformPlan, given: Settings) -> dict[str, Any]:
         ("cover", "Share of the deficit's growth that is covered, paid a year later"),
     ):
         path = getattr(given, key)
-        cells[key] = book.values(name, label, "share", [path.get(year) for year in plan.years], given=True)
-    for n, action in enumerate(plan.actions.actions):
+        cells[key] = book.values(label, "share", [path.get(year) for year in plan.years], given=True)
+    for action, size in zip(plan.actions.actions, given.sizes, strict=True):
         unit = getattr(action, "unit", "£ a year" if isinstance(action, Income) else "share")
-        cells[n, "size"] = book.one(name, f"{action.title}: size", unit, given.sizes[n])
-        cells[n, "start"] = book.one(name, f"{action.title}: start, year ending", "year", action.start)
-        cells[n, "lag"] = book.one(name, f"{action.title}: lag", "years", action.lag)
-        cells[n, "ramp"] = book.one(name, f"{action.title}: years to full size", "years", action.ramp)
         cost = action.cost.middle if action.paid_by.casefold() == "dsg" else 0.0
-        cells[n, "cost"] = book.one(name, f"{action.title}: cost to the DSG", "£ a year", cost, money=True)
+        cells[action.title] = {
+            "size": book.given(f"{action.title}: size", unit, size),
+            "start": book.given(f"{action.title}: start, year ending", "year", action.start),
+            "lag": book.given(f"{action.title}: lag", "years", action.lag),
+            "ramp": book.given(f"{action.title}: years to full size", "years", action.ramp),
+            "cost": book.given(f"{action.title}: cost to the DSG", "£ a year", cost),
+        }
     return cells
 
 
-def _factors(book: _Book, plan: ReformPlan, label: str, row: int, path: Array, values: Array) -> int:
-    """A row of what a central path is multiplied by, from its own growth to that of the input cells."""
-    formulas = ["=1"]
-    for t, year in enumerate(plan.years[1:], start=1):
-        before = book.at("Plan", book.rows["Plan"], t - 1)
-        own = 1 + _growth(path, t)
-        cell = book.at("Inputs", row, t)
-        formulas.append(f"={before}*(1+{cell})/{own!r}" if year > plan.base.known else f"={before}")
-    return book.formulas("Plan", label, "factor", formulas, values)
+def _plan_sheet(book: _Book, plan: ReformPlan, inputs: dict[Any, Any]) -> tuple[Row, Row, Row]:
+    """Places, cost and spend without the plan, then each action: block, spend without it, and what is saved."""
+    years, middle = plan.years, central(plan)
+    book.sheet(
+        "Plan", "Places by sector, what they cost, and what each action takes off; each acts on what is left"
+    )
 
+    def factor(label: str, growth: Row, path: Array) -> Row:
+        def work(t: int, so_far: Row) -> Term:
+            if years[t] <= plan.base.known:
+                return so_far[-1] if so_far else 1.0
+            return so_far[-1] * (cell(1) + growth[t]) / (1 + _growth(path, t))
 
-def _plan_sheet(
-    book: _Book, plan: ReformPlan, given: Settings, account: Account, inputs: dict[str, Any]
-) -> dict[str, int]:
-    """Places, cost and spend without the plan, then each action; the rows that balances need."""
-    name, years = "Plan", plan.years
-    span = range(len(years))
-    book.sheet(name, "Places by sector, what they cost, and what each action takes off; each acts on what is left")
-    book.heads(name)
-    middle, base = central(plan), account.base.position
+        return book.row(f"{label}: own growth over the central path's", "factor", work)
 
-    def ratio(after: Array, before: Array) -> Array:
-        return np.divide(after, before, out=np.ones_like(after), where=before > 0)[:, 0]
+    position = middle.position
+    plans = factor("Plans", inputs["plan_growth"], position.plans)
+    prices = factor("Cost of a place", inputs["unit_cost_growth"], middle.prices)
+    funded = factor("Block", inputs["block_growth"], middle.block)
 
-    moved = {
-        "plans": _factors(
-            book, plan, "Plans: own growth over the central path's", inputs["plan_growth"],
-            middle.position.plans, ratio(base.plans, middle.position.plans),
-        ),
-        "cost": _factors(
-            book, plan, "Cost of a place: the same", inputs["unit_cost_growth"], middle.prices,
-            ratio(account.base.prices, middle.prices),
-        ),
-        "block": _factors(
-            book, plan, "Block: the same", inputs["block_growth"], middle.block,
-            ratio(account.base.block, middle.block),
-        ),
-    }  # fmt: skip
+    def moved(label: str, unit: str, path: Array, by: Row) -> Row:
+        values = book.values(f"Central path, {label}", unit, path[:, 0])
+        return book.row(label[0].upper() + label[1:], unit, lambda t, _: values[t] * by[t])
 
-    def times(row: int, factor: str) -> list[str]:
-        return [f"={book.at(name, row, t)}*{book.at(name, moved[factor], t)}" for t in span]
-
+    block = moved("high needs block", "£", middle.block, funded)
     places, cost = {}, {}
     for n, sector in enumerate(SECTORS):
         words = SECTOR_WORDS[sector]
-        path = book.values(name, f"Central path, plans in {words}", "plans", middle.position.places[n, :, 0])
-        places[sector] = book.formulas(
-            name, f"Plans in {words}", "plans", times(path, "plans"), base.places[n, :, 0]
-        )
-        path = book.values(name, f"Central path, £ a place in {words}", "£ a place", middle.position.cost[n, :, 0])
-        cost[sector] = book.formulas(
-            name, f"£ a place in {words}", "£ a place", times(path, "cost"), base.cost[n, :, 0]
-        )
+        places[sector] = moved(f"plans in {words}", "plans", position.places[n], plans)
+        cost[sector] = moved(f"£ a place in {words}", "£ a place", position.cost[n], prices)
 
-    def spend(label: str, values: Array) -> int:
-        formulas = [
-            "=" + "+".join(f"{book.at(name, places[s], t)}*{book.at(name, cost[s], t)}" for s in SECTORS)
-            for t in span
-        ]
-        return book.formulas(name, label, "£", formulas, values)
+    def spend(label: str) -> Row:
+        return book.row(label, "£", lambda t, _: _total(places[s][t] * cost[s][t] for s in SECTORS))
 
-    block = book.values(name, "Central path, high needs block", "£", middle.block[:, 0])
-    rows = {
-        "block": book.formulas(name, "High needs block", "£", times(block, "block"), account.base.block[:, 0]),
-        "spend": spend("Spend without the plan", base.spend[:, 0]),
-    }
-    before, income, saved = rows["spend"], np.zeros(len(years)), []
-    for n, action in enumerate(plan.actions.actions):
-        cell = {key: inputs[n, key] for key in ("size", "start", "lag", "ramp", "cost")}
-        after = account.steps[n]
-        ramp = book.formulas(
-            name, f"{action.title}: part of full size", "factor",
-            [f"=MAX(0,MIN(1,({year}-({cell['start']}+{cell['lag']})+1)/{cell['ramp']}))" for year in years],
-            action.ramped(years)[:, 0],
-        )  # fmt: skip
-        each = [f"{cell['size']}*{book.at(name, ramp, t)}" for t in span]
-        money = ["0" for _ in span]
-        if isinstance(action, FewerPlans):
-            chosen = list(SECTORS) if action.sector == "all" else [action.sector]
-            held = ["+".join(book.at(name, places[s], t) for s in chosen) for t in span]
-            formulas = ["=1"]
-            for t in span[1:]:
-                growth = f"(({held[t]})/({held[t - 1]}))"
-                left = f"IF(MIN({held[t]},{held[t - 1]})>0,MAX(0,MIN(1,1-{each[t]}/{growth})),1)"
-                formulas.append(f"={book.at(name, book.rows[name], t - 1)}*{left}")
-            start = account.steps[n - 1] if n else base
-            where = [SECTORS.index(s) for s in chosen]
-            part = ratio(after.places[where].sum(axis=0), start.places[where].sum(axis=0))
-            kept = book.formulas(name, f"{action.title}: plans that are left", "factor", formulas, part)
-            for s in chosen:
-                formulas = [f"={book.at(name, places[s], t)}*{book.at(name, kept, t)}" for t in span]
-                places[s] = book.formulas(
-                    name, f"{action.title}: plans in {SECTOR_WORDS[s]}", "plans", formulas,
-                    after.places[SECTORS.index(s), :, 0],
-                )  # fmt: skip
-        elif isinstance(action, MovePlaces):
-            source, target = places[action.from_], places[action.to]
-            row, formulas = book.rows[name], ["=0"]
-            for t in span[1:]:
-                there = book.at(name, source, t)
-                if action.unit == "places":
-                    so_far = "+".join(each[: t + 1])
-                    formulas.append(f"=MIN({so_far},{there})")
-                else:
-                    kept = "*".join(f"(1-MIN(1,{one}))" for one in each[1 : t + 1])
-                    formulas.append(f"={there}*(1-{kept})")
-            start = account.steps[n - 1] if n else base
-            place = SECTORS.index(action.to)
-            book.formulas(
-                name, f"{action.title}: places that have moved", "plans", formulas,
-                (after.places[place] - start.places[place])[:, 0],
-            )  # fmt: skip
-            for sector, held_row, sign in ((action.from_, source, "-"), (action.to, target, "+")):
-                places[sector] = book.formulas(
-                    name, f"{action.title}: plans in {SECTOR_WORDS[sector]}", "plans",
-                    [f"={book.at(name, held_row, t)}{sign}{book.at(name, row, t)}" for t in span],
-                    after.places[SECTORS.index(sector), :, 0],
-                )  # fmt: skip
-        elif isinstance(action, LowerCost):
-            cost[action.sector] = book.formulas(
-                name, f"{action.title}: £ a place in {SECTOR_WORDS[action.sector]}", "£ a place",
-                [f"={book.at(name, cost[action.sector], t)}*(1-{each[t]})" for t in span],
-                after.cost[SECTORS.index(action.sector), :, 0],
-            )  # fmt: skip
-        else:
-            money = ["0", *each[1:]]
-        income = after.income[:, 0]
-        spent = spend(f"Spend after {action.title}", after.spend[:, 0] + income)
-        saved.append(
-            book.formulas(
-                name, f"{action.title}: off the deficit, after earlier actions", "£",
-                [
-                    f"={book.at(name, before, t)}-{book.at(name, spent, t)}+{money[t]}"
-                    f"-{cell['cost']}*({year}>={cell['start']})"
-                    for t, year in enumerate(years)
-                ],
-                account.saved[n],
+    without = before = spend("Spend without the plan")
+    saved = []
+    for action in plan.actions.actions:
+        money = _acted(book, action, inputs[action.title], years, places, cost)
+        after = spend(f"Spend after {action.title}")
+        start = inputs[action.title]["start"]
+
+        def off(t: int, _: Row, before: Row = before, after: Row = after, money: Row = money, start: Cell = start,
+                cost: Cell = inputs[action.title]["cost"]) -> Cell:  # fmt: skip
+            begun = Cell(f"({years[t]}>={start.text})", float(years[t] >= start.value))
+            return before[t] - after[t] + money[t] - cost * begun
+
+        saved.append(book.row(f"{action.title}: off the deficit, after earlier actions", "£", off))
+        before = after
+    whole = book.row(
+        "All actions: off the deficit", "£", lambda t, _: _total(row[t] for row in saved) * inputs["with"]
+    )
+    return block, without, whole
+
+
+def _acted(
+    book: _Book,
+    action: Action,
+    given: dict[str, Cell],
+    years: list[int],
+    places: dict[Sector, Row],
+    cost: dict[Sector, Row],
+) -> Row:
+    """What one action does to places and cost, in place, as `Action.act` has it; and the income that it brings."""
+    title, none = action.title, [cell(0.0) for _ in years]
+    since = given["start"] + given["lag"]
+    ramp = book.row(
+        f"{title}: part of full size",
+        "factor",
+        lambda t, _: _most(0.0, _least(1.0, (cell(years[t] + 1) - since) / given["ramp"])),
+    )
+    each = [given["size"] * part for part in ramp]
+    if isinstance(action, FewerPlans):
+        chosen = list(SECTORS) if action.sector == "all" else [action.sector]
+        held = [_total(places[s][t] for s in chosen) for t in range(len(years))]
+
+        def left(t: int, so_far: Row) -> Term:
+            if not t:
+                return 1.0
+            kept = _most(0.0, _least(1.0, cell(1.0) - each[t] / (held[t] / held[t - 1])))
+            return so_far[-1] * _where(_least(held[t], held[t - 1]), kept, 1.0)
+
+        part = book.row(f"{title}: part of plans that is left", "factor", left)
+        for s in chosen:
+            was = places[s]
+            places[s] = book.row(f"{title}: plans in {SECTOR_WORDS[s]}", "plans", _product(was, part))
+    elif isinstance(action, MovePlaces):
+        source, target = places[action.from_], places[action.to]
+        if action.unit == "places":
+            so_far = book.row(
+                f"{title}: places so far", "plans", lambda t, done: each[t] + done[-1] if done else cell(0.0)
             )
-        )  # fmt: skip
-        before = spent
-    rows["saved"] = book.formulas(
-        name, "All actions: off the deficit", "£",
-        ["=(" + "+".join(book.at(name, row, t) for row in saved) + f")*{inputs['with']}" for t in span],
-        account.saved.sum(axis=0),
-    )  # fmt: skip
-    return rows
+            gone = book.row(f"{title}: places moved", "plans", lambda t, _: _least(so_far[t], source[t]))
+        else:
+            stay = book.row(
+                f"{title}: part that stays",
+                "factor",
+                lambda t, done: done[-1] * (cell(1.0) - _least(1.0, each[t])) if done else cell(1.0),
+            )
+            gone = book.row(f"{title}: places moved", "plans", lambda t, _: source[t] * (cell(1.0) - stay[t]))
+        for sector, sign in ((action.from_, -1.0), (action.to, 1.0)):
+            was = source if sign < 0 else target
+            places[sector] = book.row(
+                f"{title}: plans in {SECTOR_WORDS[sector]}",
+                "plans",
+                lambda t, _, was=was, sign=sign: was[t] + gone[t] * sign,  # type: ignore[misc]
+            )
+    elif isinstance(action, LowerCost):
+        part = [cell(1.0) - one for one in each]
+        words = f"{title}: £ a place in {SECTOR_WORDS[action.sector]}"
+        cost[action.sector] = book.row(words, "£ a place", _product(cost[action.sector], part))
+    else:
+        return [cell(0.0), *each[1:]]
+    return none
+
+
+def _product(one: Row, other: Row) -> Callable[[int, Row], Term]:
+    return lambda t, _: one[t] * other[t]
 
 
 def _balances(
-    book: _Book, plan: ReformPlan, given: Settings, account: Account, inputs: dict[str, Any], rows: dict[str, int]
+    book: _Book, plan: ReformPlan, account: Account, inputs: dict[Any, Any], block: Row, spend: Row, saved: Row
 ) -> None:
-    """Balance, grant, cover and interest by year, and the package's range."""
-    name, years, grant = "Balances", plan.years, _grant_year()
-    span, at = range(len(years)), plan.years.index(_grant_year())
-    book.sheet(name, "Balances at each 31 March, £, negative = deficit")
-    book.heads(name)
-    base = account.base
-    other = book.values(name, "Other movements, as in the package's central path", "£", [0.0, *base.other[:, 0]])
-    in_year = book.formulas(
-        name, "In-year position with the plan: block - spend + other + actions", "£",
-        [
-            f"={book.at('Plan', rows['block'], t)}-{book.at('Plan', rows['spend'], t)}+{book.at(name, other, t)}"
-            f"+{book.at('Plan', rows['saved'], t)}" if t else "=0"
-            for t in span
-        ],
-        np.diff(account.without, prepend=account.without[0]),
-    )  # fmt: skip
-    row = book.rows[name]
-    formulas = []
-    for t in span:
-        if t == at:
-            formulas.append(f"={inputs['balance']}")
-        elif t < at:
-            formulas.append(f"={book.at(name, row, t + 1)}-{book.at(name, in_year, t + 1)}")
-        else:
-            formulas.append(f"={book.at(name, row, t - 1)}+{book.at(name, in_year, t)}")
-    without = book.formulas(name, "Balance, no grant", "£", formulas, account.without)
-    deficit = f"MAX(0,-{book.at(name, without, at)})"
-    cap = f"IF(ISBLANK({inputs['cap']}),1E+15,{inputs['cap']})"
-    granted = book.line(name, f"Grant: share of the eligible deficit at {year_end(grant)}, up to the cap", "£")
-    book.sheets[name].write_formula(
-        granted, FIRST,
-        f"=MIN({inputs['share']}*MAX(0,{deficit}-{inputs['ineligible']}),{cap})", book.number, account.granted,
-    )  # fmt: skip
-    owed = f"'{name}'!{xl_rowcol_to_cell(granted, FIRST, row_abs=True, col_abs=True)}"
-    row, formulas, values = book.rows[name], [], []
-    for t, year in enumerate(years):
-        if year not in given.cover:
-            formulas.append("=0")
-            values.append(0.0)
-            continue
-        credited = "+".join([owed, *(book.at(name, row, u) for u in range(at + 1, t))])
-        now, before = book.at(name, without, t), book.at(name, without, t - 1)
-        formulas.append(
-            f"={book.at('Inputs', inputs['cover'], t)}*MIN(MAX(0,{before}-{now}),MAX(0,-({now}+{credited})))"
-        )
-        values.append(float(account.paid[t + 1]))
-    cover = book.formulas(name, "Cover earned by the year's growth, paid a year later", "£", formulas, values)
-    paid = book.formulas(
-        name, "Grant and cover paid in the year", "£",
-        [f"={owed if t == at + 1 else 0}+{book.at(name, cover, t - 1) if t else 0}" for t in span], account.paid,
-    )  # fmt: skip
-    row = book.rows[name]
-    closing = book.formulas(
-        name, "Balance with the grant", "£",
-        [
-            f"={book.at(name, row, t - 1)}+{book.at(name, in_year, t)}+{book.at(name, paid, t)}" if t
-            else f"={book.at(name, without, 0)}"
-            for t in span
-        ],
-        account.closing,
-    )  # fmt: skip
-    book.formulas(
-        name, "Interest on the year's average deficit, paid by the general fund", "£",
-        [
-            f"={inputs['rate']}*MAX(0,-({book.at(name, closing, t - 1)}+{book.at(name, closing, t)})/2)" if t
-            else "=0"
-            for t in span
-        ],
-        account.interest,
-    )  # fmt: skip
+    """Balance, grant, cover and interest by year, the check, and the package's range."""
+    years, grant = plan.years, _grant_year()
+    at = years.index(grant)
+    book.sheet("Balances", "Balances at each 31 March, £, negative = deficit")
+    other = book.values(
+        "Other movements, as in the package's central path", "£", [0.0, *central(plan).other[:, 0]]
+    )
+    in_year = book.row(
+        "In-year position with the plan: block - spend + other + actions",
+        "£",
+        lambda t, _: block[t] - spend[t] + other[t] + saved[t] if t else 0.0,
+    )
+    without = book.row(
+        "Balance, no grant",
+        "£",
+        # The own balance stands at the base date; earlier year ends follow from it.
+        lambda t, so_far: (
+            so_far[-1] + in_year[t] if t > at else _total([inputs["balance"], *(_minus(in_year[at:t:-1]))])
+        ),
+    )
+    deficit = _most(0.0, cell(0.0) - without[at])
+    eligible = _most(0.0, deficit - inputs["ineligible"])
+    (owed,) = book.row(
+        f"Grant: share of the eligible deficit at {year_end(grant)}, up to the cap",
+        "£",
+        lambda t, _: _least(inputs["share"] * eligible, inputs["cap"]),
+        years=1,
+    )
+
+    def covered(t: int, so_far: Row) -> Term:
+        if not at < t <= at + 2:
+            return 0.0
+        standing = _total([without[t], owed, *so_far[at + 1 : t]])
+        growth = _most(0.0, without[t - 1] - without[t])
+        return inputs["cover"][t] * _least(growth, _most(0.0, cell(0.0) - standing))
+
+    cover = book.row("Cover earned by the growth of 2 years, paid a year later", "£", covered)
+    paid = book.row(
+        "Grant and cover paid in the year",
+        "£",
+        lambda t, _: (cover[t - 1] if t else cell(0.0)) + (owed if t == at + 1 else 0.0),
+    )
+    closing = book.row(
+        "Balance with the grant",
+        "£",
+        lambda t, so_far: so_far[-1] + in_year[t] + paid[t] if so_far else without[0],
+    )
+    book.row(
+        "Interest on the year's average deficit, paid by the general fund",
+        "£",
+        lambda t, _: inputs["rate"] * _most(0.0, cell(0.0) - (closing[t - 1] + closing[t]) / 2) if t else 0.0,
+    )
     ends = int(assumed("override", "ends").number)
     if ends in years:
         t = years.index(ends)
-        unpaid = f"{book.at(name, cover, t)}"
-        row = book.line(name, f"Deficit at {year_end(ends)}, the override's end, less cover still to come", "£")
-        left = max(0.0, -account.closing[t] - (account.paid[t + 1] if ends in given.cover else 0.0))
-        book.sheets[name].write_formula(
-            row, FIRST, f"=MAX(0,-{book.at(name, closing, t)}-{unpaid})", book.number, left
+        book.row(
+            f"Deficit at {year_end(ends)}, the override's end, less cover still to come",
+            "£",
+            lambda _, __: _most(0.0, cell(0.0) - closing[t] - cover[t]),
+            years=1,
         )
-    book.line(name, "")
-    check = book.formulas(
-        name, "The package's balance with the grant, on the settings this file was made with", "£",
-        [f"={float(value)!r}" for value in account.closing], account.closing,
-    )  # fmt: skip
-    row = book.line(name, "Check: furthest apart (0 until a yellow cell is changed)", "£")
-    apart = ",".join(f"ABS({book.at(name, closing, t)}-{book.at(name, check, t)})" for t in span)
-    book.sheets[name].write_formula(row, FIRST, f"=ROUND(MAX({apart}),0)", book.number, 0)
-    range_ = plan.by_year("balance")
+    check = book.values(
+        "The package's balance with the grant, on the settings this file was made with", "£", account.closing
+    )
+    apart = [_most(closing[t] - check[t], check[t] - closing[t]) for t in range(len(years))]
+    furthest = _most(*apart)
+    book.row(
+        "Check: furthest apart (0 until a yellow cell is changed)",
+        "£",
+        lambda _, __: Cell(f"ROUND({furthest.text},0)", round(furthest.value)),
+        years=1,
+    )
+    quantiles = plan.by_year("balance")
     for variant in ("unmitigated", "mitigated"):
         for quantile, words in (("p10", "1 in 10 below"), ("p50", "median"), ("p90", "1 in 10 above")):
-            values = [range_.at[("balance", variant, year), quantile] for year in years]
-            book.values(name, f"Package's simulations, no grant, {variant}: {words}", "£", values)
+            values = [quantiles.at[("balance", variant, year), quantile] for year in years]
+            book.values(f"Package's simulations, no grant, {variant}: {words}", "£", values)
 
 
-def _sources(plan: ReformPlan, count: int) -> list[str]:
+def _minus(row: Row) -> Row:
+    return [cell(0.0) - one for one in row]
+
+
+def _sources(plan: ReformPlan) -> list[str]:
     panel = plan.source.panel
     mine = panel.frame.loc[plan.code]
     used = {

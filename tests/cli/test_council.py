@@ -1,0 +1,66 @@
+"""The commands on one council: what finance officers type is understood, and nothing is lost."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.cli.test_cli import run
+
+CASE = ["case", "Cheshire East", "£144.4m", "--forecast", "2026-27=-£190m", "--forecast", "2028=-240,000,000"]
+
+
+def test_a_case_as_it_is_typed(tmp_path: Path) -> None:
+    files = [tmp_path / "case.csv", tmp_path / "case.xlsx"]
+    done = run(
+        *CASE, "--ineligible", "equal pay=£400k", "--rate", "4.05%", "--reserves", "100m",
+        "--until", "2027-28", "--csv", str(files[0]), "--xlsx", str(files[1]),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "a grant of £129.6m on a deficit of £144.4m" in done.stdout
+    assert "By year, £000" in done.stdout
+    assert "-60,400" in done.stdout.replace("\N{MINUS SIGN}", "-")  # 190.0 less 129.6, in £000
+    working = pd.read_csv(files[0]).set_index("line")["amount"]
+    assert working["Grant"] == 129_600_000
+    assert all(file.stat().st_size for file in files)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (["--forecast", "2027=-200m"], "2027 is given twice"),
+        (["--ineligible", "equal pay=1m", "--ineligible", "Equal pay=2m"], "'Equal pay' is given twice"),
+        (["--rate", "90%"], "rate: found 0.9"),
+        (["--rate", "four"], "--rate: 'four' is not a share"),
+        (["--reserves", "lots"], "--reserves: 'lots' is not an amount in pounds"),
+        (["--forecast", "2027-29=-1m"], "--forecast: '2027-29' is not one year"),
+        (["--until", "next year"], "--until: 'next year' is not a financial year"),
+    ],
+)
+def test_what_cannot_be_right_is_refused_by_name(given: list[str], words: str) -> None:
+    done = run(*CASE, *given)
+    assert done.returncode == 2
+    assert words in done.stderr
+
+
+def test_a_plan_for_one_council_and_in_one_table(tmp_path: Path) -> None:
+    file, table = tmp_path / "mine.yaml", tmp_path / "plan.csv"
+    file.write_text(run("plan", "--example").stdout)
+    done = run("plan", "Leeds", str(file), "--draws", "200", "--csv", str(table))
+    assert done.returncode == 0, done.stderr
+    for words in ("Reform plan of Leeds", "interaction", "all three", "Secretary of State"):
+        assert words in done.stdout
+    assert set(pd.read_csv(table)["name"]) == {"Leeds"}
+
+
+def test_a_plan_without_a_file_or_council_says_what_to_give() -> None:
+    done = run("plan", "Leeds")
+    assert done.returncode == 2
+    assert "deficits plan Kent actions.yaml" in done.stderr
+    assert "--example" in run("plan", "Leeds", "nowhere.yaml").stderr
+
+
+def test_a_workbook_is_written(tmp_path: Path) -> None:
+    done = run("workbook", "Leeds", "--draws", "200", "--to", str(tmp_path / "leeds.xlsx"))
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "leeds.xlsx").read_bytes()[:2] == b"PK"
