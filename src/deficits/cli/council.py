@@ -189,7 +189,7 @@ def case(
     from deficits.writeoff.council_case import council_case
 
     def pounds(option: str, text: str) -> float:
-        return _typed(option, text, amount_given)
+        return float(_typed(option, text, amount_given))
 
     given = _pairs("--source", sources, amount_given)
     deficits = {"the council's figures": pounds("deficit", deficit), **given}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deficits.errors import PanelError
 from deficits.formatting import year_given
-from deficits.publications.reading import number
+from deficits.publications.cells import number
 
 
 def amount_given(value: object) -> float:

@@ -280,7 +280,8 @@ class _Book:
 
     def values(self, label: str, unit: str, values: Iterable[float | None], *, given: bool = False) -> Row:
         """A row of values, cells to change where `given`; None leaves a year blank, which is read as 0."""
-        row, cells = self._line(label, unit), []
+        row = self._line(label, unit)
+        cells: Row = []
         for t, value in enumerate(values):
             style = self.inputs[False] if given else self.styles[unit == "factor"]
             if value is not None:
@@ -290,7 +291,8 @@ class _Book:
 
     def row(self, label: str, unit: str, work: Callable[[int, Row], Term], years: int | None = None) -> Row:
         """A row of formulas, from the year's place and the row so far."""
-        row, cells = self._line(label, unit), []
+        row = self._line(label, unit)
+        cells: Row = []
         for t in range(years or len(self.years)):
             term = cell(work(t, cells))
             self.on.write_formula(row, FIRST + t, f"={term.text}", self.styles[unit == "factor"], term.value)
@@ -515,7 +517,8 @@ def _balances(
             return 0.0
         standing = _total([without[t], owed, *so_far[at + 1 : t]])
         growth = _most(0.0, without[t - 1] - without[t])
-        return inputs["cover"][t] * _least(growth, _most(0.0, cell(0.0) - standing))
+        share: Cell = inputs["cover"][t]
+        return share * _least(growth, _most(0.0, cell(0.0) - standing))
 
     cover = book.row("Cover earned by the growth of 2 years, paid a year later", "£", covered)
     paid = book.row(

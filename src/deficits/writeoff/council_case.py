@@ -556,7 +556,7 @@ def _check(
 ) -> None:
     """SchemeError that lists every figure that cannot be right."""
     faults = [] if deficits else ["deficit: no figure; give £ at the base date"]
-    amounts = {
+    amounts: dict[str, Mapping[Any, float]] = {
         "deficit": deficits,
         "ineligible": items,
         "contributions": terms.contributions,
