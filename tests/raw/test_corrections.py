@@ -56,11 +56,6 @@ def test_a_correction_does_what_it_says_and_leaves_the_rest(tmp_path, action, mo
     assert TABLE["pounds"].tolist() == [0.0, 0.0, 5.0]
 
 
-def test_a_scale_multiplies(tmp_path) -> None:
-    scale = declared(tmp_path, "scale", 'match = { name = "C" }\nexpect = { most = 10.0 }\nfactor = 1000.0')
-    assert corrected(scale).frame["pounds"].tolist() == [0.0, 0.0, 5000.0]
-
-
 def test_a_figure_that_is_not_the_one_corrected_needs_a_decision(tmp_path) -> None:
     mended = TABLE.assign(pounds=[0.0, 9.0, 5.0])
     with pytest.raises(GuardFailed, match=r"t\.csv line 3 holds 9") as caught:
@@ -98,9 +93,9 @@ def test_a_practice_may_leave_one_council_out(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("action", "more", "words"),
     [
-        ("override", GUARDED, "takes from_column or value"),
+        ("override", GUARDED, "takes value or from_column"),
         ("drop", GUARDED + "value = 1.0", "takes no value"),
-        ("override", GUARDED + 'value = 1.0\nfrom_column = "other"', "takes from_column or value"),
+        ("override", GUARDED + 'value = 1.0\nfrom_column = "other"', "takes value or from_column"),
         ("erase", GUARDED, "action"),
         ("drop", GUARDED + 'colour = "red"', "colour"),
         ("drop", "", "'expect'"),

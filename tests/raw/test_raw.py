@@ -114,7 +114,7 @@ def test_what_is_not_a_number_is_named_with_its_line(raw: Path) -> None:
 
 def test_a_missing_row_or_column_is_refused(raw: Path) -> None:
     declare(raw, "dfe_number,value_gbp\n201,1.5\n")
-    with pytest.raises(SourceError, match=r"has 1 rows, but source\.toml declares 2"):
+    with pytest.raises(SourceError, match=r"has rows 1, but source\.toml declares 2"):
         read(raw, "publication", "table.csv")
     declare(raw, "dfe_number,value\n201,1.5\n202,2\n")
     with pytest.raises(SourceError, match=r"has columns .*'value'.* but source\.toml declares .*'value_gbp'"):
@@ -144,5 +144,5 @@ def test_a_file_that_lies_outside_its_folder_cannot_be_declared(raw: Path) -> No
     path = raw / "publication" / "source.toml"
     text = path.read_text(encoding="utf-8").replace('"table.csv"', '"../table.csv"')
     path.write_text(text, encoding="utf-8")
-    with pytest.raises(SourceError, match="a file's name holds no folder"):
+    with pytest.raises(SourceError, match="name: string should match"):
         read_source(raw / "publication")

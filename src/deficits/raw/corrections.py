@@ -17,7 +17,6 @@ from datetime import date
 from pathlib import Path
 from typing import Literal, Self
 
-import numpy as np
 import pandas as pd
 from pydantic import Field, model_validator
 
@@ -39,14 +38,16 @@ class Expect(Declared):
 
     def holds(self, values: pd.Series) -> pd.Series:
         """Whether each value is as expected; a blank never is."""
-        met = values.notna()
+        numbers = pd.to_numeric(values, errors="coerce")
+        met = numbers.notna()
         if self.equals is not None:
-            met &= (values - self.equals).abs() < 0.005
-        if self.least is not None:
-            met &= values >= self.least
-        if self.most is not None:
-            met &= values <= self.most
-        return met
+            met &= (numbers - self.equals).abs() < 0.005
+        least, most = self.least, self.most
+        return (
+            met
+            & numbers.ge(-float("inf") if least is None else least)
+            & numbers.le(float("inf") if most is None else most)
+        )
 
     def __str__(self) -> str:
         parts = {"": self.equals, "at least ": self.least, "at most ": self.most}
@@ -54,11 +55,8 @@ class Expect(Declared):
 
 
 class Correction(Declared):
-    """One correction.
-
-    drop: the figure is missing. override: it is `value`, or that row's `from_column`. scale: times `factor`.
-    flag: it stands, and counts as disputed.
-    """
+    """One correction: drop makes the figure missing, override gives it `value` or that row's `from_column`, flag
+    lets it stand and counts it as disputed."""
 
     name: str = Field(pattern=r"^[a-z0-9-]+$", description="what a decision and a message call it")
     table: str = Field(description="kind of table, as `table` in source.toml")
@@ -71,10 +69,9 @@ class Correction(Declared):
         default_factory=dict, description="column and the text of rows that it is not about"
     )
     after: int | None = Field(default=None, description="only year ends after this one (2024 is 2023-24)")
-    action: Literal["drop", "override", "scale", "flag"]
+    action: Literal["drop", "override", "flag"]
     value: float | None = None
     from_column: str | None = None
-    factor: float | None = None
     disputed: bool = Field(default=False, description="the corrected cell counts as disputed")
     reason: str = Field(min_length=20)
     by: str = Field(min_length=3, description="who found it or says so")
@@ -83,45 +80,27 @@ class Correction(Declared):
     when: dict[str, Expect] = Field(default_factory=dict, description="what columns of the row hold")
 
     @model_validator(mode="after")
-    def _has_what_its_action_needs(self) -> Self:
-        given = {"value": self.value, "from_column": self.from_column, "factor": self.factor}
-        allowed = {"override": {"value", "from_column"}, "scale": {"factor"}}.get(self.action, set())
-        found = {name for name, what in given.items() if what is not None}
-        if found - allowed or (allowed and len(found) != 1):
-            needs = " or ".join(sorted(allowed)) or "no value"
-            raise ValueError(f"action '{self.action}' takes {needs}, found {sorted(found) or 'none'}")
+    def _whole(self) -> Self:
+        if (self.value is not None) + (self.from_column is not None) != (self.action == "override"):
+            needs = "value or from_column" if self.action == "override" else "no value"
+            raise ValueError(f"action '{self.action}' takes {needs}")
         if (self.expect is None) == (not self.when):
             raise ValueError("give 'expect' (figures that somebody looked at) or 'when' (a practice), not both")
         return self
 
-    @property
-    def columns(self) -> set[str]:
-        """Columns that a table must have for the correction to be about it."""
-        return {self.column, self.from_column or self.column, *self.match, *self.unless, *self.when}
-
     def rows(self, frame: pd.DataFrame) -> pd.Series:
-        """Which rows of an edition it is about."""
-        found = pd.Series(True, index=frame.index)
+        """Which rows of an edition it is about; none of a table without its columns."""
+        needed = {self.column, self.from_column or self.column, *self.match, *self.unless, *self.when}
+        found = pd.Series(needed <= set(frame), index=frame.index)
+        if not found.any():
+            return found
         for column, wanted in self.match.items():
             found &= frame[column].isin([wanted] if isinstance(wanted, str) else wanted)
         for column, unwanted in self.unless.items():
             found &= frame[column] != unwanted
-        if self.after is not None:
-            found &= frame["ends_in"] > self.after
         for column, expected in self.when.items():
-            found &= expected.holds(pd.to_numeric(frame[column], errors="coerce"))
-        return found
-
-    def made(self, frame: pd.DataFrame, rows: pd.Series) -> pd.Series:
-        """What the column holds afterwards."""
-        values = frame[self.column].copy()
-        if self.action == "drop":
-            values[rows] = np.nan
-        elif self.action == "override":
-            values[rows] = self.value if self.from_column is None else frame.loc[rows, self.from_column]
-        elif self.action == "scale":
-            values[rows] *= self.factor
-        return values
+            found &= expected.holds(frame[column])
+        return found if self.after is None else found & (frame["ends_in"] > self.after)
 
 
 class Decision(Declared):
@@ -156,11 +135,6 @@ class Corrections(Declared):
             raise ValueError(f"corrections named twice: {sorted(twice)}, decided but not there: {sorted(unknown)}")
         return self
 
-    def choice(self, correction: str, file: str) -> Choice | None:
-        """The newest decision on a correction in an edition."""
-        found = [each.choice for each in self.decision if (each.correction, each.file) == (correction, file)]
-        return found[-1] if found else None
-
 
 def read_corrections(folder: Path) -> Corrections:
     """The corrections in a publication's folder; none when it has no corrections.toml. PanelError lists faults."""
@@ -173,7 +147,10 @@ def read_corrections(folder: Path) -> Corrections:
 
 @dataclass(frozen=True)
 class Corrected:
-    """An edition with its corrections made: `flagged` names, for each row, the columns that count as disputed."""
+    """An edition with its corrections made: `flagged` names, for each row, the columns that count as disputed.
+
+    `touched` records each cell, `found` are the corrections that were about some row.
+    """
 
     frame: pd.DataFrame
     flagged: pd.Series
@@ -192,40 +169,43 @@ def correct(
     corrected = frame.copy()
     flagged = pd.Series("", index=frame.index)
     touched, found = [pd.DataFrame(columns=TOUCHED)], set()
-    for correction in wanted:
-        if not (correction.columns <= set(frame) and (rows := correction.rows(frame)).any()):
+    for each in wanted:
+        if not (rows := each.rows(frame)).any():
             continue
-        found.add(correction.name)
-        choice = corrections.choice(correction.name, str(frame["file"].iloc[0]))
+        found.add(each.name)
+        file, before = str(frame["file"].iloc[0]), frame.loc[rows, each.column]
+        # The newest decision on it in this edition.
+        choice = {(one.correction, one.file): one.choice for one in corrections.decision}.get((each.name, file))
         if choice == "retire":
             continue
-        if correction.expect is not None and choice is None:
-            _guard(frame, rows, correction, publication)
-        if correction.action == "flag" or correction.disputed:
-            flagged[rows] += f"{correction.column},"
-        corrected[correction.column] = correction.made(corrected, rows)
-        record = {
-            "source": f"{publication}/" + frame.loc[rows, "file"] + ":" + frame.loc[rows, "line"].astype(str),
-            "correction": correction.name,
-            "column": correction.column,
-            "action": correction.action,
-            "before": frame.loc[rows, correction.column],
-            "after": corrected.loc[rows, correction.column],
-            "reason": correction.reason,
-        }
-        touched.append(pd.DataFrame(record))
-    return Corrected(corrected, flagged, pd.concat(touched, ignore_index=True), frozenset(found))
-
-
-def _guard(frame: pd.DataFrame, rows: pd.Series, correction: Correction, publication: str) -> None:
-    before = frame.loc[rows, correction.column]
-    unexpected = before[~correction.expect.holds(before)]  # type: ignore[union-attr]
-    if len(unexpected):
-        place = frame.loc[unexpected.index[0]]
-        raise GuardFailed(
-            f"data/raw/{publication}/corrections.toml, '{correction.name}' (column {correction.column}): "
-            f"{place['file']} line {place['line']} holds {unexpected.iloc[0]:,.0f}, but the correction was made "
-            f"for {correction.expect}: the publisher may have mended it. Correction: {correction.reason}",
-            correction.name,
-            str(place["file"]),
+        lines = frame.loc[rows, "line"]
+        if each.expect is not None and choice is None and not (met := each.expect.holds(before)).all():
+            place = met.idxmin()
+            raise GuardFailed(
+                f"data/raw/{publication}/corrections.toml, '{each.name}' (column {each.column}): {file} line "
+                f"{lines[place]} holds {before[place]:,.0f}, but the correction was made for {each.expect}: the "
+                f"publisher may have mended it. Correction: {each.reason}",
+                each.name,
+                file,
+            )
+        if each.action == "flag" or each.disputed:
+            flagged[rows] += f"{each.column},"
+        if each.action == "drop":
+            corrected.loc[rows, each.column] = float("nan")
+        elif each.action == "override":
+            new = each.value if each.from_column is None else frame.loc[rows, each.from_column]
+            corrected.loc[rows, each.column] = new
+        touched.append(
+            pd.DataFrame(
+                {
+                    "source": f"{publication}/{file}:" + lines.astype(str),
+                    "correction": each.name,
+                    "column": each.column,
+                    "action": each.action,
+                    "before": before,
+                    "after": corrected.loc[rows, each.column],
+                    "reason": each.reason,
+                }
+            )
         )
+    return Corrected(corrected, flagged, pd.concat(touched, ignore_index=True), frozenset(found))

@@ -6,18 +6,13 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, HttpUrl
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl
 
 from deficits.errors import SourceError
 from deficits.validation import read_toml, validated
 
 PublishedDate = Annotated[str, Field(pattern=r"^\d{4}(-\d{2}(-\d{2})?)?$")]
-
-
-def _plain_name(name: str) -> str:
-    if Path(name).name != name:
-        raise ValueError("a file's name holds no folder")
-    return name
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Declared(BaseModel):
@@ -29,7 +24,7 @@ class Declared(BaseModel):
 class SourceFile(Declared):
     """One table of a publication as it lies in `data/raw`."""
 
-    name: Annotated[str, AfterValidator(_plain_name)]
+    name: str = Field(pattern=r"^[^/\\]+$", description="without a folder")
     table: str | None = Field(
         default=None, description="kind of table: files of one kind are editions of it, the newest wins"
     )
@@ -41,8 +36,8 @@ class SourceFile(Declared):
         "is a later one; they may have been revised since",
     )
     via: str | None = Field(default=None, description="who tabulated it, where it did not come straight")
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    original_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = Field(
+    sha256: Sha256
+    original_sha256: Sha256 | None = Field(
         default=None, description="of the publisher's own file, where it was parsed here"
     )
     original_url: HttpUrl | None = None
@@ -68,11 +63,11 @@ class Source(Declared):
 
     def find(self, name: str) -> SourceFile:
         """The declared file of that name; SourceError when there is none."""
-        for declared in self.file:
-            if declared.name == name:
-                return declared
-        listed = ", ".join(declared.name for declared in self.file)
-        raise SourceError(f"data/raw/{self.folder}/source.toml declares no file '{name}'; it declares {listed}")
+        files = {declared.name: declared for declared in self.file}
+        if name not in files:
+            shown = f"data/raw/{self.folder}/source.toml"
+            raise SourceError(f"{shown} declares no file '{name}'; it declares {', '.join(files)}")
+        return files[name]
 
 
 def read_source(folder: Path) -> Source:

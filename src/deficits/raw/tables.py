@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from deficits.errors import SourceError, closest
-from deficits.paths import put_back, raw_dir
+from deficits.paths import raw_dir
 from deficits.raw.corrections import Corrections, read_corrections
 from deficits.raw.declaration import Source, SourceFile, read_source
 
@@ -27,7 +27,6 @@ class RawData:
     @cached_property
     def sources(self) -> dict[str, Source]:
         """Every publication's declaration, by folder name."""
-        put_back(self.folder)
         if not self.folder.is_dir():
             raise SourceError(
                 f"there is no folder of published figures at {self.folder}: give a folder like data/raw, or "
@@ -59,23 +58,42 @@ class RawData:
         The file must be byte for byte the declared one (sha256), so that a figure can always be traced.
 
         Raises SourceError when the publication, file or column is unknown, the file differs from its declaration,
-        or a cell of a numeric column is not a number (all such cells in one message).
+        or a cell of a numeric column is not a number.
         """
-        declared = self.source(publication).find(name)
-        shown = f"data/raw/{publication}/{name}"
-        frame = _read(self.folder / publication / name, declared, shown)
+        declared, shown = self.source(publication).find(name), f"data/raw/{publication}/{name}"
+        try:
+            content = (self.folder / publication / name).read_bytes()
+        except FileNotFoundError:
+            raise SourceError(f"{shown} is declared in source.toml but missing") from None
+        found = hashlib.sha256(content).hexdigest()
+        if found != declared.sha256:
+            raise SourceError(
+                f"{shown} is not the declared file: sha256 {found[:12]}…, expected {declared.sha256[:12]}…. "
+                "Restore it, or declare the new file's hash, rows and date in source.toml"
+            )
+        frame = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False, na_values=[""])
+        for what, held, expected in (
+            ("columns", list(frame.columns), list(declared.columns)),
+            ("rows", len(frame), declared.rows),
+        ):
+            if held != expected:
+                raise SourceError(f"{shown} has {what} {held}, but source.toml declares {expected}")
         for column in numeric:
             if column not in frame:
                 raise SourceError(f"{shown} has no column '{column}': {closest(column, frame.columns)}")
-            frame[column] = _numbers(frame[column], shown)
+            values = pd.to_numeric(frame[column], errors="coerce").astype(float)
+            wrong = frame[column][(values.isna() & frame[column].notna()) | np.isinf(values)]
+            if len(wrong):
+                # Line 1 of the file is its header, so the first row of the frame is line 2.
+                cells = "; ".join(f"line {row + 2}: '{cell}'" for row, cell in wrong.head().items())
+                raise SourceError(f"{shown}, column '{column}': expected numbers, found {cells}")
+            frame[column] = values
         return frame
 
     def hashes(self) -> dict[str, str]:
         """sha256 of each table, by `publication/name`."""
         return {
-            f"{folder}/{declared.name}": declared.sha256
-            for folder, source in self.sources.items()
-            for declared in source.file
+            f"{folder}/{file.name}": file.sha256 for folder, source in self.sources.items() for file in source.file
         }
 
 
@@ -88,35 +106,3 @@ def raw_data() -> RawData:
 def read_table(publication: str, name: str, numeric: Iterable[str] = ()) -> pd.DataFrame:
     """One table of the project's own figures: see `RawData.table`."""
     return raw_data().table(publication, name, numeric)
-
-
-def _read(path: Path, declared: SourceFile, shown: str) -> pd.DataFrame:
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise SourceError(f"{shown} is declared in source.toml but missing") from None
-    found = hashlib.sha256(content).hexdigest()
-    if found != declared.sha256:
-        raise SourceError(
-            f"{shown} is not the declared file: sha256 {found[:12]}…, expected {declared.sha256[:12]}…. "
-            "Restore it, or declare the new file's hash, rows and date in source.toml"
-        )
-    frame = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False, na_values=[""])
-    if list(frame.columns) != list(declared.columns):
-        raise SourceError(
-            f"{shown} has columns {list(frame.columns)}, but source.toml declares {list(declared.columns)}"
-        )
-    if len(frame) != declared.rows:
-        raise SourceError(f"{shown} has {len(frame)} rows, but source.toml declares {declared.rows}")
-    return frame
-
-
-def _numbers(column: pd.Series, shown: str) -> pd.Series:
-    values = pd.to_numeric(column, errors="coerce").astype(float)
-    wrong = (values.isna() & column.notna()) | np.isinf(values)
-    if wrong.any():
-        # Line 1 of the file is its header, so the first row of the frame is line 2.
-        cells = "; ".join(f"line {row + 2}: '{column[row]}'" for row in column.index[wrong][:5])
-        more = f" and {wrong.sum() - 5} more" if wrong.sum() > 5 else ""
-        raise SourceError(f"{shown}, column '{column.name}': expected a number, found {cells}{more}")
-    return values
