@@ -83,7 +83,7 @@ def test_a_cell_is_a_number_or_has_a_reason_or_is_refused(cell: str) -> None:
         assert counted["amount"].isna().sum() == len(table_of("a", counted, [], ["amount"]).missing)
 
 
-def test_zero_stays_zero_and_a_gap_keeps_its_reason() -> None:
+def test_zero_stays_zero_and_a_gap_keeps_its_line_symbol_and_reason() -> None:
     rows = pd.DataFrame(
         {"name": ["a", "b", "c"], "x": ["0", "x", "(1,234)"], "y": ["1", "2", "z"]}, [4, 7, 9], dtype="str"
     )

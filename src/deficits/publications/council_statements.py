@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import pandas as pd
 
 from deficits.formatting import last_day, year_of
-from deficits.publications.dated_rows import dated_rows
 from deficits.publications.editions import CANDIDATE, KEY, Reader
 from deficits.publications.publication import ByHand, Publication
 
@@ -27,7 +26,7 @@ def statements(reader: Reader) -> pd.DataFrame:
     where not seen), use (bool: False is shown as not used), reason (why not), url and words (as the page has
     them, shortened).
     """
-    rows = dated_rows(reader, FOLDER, KIND, ["value_gbp", "rounding_gbp"])
+    rows = reader.dated(FOLDER, KIND, ["value_gbp", "rounding_gbp"])
     rows["use"] = rows["use"].eq("yes") & rows["trust"].ne("D")
     rows.insert(1, "year", rows.pop("financial_year").map(year_of).astype("int64"))
     return rows.rename(

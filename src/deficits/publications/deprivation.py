@@ -22,5 +22,5 @@ def deprivation(reader: Reader) -> pd.DataFrame:
     """
     wanted = list(_COLUMNS)
     found = reader.table("deprivation", "deprivation", wanted[1:])
-    table = pd.DataFrame(columns=wanted) if found is None else found[0]
+    table = pd.DataFrame(columns=wanted) if found is None else found
     return table[wanted].rename(columns=_COLUMNS).set_index("authority").astype(float)

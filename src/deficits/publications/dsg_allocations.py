@@ -9,7 +9,6 @@ published in £ million.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -17,7 +16,7 @@ import pandas as pd
 from deficits.authorities import load_authorities
 from deficits.errors import SourceError
 from deficits.publications.cells import financial_year, heading, number
-from deficits.publications.editions import REPORTED, Reader, candidates, financial
+from deficits.publications.editions import direct, financial
 from deficits.publications.files import Workbook
 from deficits.publications.publication import GovUk, Publication, Table
 from deficits.publications.reading import Sheet, open_sheets, refuse, sums_to, table_of
@@ -162,12 +161,12 @@ def _check_sums(councils: pd.DataFrame, others: pd.DataFrame, scale: float, sour
 # --- what it gives the panel
 
 
-def load(reader: Reader) -> Iterator[pd.DataFrame]:
-    """DSG by block, £, before recoupment and deductions."""
-    rows = reader.read("dsg-allocations", "allocations", [*BLOCKS, *TOTAL], financial("financial_year"))
-    values = {block: rows[block] for block in BLOCKS} | {"dsg_total": rows["total_dsg"]}
-    yield candidates(rows, values, REPORTED)
-
+load = direct(
+    "dsg-allocations",
+    "allocations",
+    financial("financial_year"),
+    {block: block for block in BLOCKS} | {"total_dsg": "dsg_total"},
+)
 
 PUBLICATION = Publication(
     folder="dsg-allocations",

@@ -7,7 +7,7 @@ when its figure was first public, and of which edition it is; the newest edition
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,7 +15,7 @@ import pandas as pd
 
 from deficits.authorities import Authorities
 from deficits.errors import PanelError
-from deficits.formatting import last_day, year_of
+from deficits.formatting import UNDATED, last_day, year_of
 from deficits.raw import RawData, SourceFile
 from deficits.raw.corrections import TOUCHED, correct
 
@@ -44,6 +44,11 @@ class Reader:
     as_of: str | None = None
     touched: list[pd.DataFrame] = field(default_factory=list)
 
+    @property
+    def last(self) -> str:
+        """The last day of which something is known; without a day, one after every day."""
+        return self.as_of or UNDATED
+
     def files(self, publication: str, kind: str) -> list[SourceFile]:
         """The editions of a kind of table that were public on the day, oldest first.
 
@@ -53,16 +58,26 @@ class Reader:
         known = [file for file in files if self.as_of is None or _earliest(file) <= self.as_of]
         return sorted(known, key=lambda file: last_day(file.published) if file.published else "")
 
-    def table(
-        self, publication: str, kind: str, numeric: Iterable[str] = ()
-    ) -> tuple[pd.DataFrame, SourceFile] | None:
-        """The newest edition of a table that is no authority's by year, and its declaration; None when none is
-        public."""
+    def table(self, publication: str, kind: str, numeric: Iterable[str]) -> pd.DataFrame | None:
+        """The newest edition of a table that is no authority's by year; None when none is public."""
         files = self.files(publication, kind)
-        if not files:
-            return None
-        there = [column for column in numeric if column in files[-1].columns]
-        return self.raw.table(publication, files[-1].name, there), files[-1]
+        return self.raw.table(publication, files[-1].name, numeric) if files else None
+
+    def dated(self, publication: str, kind: str, numeric: Iterable[str] = ()) -> pd.DataFrame:
+        """The rows, each with its own date, of every edition of a table that were public on the reader's day.
+
+        `published` is left as printed (a day, month or year, or missing); a row without one is not known to have
+        been public on any earlier day, so that only a reader without a day has it. `source` is
+        `publication/file:line`.
+        """
+        parts = []
+        for file in self.raw.files(publication, kind):
+            table = self.raw.table(publication, file.name, numeric)
+            # Line 1 of a file is its header.
+            parts.append(table.assign(source=[f"{publication}/{file.name}:{row + 2}" for row in table.index]))
+        rows = pd.concat(parts)
+        days = rows["published"].map(lambda day: last_day(day if isinstance(day, str) else None))
+        return rows[days <= self.last].reset_index(drop=True)
 
     def read(self, publication: str, kind: str, numeric: Iterable[str], year: Years) -> pd.DataFrame:
         """Every edition of a kind of table, corrected; no rows where none is held.
@@ -85,7 +100,7 @@ class Reader:
             about = [each for each in wanted if each.file in (None, file.name)]
             corrected = correct(edition, corrections, about, publication)
             found |= corrected.found
-            public = corrected.frame["published"] <= (self.as_of or "9999-12-31")
+            public = corrected.frame["published"] <= self.last
             parts.append(corrected.frame.assign(flagged=corrected.flagged)[public])
             self.touched.append(corrected.touched)
         lost = [each.name for each in wanted if each.expect is not None and each.name not in found]
@@ -148,6 +163,19 @@ def candidates(rows: pd.DataFrame, values: Mapping[str, pd.Series], basis: str, 
         frame = rows[["source", "published", "edition"]].assign(figure=figure, value=value.to_numpy(), basis=bases)
         frames.append(frame.dropna(subset=["value"]).reset_index())
     return pd.concat(frames, ignore_index=True)[CANDIDATE]
+
+
+def direct(
+    publication: str, kind: str, year: Years, figures: Mapping[str, str]
+) -> Callable[[Reader], Iterator[pd.DataFrame]]:
+    """What gives the panel columns of a table (the keys) as its figures, as they were reported."""
+
+    def load(reader: Reader) -> Iterator[pd.DataFrame]:
+        rows = reader.read(publication, kind, figures, year)
+        for column, figure in figures.items():
+            yield candidates(rows, {figure: rows[column]}, REPORTED, column)
+
+    return load
 
 
 def newest(cells: pd.DataFrame) -> pd.DataFrame:

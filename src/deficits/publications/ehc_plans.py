@@ -19,7 +19,7 @@ import pandas as pd
 
 from deficits.errors import SourceError
 from deficits.publications.cells import financial_year, heading
-from deficits.publications.editions import DERIVED, KEY, REPORTED, Reader, calendar, candidates
+from deficits.publications.editions import DERIVED, KEY, REPORTED, Reader, calendar, candidates, direct
 from deficits.publications.publication import EesRelease, Publication, Table
 from deficits.publications.reading import Columns, Meaning, Sheet, one_of, open_sheets, refuse, table_of
 
@@ -314,14 +314,13 @@ def load(reader: Reader) -> Iterator[pd.DataFrame]:
     placed = {figure: rows[columns].sum(axis=1, min_count=len(columns)) for figure, columns in parts.items()}
     placed["plans_mainstream"] = rows["mainstream_total"] - rows["mainstream_independent"]
     yield candidates(rows, placed, DERIVED)
-    total = reader.read("ehc-plans", "plans_total", ["plans"], calendar("january"))
-    yield candidates(total, {"plans": total["plans"]}, REPORTED, "plans")
+    yield from direct("ehc-plans", "plans_total", calendar("january"), {"plans": "plans"})(reader)
     # A calendar year is counted in the January that follows it.
-    before = reader.read("ehc-plans", "flows_before_2023", ["new_ehc_plans"], calendar("calendar_year", 1))
-    yield candidates(before, {"new_plans": before["new_ehc_plans"]}, REPORTED, "new_ehc_plans")
+    after, new = calendar("calendar_year", 1), {"new_ehc_plans": "new_plans"}
+    yield from direct("ehc-plans", "flows_before_2023", after, new)(reader)
     published = "new_ehc_plans_as_published"
     columns = [published, "new_ehc_plans", "new_ehc_plans_2023_release"]
-    rows = reader.read("ehc-plans", "flows", columns, calendar("calendar_year", 1))
+    rows = reader.read("ehc-plans", "flows", columns, after)
     # Only an edition with a known error keeps what was published apart.
     plans = rows[published].fillna(rows["new_ehc_plans"])
     yield candidates(rows, {"new_plans": plans}, REPORTED, published)

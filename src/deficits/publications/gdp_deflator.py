@@ -117,10 +117,9 @@ def prices(reader: Reader, smoothed: Sequence[int]) -> pd.Series:
     Outturn, then forecast; empty when none was public. `smoothed`: years that each take the mean of them all,
     since how output was measured moved between them.
     """
-    found = reader.table("gdp-deflator", "deflator", ["gdp_deflator_growth_pct"])
-    if found is None:
+    table = reader.table("gdp-deflator", "deflator", ["gdp_deflator_growth_pct"])
+    if table is None:
         return pd.Series(dtype=float, index=pd.Index([], dtype=int, name="year"), name="prices")
-    table, _ = found
     growth = (table["gdp_deflator_growth_pct"] / 100).set_axis(table["financial_year"].map(year_of))
     held = [year for year in smoothed if year in growth.index]
     growth[held] = growth[held].mean()

@@ -26,7 +26,7 @@ from deficits.errors import SourceError
 from deficits.formatting import financial_year as words_for
 from deficits.formatting import year_of
 from deficits.publications.cells import financial_year, heading, number
-from deficits.publications.editions import REPORTED, Reader, candidates, financial
+from deficits.publications.editions import REPORTED, Reader, candidates, direct, financial
 from deficits.publications.publication import GovUk, Publication, Table
 from deficits.publications.reading import Columns, Sheet, one_of, open_sheet, refuse, sums_to, table_of
 
@@ -268,9 +268,7 @@ def load(reader: Reader) -> Iterator[pd.DataFrame]:
     rows = rows[existed]
     yield candidates(rows, {"balance_mhclg": rows[lines].sum(axis=1, min_count=2)}, REPORTED, lines[1])
     columns = {"close_unallocated_gbp": "reserves_unallocated", "close_other_earmarked_gbp": "reserves_earmarked"}
-    rows = reader.read("mhclg-revenue-outturn", "usable_reserves", columns, financial("financial_year"))
-    for column, figure in columns.items():
-        yield candidates(rows, {figure: rows[column]}, REPORTED, column)
+    yield from direct("mhclg-revenue-outturn", "usable_reserves", financial("financial_year"), columns)(reader)
 
 
 PUBLICATION = Publication(

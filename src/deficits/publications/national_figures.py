@@ -5,7 +5,6 @@ from __future__ import annotations
 import pandas as pd
 
 from deficits.formatting import year_of
-from deficits.publications.dated_rows import dated_rows
 from deficits.publications.editions import Reader
 
 RETURNED = ("outturn", "provisional")
@@ -21,6 +20,6 @@ def national(reader: Reader) -> pd.DataFrame:
     missing), url, note and source (`publication/file:line`). A measure and year may have several rows that
     disagree.
     """
-    rows = dated_rows(reader, "national-figures", "published", ["value"])
+    rows = reader.dated("national-figures", "published", ["value"])
     rows.insert(0, "year", rows.pop("financial_year").map(year_of).astype("int64"))
     return rows

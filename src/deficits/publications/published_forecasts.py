@@ -5,7 +5,6 @@ from __future__ import annotations
 import pandas as pd
 
 from deficits.formatting import year_of
-from deficits.publications.dated_rows import dated_rows
 from deficits.publications.editions import Reader
 
 
@@ -17,7 +16,7 @@ def forecasts(reader: Reader) -> pd.DataFrame:
     price_basis, repeats (the forecast that the row only repeats; missing otherwise), url, note and source
     (`publication/file:line`). A target that is not one financial year is left out.
     """
-    rows = dated_rows(reader, "published-forecasts", "forecasts", ["low", "central", "high"])
+    rows = reader.dated("published-forecasts", "forecasts", ["low", "central", "high"])
     rows = rows[rows["target"].str.fullmatch(r"\d{4}-\d{2}")].reset_index(drop=True)
     rows.insert(0, "year", rows.pop("target").map(year_of).astype("int64"))
     return rows

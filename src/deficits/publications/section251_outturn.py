@@ -26,7 +26,7 @@ from deficits.assumptions import assumed
 from deficits.errors import SourceError
 from deficits.publications import dsg_allocations
 from deficits.publications.cells import financial_year, heading, number
-from deficits.publications.editions import KEY, REPORTED, Reader, candidates, financial, newest
+from deficits.publications.editions import KEY, REPORTED, Reader, candidates, direct, financial, newest
 from deficits.publications.publication import EesRelease, Publication, Table
 from deficits.publications.reading import (
     NO_ROW,
@@ -201,9 +201,8 @@ def load(reader: Reader) -> Iterator[pd.DataFrame]:
     surplus_positive = lines["ends_in"] <= assumed("section251", "surplus_positive_to").value
     balance = lines[column].where(surplus_positive, -lines[column])
     yield candidates(lines, {"balance_section251": balance}, REPORTED, column)
-    column = "high_needs_net_spend_gbp"
-    spend = reader.read("section251-outturn", "net_spend", [column], financial("financial_year"))
-    yield candidates(spend, {"high_needs_net_spend": spend[column]}, REPORTED, column)
+    columns = {"high_needs_net_spend_gbp": "high_needs_net_spend"}
+    yield from direct("section251-outturn", "net_spend", financial("financial_year"), columns)(reader)
 
 
 PUBLICATION = Publication(

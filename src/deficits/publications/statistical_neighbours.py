@@ -15,7 +15,7 @@ def neighbours(reader: Reader) -> pd.DataFrame:
     found = reader.table("statistical-neighbours", "neighbours", ["rank"])
     if found is None:
         return pd.DataFrame({"authority": [], "rank": [], "neighbour": []})
-    table = found[0].rename(columns={"dfe_number": "authority", "neighbour_dfe_number": "neighbour"})
+    table = found.rename(columns={"dfe_number": "authority", "neighbour_dfe_number": "neighbour"})
     return table.astype({"rank": int}).sort_values(["authority", "rank"], ignore_index=True)[
         ["authority", "rank", "neighbour"]
     ]
