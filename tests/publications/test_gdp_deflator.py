@@ -63,11 +63,11 @@ def test_a_missing_series_is_named_with_the_closest(tmp_path):
 @pytest.mark.parametrize(
     ("row", "column", "cell", "expected"),
     [
-        (10, 5, "n/a", "row 11 (gdp_deflator_growth_pct): expected numbers, found 2024-25: 'n/a'"),
+        (10, 5, "n/a", "'gdp deflator': expected numbers, found 2024-25: 'n/a'"),
         (10, 5, 96.9, "no growth in per cent; is it an index?"),
         (8, 5, "2023-24", "row 9: a financial year stands twice"),
-        (7, 4, "Actual", "expected Outturn or Forecast over 2023-24"),
-        (12, 6, "2026-27", "uk_population_thousand has no figure for 2025-26"),
+        (7, 4, "Actual", "status has nothing for 2023-24"),
+        (12, 6, "2026-27", "uk_population_thousand has nothing for 2025-26"),
     ],
 )
 def test_a_wrong_cell_is_told(tmp_path, row, column, cell, expected):

@@ -173,10 +173,6 @@ def with_cell(ecode: str, place: int, value: object) -> dict[str, Rows]:
             ["line 9", "'E9' and 'E09000099' (Camdem)", "did you mean 'Camden'?"],
         ),
         (
-            summary(councils=[["E5011", "E07000007", "Camden", "LB", "London", "Y"], *COUNCILS[1:]]),
-            ["line 9", "'E5011' (Camden) is an education authority", "'E07000007'"],
-        ),
-        (
             summary(councils=[["E5011", "E09000011", "Camden", "LB", "London", "Y"], *COUNCILS[1:]]),
             ["belong to different authorities, 202 and 203"],
         ),

@@ -63,9 +63,7 @@ def _calendar(period: str, source: str) -> int:
 
 def _january(period: str, source: str) -> int:
     """Year of the January count: 202425 (academic year) and 2025 (2024 release and before) are January 2025."""
-    if re.fullmatch(r"\d{4}", period):
-        return _calendar(period, source)
-    return int(financial_year(period, source)[:4]) + 1
+    return int(period) if re.fullmatch(r"20\d\d", period) else int(financial_year(period, source)[:4]) + 1
 
 
 def _totals(rows: pd.DataFrame) -> pd.DataFrame:
@@ -78,14 +76,10 @@ def _single_ages(rows: pd.DataFrame) -> pd.DataFrame:
     return aged.assign(age=aged["breakdown"].map(age_label))
 
 
-def _bands(total: bool, document: str) -> Callable[[pd.DataFrame], pd.DataFrame]:
-    """Rows of bands of age, or of the total of all ages, for one kind of document where they are apart."""
-
-    def rows_of(rows: pd.DataFrame) -> pd.DataFrame:
-        wanted = (rows["age_group"].str.lower() == "total") == total
-        return rows[wanted & (rows["document"].str.lower() == document)] if "document" in rows else rows[wanted]
-
-    return rows_of
+def _age_bands(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of bands of age, of plans and statements together where they are apart."""
+    total = rows["document"].str.lower() == "total" if "document" in rows else True
+    return rows[(rows["age_group"].str.lower() != "total") & total]
 
 
 def age_label(text: str) -> str:
@@ -95,8 +89,7 @@ def age_label(text: str) -> str:
     ('10', '7', 'under 3', 'under 3')
     """
     plain = re.sub(r"^aged?\s+", "", text.strip().lower())
-    below = re.fullmatch(r"(\d+) and under", plain)
-    return f"under {int(below[1]) + 1}" if below else plain
+    return re.sub(r"(\d+) and under", lambda match: f"under {int(match[1]) + 1}", plain)
 
 
 @dataclass(frozen=True)
@@ -110,7 +103,6 @@ class _Shape:
     filters: Columns = field(default_factory=lambda: _BREAKDOWN)
     also: tuple[str, ...] = ()
     year_of: Meaning = _calendar
-    needed: bool = True
 
     @property
     def year(self) -> str:
@@ -134,27 +126,17 @@ _MI = {
     "assessed_no_plan": ("ass_none_ehc", "AssnoneEHC"),
     "new_ehc_plans": ("new_all_ehc", "NewallEHC"),
 }
-_PLANS: Columns = {"plans": ("ehcplans",)}
 _BAND_PLANS: Columns = {"plans": ("num_caseload", "Total_all")}
-_STATEMENTS: Columns = {"new_statements": ("num_new_plans", "Total_new_st")}
+_REVIEWED: Columns = {"plans": ("total_ehc_plans",)}
 _SHAPES = (
     _Shape("plans_by_placement", "caseload", _PLACEMENTS, year_of=_january),
-    _Shape("plans_by_single_age", "caseload", _PLANS, _single_ages, _BREAKDOWN, ("age",), _january, needed=False),
     _Shape(
-        "plans_by_age",
-        "sen2_age_caseload",
-        _BAND_PLANS,
-        _bands(False, "total"),
-        _AGE_BAND,
-        ("age_group",),
-        _january,
+        "plans_by_single_age", "caseload", {"plans": ("ehcplans",)}, _single_ages, also=("age",), year_of=_january
     ),
+    _Shape("plans_by_age", "sen2_age_caseload", _BAND_PLANS, _age_bands, _AGE_BAND, ("age_group",), _january),
     # A review's calendar year counts the plans in force in the January after it.
     _Shape(
-        "plans_total",
-        "annual_reviews",
-        {"plans": ("total_ehc_plans",)},
-        year_of=lambda period, source: _calendar(period, source) + 1,
+        "plans_total", "annual_reviews", _REVIEWED, year_of=lambda period, source: _calendar(period, source) + 1
     ),
     _Shape("flows", "requests", _named(_REQUESTS)),
     _Shape("flows", "assessments", _named("assess_in_year assess_issued assess_not_issued")),
@@ -162,21 +144,16 @@ _SHAPES = (
     _Shape("flows", "ceased_plans", _named("total_ceased")),
     _Shape("flows", "timeliness_20_week", _named(_TIMELINESS)),
     _Shape("flows_before_2023", "sen2_mi", _MI, lambda rows: rows, {}),
-    _Shape(
-        "flows_before_2023", "sen2_age_new_plans", _STATEMENTS, _bands(True, "statement"), _AGE_BAND, needed=False
-    ),
 )
 
 
 def parse(path: Path) -> tuple[Table, ...]:
     """The tables in one of the publication's CSVs, or in a release's .zip (every CSV in it that we know).
 
-    - `plans_by_placement`: a row an authority and January, plans in force in all and by placement.
-    - `plans_by_single_age`, `plans_by_age`: a row an authority, January and age (`age`: "10", "under 3";
-      `age_group`: "Age 5 to 10"), plans in force. An age without a row has none.
-    - `plans_total`: plans in force as the table of annual reviews gives them.
-    - `flows`, and of releases to 2024 `flows_before_2023`: a row an authority and calendar year, joined over a
-      zip's files: requests, assessments, new plans, plans that ceased, plans issued in time.
+    A row an authority and January: `plans_by_placement`, and with ages ("10", "under 3"; "Age 5 to 10")
+    `plans_by_single_age` and `plans_by_age`, plans in force; `plans_total`, as the table of annual reviews gives
+    them. A row an authority and calendar year, joined over a zip's files: `flows`, and of releases to 2024
+    `flows_before_2023`, requests, assessments, new plans, plans that ceased, plans issued in time.
 
     A council with two rows under two ONS codes (Buckinghamshire 2022) becomes one when its cells do not conflict.
     Sums that differ from England's for a reason that the file shows (councils are missing; each council of a
@@ -212,13 +189,13 @@ def _is_read(name: str) -> bool:
 
 
 def _part(shape: _Shape, sheet: Sheet, headings: set[str]) -> tuple[pd.DataFrame, list[str], list[str]]:
-    """A row a council and key; none where a file has none for this table and need not have."""
+    """A row a council and key; none where a file has no breakdown by age."""
     wanted = dict(shape.figures)
     if "special_academy_free" in wanted and "special academy" in headings:
         del wanted["special_academy_free"]
         wanted |= _SPLIT_IN_2026
     rows = shape.rows(sheet.take(_PLACE | shape.filters | wanted, _NOT_IN_2022))
-    if rows.empty and shape.needed:
+    if rows.empty and not shape.also:
         raise SourceError(f"{sheet.name} has no rows for {shape.kind}: no totals among its breakdowns")
     rows = rows.assign(
         level=sheet.meaning(rows["level"], one_of(*_LEVELS)),

@@ -76,8 +76,10 @@ def _kind(content: bytes, name: str) -> str:
     if content.startswith(b"PK"):
         with _readable(name), zipfile.ZipFile(io.BytesIO(content)) as archive:
             parts, manifest = set(archive.namelist()), "META-INF/manifest.xml"
-            if manifest in parts and b"encryption-data" in _unpacked(name, archive, archive.getinfo(manifest)):
-                return _PROTECTED
+            if manifest in parts:
+                _refuse_bomb(name, archive.getinfo(manifest))
+                if b"encryption-data" in archive.read(manifest):
+                    return _PROTECTED
             return "a workbook" if parts & {"xl/workbook.xml", "content.xml"} else "a zip archive"
     for beginning, kind in _BEGINNINGS.items():
         if begins.startswith(beginning):
@@ -85,13 +87,9 @@ def _kind(content: bytes, name: str) -> str:
     return "no text" if b"\0" in begins and not content.startswith((b"\xff\xfe", b"\xfe\xff")) else "a CSV"
 
 
-def _expected(name: str, kind: str, wanted: str) -> SourceError:
-    return SourceError(f"{name} is {kind}" + ("" if ";" in kind else f", expected {wanted}"))
-
-
-def _unpacked(name: str, archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> bytes:
-    _refuse_bomb(name, part)
-    return archive.read(part)
+def _expect(name: str, kind: str, wanted: str) -> None:
+    if wanted.split()[-1] not in kind:
+        raise SourceError(f"{name} is {kind}" + ("" if ";" in kind else f", expected {wanted}"))
 
 
 def _refuse_bomb(name: str, part: zipfile.ZipInfo) -> None:
@@ -121,8 +119,7 @@ class Workbook:
         self.name = path.name
         content = _content(path) if content is None else content
         kind = _kind(content, path.name)
-        if "workbook" not in kind:
-            raise _expected(self.name, kind, "a workbook (xlsx, ods)")
+        _expect(self.name, kind, "a workbook")
         with _readable(self.name):
             checked = _checked(self.name, content) if kind == "a workbook" else content
             self._book = CalamineWorkbook.from_filelike(io.BytesIO(checked))
@@ -199,11 +196,13 @@ def opened(path: Path, wanted: Callable[[str], bool]) -> Workbook | list[tuple[s
             if not taken:
                 names = ", ".join(part.filename for part in every[:8]) or "none"
                 raise SourceError(f"{path.name} has no CSV that is read here; its CSVs: {names}")
-            unpacked = [(f"{path.name}/{each.filename}", _unpacked(path.name, archive, each)) for each in taken]
-            found = [(name, text, _kind(text, name)) for name, text in unpacked]
+            found = []
+            for part in taken:
+                _refuse_bomb(path.name, part)
+                name, text = f"{path.name}/{part.filename}", archive.read(part)
+                found.append((name, text, _kind(text, name)))
     for name, _, kind in found:
-        if kind != "a CSV":
-            raise _expected(name, kind, "a CSV")
+        _expect(name, kind, "a CSV")
     return [(name, _utf8(text)) for name, text, _ in found]
 
 
@@ -264,20 +263,15 @@ def csv_columns(
     except pa.ArrowInvalid:
         pass
     rows: dict[int, list[str]] = {}
-    notes, faults = [], []
+    faults = []
     for line, cells in csv_rows(name, content, delimiter):
         filled = [cell.strip() for cell in cells if cell.strip()]
         if line <= top or not filled:
             continue
-        fault = f"line {line} has {len(cells)} cells"
         if len(cells) >= width and not any(cell.strip() for cell in cells[width:]):
             rows[line] = [cells[place].strip() for place in places.values()]
-        elif len(filled) == 1 and filled[0] == cells[0].strip() and re.search("[A-Za-z]{2}", filled[0]):
-            notes.append((line, fault))
-        else:
-            faults.append(fault)
-    if notes and notes[-1][0] > max(rows, default=0) and not content.endswith(b"\n"):
-        faults.append(notes[-1][1])
+        elif filled != [cells[0].strip()] or not re.search("[A-Za-z]{2}", filled[0]):
+            faults.append(f"line {line} has {len(cells)} cells")
     if faults:
         more = f" and {len(faults) - 5} more" if len(faults) > 5 else ""
         raise SourceError(
@@ -294,8 +288,7 @@ def typed_rows(path: Path) -> tuple[list[tuple[int, list[str]]], str]:
     """
     content = _content(path)
     kind = _kind(content, path.name)
-    if kind != "a CSV":
-        raise SourceError(f"{path.name} is neither a CSV nor a workbook: it is {kind}")
+    _expect(path.name, kind, "a workbook or a CSV")
     text = _utf8(content)
 
     def alike(mark: str) -> int:

@@ -18,6 +18,7 @@ from deficits.publications.cells import heading, number
 from deficits.publications.editions import Reader
 from deficits.publications.files import Rows, Workbook
 from deficits.publications.publication import FixedUrl, Publication, Table
+from deficits.publications.reading import some
 
 TITLE = "consistent historical rdel and cdel series"
 _SERIES = {
@@ -52,60 +53,45 @@ def parse(path: Path) -> tuple[Table, ...]:
         raise SourceError(f"{path.name}: expected one table titled '{TITLE}', found {shown}")
     ((sheet, rows),) = found.items()
     source = f"{path.name}, sheet '{sheet}'"
-    frame = pd.DataFrame({name: _series(rows, name, source) for name in _SERIES})
+    series: dict[str, pd.Series] = {}
+    for name, words in _SERIES.items():
+        row, years, status = _row(rows, words, source)
+        wrong = [f"{year}: '{row[at]}'" for year, at in years.items() if number(row[at]) is None]
+        if wrong:
+            raise SourceError(f"{source}, '{words[0]}': expected numbers, found {some(wrong)}")
+        series[name] = pd.Series({year: number(row[at]) for year, at in years.items()})
+        if name == "gdp_deflator_growth_pct":
+            series["status"] = pd.Series({year: status[at] for year, at in years.items()})
+    frame = pd.DataFrame(series).rename_axis("financial_year")
     if (lacking := frame.isna().stack()).any():
-        year, column = lacking.idxmax()
-        raise SourceError(f"{source}: {column} has no figure for {year}, which other rows have")
-    growth = frame["gdp_deflator_growth_pct"]
-    if (growth.abs() > _LARGEST_GROWTH).any():
-        raise SourceError(
-            f"{source}, row 'GDP deflator': {growth.abs().max():g} is no growth in per cent; is it an index?"
-        )
-    frame["status"] = _statuses(rows, source)
-    return (
-        Table("deflator", frame.rename_axis("financial_year").sort_index().reset_index(), ("financial_year",)),
-    )
+        year, name = lacking.idxmax()
+        raise SourceError(f"{source}: {name} has nothing for {year}, which other rows have")
+    if (growth := frame["gdp_deflator_growth_pct"].abs().max()) > _LARGEST_GROWTH:
+        raise SourceError(f"{source}, 'gdp deflator': {growth:g} is no growth in per cent; is it an index?")
+    order = [*_SERIES, "status"]
+    return (Table("deflator", frame[order].sort_index().reset_index(), ("financial_year",)),)
 
 
-def _row_and_years(rows: Rows, name: str, source: str) -> tuple[int, int, dict[str, int]]:
-    """A series' row, the nearest row of financial years over it, and the column of each year."""
+def _row(rows: Rows, words: tuple[str, ...], source: str) -> tuple[list[object], dict[str, int], pd.Series]:
+    """The row of a series, the columns of the years in the nearest row of them above, and outturn or forecast by
+    column, which stands over the first year of each."""
     # A footnote's mark may follow a label.
     labels = [{heading(cell).rstrip("0123456789") for cell in row if isinstance(cell, str)} for row in rows]
-    found = [at for at, texts in enumerate(labels) if texts & set(_SERIES[name])]
+    found = [at for at, texts in enumerate(labels) if texts & set(words)]
     if len(found) != 1:
         known = [text for texts in labels for text in texts if len(text) > 3]
-        shown = f"found {len(found)}" if found else closest(_SERIES[name][0], known)
-        raise SourceError(f"{source}: expected one row '{_SERIES[name][0]}', {shown}")
-    for above in range(found[0], -1, -1):
+        raise SourceError(
+            f"{source}: expected one row '{words[0]}', found {len(found)}; {closest(words[0], known)}"
+        )
+    for above in range(found[0], 0, -1):
         years = [(heading(cell), at) for at, cell in enumerate(rows[above])]
         years = [(label, at) for label, at in years if re.fullmatch(r"\d{4}-\d{2}", label)]
         if len(years) > len(dict(years)):
             raise SourceError(f"{source}, row {above + 1}: a financial year stands twice")
         if len(years) > 1:
-            return found[0], above, dict(years)
-    raise SourceError(
-        f"{source}: expected a row of financial years like 2024-25 over row {found[0] + 1}, found none"
-    )
-
-
-def _series(rows: Rows, name: str, source: str) -> pd.Series:
-    at, _, years = _row_and_years(rows, name, source)
-    values = {year: number(rows[at][column]) for year, column in years.items()}
-    wrong = [f"{year}: '{rows[at][column]}'" for year, column in years.items() if values[year] is None]
-    if wrong:
-        raise SourceError(f"{source}, row {at + 1} ({name}): expected numbers, found {'; '.join(wrong[:5])}")
-    return pd.Series(values, dtype=float)
-
-
-def _statuses(rows: Rows, source: str) -> pd.Series:
-    """Outturn or forecast by year, from the words that stand over the first year of each."""
-    _, above, years = _row_and_years(rows, "gdp_deflator_growth_pct", source)
-    words = pd.Series([heading(cell) for cell in rows[above - 1]])
-    statuses = words.where(words.isin(["outturn", "forecast"])).ffill()
-    found = pd.Series({year: statuses[at] for year, at in years.items()})
-    if found.isna().any():
-        raise SourceError(f"{source}, row {above}: expected Outturn or Forecast over {found.isna().idxmax()}")
-    return found
+            status = pd.Series([heading(cell) for cell in rows[above - 1]])
+            return rows[found[0]], dict(years), status.where(status.isin(["outturn", "forecast"])).ffill()
+    raise SourceError(f"{source}: expected a row of financial years like 2024-25 over '{words[0]}', found none")
 
 
 # --- what it gives the panel

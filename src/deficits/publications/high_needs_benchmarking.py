@@ -48,26 +48,25 @@ def parse(path: Path) -> tuple[Table, ...]:
     Raises SourceError when no sheet has the headings, a column is missing, an amount is neither number nor symbol,
     an authority is unknown or stands twice, or the years on the sheet differ.
     """
-    sheet = open_sheet(path, _LABELS, enough=2, fold=_label)
+    # The year of the population projection changes with the edition.
+    sheet = open_sheet(path, _LABELS, enough=2, fold=lambda text: re.sub(r" \(ons [^)]*\)$", "", heading(text)))
     rows = sheet.take(_LABELS)
     for block, words in _BLOCKS.items():
         names = {f"{block}_{amount}": spellings for amount, spellings in _AMOUNTS.items()}
         rows = rows.join(sheet.take(names, headings=_block(sheet, words)))
-    counted = [name for name in sheet.printed if name not in ("dfe_number", "la_name", "region")]
-    is_authority = rows["dfe_number"].str.fullmatch(r"\d{3}")
-    rows = rows[is_authority]
+    rows = rows[rows["dfe_number"].str.fullmatch(r"\d{3}")]
     sheet.councils(rows, "dfe_number")
+    counted = [name for name in rows if name not in ("dfe_number", "la_name", "region")]
     rows = sheet.numbers(rows, counted)
     # Councils that have ended keep a row in the tool, without a single amount.
-    ended = rows[[name for name in counted if name.startswith(("budget", "outturn"))]].isna().all(axis=1)
-    rows = rows[~ended].assign(financial_year=_year(sheet), region=rows["region"].str.title())
+    rows = rows[rows.filter(regex=r"^(budget|outturn)_.*(?<!\?)$").notna().any(axis=1)]
+    # The year stands next to the word "Year", over each block.
+    years = {right for row in sheet.head for left, right in pairwise(row) if heading(left) == "year"}
+    if len(years) != 1:
+        raise SourceError(f"{sheet.name}: expected one financial year next to 'Year', found {sorted(years)}")
+    rows = rows.assign(financial_year=financial_year(years.pop(), sheet.name), region=rows["region"].str.title())
     sheet.refuse_twice(rows, _KEY)
     return (table_of("spend", rows, _KEY, [*_KEY, "la_name", "region", *counted]),)
-
-
-def _label(text: str) -> str:
-    """A heading without the year of the population projection, which changes with the edition."""
-    return re.sub(r" \(ons [^)]*\)$", "", heading(text))
 
 
 def _block(sheet: Sheet, words: str) -> list[str]:
@@ -80,18 +79,11 @@ def _block(sheet: Sheet, words: str) -> list[str]:
     if len(at) != 1:
         raise SourceError(f"{sheet.name}: expected '{words}' once over the headings, found it {len(at)} times")
     blanks = [place for place, name in enumerate([*names, ""]) if not heading(name)]
-    first = max((place + 1 for place in blanks if place < at[0]), default=0)
-    end = min(place for place in blanks if place >= at[0])
-    return [name if first <= place < end else "" for place, name in enumerate(names)]
-
-
-def _year(sheet: Sheet) -> str:
-    """The year next to the word "Year", which stands over each block."""
-    years = {right for row in sheet.head for left, right in pairwise(row) if heading(left) == "year"}
-    if len(years) != 1:
-        found = ", ".join(sorted(years)) or "none"
-        raise SourceError(f"{sheet.name}: expected one financial year next to 'Year', found {found}")
-    return financial_year(years.pop(), sheet.name)
+    first, end = (
+        max((place for place in blanks if place < at[0]), default=-1),
+        min(p for p in blanks if p >= at[0]),
+    )
+    return [name if first < place < end else "" for place, name in enumerate(names)]
 
 
 PUBLICATION = Publication(

@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from deficits.authorities import is_upper_tier, load_authorities
+from deficits.authorities import is_upper_tier
 from deficits.errors import SourceError
 from deficits.formatting import financial_year as words_for
 from deficits.formatting import year_of
@@ -97,7 +97,10 @@ def parse(path: Path) -> tuple[Table, ...]:
             rows.loc[absent, levels] = "…"
     else:
         rows.insert(0, "financial_year", _year_of(sheet))
-    councils, others = _councils(rows, sheet)
+    upper = rows["la_code_published"].isin(filter(is_upper_tier, rows["la_code_published"].unique()))
+    councils, others = rows[upper].copy(), rows[~upper]
+    councils.insert(2, "dfe_number", sheet.councils(councils, "ecode", "la_code_published"))
+    sheet.refuse_twice(councils, _KEY)
     councils = sheet.numbers(councils, levels, THOUSAND)
     england = others[others["la_name"].str.upper() == "ENGLAND"]
     faults = _faults(councils, england, [name for name in _ONLY_EDUCATION if name in levels], sheet.name)
@@ -151,13 +154,9 @@ def read_cells(path: Path) -> tuple[Sheet, pd.DataFrame]:
     return sheet, sheet.cells(places)
 
 
-_OTHER = re.compile(rb'"?20\d{4}"?,"?E(?!06|08|09|10|92)\d{8}"?,"?(\w*)')
-"""The beginning of a line of a district, police or fire body in the multi-year file: year, ONS code, E-code."""
-
-
 def _is_ours(line: bytes) -> bool:
-    match = _OTHER.match(line)
-    return match is None or load_authorities().knows(match[1].decode())
+    """Whether a line of the multi-year file may be needed: not where it is a district's, or another body's."""
+    return re.match(rb'"?20\d{4}"?,"?E(?!06|08|09|10|92)\d{8}', line) is None
 
 
 def _plain(text: str) -> str:
@@ -196,23 +195,6 @@ def _year_ending(text: str, source: str) -> str:
         if march
         else financial_year(text, f"{source} (a March such as 202403, or a year)")
     )
-
-
-def _councils(rows: pd.DataFrame, sheet: Sheet) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The rows of education authorities, with their DfE numbers, and all other rows."""
-    # Asked once for each code: a council has a row a year.
-    upper = rows["la_code_published"].isin(filter(is_upper_tier, rows["la_code_published"].unique()))
-    councils, others = rows[upper].copy(), rows[~upper]
-    ours = others["ecode"].isin(filter(load_authorities().knows, others["ecode"].unique()))
-    refuse(
-        f"{sheet.name}, line {line}: '{ecode}' ({name}) is an education authority, but its ONS code is '{code}'"
-        for line, ecode, name, code in others.loc[ours, ["ecode", "la_name", "la_code_published"]].itertuples()
-    )
-    if councils.empty:
-        raise SourceError(f"{sheet.name}: expected rows of education authorities, found none")
-    councils.insert(2, "dfe_number", sheet.councils(councils, "ecode", "la_code_published"))
-    sheet.refuse_twice(councils, _KEY)
-    return councils, others
 
 
 def _faults(councils: pd.DataFrame, totals: pd.DataFrame, levels: Sequence[str], source: str) -> list[str | None]:

@@ -16,8 +16,8 @@ class Table:
     """A publication's table with its own labels, signs and coverage; money in £ whatever unit it was printed in.
 
     `kind` is the table's name within its publication (as `table` in source.toml). `frame` is one row a key.
-    `missing` has a row for each figure that is not there: the key columns, `column`, `reason`.
-    `notes` are for a person to look at: what the parser found odd and took as it was published.
+    `missing` has a row for each figure that is not there: the key columns, `column`, `reason`. `notes` are for a
+    person to look at: what the parser found odd and took as it was published.
     """
 
     kind: str
@@ -29,10 +29,8 @@ class Table:
 
 @dataclass(frozen=True)
 class EesRelease:
-    """A release of explore education statistics (EES): one file of it by its title, or the zip of all.
-
-    A version is a release's slug, for example 2024-25.
-    """
+    """A release of explore education statistics (EES), whose slug (2024-25) is a version: one file of it by its
+    title, or the zip of all."""
 
     slug: str
     title: str | None = None
@@ -45,8 +43,8 @@ class EesRelease:
 class GovUk:
     """An attachment of a gov.uk page, by a pattern for its title or file name.
 
-    Where `path` has {version} in it, a version is that part of the path; `newest` finds the page of the newest one
-    in the collection. Else a version is a text that the attachment's title or file name must also hold.
+    Where `path` has {version} in it, a version is that part of the path, and `collection` lists the pages. Else a
+    version is a text that the attachment's title or file name must also hold.
     """
 
     path: str
@@ -59,8 +57,7 @@ class GovUk:
 
 @dataclass(frozen=True)
 class FixedUrl:
-    """A file at a known address, in which {version} stands for the edition; `newest` gives the one to take
-    today."""
+    """A file at a known address, in which {version} stands for the edition; `newest` gives today's."""
 
     url: str
     filename: str
@@ -80,27 +77,22 @@ class ByHand:
         return f"by hand only: {self.why}"
 
 
-Address = EesRelease | GovUk | FixedUrl | ByHand
-Parse = Callable[[Path], "tuple[Table, ...]"]
-Load = Callable[[Reader], Iterator[pd.DataFrame]]
-
-
 @dataclass(frozen=True)
 class Publication:
     """A publication, known by its folder in `data/raw`.
 
     `parse` turns the publisher's file into tidy tables (SourceError when it is not as expected); None where
     nothing is fetched. `load` gives the panel's candidates from the tables held, as known on the reader's day.
-    `reads` are the kinds of table that the panel or another room reads: a fetched table of another kind is kept,
-    and `fetch` says that nothing reads it yet. `turned` are the columns, as (kind, column), that are positive for
-    a deficit and whose sign the panel turns.
+    `reads` are the kinds of table that something reads: a fetched table of another kind is kept, and `fetch` says
+    that nothing reads it yet. `turned` are the columns, as (kind, column), that are positive for a deficit and
+    whose sign the panel turns.
     """
 
     folder: str
-    address: Address
+    address: EesRelease | GovUk | FixedUrl | ByHand
     page: str
     short: tuple[str, ...] = ()
-    parse: Parse | None = None
-    load: Load | None = None
+    parse: Callable[[Path], tuple[Table, ...]] | None = None
+    load: Callable[[Reader], Iterator[pd.DataFrame]] | None = None
     reads: frozenset[str] = frozenset()
     turned: frozenset[tuple[str, str]] = frozenset()

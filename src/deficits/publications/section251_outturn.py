@@ -1,15 +1,8 @@
 """DfE section 251 outturn: what councils carried forward of the DSG, and what they spent, by authority and line.
 
 The file is `s251_alleducation_la_regional_national.csv` of explore education statistics ("LA and school
-expenditure"), 2015-16 on. Its columns, as users of the file quote them: `time_period` (202324),
-`time_identifier`, `geographic_level`, `country_name`, `country_code`, `region_name`, `region_code`, `la_name`,
-`old_la_code` (the DfE number), `new_la_code`, `main_category`, `category_of_expenditure` (`1.9.3 Dedicated Schools
-Grant carried forward to next year`), six columns by phase, `gross_expenditure`, `income`, `net_expenditure`,
-`net_per_capita_expenditure`. It is written in CP1252 (the dashes of lines 1.2.1 to 1.2.3), authority rows are in
-pounds, and 1.2.5 is "SEN support service" in older editions and "services" from 2025.
-
-The file itself was not at hand, so these are assumed: that the level of lines 1.9.x stands in the gross column
-(from which its users read it), and that the national rows are in £ or £ million.
+expenditure"), 2015-16 on, as its users quote it: CP1252, authority rows in pounds, national ones in £ or £ million.
+That the level of lines 1.9.x stands in the gross column, from which they read it, is assumed.
 
 Signs are the publisher's: line 1.9.3 is **positive for a deficit** from 2019-20. Spending is positive.
 """
@@ -73,19 +66,18 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
 
 
 def parse(path: Path) -> tuple[Table, ...]:
-    """The tables of the section 251 outturn CSV, authority rows only, money in £.
+    """The tables of the section 251 outturn CSV: a row an authority and year, money in £.
 
-    `carried_forward`: one row an authority and year, `carried_forward_gbp` (line 1.9.3, positive = deficit) and,
-    where the file has line 1.9.2, `brought_forward_gbp`, both as published.
-    `net_spend`: one row an authority and year, net spending by group of lines (`GROUPS`).
+    `carried_forward`: `carried_forward_gbp` (line 1.9.3, positive = deficit) and, where the file has line 1.9.2,
+    `brought_forward_gbp`, both as published. `net_spend`: net spending by group of lines (`GROUPS`).
 
     A line that is not applicable adds nothing to its group; nor does one that no authority has in that year, since
-    the form did not have it. A line that others report and this authority does not (suppressed, not available, no
-    row) leaves the group without a number, with the reason in `missing`.
+    the form did not have it. One that others report and this authority does not (suppressed, not available, no
+    row) leaves the group without a number.
 
     SourceError for another file (the budget, the national file), a missing column, a renumbered line, a cell that
-    is no number and no symbol, an authority's line twice, an unknown authority, and for lines whose authorities do
-    not sum to the national row where every authority has a number.
+    is no number and no symbol, an authority unknown or twice, and for lines whose authorities do not sum to the
+    national row where every authority has a number.
     """
     sheet = open_sheet(path, _COLUMNS, wanted=lambda name: "alleducation" in name.lower())
     rows = _lines(sheet)
