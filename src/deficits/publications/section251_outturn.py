@@ -1,8 +1,8 @@
 """DfE section 251 outturn: what councils carried forward of the DSG, and what they spent, by authority and line.
 
 The file is `s251_alleducation_la_regional_national.csv` of explore education statistics ("LA and school
-expenditure"), 2015-16 on, as its users quote it: CP1252, authority rows in pounds, national ones in £ or £ million.
-That the level of lines 1.9.x stands in the gross column, from which they read it, is assumed.
+expenditure"), 2015-16 on, as its users quote it: CP1252, authority rows in pounds, national ones in £ or £
+million. That the level of lines 1.9.x stands in the gross column, from which they read it, is assumed.
 
 Signs are the publisher's: line 1.9.3 is **positive for a deficit** from 2019-20. Spending is positive.
 """
