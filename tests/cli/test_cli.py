@@ -59,6 +59,10 @@ def test_a_process_tells_of_bad_input_without_a_traceback_and_exits_2() -> None:
         (["scheme", "new", "mine.txt"], "expected a name that ends in .yaml"),
         (["writeoff", "high-needs-stabilty-grant"], "did you mean 'high-needs-stability-grant'?"),
         (["writeoff", "flat-share", "--share", "90"], "90% is 0.9"),
+        (["writeoff", "flat-share", "--share", "0.9", "--set", "share=0.8"], "give one of them"),
+        (["writeoff", "flat-share", "--set", "share=0.9", "--set", "share=0.8"], "share is set twice"),
+        (["writeoff", "flat-share", "--rate", "4.81"], "4.81% is 0.0481"),
+        (["writeoff", "flat-share", "--authority", "Knet"], "did you mean 'Kent'?"),
         (["report", "englnd"], "did you mean 'england'?"),
         (["report", "england", "--set", "drawz=500"], "did you mean 'draws'?"),
         (["report", "england", "--set", "draws"], "expected name=value"),
@@ -146,8 +150,10 @@ def test_schemes_side_by_side_are_the_frontiers(tmp_path: Path) -> None:
     table = d.frontier(projection, [d.Scheme.read(name) for name in names], year=2028).table()
     written = pd.read_csv(tmp_path / "c.csv", index_col=0)
     assert list(written.index) == list(table.index)
-    assert written["cost_p50"].to_numpy() == pytest.approx(table["cost_p50"].to_numpy())
+    assert written["cost_p50 (£)"].to_numpy() == pytest.approx(table["cost_p50"].to_numpy(), abs=0.5)
     assert "31 March 2028" in done.stdout
+    assert " of 151" in done.stdout  # councils whose reserves are published
+    assert "Net cost to the Exchequer, 2025-26 prices" in done.stdout
 
 
 def test_a_build_says_what_is_in_it(tmp_path: Path) -> None:
@@ -162,9 +168,13 @@ def test_a_write_off_by_council_is_written_in_pounds(tmp_path: Path) -> None:
     done = run("writeoff", "flat-share", "--share", "0.5", "--draws", "300", "--csv", str(tmp_path / "out.csv"))
     assert done.returncode == 0, done.stderr
     assert "50% of each council's deficit at 31 March 2026, paid in 2026-27" in done.stdout
-    table = pd.read_csv(tmp_path / "out.csv", dtype={"authority": str}).set_index("authority")
-    assert len(table) == 153
-    assert table.at["886", "grant_p50"] > 1e6
+    assert (tmp_path / "out.csv").read_bytes().startswith(b"\xef\xbb\xbf")  # Excel then reads it as UTF-8
+    table = pd.read_csv(tmp_path / "out.csv", dtype={"authority": str}, encoding="utf-8-sig").set_index(
+        "authority"
+    )
+    assert len(table) == 154
+    assert table.at["886", "grant_p50 (£)"] > 1e6
+    assert table.at["England", "grant_p50 (£)"] > 1e9
 
 
 def test_the_shipped_schemes_are_listed() -> None:

@@ -44,10 +44,6 @@ def test_a_scheme_that_costs_councils_more_for_the_same_is_dominated(some: Front
 
 
 def test_a_larger_share_leaves_less_in_every_draw(some: Frontier) -> None:
-    beats = some.beats("deficit")
-    assert beats.iloc[2, 0] == 1
-    assert beats.iloc[0, 2] == 0
-    assert np.diag(beats).tolist() == [0] * 5
     assert (some.differences("None").loc[some.titles[0], ["p10", "p50", "p90"]] < 0).all()
 
 
@@ -57,12 +53,55 @@ def test_ranks_say_whether_they_survive_the_width_of_the_forecast(some: Frontier
     assert ranks["first"].max() == 1
 
 
+def test_schemes_that_share_the_money_alike_share_a_rank_and_none_is_even_where_nothing_is_paid(
+    some: Frontier,
+) -> None:
+    ranks = some.ranks("gini")
+    assert ranks.loc[some.titles[:4], ["p10", "p50", "p90"]].eq(1).all(axis=None)
+    assert ranks.loc["None", ["p10", "p50", "p90"]].isna().all()
+
+
+def test_schemes_of_two_base_dates_are_in_prices_of_one_and_count_the_same_years(projection: Projection) -> None:
+    earlier = scheme(title="Earlier", base_year=2025, paid_in=2026)
+    both = d.frontier(projection, [scheme(), earlier, scheme(title="None", share=0)])
+    assert (both.dates.base, both.dates.start) == (2026, 2025)
+    alone = earlier.apply(projection).exchequer(real=2026)["mean"]
+    gross = float((both.draws["present_cost"][1]).mean())
+    assert gross == pytest.approx(alone["present", "gross"], rel=1e-9)
+    # Without help and before any is paid, a year's interest is the same whichever scheme is beside it.
+    no_help = d.frontier(projection, [scheme(title="None", share=0), earlier]).draws["councils_pay"][0]
+    assert both.draws["councils_pay"][2] == pytest.approx(no_help)
+    # Timed from March 2026: what was paid on the deficit of 2025 is back sooner than its size suggests.
+    assert np.median(both.draws["years_bought"][1]) < np.median(both.draws["years_bought"][0])
+
+
+def test_cover_that_is_owed_leaves_no_deficit_and_a_loan_what_must_be_repaid(projection: Projection) -> None:
+    full = scheme(title="All", share=1, cover={"shares": {2027: 1, 2028: 1}})
+    loan = scheme(title="Loan", share=1, repayment={"years": 10, "rate": 0})
+    compared = d.frontier(projection, [full, loan], year=2028)
+    assert compared.quantiles["deficit"][:, 0].tolist() == pytest.approx([0, 0, 0], abs=0.01)
+    assert compared.quantiles["above_reserves"][:, 0].tolist() == [0, 0, 0]
+    assert compared.reserves_known == 151
+    lent = loan.apply(projection).grant.sum("authority").values
+    # Paid in 2026-27, repaid from 2027-28: nine tenths are still to come at March 2028.
+    assert compared.draws["to_repay"][1] == pytest.approx(0.9 * lent)
+
+
+def test_many_schemes_keep_evenly_spaced_draws_and_quantiles_of_all(projection: Projection) -> None:
+    many = scheme().vary(share=np.linspace(0.1, 1, 500).tolist())
+    few = d.frontier(projection, many[:2])
+    compared = d.frontier(projection, many)
+    assert compared.draws["cost"].shape[1] < few.draws["cost"].shape[1]
+    for name, values in few.quantiles.items():
+        assert compared.quantiles[name][:, :2] == pytest.approx(values, nan_ok=True), name
+
+
 def test_what_cannot_be_compared_is_refused(some: Frontier, projection: Projection) -> None:
     with pytest.raises(SchemeError, match="no measure 'deficits': did you mean 'deficit'"):
-        some.beats("deficits")
+        some.ranks("deficits")
     with pytest.raises(SchemeError, match="no scheme 'Later' here: did you mean 'Late'"):
         some.differences("Later")
-    with pytest.raises(SchemeError, match="compare it with beats"):
+    with pytest.raises(SchemeError, match="compare it with ranks"):
         some.differences("None", "gini")
     with pytest.raises(SchemeError, match="give at least one"):
         d.frontier(projection, [])

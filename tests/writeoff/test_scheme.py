@@ -69,16 +69,38 @@ def test_every_fault_of_a_scheme_file_is_told_at_once_with_its_line(tmp_path: Pa
     assert message.count("share: found 90") == 1
 
 
-def test_contradictions_are_told_with_the_other_faults(tmp_path: Path) -> None:
+def test_contradictions_are_told_together_each_with_its_line(tmp_path: Path) -> None:
     more = {"cap": "{pounds: 6_000_000_000}", "budget": "{pounds: 5_000_000_000}", "instalments": "[0.5, 0.4]"}
-    text = FLAT.replace("status: counterfactual", "status: imagined")
     with pytest.raises(SchemeError) as caught:
-        d.Scheme.read(write(tmp_path / "mine.yaml", text, **more))
-    message = str(caught.value)
-    assert "status: found 'imagined'" in message
-    line = len(text.splitlines())
+        d.Scheme.read(write(tmp_path / "mine.yaml", FLAT, **more))
+    message, line = str(caught.value), len(FLAT.splitlines())
     assert f"line {line + 1}: cap.pounds £6.0bn for one council is above budget.pounds £5.0bn for all" in message
     assert f"line {line + 3}: instalments add up to 0.9, expected 1" in message
+
+
+def test_amounts_shares_and_years_are_read_as_people_write_them() -> None:
+    found = scheme(
+        share="90%", base_year="2025-26", budget="£5bn", ineligible={"councils": {"Kent": "150,000,000"}}
+    )
+    assert (found.share, found.base_year, found.budget.pounds) == (0.9, 2026, 5e9)
+    assert found.ineligible.councils == {"Kent": 150e6}
+    assert scheme(cap={"pounds": "£150m"}).cap == {"pounds": 150e6}
+    assert scheme(eligibility=[{"kind": "region", "names": ["south east"]}]).eligibility[0].names == (
+        "South East",
+    )
+
+
+def test_a_number_that_cannot_be_read_is_told_in_an_analysts_words(tmp_path: Path) -> None:
+    with pytest.raises(SchemeError, match="part_of_year: found 'autumn', expected a number"):
+        d.Scheme.read("flat-share", part_of_year="autumn")
+    with pytest.raises(SchemeError) as caught:
+        d.Scheme.read("flat-share", share=90)
+    assert "line" not in str(caught.value)  # it is on no line of the file
+
+
+def test_one_council_under_two_names_is_refused() -> None:
+    with pytest.raises(ValueError, match="'Kent' and 'kent' are the same council"):
+        scheme(ineligible={"councils": {"Kent": 5e6, "kent": 6e6}})
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated, Any
 
+import pandas as pd
 import typer
 import yaml
 from rich.console import Console
@@ -32,6 +34,10 @@ AsOf = Annotated[str | None, typer.Option(help="Leave out what was published aft
 OwnFigures = Annotated[
     str | None, typer.Option("--own", help="Your own balances: a CSV, or one `deficits own` kept.")
 ]
+Rate = Annotated[
+    str | None,
+    typer.Option(help="Financing rate a year: 0.0481, 4.81%, or pwlb, bcp or cheshire-east (data/assumptions)."),
+]
 ScenarioFile = Annotated[
     str | None, typer.Option("--scenario", help="Assumptions, levers and schemes: a scenario's file.")
 ]
@@ -46,8 +52,30 @@ def assigned(
         key, mark, value = assignment.partition("=")
         if not mark:
             raise error(f"--set {assignment}: expected name=value, for example --set {example}")
+        if key.strip() in values:
+            raise error(f"--set {assignment}: {key.strip()} is set twice; give one value")
         values[key.strip()] = yaml.safe_load(value) if value.strip() else ""
     return values
+
+
+def write_csv(frame: pd.DataFrame, path: Path) -> None:
+    """Write a table of results that Excel opens as it is: a byte-order mark, the unit of each column in its
+    heading, money in whole pounds."""
+    units = {
+        "share": "0 to 1",
+        "chance": "0 to 1",
+        "gini": "0 to 1",
+        "paid": "share of draws",
+        "in": "share of draws",
+    }
+    units |= {"top": "0 to 1", "years": "years", "above": "councils", "reserves": "councils"}
+    headed = {}
+    for name in frame.select_dtypes("number"):
+        first = str(name).partition("_")[0]
+        headed[name] = f"{name} ({units.get(first, '£')})"
+        if first not in units:
+            frame = frame.assign(**{name: frame[name].round(0)})
+    frame.rename(columns=headed).to_csv(path, index=False, encoding="utf-8-sig", float_format="%.10g")
 
 
 def say_sums(rows: list[dict[str, Any]], newest: int | None = None) -> None:

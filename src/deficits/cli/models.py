@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, cast
 
+import pandas as pd
 import typer
 
 from deficits.cli.common import (
@@ -14,6 +15,7 @@ from deficits.cli.common import (
     AuthorityOption,
     Draws,
     OwnFigures,
+    Rate,
     ScenarioFile,
     Seed,
     Until,
@@ -21,6 +23,7 @@ from deficits.cli.common import (
     assigned,
     err,
     out,
+    write_csv,
 )
 from deficits.errors import ProjectionError, SchemeError, closest
 from deficits.formatting import between, financial_year, gbp, gbp_range, percent, year_end
@@ -55,6 +58,9 @@ def project(
     chosen = d.Scenario.read(scenario) if scenario else d.Scenario()
     assumptions = _assumptions(chosen.assumptions, assigned(assignments or [], example="plan_growth=0.05"))
     used = [*chosen.levers, *(d.Lever.read(name) for name in levers or [])]
+    twice = sorted({lever.title for lever in used if used.count(lever) > 1})
+    if twice:
+        raise ProjectionError(f"lever '{twice[0]}' is given twice: give it once, with a larger size if need be")
     panel = d.load_panel(as_of, own=own_figures)
     projected = d.project(panel, assumptions, levers=used, until=until, draws=draws, seed=seed)
     if authority is not None:
@@ -133,31 +139,91 @@ def writeoff(
     draws: Draws = 4000,
     seed: Seed = 1,
     authority: AuthorityOption = None,
+    rate: Rate = None,
+    allocations: Annotated[
+        Path | None,
+        typer.Option(
+            help="Grants by council as published: a CSV of council and grant_gbp, in place of estimates."
+        ),
+    ] = None,
+    unpromised: Annotated[
+        bool,
+        typer.Option("--unfunded", help="Print what nobody has promised to pay, and the price of covering it."),
+    ] = False,
     csv: Annotated[Path | None, typer.Option(help="Write the result by council, in £, to this file.")] = None,
 ) -> None:
     """Apply a write-off scheme: who is paid what, what is left, how soon it is back."""
     import deficits as d
+    from deficits.writeoff import financing_rate, read_allocations, write_off
+    from deficits.writeoff.inputs import inputs_of
 
-    changes = assigned(assignments or [], SchemeError) | ({} if share is None else {"share": share})
-    design = d.Scheme.read(scheme, **changes)
+    changes = assigned(assignments or [], SchemeError)
+    if share is not None and "share" in changes:
+        raise SchemeError(f"--share {share} and --set share={changes['share']}: give one of them")
+    design = d.Scheme.read(scheme, **changes | ({} if share is None else {"share": share}))
+    financing = None if rate is None else financing_rate(rate)
     chosen = d.Scenario.read(scenario) if scenario else d.Scenario()
     panel = d.load_panel(as_of, own=own_figures)
-    result = design.apply(chosen.project(panel, until=until, draws=draws, seed=seed))
-    councils = result.by_authority()
+    code = None if authority is None else panel.authorities.resolve(authority)
+    inputs = inputs_of(chosen.project(panel, until=until, draws=draws, seed=seed), financing)
+    if allocations:
+        if not isinstance(design.share, float) or not design.share:
+            raise SchemeError("--allocations: the scheme has no single share by which they could be divided")
+        inputs = inputs.with_allocations(read_allocations(allocations), design.share, design.base_year)
+    result = write_off(inputs, design)
+    councils = result.by_authority().drop(columns="type")
     out.print(f"{design.title}: {design.terms()}")
-    if authority is not None:
-        code = result.projection.code(authority)
-        row = councils.loc[code]
-        grant = row[["grant_p10", "grant_p50", "grant_p90"]].rename(lambda name: name.removeprefix("grant_"))
-        out.print(f"{row['name']}: grant {_ranged(grant)}")
+    if code is not None:
+        councils = councils.loc[[result.projection.code(code)]]
+        row = councils.iloc[0]
+        for column in (name.removesuffix("_p50") for name in councils if name.endswith("_p50")):
+            parts = pd.Series({part: row[f"{column}_{part}"] for part in ("p10", "p50", "p90")})
+            out.print(f"  {row['name']}: {column.replace('_', ' ')} {_ranged(parts)}")
     else:
         summary = result.summary()
         for name, row in summary.iterrows():
             out.print(f"  {str(name).replace('_', ' '):24}{_told(row)}")
+        if design.source == "lowest":
+            _lowest_source(result)
+    if unpromised:
+        _unfunded(result, code)
     for warning in result.warnings:
         err.print(f"Note: {warning}")
     if csv:
-        councils.to_csv(csv)
+        england = pd.DataFrame([result.england_row()]) if code is None else None
+        write_csv(pd.concat([councils.reset_index(), england]) if england is not None else councils, csv)
+
+
+def _unfunded(result: Any, code: str | None) -> None:
+    """Print what nobody has promised to pay by year, and what it would cost to cover a share of the growth."""
+    from deficits.writeoff import price_of_cover, unfunded
+
+    out.print("Nobody has promised to pay:")
+    for (item, year), row in unfunded(result, code).iterrows():
+        when = year_end(year) if item in ("left", "remaining") else financial_year(year)
+        amount = row["basis"] if row["p50"] != row["p50"] else f"{_ranged(row)} ({row['basis']})"
+        out.print(f"  {UNFUNDED[item]}, {when}: {amount}", markup=False)
+    if any(part.cover for part in result.scheme.parts):
+        return
+    out.print(f"Covering growth to {year_end(result.scheme.override_ends)} would cost:")
+    for share, row in price_of_cover(result, authority=code).iterrows():
+        total = pd.Series({part: row[f"total_{part}"] for part in ("p10", "p50", "p90")})
+        out.print(f"  {percent(share)} of it: {_ranged(total)}", markup=False)
+
+
+def _lowest_source(result: Any) -> None:
+    """Print what the rule that the lowest of the sources counts takes off, and at which councils."""
+    base = result.scheme.base_year
+    differ = result.inputs.source_differences(base).join(result.inputs.councils["name"])
+    hit = differ[differ["counts"] >= NAMED_FROM].sort_values("counts", ascending=False)
+    spared = differ[(differ["gap"] >= NAMED_FROM) & (differ["counts"] == 0)].sort_values("gap", ascending=False)
+    for frame, words in (
+        (hit, "Less at {name}: the sources differ by {gap} at {year}, and the lowest counts"),
+        (spared, "Nothing off at {name}: the sources differ by {gap} at {year}, one of them a surplus"),
+    ):
+        for _, row in frame.iterrows():
+            when = year_end(int(row["year"]))
+            out.print("  " + words.format(name=row["name"], gap=gbp(row["gap"]), year=when), markup=False)
 
 
 @app.command()
@@ -170,9 +236,10 @@ def schemes(
     if schema:
         print(json.dumps(Scheme.json_schema(), indent=2, ensure_ascii=False))
         return
+    widest = max(map(len, scheme_names()))
     for name in scheme_names():
         scheme = Scheme.read(name)
-        out.print(f"{name:34}{scheme.status:16}{scheme.terms()}", markup=False)
+        out.print(f"{name:{widest}}  {STATUS[scheme.status]:13}{scheme.terms()}", markup=False)
 
 
 scheme_app = typer.Typer(help="Write a scheme of your own.", no_args_is_help=True)
@@ -195,23 +262,42 @@ def new_scheme(
 
 
 COMPARED = {
-    "cost": "Cost in cash",
-    "deficit": "Deficit left then",
-    "above_reserves": "Councils above their reserves",
-    "years_bought": "Years until it is back",
-    "gini": "Gini of £ a pupil",
+    "cost": "Paid out, in cash",
+    "present_cost": "Net cost to the Exchequer, {prices}",
+    "councils_pay": "Councils' own cost until then, {prices}",
+    "to_repay": "Loans still to repay after it, in cash",
+    "deficit": "Remaining deficit",
+    "above_reserves": "Councils with more deficit than reserves",
+    "years_bought": "Years until the deficit is back",
+    "gini": "Gini of £ per pupil",
 }
 """Measures of the comparison that the command prints; `--csv` has all."""
+STATUS = {
+    "counterfactual": "hypothetical",
+    "adopted": "adopted",
+    "proposed": "proposed",
+    "historical": "historical",
+}
+UNFUNDED = {
+    "left": "What the scheme leaves",
+    "growth": "Growth of deficits",
+    "remaining": "Deficit that remains",
+    "interest": "Interest on it, from general funds",
+    "transport": "SEND home-to-school transport",
+}
+NAMED_FROM = 1e6
+"""£ by which sources differ from which the council is named."""
 
 
 def _compared(row: Any, measure: str) -> str:
     low, high = row[f"{measure}_p10"], row[f"{measure}_p90"]
     if low != low:
         return "none is paid"
-    if measure in ("cost", "deficit"):
+    if measure in ("cost", "present_cost", "councils_pay", "to_repay", "deficit"):
         return gbp_range(low, high)
     places = {"years_bought": 1, "gini": 2}.get(measure, 0)
-    return between(f"{low:.{places}f}", f"{high:.{places}f}")
+    span = between(*(f"{value:.{places}f}" if value != float("inf") else "not back" for value in (low, high)))
+    return f"{span} of {row['reserves_known']:.0f}" if measure == "above_reserves" else span
 
 
 @app.command()
@@ -227,30 +313,38 @@ def compare(
     as_of: AsOf = None,
     own_figures: OwnFigures = None,
     scenario: ScenarioFile = None,
+    rate: Rate = None,
     cluster: Annotated[str | None, typer.Option(help="A dask scheduler, like tcp://host:8786.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Write the table, in £, to this file.")] = None,
 ) -> None:
-    """Set write-off schemes side by side on the same draws: cost, what is left, who loses, which are dominated."""
+    """Compare write-off schemes on the same draws: cost, remaining deficit, reserves, which are dominated."""
     import deficits as d
-    from deficits.writeoff import grants_inside
+    from deficits.writeoff import STPR, grants_inside
 
     chosen = d.Scenario.read(scenario) if scenario else d.Scenario()
     projection = chosen.project(d.load_panel(as_of, own=own_figures), until=until, draws=draws, seed=seed)
-    measured = d.frontier(projection, [d.Scheme.read(name) for name in names], year=year, cluster=cluster)
-    table = measured.table()
-    out.print(f"To {year_end(measured.year)}:")
+    schemes = [d.Scheme.read(name) for name in names]
+    measured = d.frontier(projection, schemes, year=year, rate=rate, cluster=cluster)
+    table, prices = measured.table(), f"{financial_year(measured.dates.base)} prices"
+    out.print(
+        f"At {year_end(measured.year)}, cheapest to the Exchequer first (80% ranges; {prices} are discounted to "
+        f"{financial_year(measured.dates.base)} at {percent(STPR, 1)} a year in real terms):"
+    )
     for title, row in table.iterrows():
         out.print(str(title), markup=False)
         for measure, words in COMPARED.items():
-            out.print(f"  {words:38}{_compared(row, measure)}", markup=False)
+            if measure != "to_repay" or row["to_repay_p90"] > 0:
+                out.print(f"  {words.format(prices=prices):52}{_compared(row, measure)}", markup=False)
         if row["dominated"]:
             out.print(
-                f"  Dominated by {row['dominated_by']}, in {percent(row['in_draws'])} of draws", markup=False
+                f"  Dominated by {row['dominated_by']}: no worse on every measure in {percent(row['in_draws'])} "
+                "of simulations",
+                markup=False,
             )
     for warning in grants_inside(projection):
         err.print(f"Note: {warning}")
     if csv:
-        table.to_csv(csv)
+        write_csv(table.reset_index(), csv)
 
 
 def _told(row: Any) -> str:

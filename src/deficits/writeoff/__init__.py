@@ -3,11 +3,13 @@
 from deficits.writeoff.comparison import Frontier, frontier
 from deficits.writeoff.costs import STPR
 from deficits.writeoff.distribution import at_cost_of
-from deficits.writeoff.inputs import Inputs
+from deficits.writeoff.inputs import Inputs, financing_rate, read_allocations
 from deficits.writeoff.new import write_new
 from deficits.writeoff.reading import scheme_names
 from deficits.writeoff.result import grants_inside
+from deficits.writeoff.robustness import region, sweep
 from deficits.writeoff.scheme import Scheme
+from deficits.writeoff.unfunded import price_of_cover, unfunded
 from deficits.writeoff.write_off import WriteOff, write_off
 
 __all__ = [
@@ -17,9 +19,15 @@ __all__ = [
     "Scheme",
     "WriteOff",
     "at_cost_of",
+    "financing_rate",
     "frontier",
     "grants_inside",
+    "price_of_cover",
+    "read_allocations",
+    "region",
     "scheme_names",
+    "sweep",
+    "unfunded",
     "write_new",
     "write_off",
 ]

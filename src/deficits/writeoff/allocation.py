@@ -39,7 +39,7 @@ def eligible(scheme: Scheme, inputs: Inputs, deficit: Array, to_come: Array | fl
         fixed += ineligible.reserves * np.nan_to_num(inputs.size("reserves", scheme.base_year))
     for name, pounds in ineligible.councils.items():
         fixed[inputs.codes == inputs.panel.authorities.resolve(name)] += pounds
-    amount = deficit * (1 - ineligible.share)
+    amount = np.multiply(deficit, 1 - ineligible.share, out=inputs.empty())
     if fixed.any():
         amount -= fixed
         np.maximum(amount, 0.0, out=amount)

@@ -7,7 +7,7 @@ import pickle
 import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -19,14 +19,16 @@ from deficits.projection import Projection
 from deficits.projection.projection import QUANTILES
 from deficits.writeoff import costs
 from deficits.writeoff.distribution import gini, top_share
-from deficits.writeoff.inputs import Array, Inputs
-from deficits.writeoff.result import Result, back, gross, steps_after
+from deficits.writeoff.inputs import Array, Inputs, RateGiven, inputs_of
+from deficits.writeoff.ledger import charged_to_dsg, walk
+from deficits.writeoff.result import PENNY, Result, back, gross
 from deficits.writeoff.scheme import Scheme
 
 BETTER: dict[str, int] = {
     "cost": -1,
     "present_cost": -1,
     "councils_pay": -1,
+    "to_repay": -1,
     "deficit": -1,
     "above_reserves": -1,
     "years_bought": 1,
@@ -39,11 +41,18 @@ JUDGED = ("present_cost", "councils_pay", "deficit", "above_reserves", "years_bo
 """What a scheme must be no worse in, and better in one, to dominate another."""
 NEVER = 1e3
 """Years that stand for never where schemes are put in order."""
+ROUNDING = 1e-6
+"""Share of the largest value of a measure by which two schemes may differ and still be alike."""
 WORKERS = 2
 CHUNK = 25
 """Schemes of one task."""
 BLOCK = 1_000
-"""Draws worked through at a time."""
+"""Draws worked through at a time: arrays of so many stay in the processor's cache."""
+KEPT = 400_000
+"""Values of a measure that are kept draw by draw: of more schemes, evenly spaced draws; quantiles are of all."""
+LEAST_KEPT = 200
+CANDIDATES = 5
+"""Schemes that are tried, cheapest first, as the one that dominates another."""
 
 
 Measured = dict[str, Array]
@@ -51,20 +60,43 @@ Measured = dict[str, Array]
 
 
 @dataclass(frozen=True)
-class Frontier:
-    """Schemes side by side on the same draws.
+class Dates:
+    """The dates that all schemes of a comparison share: the year end at which what is left is counted; that from
+    which time is counted, and whose prices and present values amounts are in; and that after which councils' costs
+    count."""
 
-    `draws` by measure (see `BETTER`): shape (schemes, draws). cost: £ of write-off and cover, in cash;
-    present_cost: net of what stops, is clawed back, repaid or levied, real and discounted to the base year;
-    councils_pay: likewise discounted, what councils contribute, repay or give up, and interest of their general
-    funds to `year`; deficit: England's gross deficit at 31 March of `year`, £; above_reserves: councils with
-    more deficit than usable reserves then; years_bought: inf where the deficit is not back; gini (of £ a pupil
-    between councils) and top_10_share: NaN where nothing is paid.
+    at: int
+    base: int
+    start: int
+
+
+@dataclass(frozen=True)
+class Frontier:
+    """Schemes side by side on the same draws, in prices of one year and from one date.
+
+    Measures (see `BETTER`): cost: £ of write-off and cover, in cash; present_cost: net of what stops, is clawed
+    back, repaid or levied, real and discounted to `dates.base`; councils_pay: likewise discounted, what councils
+    contribute, repay or give up, and interest of their general funds to `dates.at`; to_repay: £ of loans that
+    councils still owe with interest after `dates.at`, in cash; deficit: England's gross deficit then, £, grant
+    that is owed counted as paid; above_reserves: councils with more deficit than usable reserves then, of
+    the `reserves_known` whose reserves are published; years_bought: from 31 March of `dates.base` until England's
+    gross deficit is back at its level of then without help, inf where it is not; gini (of £ per pupil between
+    councils) and top_10_share: NaN where nothing is paid.
+
+    `quantiles`: p10, p50, p90 of all draws, shape (3, schemes); `draws`: those kept, (schemes, draws).
     """
 
     schemes: tuple[Scheme, ...]
-    year: int
+    dates: Dates
     draws: dict[str, Array]
+    quantiles: dict[str, Array]
+    cost_mean: Array
+    reserves_known: int
+
+    @property
+    def year(self) -> int:
+        """The year end at which what is left is counted."""
+        return self.dates.at
 
     @cached_property
     def titles(self) -> list[str]:
@@ -74,55 +106,47 @@ class Frontier:
             title if titles.count(title) == 1 else f"{title} [{place + 1}]" for place, title in enumerate(titles)
         ]
 
-    @cached_property
-    def quantiles(self) -> dict[str, Array]:
-        """p10, p50 and p90 of each measure, shape (3, schemes)."""
-        return {name: _three(values) for name, values in self.draws.items()}
-
     def table(self) -> pd.DataFrame:
-        """One row a scheme, cheapest first: p10, p50 and p90 of each measure, `cost_mean`, `dominated`, and by
-        which.
+        """One row a scheme, cheapest (present cost) first: p10, p50 and p90 of each measure, `cost_mean`,
+        `dominated`, and by which.
 
-        `dominated`: another scheme is no worse at the middle of the range in what it costs, leaves, buys and how
-        evenly it pays, and better in one. `dominated_by` names one such scheme; `in_draws` is the share of draws
-        in which that scheme both costs less (or the same) and leaves less (or the same).
+        `dominated`: another scheme is no worse at the median in each measure of `JUDGED`, differences within
+        rounding left out, better in one, and no worse in all of them in at least half of the draws. `dominated_by`
+        names the cheapest such scheme; `in_draws` is that share of draws.
         """
         columns: dict[str, Any] = {"status": [scheme.status for scheme in self.schemes]}
-        for name, values in self.draws.items():
-            columns |= {
-                f"{name}_{at}": found for at, found in zip(("p10", "p50", "p90"), _three(values), strict=True)
-            }
-        columns["cost_mean"] = self.draws["cost"].mean(axis=1)
+        for name, values in self.quantiles.items():
+            columns |= {f"{name}_{at}": found for at, found in zip(("p10", "p50", "p90"), values, strict=True)}
+        columns |= {"cost_mean": self.cost_mean, "reserves_known": self.reserves_known}
         frame = pd.DataFrame(columns, index=pd.Index(self.titles, name="scheme"))
         by = self.dominating()
-        frame["dominated"] = [place is not None for place in by]
-        frame["dominated_by"] = [None if place is None else self.titles[place] for place in by]
-        frame["in_draws"] = [
-            np.nan if place is None else self._both(place, number) for number, place in enumerate(by)
-        ]
+        frame["dominated"] = [place is not None for place, _ in by]
+        frame["dominated_by"] = [None if place is None else self.titles[place] for place, _ in by]
+        frame["in_draws"] = [share for _, share in by]
         return frame.sort_values(["present_cost_p50", "cost_mean"], kind="stable")
 
-    def dominating(self) -> list[int | None]:
-        """For each scheme, the place of the cheapest one that dominates it, None where none does."""
-        # The middles, turned so that less is better; nothing paid is as even as can be.
-        middles = np.column_stack(
-            [-BETTER[name] * np.nan_to_num(self.quantiles[name][1], nan=0.0, posinf=NEVER) for name in JUDGED]
-        )
-        scale = np.maximum(np.abs(middles).max(axis=0), 1e-12)
-        middles = np.round(middles / scale, 9)
-        found: list[int | None] = []
-        for mine in middles:
-            worse = (middles <= mine).all(axis=1) & (middles < mine).any(axis=1)
-            places = np.flatnonzero(worse)
-            found.append(int(places[middles[places, 0].argmin()]) if len(places) else None)
+    def dominating(self) -> list[tuple[int | None, float]]:
+        """For each scheme, the place of the cheapest one that dominates it, and the share of draws in which that
+        is no worse in every measure; None and NaN where none does."""
+        middles = np.column_stack([_lower_is_better(name, self.quantiles[name][1]) for name in JUDGED])
+        margin = _margin(middles, axis=0)
+        found: list[tuple[int | None, float]] = []
+        for place, mine in enumerate(middles):
+            # What is not a number (nothing is paid) is neither better nor worse.
+            no_worse = ~(middles > mine + margin)
+            places = np.flatnonzero(no_worse.all(axis=1) & (middles < mine - margin).any(axis=1))
+            cheapest = places[np.argsort(middles[places, 0], kind="stable")][:CANDIDATES]
+            shares = ((int(other), self._no_worse(int(other), place)) for other in cheapest)
+            found.append(next(((other, share) for other, share in shares if share >= 0.5), (None, math.nan)))
         return found
 
-    def beats(self, measure: str = "deficit") -> pd.DataFrame:
-        """Share of draws in which the scheme of the row is better in a measure than that of the column (ties are
-        not)."""
-        values = np.nan_to_num(self._measure(measure), nan=0.0) * BETTER[measure]
-        shares = np.array([(mine > values).mean(axis=1) for mine in values])
-        return pd.DataFrame(shares, index=pd.Index(self.titles, name="scheme"), columns=self.titles)
+    def _no_worse(self, one: int, other: int) -> float:
+        """Share of draws in which a scheme is no worse than another in each judged measure."""
+        holds = np.ones(self.draws["cost"].shape[1], dtype=bool)
+        for name in JUDGED:
+            mine, theirs = (_lower_is_better(name, self.draws[name][place]) for place in (one, other))
+            holds &= ~(mine > theirs + _margin(np.concatenate([mine, theirs])))
+        return float(holds.mean())
 
     def differences(self, scheme: str, measure: str = "deficit") -> pd.DataFrame:
         """Each scheme less one of them, draw by draw: mean, p10, p50, p90, in the unit of the measure."""
@@ -130,7 +154,7 @@ class Frontier:
             raise SchemeError(f"no scheme '{scheme}' here: {closest(scheme, self.titles)}")
         values = self._measure(measure)
         if not np.isfinite(values).all():
-            raise SchemeError(f"{measure} is not a number in every draw: compare it with beats()")
+            raise SchemeError(f"{measure} is not a number in every draw: compare it with ranks()")
         less = values - values[self.titles.index(scheme)]
         low, middle, high = _three(less)
         columns = {"mean": less.mean(axis=1), "p10": low, "p50": middle, "p90": high}
@@ -138,12 +162,15 @@ class Frontier:
 
     def ranks(self, measure: str = "deficit") -> pd.DataFrame:
         """Rank of each scheme in a measure, 1 is best: at the middle, p10 and p90 over draws, and share of draws
-        first.
+        first. Schemes that differ by no more than rounding share a rank; one without a value (nothing is paid) has
+        none.
 
         Ranks that stay over draws survive the width of the forecast.
         """
-        values = -BETTER[measure] * np.nan_to_num(self._measure(measure), nan=0.0)
-        rank = 1 + np.array([(values < mine).sum(axis=0) for mine in values])
+        values = _lower_is_better(measure, self._measure(measure))
+        margin = _margin(values)
+        rank = 1.0 + np.array([(values < mine - margin).sum(axis=0) for mine in values])
+        rank[np.isnan(values)] = np.nan
         low, middle, high = _three(rank)
         columns = {"p10": low, "p50": middle, "p90": high, "first": (rank == 1).mean(axis=1)}
         return pd.DataFrame(columns, index=pd.Index(self.titles, name="scheme")).sort_values(["p50", "first"])
@@ -153,22 +180,37 @@ class Frontier:
             raise SchemeError(f"no measure '{measure}': {closest(measure, self.draws)}")
         return self.draws[measure]
 
-    def _both(self, one: int, other: int) -> float:
-        cheaper = self.draws["present_cost"][one] <= self.draws["present_cost"][other]
-        return float((cheaper & (self.draws["deficit"][one] <= self.draws["deficit"][other])).mean())
-
     def __repr__(self) -> str:
         return f"Frontier of {len(self.schemes)} schemes, deficits at 31 March {self.year}\n{self.table()}"
 
 
+def _lower_is_better(measure: str, values: Array) -> Array:
+    turned: Array = -BETTER[measure] * np.where(np.isposinf(values), NEVER, values)
+    return turned
+
+
+def _margin(values: Array, axis: int | None = None) -> Any:
+    """What two values of a measure may differ by and still be alike; 0 where there is none."""
+    return ROUNDING * np.nan_to_num(np.abs(values)).max(axis=axis)
+
+
 def frontier(
-    projection: Projection, schemes: Sequence[Scheme], *, year: int | None = None, cluster: str | None = None
+    projection: Projection | Inputs,
+    schemes: Sequence[Scheme],
+    *,
+    year: int | None = None,
+    rate: RateGiven | None = None,
+    cluster: str | None = None,
 ) -> Frontier:
     """Compare any number of schemes on the same draws.
 
     `year`: year end at which the deficit and the councils above reserves are counted; by default the first
-    scheme's `override_ends`, or the projection's last year. `cluster`: address of a dask.distributed scheduler
-    (tcp://...), which shares the schemes among its workers; the result is the same.
+    scheme's `override_ends`, or the projection's last year. `rate`: the financing rate (see `financing_rate`); the
+    projection's unless given. `cluster`: address of a dask.distributed scheduler (tcp://...), which shares the
+    schemes among its workers; the result is the same.
+
+    All schemes are in prices of, discounted to, and timed from the latest of their base dates; councils' costs
+    count from the earliest.
 
     >>> import deficits as d
     >>> projection = d.project(d.load_panel(), draws=200)
@@ -178,32 +220,41 @@ def frontier(
 
     Raises SchemeError when there is no scheme, or one does not fit the projection.
     """
-    chosen = tuple(schemes)
+    chosen, inputs = tuple(schemes), inputs_of(projection, rate)
     if not chosen:
         raise SchemeError("no scheme to compare: give at least one")
-    at = min(chosen[0].override_ends, projection.years[-1]) if year is None else projection.year(year)
+    at = min(chosen[0].override_ends, inputs.years[-1]) if year is None else inputs.projection.year(year)
+    bases = [scheme.base_year for scheme in chosen]
+    dates = Dates(at, max(bases), min(bases))
+    late = [scheme.title for scheme in chosen if scheme.base_year >= at]
+    if late:
+        raise SchemeError(f"{at} is not after the base date of '{late[0]}': compare at a later year end")
     chunks = [chosen[start : start + CHUNK] for start in range(0, len(chosen), CHUNK)]
-    draws = {name: np.empty((len(chosen), projection.dataset.sizes["draw"])) for name in BETTER}
-    done = 0
-    for part in _here(projection, chunks, at) if cluster is None else _there(projection, chunks, at, cluster):
+    count = inputs.projection.dataset.sizes["draw"]
+    kept = np.unique(np.linspace(0, count - 1, min(count, max(KEPT // len(chosen), LEAST_KEPT)), dtype=int))
+    draws = {name: np.empty((len(chosen), len(kept))) for name in BETTER}
+    quantiles = {name: np.empty((3, len(chosen))) for name in BETTER}
+    cost_mean, done = np.empty(len(chosen)), 0
+    for part in _here(inputs, chunks, dates) if cluster is None else _there(inputs, chunks, dates, cluster):
+        place = slice(done, done + len(part["cost"]))
         for name, values in part.items():
-            draws[name][done : done + len(values)] = values
-        done += len(part["cost"])
-    return Frontier(chosen, at, draws)
+            draws[name][place], quantiles[name][:, place] = values[:, kept], _three(values)
+        cost_mean[place] = part["cost"].mean(axis=1)
+        done = place.stop
+    known = int((~np.isnan(inputs.size("reserves", dates.base))).sum())
+    return Frontier(chosen, dates, draws, quantiles, cost_mean, known)
 
 
-def _here(projection: Projection, chunks: list[tuple[Scheme, ...]], year: int) -> Iterator[Measured]:
+def _here(inputs: Inputs, chunks: list[tuple[Scheme, ...]], dates: Dates) -> Iterator[Measured]:
     """On this machine's cores: the arithmetic is numpy's, which lets threads run side by side."""
-    blocks = Inputs(projection).blocks(BLOCK)
-    measured(blocks, chunks[0][:1], year)
+    blocks = inputs.blocks(BLOCK)
+    measured(blocks, chunks[0][:1], dates)
     with ThreadPoolExecutor(WORKERS) as pool:
-        yield from pool.map(lambda chunk: measured(blocks, chunk, year), chunks)
+        yield from pool.map(lambda chunk: measured(blocks, chunk, dates), chunks)
 
 
-def _there(
-    projection: Projection, chunks: list[tuple[Scheme, ...]], year: int, address: str
-) -> Iterator[Measured]:
-    """On a cluster. The projection is a task's own result, not data scattered among workers: where a worker dies
+def _there(inputs: Inputs, chunks: list[tuple[Scheme, ...]], dates: Dates, address: str) -> Iterator[Measured]:
+    """On a cluster. The inputs are a task's own result, not data scattered among workers: where a worker dies
     with it, the scheduler can hand it out again, so that nothing is lost."""
     try:
         from distributed import Client
@@ -213,60 +264,105 @@ def _there(
         with warnings.catch_warnings():
             # It is large on purpose.
             warnings.filterwarnings("ignore", "Sending large graph")
-            sent = client.submit(pickle.loads, pickle.dumps(projection), pure=False)
-        tasks = [client.submit(_measured_there, sent, chunk, year, pure=False) for chunk in chunks]
+            sent = client.submit(pickle.loads, pickle.dumps(replace(inputs)), pure=False)
+        tasks = [client.submit(_measured_there, sent, chunk, dates, pure=False) for chunk in chunks]
         yield from client.gather(tasks)
 
 
-def _measured_there(projection: Projection, chunk: tuple[Scheme, ...], year: int) -> Measured:
-    return measured(Inputs(projection).blocks(BLOCK), chunk, year)
+def _measured_there(inputs: Inputs, chunk: tuple[Scheme, ...], dates: Dates) -> Measured:
+    return measured(inputs.blocks(BLOCK), chunk, dates)
 
 
-def measured(blocks: Sequence[Inputs], schemes: Sequence[Scheme], year: int) -> Measured:
+def measured(blocks: Sequence[Inputs], schemes: Sequence[Scheme], dates: Dates) -> Measured:
     """The measures of schemes, each (schemes, draws)."""
-    rows = [[_measures(block, scheme, year) for block in blocks] for scheme in schemes]
+    rows = [[_measures(block, scheme, dates) for block in blocks] for scheme in schemes]
     return {name: np.array([np.concatenate([part[name] for part in row]) for row in rows]) for name in BETTER}
 
 
-def _measures(inputs: Inputs, scheme: Scheme, year: int) -> Measured:
-    if year <= scheme.base_year:
-        raise SchemeError(f"{year} is not after the base date of '{scheme.title}': give a later year to frontier")
+def _measures(inputs: Inputs, scheme: Scheme, dates: Dates) -> Measured:
+    assert inputs.arena is not None
+    inputs.arena.restart()
     result = Result.of(scheme, inputs)
+    flows, scratch = result.paid.flows, inputs.empty()
     amounts = result.paid.total("write_off", "cover")
-    reserves = inputs.size("reserves", scheme.base_year)
-    level = gross(inputs.balance(scheme.base_year))
-    left = level - result.paid.granted.sum(axis=0)
+    most = -inputs.size("reserves", dates.base) - PENNY
+    level = inputs._once(("gross", dates.base), lambda: gross(inputs.balance(dates.base)))
     borne: dict[int, Array] = {}
-    path, deficit, above = [], level, level
-    for step, granted in steps_after(scheme, inputs, result.paid, averages=range(scheme.base_year + 1, year + 1)):
-        total = gross(granted)
-        path.append((step.year - scheme.base_year, total))
-        if step.average is not None and scheme.interest_borne_by == "general_fund":
-            borne[step.year] = step.rate * gross(step.average)
-        if step.year == year:
-            deficit = total if granted is step.closing else gross(step.closing)
-            above = (step.closing < -reserves).sum(axis=0)
-        if step.year >= year and np.isfinite(back(level, left, path)).all():
+    path: list[tuple[int, Array]] = []
+    deficit, above, left = level, level, level
+    if dates.base == inputs.years[0]:
+        left = gross(_standing(result, dates.base, inputs.balance(dates.base)), scratch)
+    for step in walk(scheme, inputs, flows, averages=range(dates.start + 1, dates.at + 1)):
+        year = step.year
+        if step.average is not None and not charged_to_dsg(scheme, year):
+            borne[year] = step.rate * gross(step.average, scratch)
+        if year < dates.base:
+            continue
+        standing = _standing(result, year, step.closing)
+        if year == dates.base:
+            left = gross(standing, scratch)
+            continue
+        total = gross(standing, scratch)
+        path.append((year - dates.base, total))
+        if year == dates.at:
+            deficit, above = total, np.count_nonzero(standing < most, axis=0)
+        if year >= dates.at and np.isfinite(back(level, left, path)).all():
             break
-    for flow in result.paid.flows:
+    owing = np.zeros(inputs.shape[1])
+    for flow in flows:
         if flow.kind in ("contribution", "repayment", "levy"):
             borne[flow.year] = borne.get(flow.year, 0.0) + flow.amount.sum(axis=0)
+        if flow.kind == "repayment" and flow.year > dates.at:
+            owing += flow.amount.sum(axis=0)
     exchequer = costs.exchequer_flows(result, as_agreed=False).values()
+    even, top = _concentration(inputs, scheme, amounts)
     return {
         "cost": amounts.sum(axis=0),
-        "present_cost": sum((_present(result, flows) for flows in exchequer), start=np.zeros(inputs.shape[1])),
-        "councils_pay": _present(result, borne),
+        "present_cost": sum(
+            (_present(result, paid, dates) for paid in exchequer), start=np.zeros(inputs.shape[1])
+        ),
+        "councils_pay": _present(result, borne, dates),
+        "to_repay": owing,
         "deficit": deficit,
         "above_reserves": above.astype(float),
         "years_bought": back(level, left, path),
-        "gini": gini(amounts / inputs.size("pupils", scheme.base_year)),
-        "top_10_share": top_share(amounts),
+        "gini": even,
+        "top_10_share": top,
     }
 
 
-def _present(result: Result, by_year: dict[int, Array]) -> Array:
-    """£ of several years in prices of the base year, discounted to it."""
-    factors = costs.weights(result, sorted(by_year), result.scheme.base_year, costs.STPR)["present"]
+def _standing(result: Result, year: int, closing: Array) -> Array:
+    """Balances of a year end, the grant that is owed counted as paid."""
+    for flow in (flow for flow in result.paid.flows if flow.owed(year)):
+        closing = np.add(closing, flow.amount, out=result.inputs.empty())
+    return closing
+
+
+def _concentration(inputs: Inputs, scheme: Scheme, amounts: Array) -> tuple[Array, Array]:
+    """Gini of £ a pupil and share of the ten largest. Neither depends on the size of a flat share, so that schemes
+    which differ in that, or in dates, have the same."""
+
+    def worked_out() -> tuple[Array, Array]:
+        turned = inputs.empty(turned=True)
+        per_pupil = np.divide(amounts, inputs.size("pupils", scheme.base_year), out=inputs.empty())
+        return gini(per_pupil, turned), top_share(amounts, out=turned)
+
+    if (
+        isinstance(scheme.share, float | int)
+        and scheme.share
+        and not (scheme.cap or scheme.budget or scheme.cover or scheme.plus)
+    ):
+        pattern = scheme.model_dump_json(
+            include={"base_year", "source", "ineligible", "eligibility", "approval", "safety_valve"}
+        )
+        found: tuple[Array, Array] = inputs._once(("concentration", pattern), worked_out)
+        return found
+    return worked_out()
+
+
+def _present(result: Result, by_year: dict[int, Array], dates: Dates) -> Array:
+    """£ of several years in prices of the common base year, discounted to it."""
+    factors = costs.weights(result, sorted(by_year), dates.base, costs.STPR)["present"]
     total = np.zeros(result.inputs.shape[1])
     for year, amount in by_year.items():
         total += factors[year] * amount

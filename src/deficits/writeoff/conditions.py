@@ -1,8 +1,12 @@
-"""The parts that a scheme is declared with: small frozen models, each with its units, range and default."""
+"""What a scheme is declared with: small frozen models, each with its units, range and default.
+
+Amounts, shares and years may be written as people write them: "£150m", "150,000,000", "90%", "2025-26".
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from datetime import date
 from functools import cache
 from typing import Annotated, Any, Literal
@@ -19,6 +23,7 @@ from pydantic import (
 )
 
 from deficits.errors import PanelError, closest
+from deficits.formatting import year_of
 from deficits.panel import Authorities, load_authorities
 
 Size = Literal["pounds", "dsg", "reserves", "unallocated_reserves", "pupils", "plans"]
@@ -41,22 +46,44 @@ def _year_end(given: Any) -> Any:
             return given.year
         after = given.year + (given.month > 3)
         raise ValueError(f"no year end: balances are measured on 31 March; write {after} for 31 March {after}")
-    return given
+    return year_of(given) if isinstance(given, str) and re.fullmatch(r"\d{4}[-/]\d{2,4}", given) else given
+
+
+def amount(given: Any) -> Any:
+    """A number from an amount as people write it; what is no amount is given back as it is.
+
+    >>> amount("£150m"), amount("150,000,000"), amount("90%"), amount(0.9), amount("lots")
+    (150000000.0, 150000000.0, 0.9, 0.9, 'lots')
+    """
+    if not isinstance(given, str):
+        return given
+    found = re.fullmatch(r"(-?)£?([\d,]*\.?\d+(?:e\d+)?)\s*(k|m|bn|%)?", given.strip().lower())
+    if found is None:
+        return given
+    sign, digits, unit = found.groups()
+    number = float(digits.replace(",", "")) * {"k": 1e3, "m": 1e6, "bn": 1e9}.get(unit, 1)
+    return (-1 if sign else 1) * (number / 100 if unit == "%" else number)
 
 
 def _known_regions(names: Iterable[str]) -> tuple[str, ...]:
-    known = sorted(set(authorities().frame["region"]))
-    _refuse([f"no region '{name}': {closest(name, known)}" for name in names if name not in known])
-    return tuple(names)
+    known = {str(region).casefold(): str(region) for region in sorted(set(authorities().frame["region"]))}
+    missing = [name for name in names if name.casefold() not in known]
+    _refuse([f"no region '{name}': {closest(name, known.values())}" for name in missing])
+    return tuple(known[name.casefold()] for name in names)
 
 
-def _known_councils(names: Any) -> Any:
-    faults = []
+def known_councils(names: Any) -> Any:
+    """The names, all of them councils; ValueError says which are not, or are amounts for the same one."""
+    faults, seen = [], dict[str, str]()
     for name in names:
         try:
-            authorities().resolve(name)
+            code = authorities().resolve(name)
         except PanelError as error:
             faults.append(str(error))
+            continue
+        if code in seen and isinstance(names, Mapping):
+            faults.append(f"'{seen[code]}' and '{name}' are the same council: give one amount for it")
+        seen[code] = name
     _refuse(faults)
     return names
 
@@ -66,8 +93,9 @@ def _refuse(faults: list[str]) -> None:
         raise ValueError("; ".join(faults))
 
 
-Share = Annotated[float, Field(ge=0, le=1)]
-Pounds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Share = Annotated[float, BeforeValidator(amount), Field(ge=0, le=1)]
+Pounds = Annotated[float, BeforeValidator(amount), Field(ge=0, allow_inf_nan=False)]
+Rate = Annotated[float, BeforeValidator(amount), Field(ge=0, le=0.2)]
 YearEnd = Annotated[int, BeforeValidator(_year_end), Field(ge=2020, le=2040)]
 Caps = dict[Size, Pounds]
 """A limit in £ for each thing named: `{dsg: 0.1, pupils: 400}` is 10% of the DSG and £400 a pupil, whichever is
@@ -105,7 +133,7 @@ class IsCouncil(Condition):
     """It is one of these councils: names, DfE numbers or ONS codes."""
 
     kind: Literal["council"]
-    names: Annotated[tuple[str, ...], AfterValidator(_known_councils), Field(min_length=1)]
+    names: Annotated[tuple[str, ...], AfterValidator(known_councils), Field(min_length=1)]
 
 
 class IsType(Condition):
@@ -177,7 +205,7 @@ class Ineligible(Part):
 
     share: Share = Field(default=0.0, description="share of every deficit, for example what is not high needs")
     reserves: Pounds = Field(default=0.0, description="multiple of usable reserves that a council bears first")
-    councils: Annotated[dict[str, Pounds], AfterValidator(_known_councils)] = Field(
+    councils: Annotated[dict[str, Pounds], AfterValidator(known_councils)] = Field(
         default_factory=dict, description="£ by council"
     )
 
@@ -189,7 +217,8 @@ class Budget(Part):
     allocation: Literal["pro_rata", "pupils", "plans", "largest_of_dsg", "largest_of_reserves"] = Field(
         default="pro_rata",
         description="how it is shared where it is too little: every claim cut alike; the same £ a pupil or plan, "
-        "no more than the claim; or whole claims, largest deficit first as a multiple of DSG or usable reserves",
+        "no more than the claim; or claims in full, largest deficit first as a multiple of DSG or usable "
+        "reserves, until the money is gone: the last council reached is paid in part",
     )
 
 
@@ -208,7 +237,9 @@ class Cover(Part):
 
     shares: dict[YearEnd, Share] = Field(min_length=1, description="by the year in which the deficit grows")
     growth_limit: Pounds | None = Field(
-        default=None, description="growth of a year above this multiple of the DSG is not covered"
+        default=None,
+        description="growth of a year above this multiple of the DSG is not covered; a council whose DSG is not "
+        "published has no limit",
     )
     paid_after: int = Field(default=1, ge=0, le=3, description="years from the growth to its payment")
 
@@ -217,7 +248,9 @@ class Repayment(Part):
     """The write-off is a loan, repaid in equal yearly amounts from the year after it is paid."""
 
     years: int = Field(ge=1, le=50)
-    rate: float = Field(ge=0, le=0.2, description="interest on the loan, a year")
+    rate: Rate | None = Field(
+        default=None, description="interest on the loan, a year; the financing rate of the projection unless given"
+    )
     borne_by: Payer = Field(default="general_fund", description="where the council finds the repayments")
 
 

@@ -137,26 +137,6 @@ def weights(result: Result, years: list[int], at: int, rate: float) -> dict[str,
     }
 
 
-def general_fund(result: Result) -> pd.DataFrame:
-    """What councils' general funds bear by year, £, mean of the draws: interest, contribution, repayment, with the
-    interest they would bear without the scheme."""
-    without, now = interest_by_year(result, paid=False), interest_by_year(result)
-    rows = {}
-    for year in now:
-        on_dsg = ledger.charged_to_dsg(result.scheme, year)
-        row = {"interest_without": without[year].sum(axis=0).mean()}
-        row["interest"] = 0.0 if on_dsg else now[year].sum(axis=0).mean()
-        for kind in ("contribution", "repayment"):
-            found = [flow for flow in result.paid.flows if flow.kind == kind and flow.year == year]
-            row[kind] = sum(
-                float(flow.amount.sum(axis=0).mean())
-                for flow in found
-                if kind == "contribution" or not flow.raises
-            )
-        rows[year] = row | {"total": row["interest"] + row["contribution"] + row["repayment"]}
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("year")
-
-
 def _quantiles(values: dict[str, Array]) -> dict[str, float]:
     return {
         f"{label}_{name}": float(np.quantile(amounts, QUANTILES[name]))

@@ -52,7 +52,7 @@ def at_cost_of(scheme: Scheme, other: Scheme, projection: Projection | Inputs) -
             break
         low, high = (middle, high) if pays < target else (low, middle)
     found = scaled(scheme, (low + high) / 2)
-    return found.model_copy(update={"title": f"{scheme.title}, at the cost of {other.title}"})
+    return found.model_copy(update={"title": f"{scheme.title}, at the same cost as {other.title}"})
 
 
 def scaled(scheme: Scheme, by: float) -> Scheme:
@@ -98,25 +98,36 @@ def against(result: Result, other: Scheme, *, equal_cost: bool = True) -> pd.Dat
     return frame.sort_values(["difference_mean", "name"])
 
 
-def gini(amounts: Array) -> Array:
-    """Gini coefficient down the columns of amounts (>= 0); NaN where there is nothing to share.
+def gini(amounts: Array, out: Array | None = None) -> Array:
+    """Gini coefficient down the columns of amounts (>= 0); NaN where there is nothing to share. `out`, of the
+    turned shape, is written over.
 
     >>> gini(np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 3.0]])).round(3)
     array([0.   , 0.667])
     """
-    amounts = np.sort(amounts, axis=0)
-    count = len(amounts)
-    total = amounts.sum(axis=0)
+    # Each draw's amounts side by side in memory: that sorts twice as fast.
+    rising, count, total = _turned(amounts, out), len(amounts), amounts.sum(axis=0)
+    rising.sort(axis=1)
     # Not `@`: a matrix product would take every core, and schemes run side by side.
-    ranked = np.einsum("i,ij->j", 2.0 * np.arange(1, count + 1) - count - 1, amounts)
+    ranked = np.einsum("j,ij->i", 2.0 * np.arange(1, count + 1) - count - 1, rising)
     found: Array = np.divide(ranked, count * total, out=np.full_like(total, np.nan), where=total > 0)
     return found
 
 
-def top_share(amounts: Array, top: int = TOP) -> Array:
-    """Share of the largest amounts of each column in its total; NaN where there is nothing to share."""
+def _turned(amounts: Array, out: Array | None) -> Array:
+    turned = np.empty(amounts.T.shape) if out is None else out
+    np.copyto(turned, amounts.T)
+    return turned
+
+
+def top_share(amounts: Array, top: int = TOP, out: Array | None = None) -> Array:
+    """Share of the largest amounts of each column in its total; NaN where there is nothing to share. `out`, of the
+    turned shape, is written over."""
     total = amounts.sum(axis=0)
-    largest = np.sort(amounts, axis=0)[-top:].sum(axis=0)
+    top = min(top, len(amounts))
+    turned = _turned(amounts, out)
+    turned.partition(-top, axis=1)
+    largest = turned[:, -top:].sum(axis=1)
     found: Array = np.divide(largest, total, out=np.full_like(total, np.nan), where=total > 0)
     return found
 
@@ -169,7 +180,7 @@ def moral_hazard(result: Result, extra: Sequence[float] = (0.0, 0.01, 0.02)) -> 
     rows = {}
     for response in extra:
         projection = _responding(result, covered, response)
-        there = Result.of(result.scheme, Inputs(projection))
+        there = type(result).of(result.scheme, dataclasses.replace(result.inputs, projection=projection))
         rows[response] = {
             "grant": there.paid.total("write_off").sum(axis=0).mean(),
             "cover": there.paid.total("cover").sum(axis=0).mean(),

@@ -5,16 +5,20 @@ Arrays are (authorities, draws), or (authorities, 1) where every draw has the sa
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from deficits.errors import SchemeError
+from deficits.assumptions import assumed
+from deficits.errors import PanelError, SchemeError, closest
 from deficits.panel import Panel
 from deficits.projection import Projection
 from deficits.projection.fit import NEARLY_ALL, Balances
@@ -27,6 +31,7 @@ from deficits.writeoff.conditions import (
     IsCouncil,
     IsType,
     Size,
+    amount,
 )
 
 Array = npt.NDArray[np.float64]
@@ -36,24 +41,126 @@ TYPES: dict[str, CouncilType] = {"E06": "unitary", "E08": "metropolitan", "E09":
 RESERVES = ("unallocated", "earmarked")
 APPROVAL_STREAM = 1_000
 """Key of the random stream of approvals, beside the projection's own (`deficits.projection.streams.Shock`)."""
+RATES = {"cheshire-east": "rate", "pwlb": "pwlb_rate", "bcp": "bcp_rate"}
+"""Financing rates in data/assumptions/financing.yaml, by the name that a command takes."""
+
+
+RateGiven = float | str | Mapping[int, float]
+"""A financing rate: a share a year, one by financial year, or the name of one."""
+
+
+def financing_rate(given: RateGiven) -> float | dict[int, float]:
+    """A financing rate a year, or one by financial year: from a number ("4.81%" too), a mapping, or a rate in
+    data/assumptions/financing.yaml by name.
+
+    >>> financing_rate("pwlb"), financing_rate("4.3%"), financing_rate("bcp")
+    (0.0481, 0.043, {2026: 0.053, 2027: 0.043})
+
+    Raises SchemeError for what is none, with the names that are known.
+    """
+    if isinstance(given, str) and given.casefold() in RATES:
+        declared = assumed("financing", RATES[given.casefold()])
+        return {year: float(rate) for year, rate in declared.by_year().items()} or declared.number
+    found = (
+        {int(year): amount(rate) for year, rate in given.items()} if isinstance(given, Mapping) else amount(given)
+    )
+    for rate in found.values() if isinstance(found, dict) else [found]:
+        if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate <= 0.2:
+            hint = f"; {rate:g}% is {rate / 100:g}" if isinstance(rate, int | float) and 0.2 < rate <= 20 else ""
+            known = "" if hint else f", or {closest(str(given), RATES)}"
+            raise SchemeError(
+                f"financing rate: found {given!r}, expected a share a year from 0 to 0.2{hint}{known}"
+            )
+    return found if isinstance(found, dict) else float(found)
+
+
+class Arena(threading.local):
+    """Arrays that a thread fills again for each scheme of a comparison: fresh memory costs more than the
+    arithmetic."""
+
+    def __init__(self) -> None:
+        self.held: dict[tuple[int, ...], list[Array]] = {}
+        self.used: dict[tuple[int, ...], int] = {}
+
+    def take(self, shape: tuple[int, ...]) -> Array:
+        """The next array of a shape; what it holds is to be written over."""
+        held, place = self.held.setdefault(shape, []), self.used.get(shape, 0)
+        if place == len(held):
+            held.append(np.empty(shape))
+        self.used[shape] = place + 1
+        return held[place]
+
+    def restart(self) -> None:
+        """Give all arrays back: nothing of the scheme before is read any more."""
+        self.used.clear()
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """A projection as schemes see it, or some of its draws. Make one and use it for many schemes."""
+    """A projection as schemes see it, or some of its draws. Make one and use it for many schemes.
+
+    `rate`: the financing rate, a year or by financial year (of later years the last); the projection's unless
+    given. `allocated`: councils whose deficit at the base date is the published eligible one.
+    """
 
     projection: Projection
     draws: slice = field(default_factory=lambda: slice(None))
+    rate: float | Mapping[int, float] | None = None
+    allocated: frozenset[str] = frozenset()
+    whole: Inputs | None = field(default=None, repr=False)
+    arena: Arena | None = field(default=None, repr=False)
 
     def blocks(self, size: int) -> list[Inputs]:
         """The same in blocks of draws: small arrays stay near the processor, and are worked through faster."""
         count = self.projection.dataset.sizes["draw"]
-        return [Inputs(self.projection, slice(start, start + size)) for start in range(0, count, size)]
+        starts, arena = range(0, count, size), Arena()
+        return [dataclasses.replace(self, draws=slice(at, at + size), whole=self, arena=arena) for at in starts]
+
+    def empty(self, turned: bool = False) -> Array:
+        """An array of the inputs' shape to fill, or (draws, authorities)."""
+        shape = self.shape[::-1] if turned else self.shape
+        return np.empty(shape) if self.arena is None else self.arena.take(shape)
+
+    def with_allocations(self, allocations: Mapping[str, float], share: float, year: int) -> Inputs:
+        """The same with grants that the government has published, £ by council, in the place of estimates.
+
+        Divided by the share that the grant pays, an allocation is the council's eligible deficit at 31 March of
+        `year`; its balances from then on move by as much, in every draw. Raises SchemeError for a council that is
+        unknown or named twice.
+        """
+        values, codes = self.projection.balance.transpose("draw", "authority", "year").values.copy(), set[str]()
+        for name, pounds in allocations.items():
+            try:
+                code = self.projection.code(name)
+            except PanelError as error:
+                raise SchemeError(f"allocations: {error}") from None
+            if code in codes:
+                raise SchemeError(f"allocations: '{name}' is given twice: give one amount for each council")
+            codes.add(code)
+            row, base = self.codes.get_loc(code), self.years.index(year)
+            values[:, row, base:] -= values[:, row, base, None] + pounds / share
+        balance = self.projection.balance.transpose("draw", "authority", "year").copy(data=values)
+        moved = dataclasses.replace(self.projection, dataset=self.projection.dataset.assign(balance=balance))
+        return dataclasses.replace(self, projection=moved, allocated=self.allocated | codes)
+
+    def rate_in(self, year: int) -> float:
+        """The financing rate of a year."""
+        if self.rate is None:
+            return self.projection.assumptions.financing_rate
+        if isinstance(self.rate, Mapping):
+            known = [at for at in self.rate if at <= year] or [min(self.rate)]
+            return self.rate[max(known)]
+        return self.rate
 
     def _once(self, key: tuple[str, Any], work: Callable[[], Any]) -> Any:
         if key not in self._kept:
             self._kept[key] = work()
         return self._kept[key]
+
+    def _shared(self, key: tuple[str, Any], work: Callable[[Inputs], Any]) -> Any:
+        """What is the same in every draw, worked out once for all blocks."""
+        owner = self.whole or self
+        return owner._once(key, lambda: work(owner))
 
     @cached_property
     def _kept(self) -> dict[tuple[str, Any], Any]:
@@ -78,7 +185,7 @@ class Inputs:
     def balances(self) -> Array:
         """£, shape (years, authorities, draws), negative = deficit."""
         values: Array = self.projection.balance.transpose("year", "authority", "draw").values[..., self.draws]
-        return values
+        return np.ascontiguousarray(values) if self.whole else values
 
     @cached_property
     def shape(self) -> tuple[int, int]:
@@ -87,7 +194,12 @@ class Inputs:
 
     def balance(self, year: int) -> Array:
         """£ at 31 March of a year, as the projection has it."""
-        values: Array = self.balances[self.years.index(year)]
+        values: Array = self._once(("balance", year), lambda: self.balances[self.years.index(year)])
+        return values
+
+    def deficit(self, year: int) -> Array:
+        """£ (>= 0) at 31 March of a year, as the projection has it; not to be changed."""
+        values: Array = self._once(("deficit", year), lambda: np.maximum(0.0 - self.balance(year), 0.0))
         return values
 
     @cached_property
@@ -98,7 +210,7 @@ class Inputs:
         return listed[["name", "region"]].assign(type=kinds)
 
     def bail_out(self, year: int) -> Array:
-        """Safety valve grant of a year inside the projection's balances."""
+        """Safety valve payments of a year inside the projection's balances."""
         place = self.years.index(year)
         values: Array = self._bail_outs[:, place][:, None]
         return values
@@ -110,18 +222,17 @@ class Inputs:
 
     @cached_property
     def agreed(self) -> pd.DataFrame:
-        """Every agreed safety valve instalment by council and year, those after the projection's last year too."""
+        """Every agreed safety valve payment by council and year, those after the projection's last year too."""
         return self.projection.fit.safety_valve_payments.reindex(self.codes).fillna(0.0)
 
     def agreed_in(self, year: int) -> Array:
-        """Agreed instalments of a year."""
-        values: Array = self._once(
-            ("agreed_in", year), lambda: self._column(self.agreed.get(year, pd.Series(0.0, index=self.codes)))
-        )
+        """Agreed safety valve payments of a year."""
+        none = pd.Series(0.0, index=self.codes)
+        values: Array = self._shared(("agreed_in", year), lambda own: self._column(own.agreed.get(year, none)))
         return values
 
     def agreed_after(self, year: int) -> Array:
-        """Agreed instalments due after 31 March of a year."""
+        """Agreed safety valve payments due after 31 March of a year."""
         return self._column(self.agreed.loc[:, [late for late in self.agreed if late > year]].sum(axis=1))
 
     def size(self, of: Size, year: int) -> Array:
@@ -130,7 +241,8 @@ class Inputs:
         DSG after the published years grows as the projection's assumptions say; reserves are those of
         `reserves_year`, carried on unchanged (an assumption).
         """
-        return self._once((of, year), lambda: self._size(of, year))  # type: ignore[no-any-return]
+        values: Array = self._shared((of, year), lambda own: own._size(of, year))
+        return values[:, self.draws] if self.whole and values.shape[1] > 1 else values
 
     def _size(self, of: Size, year: int) -> Array:
         match of:
@@ -175,39 +287,61 @@ class Inputs:
         return values[:, self.draws]
 
     def source_gap(self, year: int) -> Array:
-        """£ (>= 0) by which the deficit of a year end is above the lowest of the sources.
+        """£ (>= 0) by which the deficit of a year end is above the lowest of the sources that count."""
+        values: Array = self._shared(
+            ("gap", year), lambda own: own._column(own.source_differences(year)["counts"])
+        )
+        return values
 
-        Where the balance is known: of the sources that give it. Where it is projected: as at the newest year end
-        that both give, for the source that the projection starts from.
+    def source_differences(self, year: int) -> pd.DataFrame:
+        """What the rule that the lowest of the sources counts does to each council's deficit of a year end.
+
+        By authority: year, the year end at which sources are compared; counted, the balance that counts there, and
+        that of each source (£, negative = deficit); gap, £ (>= 0) by which the deficit is above the lowest;
+        counts, the £ that come off: 0 where one source shows a deficit and another does not, since a difference
+        of bases is then likelier than an ineligible deficit, or where the eligible deficit is published.
+
+        Where the balance of `year` is known: of the sources that give it. Where it is projected: as at the newest
+        year end that both give, for the source that the projection starts from.
         """
-        return self._once(("source_gap", year), lambda: self._source_gap(year))  # type: ignore[no-any-return]
-
-    def _source_gap(self, year: int) -> Array:
         held = Balances.of(self.panel, self.codes, self.agreed)
         both = [at for at in held.chosen if all(one[at].notna().any() for one in held.sources.values())]
-        gap = pd.Series(0.0, index=self.codes)
+        frame = pd.DataFrame({"year": np.nan, "counted": np.nan}, index=self.codes)
+        for name in held.sources:
+            frame[name] = np.nan
         if both:
             start = held.source[min(self.projection.base_year, year)]
-            counts = held.chosen[both[-1]]
+            counted = held.chosen[both[-1]]
             for name, balances in held.sources.items():
-                counts = counts.mask(start.eq(name) & balances[both[-1]].notna(), balances[both[-1]])
-            gap = _above_lowest(counts, held, both[-1]).fillna(0.0)
+                counted = counted.mask(start.eq(name) & balances[both[-1]].notna(), balances[both[-1]])
+            frame = frame.assign(year=both[-1], counted=counted)
+            frame = frame.assign(**{name: one[both[-1]] for name, one in held.sources.items()})
         if year in held.chosen:
-            known = held.chosen[year]
-            gap = gap.mask(known.notna(), _above_lowest(known, held, year))
-        return self._column(gap)
+            known = held.chosen[year].notna()
+            frame.loc[known, "year"], frame.loc[known, "counted"] = year, held.chosen[year]
+            for name, one in held.sources.items():
+                frame.loc[known, name] = one[year]
+        given = frame[["counted", *held.sources]]
+        deficits = (-given).clip(lower=0.0)
+        frame["gap"] = (deficits["counted"] - deficits.min(axis=1)).fillna(0.0)
+        differ = (given.min(axis=1) < 0) & (given.max(axis=1) >= 0)
+        frame["counts"] = frame["gap"].mask(differ | frame.index.isin(self.allocated), 0.0)
+        return frame
 
     @cached_property
     def had_safety_valve(self) -> npt.NDArray[np.bool_]:
-        """Whether a council has had an agreement, shape (authorities, 1)."""
+        """Whether a council has had an agreement that is held, shape (authorities, 1)."""
         agreed: npt.NDArray[np.bool_] = np.isin(self.codes, self.panel.agreements["authority"])[:, None]
         return agreed
 
     def meets(self, condition: Any, year: int, deficit: Array) -> npt.NDArray[np.bool_]:
-        """Whether councils meet a condition, with their deficits at 31 March of a year."""
+        """Whether councils meet a condition, with their deficits at 31 March of a year; what is not known is not
+        met, and neither is its opposite."""
         match condition:
             case DeficitAbove():
-                met = deficit > condition.than * self.size(condition.of, year)
+                size = self.size(condition.of, year)
+                above: npt.NDArray[np.bool_] = (deficit > condition.than * size) == condition.holds
+                return above & ~np.isnan(size)
             case InRegion():
                 met = self.councils["region"].isin(condition.names).to_numpy()[:, None]
             case IsCouncil():
@@ -225,6 +359,8 @@ class Inputs:
     @cached_property
     def chance(self) -> Array:
         """A number from 0 to 1 by council and draw, which decides on approval: the same for every scheme."""
+        if self.whole:
+            return self.whole.chance[:, self.draws]
         drawn = np.empty((len(self.codes), self.projection.dataset.sizes["draw"]))
         for row, code in enumerate(self.codes):
             stream = np.random.SeedSequence(self.projection.seed, spawn_key=(APPROVAL_STREAM, int(code)))
@@ -234,14 +370,13 @@ class Inputs:
     def prices(self, years: list[int], real: int) -> Array:
         """What turns £ of each year into prices of `real`; with no deflator public, prices grow as in the long
         run."""
+        assumptions = self.projection.assumptions
         factors: Array
         if self.panel.prices.empty:
-            factors = (1 + self.projection.assumptions.long_run_prices) ** (real - np.array(years, dtype=float))
+            factors = (1 + assumptions.long_run_prices) ** (real - np.array(years, dtype=float))
         else:
-            factors = self._once(
-                ("prices", (tuple(years), real)),
-                lambda: price_factor(self.panel, self.projection.assumptions, years, real),
-            )
+            key = ("prices", (tuple(years), real))
+            factors = self._shared(key, lambda own: price_factor(self.panel, assumptions, years, real))
         return factors
 
     def _column(self, values: pd.Series) -> Array:
@@ -249,8 +384,30 @@ class Inputs:
         return column
 
 
-def _above_lowest(balance: pd.Series, held: Balances, year: int) -> pd.Series:
-    """£ by which each deficit is above the lowest that a source gives at a year end; 0 or more."""
-    deficits = pd.DataFrame({"counts": balance, **{name: one[year] for name, one in held.sources.items()}})
-    deficits = (-deficits).clip(lower=0.0)
-    return deficits["counts"] - deficits.min(axis=1)
+def inputs_of(projection: Projection | Inputs, rate: RateGiven | None = None) -> Inputs:
+    """Inputs of a projection, or those in hand, with a financing rate of one's own (see `financing_rate`)."""
+    inputs = projection if isinstance(projection, Inputs) else Inputs(projection)
+    return inputs if rate is None else dataclasses.replace(inputs, rate=financing_rate(rate))
+
+
+def read_allocations(path: str | Path) -> dict[str, float]:
+    """Grants by council as the government has published them: a CSV with the columns council and grant_gbp.
+
+    Raises SchemeError that names the file, row and column of each fault.
+    """
+    try:
+        frame = pd.read_csv(path, dtype=str, encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise SchemeError(f"allocations {path} cannot be read: {error}") from None
+    missing = {"council", "grant_gbp"} - set(frame.columns)
+    if missing:
+        raise SchemeError(f"allocations {path}: no column {', '.join(sorted(missing))}; found {', '.join(frame)}")
+    found: dict[str, float] = {}
+    for row, (council, given) in enumerate(zip(frame["council"], frame["grant_gbp"], strict=True), start=2):
+        pounds = amount(given)
+        if not isinstance(pounds, float) or not 0 <= pounds < np.inf:
+            raise SchemeError(f"allocations {path}, row {row}, grant_gbp: found {given}, expected £ of 0 or more")
+        if council in found:
+            raise SchemeError(f"allocations {path}, row {row}: {council} is given twice")
+        found[str(council)] = pounds
+    return found

@@ -41,7 +41,8 @@ class Flow:
 
     All kinds are >= 0 except `safety_valve`, which is what the scheme adds to the instalments in the projection,
     and is below 0 where it stops them. `at`: part of the year gone when it is paid. `raises`: 1 where it raises
-    the DSG balance, -1 where it lowers it, 0 where it passes it by.
+    the DSG balance, -1 where it lowers it, 0 where it passes it by. `earned`: for grants, the year end of the
+    deficit that they are for; until they are paid they are owed.
     """
 
     kind: Kind
@@ -49,6 +50,11 @@ class Flow:
     at: float
     amount: Array
     raises: int
+    earned: int | None = None
+
+    def owed(self, year: int) -> bool:
+        """Whether it is a grant owed at 31 March of a year: for a deficit of then or before, and paid later."""
+        return self.earned is not None and self.earned <= year < self.year
 
 
 @dataclass(frozen=True)
@@ -88,14 +94,19 @@ def pay(scheme: Scheme, inputs: Inputs) -> Paid:
     def position(year: int, until: int) -> Array:
         """Balance of a year with what has been credited for dates up to `until`."""
         now = inputs.balance(year)
-        for date, amount in credits:
-            now = now + amount if date <= until else now
-        for date, amount in moved:
-            now = now + amount if date <= year else now
+        counted = [amount for date, amount in credits if date <= until]
+        for amount in counted + [amount for date, amount in moved if date <= year]:
+            now = np.add(now, amount, out=inputs.empty())
         return now
 
+    def deficit(year: int, balance: Array) -> Array:
+        if balance is inputs.balance(year):
+            return inputs.deficit(year)
+        out = np.subtract(0.0, balance, out=inputs.empty())
+        return np.maximum(out, 0.0, out=out)
+
     def room(year: int) -> Array:
-        return np.maximum(0.0 - position(year, year), 0.0)
+        return deficit(year, position(year, year))
 
     for year, number, growth in _dates(parts):
         part, before = parts[number], position(year, year - 1)
@@ -103,20 +114,20 @@ def pay(scheme: Scheme, inputs: Inputs) -> Paid:
         left = np.maximum(part.budget.pounds - spent, 0.0) if part.budget else np.inf
         if growth:
             grown = inputs.balance(year - 1) - inputs.balance(year)
-            amount = _covered(part, inputs, year, np.clip(grown, 0.0, np.maximum(0.0 - before, 0.0)), left)
+            amount = _covered(part, inputs, year, np.clip(grown, 0.0, deficit(year, before)), left)
         else:
             to_come = inputs.agreed_after(year) if continuing else 0.0
-            amount = claim(part, inputs, np.maximum(0.0 - before, 0.0), to_come, left)
+            amount = claim(part, inputs, deficit(year, before), to_come, left)
         if len(parts) > 1:
             amount = np.minimum(amount, room(year))
         if part.approval.probability < 1:
             amount = amount * (inputs.chance < part.approval.probability)
         credits.append((year, amount))
         if growth:
-            own[number] += _dated(part, inputs, "cover", amount, year + _cover(part).paid_after, (1.0,))
+            own[number] += _dated(part, inputs, "cover", amount, year, year + _cover(part).paid_after, (1.0,))
             continue
         granted.append(amount)
-        paid = _dated(part, inputs, "write_off", amount, part.paid_in, part.instalments)
+        paid = _dated(part, inputs, "write_off", amount, year, part.paid_in, part.instalments)
         own[number] += paid
         if part.match_funding:
             matched = np.minimum(part.match_funding * amount, room(year))
@@ -128,7 +139,7 @@ def pay(scheme: Scheme, inputs: Inputs) -> Paid:
             own[number].append(taken)
             moved.append((taken.year, -taken.amount))
         if part.repayment:
-            own[number] += [flow for one in paid for flow in _repaid(part, one)]
+            own[number] += [flow for one in paid for flow in _repaid(part, inputs, one)]
     for number, part in enumerate(parts):
         if part.payer == "schools_budget":
             own[number] += _levied(inputs, own[number])
@@ -148,9 +159,10 @@ def check_dates(scheme: Scheme, inputs: Inputs) -> None:
             needed["clawback, the year after"] = part.clawback.year + 1
         for word, year in needed.items():
             if year not in inputs.years:
+                remedy = f"project further with until={year}" if year > last else f"the earliest is {first}"
                 raise SchemeError(
                     f"{word} {year} of '{part.title}' is not in the projection, which runs from {first} "
-                    f"to {last}: project further with until={max(year, last)}, or change it"
+                    f"to {last}: {remedy}, or change it"
                 )
 
 
@@ -198,7 +210,13 @@ def _instalments(scheme: Scheme, inputs: Inputs) -> list[Flow]:
 
 
 def _dated(
-    part: Scheme, inputs: Inputs, kind: Kind, amount: Array, first: int, instalments: Sequence[float]
+    part: Scheme,
+    inputs: Inputs,
+    kind: Kind,
+    amount: Array,
+    earned: int,
+    first: int,
+    instalments: Sequence[float],
 ) -> list[Flow]:
     """Amounts in the years in which they are paid; those of councils approved late, later."""
     approval = part.approval
@@ -210,10 +228,10 @@ def _dated(
     for place, portion in enumerate(instalments):
         due = amount if portion == 1 else portion * amount
         if late is None:
-            flows.append(Flow(kind, first + place, part.part_of_year, due, 1))
+            flows.append(Flow(kind, first + place, part.part_of_year, due, 1, earned))
         else:
-            flows.append(Flow(kind, first + place, part.part_of_year, due * ~late, 1))
-            flows.append(Flow(kind, first + place + approval.delay, part.part_of_year, due * late, 1))
+            flows.append(Flow(kind, first + place, part.part_of_year, due * ~late, 1, earned))
+            flows.append(Flow(kind, first + place + approval.delay, part.part_of_year, due * late, 1, earned))
     return flows
 
 
@@ -235,11 +253,12 @@ def annuity(years: int, rate: float) -> float:
     return 1 / years if rate == 0 else rate / -math.expm1(-years * math.log1p(rate))
 
 
-def _repaid(part: Scheme, lent: Flow) -> list[Flow]:
+def _repaid(part: Scheme, inputs: Inputs, lent: Flow) -> list[Flow]:
     """Repayments of one payment, those after the projection's last year too."""
     loan = part.repayment
     assert loan is not None
-    amount = lent.amount * annuity(loan.years, loan.rate)
+    rate = inputs.rate_in(lent.year) if loan.rate is None else loan.rate
+    amount = lent.amount * annuity(loan.years, rate)
     raises = -1 if loan.borne_by == "dsg" else 0
     return [Flow("repayment", lent.year + year, lent.at, amount, raises) for year in range(1, loan.years + 1)]
 
@@ -281,22 +300,23 @@ def walk(
     """
     added: Array | None = None
     opening = inputs.balance(inputs.years[0])
-    rate = inputs.projection.assumptions.financing_rate
     for year in inputs.years[1:]:
         moved = [flow for flow in flows if flow.year == year and flow.raises]
         for flow in moved:
             change = flow.amount if flow.raises == 1 else -flow.amount
-            added = change if added is None else added + change
-        closing = inputs.balance(year) if added is None else inputs.balance(year) + added
+            added = change if added is None else np.add(added, change, out=inputs.empty())
+        closing = inputs.balance(year)
+        if added is not None:
+            closing = np.add(closing, added, out=inputs.empty())
         on_dsg = charged_to_dsg(scheme, year)
         average = None
         if on_dsg or year in averages:
             # All else comes evenly through the year: half of it stands on average. A grant stands once it is paid.
-            average = opening + closing
+            average = np.add(opening, closing, out=inputs.empty())
             average *= 0.5
             for flow in (flow for flow in moved if flow.at != MIDDLE):
-                average += flow.raises * (MIDDLE - flow.at) * flow.amount
-        step = Step(year, opening, closing, average, rate)
+                average += np.multiply(flow.amount, flow.raises * (MIDDLE - flow.at), out=inputs.empty())
+        step = Step(year, opening, closing, average, inputs.rate_in(year))
         if on_dsg:
             added = -step.interest if added is None else added - step.interest
             step = replace(step, closing=closing - step.interest)

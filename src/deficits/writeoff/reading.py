@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -59,22 +59,12 @@ def _lines(node: Any, place: Place) -> Iterable[tuple[Place, int]]:
             yield from _lines(value, (*place, number))
 
 
-def faults(
-    error: ValidationError, model: type[BaseModel], lines: Mapping[Place, int], again: Callable[[set[str]], Any]
-) -> list[str]:
+def faults(error: ValidationError, model: type[BaseModel], lines: Mapping[Place, int]) -> list[str]:
     """Every fault of a declaration in words, each with its line where it has one.
 
-    Rules between parameters are only looked at once each parameter is right; `again` validates without those that
-    are not, so that contradictions among the others are told in the same message.
+    Rules between parameters are only looked at once each parameter is right.
     """
-    found = error.errors()
-    wrong = {str(fault["loc"][0]) for fault in found if fault["loc"]}
-    if wrong:
-        try:
-            again(wrong)
-        except ValidationError as between:
-            found += [fault for fault in between.errors() if not fault["loc"]]
-    told = [line_and_words for fault in found for line_and_words in _told(fault, model, lines)]
+    told = [line_and_words for fault in error.errors() for line_and_words in _told(fault, model, lines)]
     return [(f"line {line}: " if line else "") + words for line, words in sorted(told, key=lambda fault: fault[0])]
 
 
@@ -96,6 +86,20 @@ def _is_member(part: str) -> bool:
     return part in _MEMBERS or part.startswith(("function-", "constrained-"))
 
 
+EXPECTED = {
+    "float_parsing": "a number, such as 0.9 or 90% for a share, 150000000 or £150m for an amount",
+    "float_type": "a number, such as 0.9 or 90% for a share, 150000000 or £150m for an amount",
+    "int_parsing": "a year, such as 2026 or 2025-26, or a whole number",
+    "int_type": "a year, such as 2026 or 2025-26, or a whole number",
+    "greater_than_equal": "{ge:g} or more",
+    "less_than_equal": "{le:g} or less",
+    "finite_number": "an amount that is finite",
+    "tuple_type": "a list, such as [0.5, 0.5]",
+    "dict_type": "several values by name, such as {{pounds: 5000000000}}",
+    "model_type": "several values by name, such as {{pounds: 5000000000}}",
+    "model_attributes_type": "several values by name, such as {{pounds: 5000000000}}",
+}
+"""What was expected, in an analyst's words, by the kind of fault."""
 _MEMBERS = {"flat", "scale", "by_condition", "deficit_above", "region", "council", "type", "[key]"}
 
 
@@ -115,6 +119,8 @@ def _fault(fault: Any, key: str, model: type[BaseModel]) -> str:
     message = str(fault["msg"]).removeprefix("Value error, ")
     if fault["type"] == "value_error":
         return f"{key}: found {found!s}; {message}"
+    if fault["type"] in EXPECTED:
+        return f"{key}: found {found!r}, expected {EXPECTED[fault['type']].format(**fault.get('ctx', {}))}"
     return f"{key}: found {found!r}; {message[0].lower()}{message[1:]}"
 
 

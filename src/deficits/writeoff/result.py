@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, Self
@@ -27,6 +27,7 @@ from deficits.writeoff.scheme import Scheme
 Reserves = Literal["reserves", "unallocated_reserves"]
 PER: dict[Per, Size] = {"pupil": "pupils", "plan": "plans", "dsg": "dsg"}
 THREE = ("p10", "p50", "p90")
+PENNY = 0.01
 
 
 @dataclass(frozen=True)
@@ -87,23 +88,48 @@ class Result:
     @cached_property
     def left(self) -> xr.DataArray:
         """£ (>= 0), the deficit at the base date less the write-off, dims (draw, authority)."""
-        return self._labelled(np.maximum(self.base_deficit.values.T - self.paid.granted, 0.0))
+        base = self.scheme.base_year
+        granted = sum(flow.amount for flow in self.paid.flows if flow.kind == "write_off" and flow.earned == base)
+        return self._labelled(np.maximum(self.base_deficit.values.T - granted, 0.0))
+
+    def owed(self, year: int) -> Array:
+        """£ (>= 0) of grant that is owed at 31 March of a year, for the deficits of then or before; shape
+        (authorities, draws)."""
+        due = [flow.amount for flow in self.paid.flows if flow.owed(year)]
+        return sum(due, start=np.zeros(self.inputs.shape))
+
+    @cached_property
+    def standing(self) -> xr.DataArray:
+        """£ at each 31 March after the base date, the grant that is owed counted as paid; before, the balance.
+        Dims (draw, authority, year), negative = deficit."""
+        values = self.balance.transpose("year", "authority", "draw").values
+        years = self.inputs.years
+        if any(flow.owed(year) for flow in self.paid.flows for year in years if year > self.scheme.base_year):
+            values = values.copy()
+            for place, year in enumerate(years):
+                if year > self.scheme.base_year:
+                    values[place] += self.owed(year)
+            values[np.abs(values) < PENNY] = 0.0  # paid in full is nothing left, not a rounding residue
+        return ledger.labelled(self.inputs, values).rename("standing")
 
     def deficit(self, year: int) -> Array:
-        """£ (>= 0) at 31 March of a year with the scheme, shape (authorities, draws)."""
-        deficit: Array = np.maximum(0.0 - self.balance.sel(year=year).values.T, 0.0)
+        """£ (>= 0) that remains with councils at 31 March of a year, the grant that is owed counted as paid; shape
+        (authorities, draws)."""
+        deficit: Array = np.maximum(0.0 - self.standing.sel(year=year).values.T, 0.0)
         return deficit
 
     def summary(self) -> pd.DataFrame:
         """The scheme for England: one row a measure, with its unit and quantiles p10 to p90.
 
         Money in £. `grant` is the write-off of the base date's deficits; cover, contribution and the like have a
-        row where the scheme has them. `years_bought` is the time from the base date until England's gross
+        row where the scheme has them. `deficit_with_2028` is what remains with councils then: grant that is owed
+        for it, `owed_2028`, counts as paid. `not_counted` is what comes off because the lowest of the sources
+        counts. `years_bought` is the time from the base date until England's gross
         deficit is back at its level of that date, on straight lines between year ends; `not_back` the share of
         draws in which it is not by the last year.
         """
         base, last = self.scheme.base_year, self.projection.years[-1]
-        without, with_grant = national(self.projection.balance, "gross"), national(self.balance, "gross")
+        without, with_grant = national(self.projection.balance, "gross"), national(self.standing, "gross")
         years = self.years_until_back()
         measures: dict[str, tuple[str, Array]] = {
             f"deficit_{base}": ("£", without.sel(year=base).values),
@@ -115,12 +141,17 @@ class Result:
                 (self.projection.balance.sel(year=base) >= 0).sum("authority").values,
             ),
         }
+        if self.scheme.source == "lowest":
+            gap = np.minimum(self.inputs.source_gap(base), self.base_deficit.values.T)
+            measures["not_counted"] = ("£", gap.sum(axis=0))
         others: tuple[Kind, ...] = ("cover", "safety_valve", "contribution", "clawback", "levy", "repayment")
         for kind in (kind for kind in others if any(flow.kind == kind for flow in self.paid.flows)):
             measures[kind] = ("£", self.paid.total(kind).sum(axis=0))
         for year in range(base + 1, last + 1):
             measures[f"deficit_without_{year}"] = ("£", without.sel(year=year).values)
             measures[f"deficit_with_{year}"] = ("£", with_grant.sel(year=year).values)
+            if any(flow.owed(year) for flow in self.paid.flows):
+                measures[f"owed_{year}"] = ("£", self.owed(year).sum(axis=0))
         measures["years_bought"] = ("years", years)
         rows = {name: {"unit": unit, **ordered(values)} for name, (unit, values) in measures.items()}
         rows["not_back"] = {"unit": "share of draws", "p50": float(np.isinf(years).mean())}
@@ -136,7 +167,7 @@ class Result:
         values = {
             "grant": self.grant,
             f"left_of_{base}": self.left,
-            f"balance_{last}": self.balance.sel(year=last),
+            f"balance_{last}": self.standing.sel(year=last),
         }
         size = self._size(per)
         councils = self.inputs.councils
@@ -144,6 +175,19 @@ class Result:
             [three(array.values.T / size, councils.index, name) for name, array in values.items()]
         )
         return frame.assign(paid=(self.grant > 0).mean("draw").values)
+
+    def england_row(self) -> dict[str, Any]:
+        """England's line under `by_authority`: quantiles of the sums of the councils, and of the net balance."""
+        base, last = self.scheme.base_year, self.projection.years[-1]
+        totals = {
+            "grant": self.grant.sum("authority").values,
+            f"left_of_{base}": self.left.sum("authority").values,
+            f"balance_{last}": self.standing.sel(year=last).sum("authority").values,
+        }
+        row: dict[str, Any] = {"authority": "England", "name": "England", "region": "England"}
+        for name, values in totals.items():
+            row |= {f"{name}_{part}": value for part, value in _three(values)}
+        return row | {"paid": float((totals["grant"] > 0).mean())}
 
     def by_region(self, per: Per | None = None) -> pd.DataFrame:
         """Each region and England: quantiles of the grant and of what is left of the base year's deficit (£).
@@ -157,12 +201,14 @@ class Result:
         return self._grouped("type", per)
 
     def england(self) -> pd.DataFrame:
-        """Quantiles of England's gross deficit with the grant, £: indexed by year, columns p10 to p90."""
-        return quantiles(national(self.balance, "gross"))
+        """Quantiles of England's gross deficit with the grant, £, grant that is owed counted as paid: indexed by
+        year, columns p10 to p90."""
+        return quantiles(national(self.standing, "gross"))
 
     def authority(self, authority: str | int) -> pd.DataFrame:
-        """Quantiles of one council's balance with the grant, £ (negative = deficit): indexed by year."""
-        return quantiles(self.balance.sel(authority=self.projection.code(authority)))
+        """Quantiles of one council's balance with the grant, £ (negative = deficit), grant that is owed counted as
+        paid: indexed by year."""
+        return quantiles(self.standing.sel(authority=self.projection.code(authority)))
 
     def years_until_back(self) -> Array:
         """Years from the base date until England's gross deficit is back at its base level, one a draw.
@@ -172,20 +218,20 @@ class Result:
         """
         level = self.base_deficit.sum("authority").values
         path = [
-            (step.year - self.scheme.base_year, gross(granted))
-            for step, granted in steps_after(self.scheme, self.inputs, self.paid)
+            (year - self.scheme.base_year, gross(self.standing.sel(year=year).values.T))
+            for year in self.inputs.years
+            if year > self.scheme.base_year
         ]
-        return back(level, level - self.paid.granted.sum(axis=0), path)
+        return back(level, self.left.values.sum(axis=1), path)
 
     def back_by_authority(self) -> pd.DataFrame:
         """Each council that may be paid: quantiles of the years until its deficit is back at its base level, among
         draws in which it is paid (infinite: not by the last year), and `never`, the share of those that is not.
         """
         level, granted = self.base_deficit.values.T, self.paid.granted
-        path = []
-        for step, balance in steps_after(self.scheme, self.inputs, self.paid):
-            path.append((step.year - self.scheme.base_year, np.maximum(0.0 - balance, 0.0)))
-        years = back(level, level - granted, path)
+        later = [year for year in self.inputs.years if year > self.scheme.base_year]
+        path = [(year - self.scheme.base_year, self.deficit(year)) for year in later]
+        years = back(level, self.left.values.T, path)
         rows = {}
         for place, code in enumerate(self.inputs.codes):
             paid = granted[place] > 0
@@ -199,10 +245,10 @@ class Result:
 
     def above_reserves(self, reserves: Reserves = "reserves") -> pd.DataFrame:
         """Councils with a deficit above their usable (or unallocated) reserves at each year end: by year,
-        quantiles without and with the scheme.
+        quantiles without and with the scheme, of the `councils` whose reserves are published.
 
-        Reserves are those of `Inputs.reserves_year`, carried on unchanged: an assumption. A council whose reserves
-        are not published then is not counted; `councils` says how many are.
+        Reserves are those of `Inputs.reserves_year`, carried on unchanged: an assumption. Of a council whose
+        reserves are not published then it is not known, and it is not counted.
         """
         limit = self.inputs.size(reserves, self.scheme.base_year)
         rows = {}
@@ -301,19 +347,9 @@ def grants_inside(projection: Projection) -> tuple[str, ...]:
     )
 
 
-def steps_after(
-    scheme: Scheme, inputs: Inputs, paid: Paid, averages: Container[int] = ()
-) -> Iterator[tuple[ledger.Step, Array]]:
-    """Years after the base date, and the balances (£) with all that is granted, also what is still to be paid."""
-    for step in ledger.walk(scheme, inputs, paid.flows, averages=averages):
-        if step.year > scheme.base_year:
-            due = [flow.amount for flow in paid.flows if flow.kind == "write_off" and flow.year > step.year]
-            yield step, sum(due, start=step.closing)
-
-
-def gross(balances: Array) -> Array:
-    """The deficits of the councils in deficit, £ (>= 0) a draw."""
-    total: Array = 0.0 - np.minimum(balances, 0.0).sum(axis=0)
+def gross(balances: Array, out: Array | None = None) -> Array:
+    """The deficits of the councils in deficit, £ (>= 0) a draw; `out` is written over."""
+    total: Array = 0.0 - np.minimum(balances, 0.0, out=out).sum(axis=0)
     return total
 
 

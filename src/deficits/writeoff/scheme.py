@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     HttpUrl,
@@ -50,22 +51,12 @@ if TYPE_CHECKING:
     from deficits.writeoff.write_off import WriteOff
 
 OVERRIDE = assumed("override", "ends")
-_STUB: dict[str, Any] = {
-    "title": "a scheme",
-    "proposer": "somebody",
-    "published": date(2026, 2, 9),
-    "status": "counterfactual",
-    "reference": "https://www.gov.uk/",
-    "summary": "stands in where a file's own head is wrong",
-    "assumed": ("nothing",),
-    "share": 0.0,
-    "base_year": 2026,
-    "paid_in": 2027,
-}
-"""Stands in for faulty parameters while the others are held against each other."""
 _NAMES = {"type": "array", "items": {"type": "string"}, "description": "schemes paid on top, by name or file"}
-_TOGETHER = {"base_year", "paid_in", "instalments", "approval", "cover", "clawback"}
-"""Parameters that are compared as dates: where one is wrong, none of them is compared."""
+
+
+def _budget(given: Any) -> Any:
+    """A budget may be one amount."""
+    return {"pounds": given} if isinstance(given, int | float | str) and not isinstance(given, bool) else given
 
 
 class Scheme(BaseModel):
@@ -100,13 +91,14 @@ class Scheme(BaseModel):
     source: Literal["projection", "lowest"] = Field(
         default="projection",
         description="which figure of the deficit counts: the projection's, or the lowest of the sources, by the £ "
-        "by which they differed at the newest year end that both give",
+        "by which they differed at the newest year end that both give; the projection's where one source shows a "
+        "deficit and another a surplus, which is a difference of bases",
     )
     ineligible: Ineligible = Ineligible()
     eligibility: tuple[AnyCondition, ...] = Field(default=(), description="all must be met; none: every deficit")
     share: AnyShare = Field(description="share of the deficit that is paid: 0.9 is 90%")
     cap: Caps = Field(default_factory=dict, description="limits of one council's grant; the lowest applies")
-    budget: Budget | None = None
+    budget: Annotated[Budget | None, BeforeValidator(_budget)] = None
     paid_in: YearEnd = Field(description="financial year of payment")
     part_of_year: Share = Field(
         default=0.5, description="part of the year that is gone when a grant is paid: 0 is 1 April, 0.5 autumn"
@@ -116,7 +108,11 @@ class Scheme(BaseModel):
     )
     approval: Approval = Approval()
     match_funding: float = Field(
-        default=0.0, ge=0, le=10, description="£ the council pays from its general fund for each £ of grant"
+        default=0.0,
+        ge=0,
+        le=10,
+        description="£ the council pays from its general fund for each £ of grant, no more than what is then left "
+        "of its deficit",
     )
     cover: Cover | None = None
     safety_valve: Literal["as_projected", "stop", "continue"] = Field(
@@ -127,7 +123,8 @@ class Scheme(BaseModel):
     repayment: Repayment | None = None
     payer: Literal["treasury", "schools_budget"] = Field(
         default="treasury",
-        description="new money, or taken from every council's DSG of the year in proportion",
+        description="new money, or taken from every council's DSG of the year in proportion (a council whose DSG "
+        "is not published gives nothing)",
     )
     interest_borne_by: Payer = Field(
         default="general_fund", description="where interest on deficits after the base date is charged"
@@ -172,23 +169,19 @@ class Scheme(BaseModel):
             names = " -> ".join(link.stem for link in whole)
             raise SchemeError(f"scheme {path.name} is paid on top of itself: {names}; take it out of 'plus'")
         declared, lines = read_yaml(path)
-        return cls._validated(_overridden(declared, changes or {}), f"scheme {path.name}", lines, whole)
+        changed = changes or {}
+        # What was changed after the file was read is on none of its lines.
+        lines = {place: line for place, line in lines.items() if ".".join(map(str, place)) not in changed}
+        return cls._validated(_overridden(declared, changed), f"scheme {path.name}", lines, whole)
 
     @classmethod
     def _validated(
         cls, declared: dict[str, Any], what: str, lines: Mapping[Any, int], chain: tuple[Path, ...] = ()
     ) -> Scheme:
-        def check(values: dict[str, Any]) -> Scheme:
-            return cls.model_validate(values, context={"chain": chain})
-
-        def without(wrong: set[str]) -> Scheme:
-            left_out = wrong | (_TOGETHER if wrong & _TOGETHER else set())
-            return check(_STUB | {key: value for key, value in declared.items() if key not in left_out})
-
         try:
-            return check(declared)
+            return cls.model_validate(declared, context={"chain": chain})
         except ValidationError as error:
-            told = "\n".join(f"  {fault}" for fault in faults(error, cls, lines, without))
+            told = "\n".join(f"  {fault}" for fault in faults(error, cls, lines))
             raise SchemeError(f"{what} is not usable:\n{told}") from None
 
     @classmethod
@@ -327,8 +320,8 @@ _SIZES = {
     "dsg": "its DSG",
     "reserves": "its usable reserves",
     "unallocated_reserves": "its unallocated reserves",
-    "pupils": "a person aged 2 to 18",
-    "plans": "an EHC plan",
+    "pupils": "per person aged 2 to 18",
+    "plans": "per EHC plan",
 }
 
 
@@ -354,11 +347,11 @@ def _terms(scheme: Scheme) -> str:
         told += " where it is eligible"
     for size, amount in scheme.cap.items():
         if size in ("pounds", "pupils", "plans"):
-            told += f", at most {gbp(amount)}" + (f" for {_SIZES[size]}" if size != "pounds" else " a council")
+            told += f", at most {gbp(amount)}" + (f" {_SIZES[size]}" if size != "pounds" else " a council")
         else:
             told += f", at most {percent(amount)} of {_SIZES[size]}"
     if scheme.budget:
-        how = {"pupils": ", the same amount a pupil", "plans": ", the same amount an EHC plan"}
+        how = {"pupils": ", the same amount per pupil", "plans": ", the same amount per EHC plan"}
         told += f", within {gbp(scheme.budget.pounds)} for England{how.get(scheme.budget.allocation, '')}"
     last = scheme.paid_in + len(scheme.instalments) - 1
     told += f", paid in {financial_year(scheme.paid_in)}"
@@ -377,11 +370,17 @@ def _also(scheme: Scheme) -> str:
     if scheme.match_funding:
         told += f", each £ matched by £{scheme.match_funding:g} of the council's"
     if scheme.repayment:
-        told += f", repaid over {scheme.repayment.years} years at {percent(scheme.repayment.rate, 2)}"
+        rate = scheme.repayment.rate
+        at = "the financing rate" if rate is None else percent(rate, 2)
+        told += f", repaid over {scheme.repayment.years} years at {at}"
     if scheme.safety_valve == "continue":
-        told += ", safety valve instalments going on"
+        told += ", agreed safety valve payments continuing"
     if scheme.payer == "schools_budget":
         told += ", taken from the schools budget"
     if scheme.interest_borne_by == "dsg":
         told += ", interest charged to the DSG"
+    if scheme.approval.probability < 1:
+        told += f", each plan approved with a chance of {percent(scheme.approval.probability)}"
+    if scheme.override_ends != int(OVERRIDE.number):
+        told += f", the override ending on {year_end(scheme.override_ends)}"
     return told

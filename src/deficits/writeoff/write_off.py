@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deficits.projection import Projection
 from deficits.writeoff import costs, distribution
-from deficits.writeoff.inputs import Inputs
+from deficits.writeoff.inputs import Inputs, RateGiven, inputs_of
 from deficits.writeoff.result import Result
 from deficits.writeoff.scheme import Scheme
 
@@ -16,16 +16,17 @@ class WriteOff(Result):
     interest = costs.interest
     cost_of_delay = costs.of_delay
     exchequer = costs.exchequer
-    general_fund = costs.general_fund
     against = distribution.against
     concentration = distribution.concentration
     help_so_far = distribution.help_so_far
     moral_hazard = distribution.moral_hazard
 
 
-def write_off(projection: Projection | Inputs, scheme: Scheme) -> WriteOff:
+def write_off(projection: Projection | Inputs, scheme: Scheme, *, rate: RateGiven | None = None) -> WriteOff:
     """What a scheme does to each draw of a projection. With `Inputs` in hand, many schemes share their work.
 
-    Raises SchemeError when the base date or a payment lies outside the projection's years.
+    `rate`: the financing rate, a year or by financial year, or the name of one ("pwlb"; see `financing_rate`); the
+    projection's unless given. Raises SchemeError when the base date or a payment lies outside the projection's
+    years.
     """
-    return WriteOff.of(scheme, projection if isinstance(projection, Inputs) else Inputs(projection))
+    return WriteOff.of(scheme, inputs_of(projection, rate))

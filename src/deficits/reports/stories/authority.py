@@ -282,7 +282,7 @@ def _carrying(result: WriteOff, code: str, year: int) -> str:
     """Interest on the average deficit of a year, without and with the scheme."""
     rate = result.projection.assumptions.financing_rate
     told = []
-    for balance in (result.projection.balance, result.balance):
+    for balance in (result.projection.balance, result.standing):
         ends = (-balance.sel(authority=code, year=[year - 1, year])).clip(min=0.0).mean("year")
         told.append(gbp(round(rate * float(ends.median("draw")), -4)))
     if told == [gbp(0), gbp(0)]:

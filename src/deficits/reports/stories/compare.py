@@ -174,8 +174,8 @@ def _reserves(table: pd.DataFrame, year: int) -> str:
         between(f"{one['above_reserves_p10']:.0f}", f"{one['above_reserves_p90']:.0f}") for one in (row, worst)
     )
     return (
-        f"{fewest} councils would have a deficit above their usable reserves at {year_end(year)} under the scheme "
-        f"that spares most of them, {most} under the one that spares fewest."
+        f"{fewest} of {row['reserves_known']:.0f} councils whose reserves are published would have a deficit "
+        f"above them at {year_end(year)} under the most effective scheme, {most} under the least effective."
     )
 
 
@@ -184,12 +184,15 @@ def _dominated(table: pd.DataFrame) -> str:
     if beaten.empty:
         return "No scheme is dominated: each is better than every other in something, cost included."
     told = "; ".join(
-        f"{scheme}, by {row['dominated_by']} (which costs no more and leaves no more in "
-        f"{percent(row['in_draws'])} of futures)"
+        f"{scheme}, by {row['dominated_by']} (no worse on every measure in {percent(row['in_draws'])} of "
+        "simulations)"
         for scheme, row in beaten.iterrows()
     )
     number = "1 scheme is" if len(beaten) == 1 else f"{len(beaten)} schemes are"
-    return f"{number} dominated, another being no worse in the middle of the range in anything: {told}."
+    return (
+        f"{number} dominated: at the median another is at least as good on every measure and better on one: "
+        f"{told}."
+    )
 
 
 def _who_moves(compared: Comparison) -> list[str]:
@@ -292,6 +295,8 @@ def ranks(compared: Comparison) -> pd.DataFrame:
 
 
 def _rank(row: pd.Series) -> str:
+    if np.isnan(row["p50"]):
+        return "none is paid"
     return between(str(int(row["p10"])), str(int(row["p90"])))
 
 

@@ -316,7 +316,7 @@ def reserves_passed(result: WriteOff) -> pd.DataFrame:
 def at_risk(result: WriteOff, top: int = AT_RISK) -> pd.DataFrame:
     """Councils likeliest to have a deficit above their usable reserves when the override ends."""
     frame = result.cannot_balance().head(top)
-    with_grant = -result.balance.sel(year=result.scheme.override_ends)
+    with_grant = -result.standing.sel(year=result.scheme.override_ends)
     middle = with_grant.median("draw").to_series().reindex(frame.index)
     return pd.DataFrame(
         {
@@ -486,12 +486,12 @@ def helped(result: WriteOff, top: int = MOST_HELPED) -> pd.DataFrame:
     frame = result.help_so_far()
     size = pd.Series(result.inputs.size("pupils", result.scheme.base_year)[:, 0], index=result.inputs.codes)
     rows = []
-    for had, words in ((True, "had a safety valve agreement"), (False, "never had one")):
+    for had, words in ((True, "with a safety valve agreement that is held"), (False, "without one")):
         some = frame[frame["safety_valve"] == had]
         people = float(size.reindex(some.index).sum())
         rows.append(
             {
-                "who": f"{len(some)} councils that {words}",
+                "who": f"{len(some)} councils {words}",
                 "group": True,
                 "received_per_person": some["received"].sum() / people,
                 "new_per_person": some["new"].sum() / people,

@@ -1,0 +1,101 @@
+"""Where a scheme stops working: assumptions swept together, and the region of them in which it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from deficits.errors import SchemeError
+from deficits.projection import Projection
+from deficits.writeoff.comparison import frontier
+from deficits.writeoff.scheme import Scheme
+
+SWEPT: dict[str, tuple[float, float]] = {
+    "plan_growth": (0.0, 0.12),
+    "unit_cost_growth": (0.0, 0.08),
+    "later_block_growth": (0.0, 0.08),
+}
+"""Growth a year of plans, of spend per plan and of the high needs block: the ranges swept (assumptions)."""
+PEEL = 0.05
+"""Share of the points in a region that one step takes off one side of it."""
+LEAST_POINTS = 5
+
+
+def sweep(
+    projection: Projection,
+    schemes: Sequence[Scheme],
+    *,
+    points: int = 100,
+    ranges: Mapping[str, tuple[float, float]] = SWEPT,
+    within: float = 2.0,
+    seed: int = 1,
+) -> pd.DataFrame:
+    """Project and compare the schemes at points spread evenly over ranges of the projection's assumptions.
+
+    One row a point and scheme: the assumptions, medians of years_bought, deficit and present_cost (£),
+    `back_within` (the deficit is back within `within` years), `better`, the title of a scheme that dominates it
+    there, and `fails`, either of them. Each point is a projection of its own: a few hundred draws are enough.
+    """
+    unknown = set(ranges) - set(SWEPT)
+    if unknown:
+        raise SchemeError(f"sweep: no range of {', '.join(sorted(unknown))}; expected some of {', '.join(SWEPT)}")
+    random = np.random.default_rng(seed)
+    # A Latin hypercube: each range in as many parts as there are points, each part met once.
+    spread = (
+        np.array([random.permutation(points) for _ in ranges]).T + random.random((points, len(ranges)))
+    ) / points
+    rows = []
+    for place in spread:
+        chosen = {
+            name: low + part * (high - low)
+            for (name, (low, high)), part in zip(ranges.items(), place, strict=True)
+        }
+        there = projection.with_assumptions(projection.assumptions.model_copy(update=chosen))
+        compared = frontier(there, schemes)
+        for number, (title, (by, _)) in enumerate(zip(compared.titles, compared.dominating(), strict=True)):
+            middles = {
+                name: compared.quantiles[name][1, number] for name in ("years_bought", "deficit", "present_cost")
+            }
+            back = middles["years_bought"] <= within
+            better = None if by is None else compared.titles[by]
+            told = {"back_within": back, "better": better, "fails": bool(back or better)}
+            rows.append(chosen | {"scheme": title} | middles | told)
+    return pd.DataFrame(rows)
+
+
+def region(points: pd.DataFrame, fails: str = "fails") -> pd.DataFrame:
+    """The region of the swept assumptions in which a scheme fails, by peeling (as PRIM does): a box from which,
+    side by side, the edge is taken off that leaves the largest share of failures.
+
+    `points`: rows of `sweep` of one scheme. One row an assumption: the low and high of the region in it; and
+    for the whole, the same in each row: coverage, the share of all failures that lie inside; density, the share of
+    points inside that fail; mass, the share of all points inside. Of the boxes on the way, that with the largest
+    harmonic mean of coverage and density. Empty where the scheme never fails.
+    """
+    names = [name for name in SWEPT if name in points]
+    values, failing = points[names].to_numpy(dtype=float), points[fails].to_numpy(dtype=bool)
+    inside, best, kept = np.ones(len(points), dtype=bool), -1.0, None
+    while failing.any():
+        density, coverage = failing[inside].mean(), failing[inside].sum() / failing.sum()
+        score = 2 * density * coverage / (density + coverage) if density else 0.0
+        if score > best + 1e-9:
+            best, kept = score, (inside, coverage, density)
+        tried = []
+        for column in values.T:
+            for edge in (
+                column >= np.quantile(column[inside], PEEL),
+                column <= np.quantile(column[inside], 1 - PEEL),
+            ):
+                if LEAST_POINTS <= (inside & edge).sum() < inside.sum():
+                    tried.append(inside & edge)
+        if density == 1 or not tried:
+            break
+        inside = max(tried, key=lambda box: failing[box].mean())
+    if kept is None:
+        return pd.DataFrame(columns=["low", "high", "coverage", "density", "mass"])
+    box, coverage, density = kept
+    ends = {"low": values[box].min(axis=0), "high": values[box].max(axis=0)}
+    frame = pd.DataFrame(ends, index=pd.Index(names, name="assumption"))
+    return frame.assign(coverage=coverage, density=density, mass=box.mean())
