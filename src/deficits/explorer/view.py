@@ -66,7 +66,8 @@ class Area:
             lines.append("result.england()" if state.scheme else 'projection.england().loc["gross"]')
         else:
             lines.insert(1, "from deficits.projection import national, quantiles")
-            inside = f'{shown}.balance.sel(authority=projection.in_region("{self.name}"))'
+            held = f"{shown}.{'standing' if state.scheme else 'balance'}"
+            inside = f'{held}.sel(authority=projection.in_region("{self.name}"))'
             lines.append(f'quantiles(national({inside}, "gross"))')
         return "\n".join(lines)
 
@@ -105,7 +106,7 @@ class Engine:
             return projection.balance, None
         inputs = self._cached(("inputs", id(projection)), lambda: Inputs(projection))
         result = write_off(inputs, scenario.schemes[0])
-        return result.balance, result
+        return result.standing, result
 
     def compared(self, state: State, area: Area) -> Array | None:
         """Simulations of the scenario that a state is compared with; None where that is the same, or none."""
