@@ -22,10 +22,6 @@ $(VENV)/dev: requirements-dev.lock $(VENV)/run
 	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.lock
 	@touch $@
 
-$(VENV)/types: tests/scripts/package-lock.json $(VENV)/dev
-	cd tests/scripts && PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --silent
-	@touch $@
-
 reports: $(VENV)/run ## build the panel and render England's reports and every council's page into reports/
 	$(BIN)/deficits build
 	$(BIN)/deficits report
@@ -35,13 +31,11 @@ test: lint ## lint, then all tests
 	$(BIN)/pytest -n 2 --dist loadscope -q tests src
 	$(BIN)/pytest -n 2 --dist loadscope -q --nbval --nbval-current-env --nbval-sanitize-with tests/notebooks/sanitise.cfg notebooks docs/recipes
 
-lint: $(VENV)/dev $(VENV)/types ## style and types of Python and of the pages' scripts, the direction of imports
+lint: $(VENV)/dev ## style, types and the direction of imports
 	$(BIN)/ruff check --quiet .
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/oxlint --config tests/scripts/oxlint.json --deny-warnings --quiet src tests
-	$(BIN)/node tests/scripts/node_modules/typescript/bin/tsc --project tests/scripts
 
 notebooks: $(VENV)/dev ## run the notebooks again and store their outputs
 	$(BIN)/python -m tests.notebooks.store
@@ -54,5 +48,5 @@ lock: $(UV) ## resolve the dependencies again
 	$(UV) pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --quiet -c requirements.lock -o requirements-dev.lock
 
 clean: ## remove what was made
-	rm -rf $(VENV) tests/scripts/node_modules build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find data/processed reports -mindepth 1 ! -name README.md -delete

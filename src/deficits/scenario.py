@@ -23,6 +23,7 @@ from deficits.projection.fit import base_year
 from deficits.projection.growth import LEAST, MOST
 from deficits.projection.lever import Lever, lever_from, lever_names
 from deficits.projection.projection import UNTIL
+from deficits.validation import read_text, read_yaml
 from deficits.writeoff import Scheme, WriteOff, scheme_names
 
 VERSION: Literal[1] = 1
@@ -317,19 +318,11 @@ def _titled(thing: Any, title: str) -> Any:
 
 
 def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ProjectionError(f"scenario {path} cannot be read: {error.strerror or error}") from None
-    except UnicodeDecodeError as error:
-        raise ProjectionError(f"scenario {path.name} is not valid YAML: {error}") from None
+    return read_text(path, f"scenario {path}", ProjectionError)
 
 
 def _loaded(text: str, where: str) -> dict[str, Any]:
-    try:
-        declared = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ProjectionError(f"scenario {where} is not valid YAML: {error}") from None
+    declared = read_yaml(text, f"scenario {where}", ProjectionError)
     if not isinstance(declared, dict):
         raise ProjectionError(
             f"scenario {where} holds {type(declared).__name__}, expected keys: {', '.join(BODY_KEYS)}"

@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, TypeVar
 
+import yaml
 from pydantic import BaseModel, ValidationError
 
 from deficits.errors import DeficitsError
@@ -54,6 +55,51 @@ def read_toml(path: Path, shown: str, error: type[DeficitsError]) -> dict[str, A
         raise error(f"{shown} is missing") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
         raise error(f"{shown} is not valid TOML: {fault}") from None
+
+
+class _Strict(yaml.SafeLoader):
+    """YAML without aliases, by which a few lines hold millions of values, and without a key twice."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.YAMLError(f"line {mark.line + 1}: an alias is not taken; write the value out")
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen if isinstance(key, yaml.ScalarNode) else False:
+                raise yaml.YAMLError(f"line {key.start_mark.line + 1}: {key.value} stands there twice")
+            seen |= {key.value} if isinstance(key, yaml.ScalarNode) else set()
+        return super().construct_mapping(node, deep)
+
+
+def read_yaml(text: str, shown: str, error: type[DeficitsError]) -> Any:
+    """What a YAML text says, which is called `shown` in messages; `error` when it is none that can be taken.
+
+    >>> read_yaml("share: 0.9", "scheme x.yaml", DeficitsError)
+    {'share': 0.9}
+    >>> read_yaml("a: 1\\na: 2", "scheme x.yaml", DeficitsError)
+    Traceback (most recent call last):
+    deficits.errors.DeficitsError: scheme x.yaml is not valid YAML: line 2: a stands there twice
+    """
+    try:
+        return yaml.load(text, Loader=_Strict)  # a safe one
+    except RecursionError:
+        raise error(f"{shown} is not valid YAML: it is nested too deeply") from None
+    except (yaml.YAMLError, ValueError, TypeError) as fault:
+        raise error(f"{shown} is not valid YAML: {fault}") from None
+
+
+def read_text(path: Path, shown: str, error: type[DeficitsError]) -> str:
+    """The text of a file that is called `shown` in messages; `error` when it cannot be read as UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as fault:
+        raise error(f"{shown} cannot be read: {fault.strerror or fault}") from None
+    except UnicodeDecodeError as fault:
+        raise error(f"{shown} is not valid UTF-8, save it as that: {fault}") from None
 
 
 def validated(model: type[Model], content: Any, shown: str, error: type[DeficitsError]) -> Model:

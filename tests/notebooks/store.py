@@ -4,16 +4,12 @@ import nbformat
 from nbclient import NotebookClient
 
 from deficits.paths import notebooks_dir
-from deficits.reports.kernel import KERNEL_NAME, ReportKernelManager
-from deficits.reports.run import clean
+from deficits.reports.execute import clean
 
 
 def executed(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """The notebook after a run, without what belongs to the run and not to the result."""
-    client = NotebookClient(
-        notebook, kernel_name=KERNEL_NAME, kernel_manager_class=ReportKernelManager, record_timing=False
-    )
-    return clean(client.execute())
+    return clean(NotebookClient(notebook, kernel_name="python3", record_timing=False).execute())
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ import nbformat
 import pytest
 
 from deficits.paths import notebooks_dir
-from deficits.reports.parameters import REPORTS, check_parameters_cell, parameters_cell
+from deficits.reports.params import REPORTS, check_parameters_cell, parameters_cell
 
 NOTEBOOKS = sorted(notebooks_dir().glob("*.ipynb"))
 PLAN = notebooks_dir() / "06_reform_plan.ipynb"

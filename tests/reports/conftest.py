@@ -10,7 +10,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from deficits import reports
-from deficits.reports import record
+from deficits.reports import batch, record, verification
 from tests.reports.reading import Vintage, vintages
 
 PARAMETERS = "as_of = None\nown = None\nscenario = None\nuntil = 2029  # last year\ndraws = 4000\nseed = 1"
@@ -95,7 +95,8 @@ def _no_git() -> Iterator[None]:
     """A test does not ask what is in the repository it stands in, which somebody may be working on."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(record, "_git", lambda root, *words: "abc1234" if words[0] == "describe" else " M file")
-        patch.setattr(record, "source_digest", lambda: "ef" * 32)
+        for module in (record, batch, verification):
+            patch.setattr(module, "code_digest", lambda: "ef" * 32)
         yield
 
 

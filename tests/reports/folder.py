@@ -7,10 +7,11 @@ import json
 from functools import cache
 from pathlib import Path
 
+from deficits.formatting import slug
 from deficits.panel import load_authorities
-from deficits.reports.asked import notebook_path
-from deficits.reports.parameters import REPORTS, slug
-from deficits.reports.record import Surroundings, notebook_digest, surroundings
+from deficits.reports import record as records
+from deficits.reports.params import REPORTS, Request, notebook_path
+from deficits.reports.record import Now, notebook_digest
 
 TODAY = "2026-11-25"
 DSG = {"886": 1.0e9, "202": 2.0e8, "383": 8.0e8, "201": 0.0}
@@ -18,9 +19,9 @@ DSG = {"886": 1.0e9, "202": 2.0e8, "383": 8.0e8, "201": 0.0}
 
 
 @cache
-def now() -> Surroundings:
+def now() -> Now:
     """Data and code at hand, looked up once."""
-    return surroundings()
+    return records.now()
 
 
 @cache
@@ -39,10 +40,12 @@ def content(report: str, headline: dict, parameters: dict, **changes) -> dict:
     found = now()
     made = {
         "report": report,
-        "parameters": {"as_of": None, "own": None} | parameters,
+        "parameters": Request.of(report, parameters).values,
         "data": found.data,
         "code": found.code,
         "source": found.source,
+        "ran": "ef" * 32,
+        "template": found.template,
         "notebook": digest(report),
         "python": found.python,
         "packages": found.packages,

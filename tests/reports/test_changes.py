@@ -9,8 +9,8 @@ import pytest
 from bs4 import BeautifulSoup
 
 from deficits.reports import render
-from deficits.reports.changes import Changes, changes, figure, label, last_run
-from deficits.reports.record import RunContent, RunRecord, record_beside, with_record
+from deficits.reports.changes import Changes, changes, figure, label
+from deficits.reports.record import RunContent, RunRecord, read_record
 from tests.reports.folder import content
 
 HEADLINE = {
@@ -51,8 +51,8 @@ def test_a_figure_that_moved_is_told_from_and_to_a_range_first():
     assert [(one.label, one.before, one.now) for one in found.figures] == [
         (
             "Gross deficit at 31 March 2026",
-            "£6.1bn to £6.9bn, middle £6.5bn",
-            "£6.1bn to £7.1bn, middle £6.5bn",
+            "£6.1bn to £6.9bn, central estimate £6.5bn",
+            "£6.1bn to £7.1bn, central estimate £6.5bn",
         ),
         ("Councils", "152", "1,153"),
     ]
@@ -89,7 +89,7 @@ def test_new_files_files_no_longer_used_and_own_ones_are_told_apart():
 
 
 def test_parameters_code_python_and_packages_are_told():
-    now = made(seed=2, source="0", code="0.2.0", python="3.12.1", packages={"pandas": "4.0"})
+    now = made(seed=2, ran="0", code="0.2.0", python="3.12.1", packages={"pandas": "4.0"})
     found = changes(run(made(code="0.1.0", packages={"pandas": "3.1"}, python="3.11.7")), now)
     assert "seed: 1 before, 2 now" in found.parameters
     assert found.code == (
@@ -128,16 +128,6 @@ def test_values_are_shown_by_what_they_are():
     assert shown == ["2023-24", "90%", "−£67.2m", "1.23", "Kent"]
 
 
-def test_the_last_run_is_the_one_whose_page_is_in_place(tmp_path: Path):
-    page = tmp_path / "england.html"
-    assert last_run(page) is None
-    page.write_text(with_record("<head></head>", run(made())), encoding="utf-8")
-    (tmp_path / "england.json").write_text("{}", encoding="utf-8")  # of a run that was ended too early
-    assert last_run(page) == run(made())
-    page.write_bytes(b"\xff")
-    assert last_run(page) is None
-
-
 def said(page: Path) -> str:
     soup = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
     return soup.find("section", attrs={"aria-labelledby": "what-changed"}).get_text(" ", strip=True)
@@ -146,12 +136,12 @@ def said(page: Path) -> str:
 def test_a_page_tells_of_the_run_before_it_and_its_fingerprint_does_not(write, tmp_path: Path):
     cells = ["# A page", "report.main_points(['One.'], {'gross_2026': 5.7e9})"]
     page = render("england", {}, tmp_path / "reports", notebook=write(*cells))
-    first = record_beside(page)
+    first = read_record(page.with_suffix(".json"))
     assert "This is the first run of this page" in said(page)
 
     render("england", {}, tmp_path / "reports", notebook=write(*cells))
     assert "Nothing: figures, data, parameters and code are those of the last run" in said(page)
-    assert record_beside(page).fingerprint == first.fingerprint
+    assert read_record(page.with_suffix(".json")).fingerprint == first.fingerprint
 
     render("england", {"seed": 2}, tmp_path / "reports", notebook=write(cells[0], cells[1].replace("5.7", "5.8")))
     told = said(page)

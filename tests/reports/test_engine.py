@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import papermill
+import psutil
 import pytest
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook
 from papermill.exceptions import PapermillExecutionError
 
-from deficits.errors import ReportFailed
-from deficits.paths import notebooks_dir
-from deficits.reports import engine, record, render
-from deficits.reports.engine import ForkServer, plain_arguments
-from deficits.reports.limits import Limits
-from deficits.reports.parameters import REPORTS
+from deficits.errors import ReportError
 
 CELLS = {
     "what is printed is one piece a stream": "import sys\nfor k in (1, 2): print(k); print('oh', file=sys.stderr)",
@@ -32,9 +31,7 @@ CELLS = {
     "a display is updated": "shown = display('before', display_id='one')\nshown.update('after')",
     "output is cleared": "from IPython.display import clear_output\nprint('gone'); clear_output(); print('kept')",
     "a line is written over": "print('10%', end='\\r'); print('20%')",
-    "a program prints": "import subprocess\nprint('first', flush=True)\nsubprocess.run(['echo', 'second']);",
     "a shell command prints": "!echo hello",
-    "a warning names no file": "import warnings\nwarnings.warn('two figures are estimates')",
     "the count goes up": "_, In[1], len(Out) > 0",
     "await works": "import asyncio\nawait asyncio.sleep(0)\n'awaited'",
     "nothing": "   ",
@@ -42,189 +39,151 @@ CELLS = {
     "an error has its traceback": "def inner():\n    raise KeyError('gross')\ninner()",
     "no cell comes after it": "print('never')",
 }
+KILLED = """
+import papermill, sys
+from nbformat.v4 import new_code_cell, new_notebook
+
+cells = [new_code_cell("import subprocess, time\\nsubprocess.Popen(['sleep', '600'])\\ntime.sleep(600)")]
+papermill.execute_notebook(new_notebook(cells=cells), None, engine_name="deficits", progress_bar=False)
+"""
+"""A user's script without a guard: the engine's processes do not run it again."""
 
 
 def notebook(*cells: str) -> NotebookNode:
-    made = new_notebook(cells=[new_code_cell(text, metadata={"tags": []}) for text in cells])
-    made.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    for place, cell in enumerate(made.cells):
-        cell.id = f"cell-{place}"
+    made = new_notebook(cells=[new_code_cell(cell) for cell in cells])
+    made.metadata["kernelspec"] = {"name": "python3", "language": "python", "display_name": "Python 3"}
     return made
 
 
-def executed(made: NotebookNode, *, plain: bool = False, **more: object) -> NotebookNode:
-    more = plain_arguments(Limits()) if plain else more
-    name = None if plain else engine.NAME
-    return papermill.execute_notebook(made, None, engine_name=name, progress_bar=False, **more)
+def run(made: NotebookNode, engine: str | None = "deficits", **more: Any) -> NotebookNode:
+    more = {"progress_bar": False} | more
+    try:
+        return papermill.execute_notebook(made, None, engine_name=engine, **more)
+    except PapermillExecutionError:
+        return made
 
 
-def children() -> set[str]:
-    """Commands of processes of this test's own, marked by its number."""
-    mark = f"sleep 7{os.getpid()}"
-    listed = subprocess.run(["ps", "-eo", "stat,args"], capture_output=True, text=True, check=True).stdout
-    return {line for line in listed.splitlines() if line.endswith(mark) and not line.startswith("Z")}
+def test_cells_show_what_a_kernel_shows() -> None:
+    def made() -> NotebookNode:
+        cells = notebook(*CELLS.values())
+        cells.cells[list(CELLS).index("a cell may fail when it says so")].metadata["tags"] = ["raises-exception"]
+        return cells
 
-
-def gone() -> bool:
-    ends = time.monotonic() + 10
-    while children() and time.monotonic() < ends:
-        time.sleep(0.05)
-    return not children()
-
-
-def test_papermill_knows_the_engine() -> None:
-    from papermill.engines import papermill_engines
-
-    assert papermill_engines.get_engine("deficits") is engine.ForkEngine
-
-
-def test_outputs_are_those_of_a_kernel_of_its_own() -> None:
-    given = notebook(*CELLS.values())
-    given.cells[list(CELLS).index("a cell may fail when it says so")].metadata.tags = ["raises-exception"]
-    with pytest.raises(PapermillExecutionError) as plain:
-        executed(given, plain=True)
-    with pytest.raises(PapermillExecutionError) as ours:
-        executed(given)
-    assert str(ours.value) == str(plain.value)
-
-
-def test_each_cells_outputs_are_those_of_a_kernel_of_its_own() -> None:
-    texts = list(CELLS.values())[: list(CELLS).index("nothing")]
-    ours, plain = (executed(notebook(*texts), plain=plain) for plain in (False, True))
-    for name, one, other in zip(CELLS, ours.cells, plain.cells, strict=False):
+    ours, theirs = made(), made()
+    run(ours)
+    run(theirs, engine=None, coalesce_streams=True)
+    shown = {
+        "ours": [cell for cell in ours.cells if cell.cell_type == "code"],
+        "theirs": [cell for cell in theirs.cells if cell.cell_type == "code"],
+    }
+    for name, one, other in zip(CELLS, *shown.values(), strict=True):
+        for output in (*one.outputs, *other.outputs):
+            output.pop("traceback", None)  # names a temporary file of each
         assert one.outputs == other.outputs, name
         assert one.execution_count == other.execution_count, name
-    assert ours.cells[0].outputs[0] == {"output_type": "stream", "name": "stdout", "text": "1\n2\n"}
 
 
-@pytest.mark.parametrize("name", ["england", "authority"])  # every kind of output is on one of the two
-def test_a_reports_page_and_record_are_those_of_a_kernel_of_its_own(name: str, tmp_path: Path) -> None:
-    values = {"draws": 200} if "draws" in REPORTS[name].model.model_fields else {}
-    found = record.surroundings()
-    pages = [render(name, values, tmp_path / each, engine=each) for each in ("deficits", "plain")]
-    ours, plain = (record.record_beside(page) for page in pages)
-    assert ours is not None
-    assert plain is not None
-    assert ours == plain
-    assert pages[0].read_bytes() == pages[1].read_bytes()
-    assert ours.content.data == found.data
+def test_papermills_own_flags_work() -> None:
+    out, err = io.StringIO(), io.StringIO()
+    folders: list[str] = []
+    made = notebook("import sys, os\nprint('said', os.getcwd()); print('told', file=sys.stderr)")
+    run(
+        made,
+        stdout_file=out,
+        stderr_file=err,
+        cwd="/",
+        on_cell_execute=lambda cell, cell_index: folders.append("x"),
+    )
+    assert (out.getvalue(), err.getvalue()) == ("said /\n", "told\n")
+    assert folders == ["x"]
 
 
-def test_a_cell_that_runs_too_long_is_ended_with_its_children() -> None:
-    start = f"import subprocess, time\nsubprocess.Popen(['sleep', '7{os.getpid()}'])\ntime.sleep(60)"
-    with pytest.raises(CellTimeoutError):
-        executed(notebook("1", start), execution_timeout=1)
-    assert gone()
+def test_the_command_line_takes_a_notebook_from_its_input(tmp_path: Path) -> None:
+    text = nbformat.writes(notebook("print('said')"))
+    command = [
+        sys.executable,
+        "-m",
+        "papermill",
+        "--engine",
+        "deficits",
+        "--log-output",
+        "--no-progress-bar",
+        "-",
+        "-",
+    ]
+    done = subprocess.run(command, input=text, capture_output=True, text=True, cwd=tmp_path)
+    assert nbformat.reads(done.stdout, as_version=4).cells[0].outputs[0].text == "said\n", done.stderr
+    assert "said" in done.stderr
 
 
-def test_a_report_that_runs_too_long_is_ended_though_each_cell_is_short() -> None:
-    with pytest.raises(CellTimeoutError, match="the report is out of time"):
-        executed(notebook(*["import time; time.sleep(0.4)"] * 20), execution_timeout=30, report_timeout=1)
+def test_a_misspelt_argument_is_refused() -> None:
+    with pytest.raises(ReportError, match="did you mean 'execution_timeout'"):
+        papermill.execute_notebook(notebook("1"), None, engine_name="deficits", executon_timeout=1)
 
 
-def test_what_a_good_report_leaves_running_is_ended_too() -> None:
-    executed(notebook(f"import subprocess\nchild = subprocess.Popen(['sleep', '7{os.getpid()}'])"))
-    assert gone()
+def test_threads_share_the_engine() -> None:
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(lambda number: run(notebook(f"{number} * 2")), range(4)))
+    assert [one.cells[0].outputs[0].data["text/plain"] for one in made] == ["0", "2", "4", "6"]
 
 
-def test_a_cell_that_takes_too_much_memory_fails_and_no_other_does() -> None:
-    with pytest.raises(PapermillExecutionError) as error:
-        executed(notebook("taken = bytearray(300_000_000)"), memory=200)
-    assert error.value.ename == "MemoryError"
-    executed(notebook("taken = bytearray(100_000_000)"), memory=200)
+@pytest.mark.parametrize(
+    ("limits", "cells", "says"),
+    [
+        ({"execution_timeout": 1}, ["import time; time.sleep(60)"], "the cell ran longer than 1 seconds"),
+        ({"report_timeout": 2}, ["import time; time.sleep(0.8)"] * 9, "the notebook ran longer than 2 seconds"),
+    ],
+)
+def test_what_takes_too_long_is_ended(limits: dict[str, float], cells: list[str], says: str) -> None:
+    with pytest.raises(CellTimeoutError, match=says):
+        papermill.execute_notebook(notebook(*cells), None, engine_name="deficits", progress_bar=False, **limits)
 
 
-def test_a_process_that_ends_itself_is_a_dead_kernel() -> None:
+def test_a_process_that_ends_is_a_dead_kernel_and_no_other_notebook_suffers() -> None:
     with pytest.raises(DeadKernelError, match="signal 9"):
-        executed(notebook("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)"))
+        run(notebook("import os; os.kill(os.getpid(), 9)"))
+    with pytest.raises(DeadKernelError, match="exit code 3"):
+        run(notebook("import os; os._exit(3)"))
+    assert run(notebook("1")).cells[0].outputs[0].data["text/plain"] == "1"
 
 
-def test_a_report_changes_nothing_for_the_next() -> None:
-    executed(notebook("import deficits\ndeficits.changed = True\nimport os\nos.environ['LEFT'] = '1'\nx = 1"))
-    after = executed(
-        notebook("import deficits, os\nhasattr(deficits, 'changed'), 'LEFT' in os.environ, 'x' in dir()")
-    )
-    assert after.cells[0].outputs[0].data["text/plain"] == "(False, False, False)"
+def test_a_cell_that_takes_too_much_memory_fails() -> None:
+    made = run(notebook("x = bytearray(500_000_000)"), memory=200)
+    assert any(output.get("ename") == "MemoryError" for cell in made.cells for output in cell.get("outputs", []))
 
 
-def test_reports_are_forked_from_a_process_with_one_thread_and_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PLANTED_TOKEN", "planted-secret-value")
-    with ForkServer() as server:
-        server.start()
-        environment = Path(f"/proc/{server.pid}/environ").read_text(encoding="utf-8")
-        assert len(list(Path(f"/proc/{server.pid}/task").iterdir())) == 1
-    assert "planted-secret-value" not in environment
+def test_a_notebook_changes_nothing_for_the_next_and_has_the_callers_environment() -> None:
+    run(notebook("import os, builtins; os.environ['LEFT'] = 'x'; builtins.left = 1"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GIVEN", "yes")
+        made = run(
+            notebook(
+                "import os, builtins; [hasattr(builtins, 'left'), os.environ.get('LEFT'), os.environ['GIVEN']]"
+            )
+        )
+    assert made.cells[0].outputs[0].data["text/plain"] == "[False, None, 'yes']"
 
 
-def fragile(path: Path, failures: int) -> str:
-    """An interpreter that fails to start so many times."""
-    path.write_text(
-        f'#!/bin/sh\nn=$(cat "{path}.n" 2>/dev/null || echo 0)\necho $((n + 1)) > "{path}.n"\n'
-        f'[ "$n" -lt {failures} ] && {{ echo "no memory for it" >&2; exit 1; }}\nexec "{sys.executable}" "$@"\n'
-    )
-    path.chmod(0o755)
-    return str(path)
+def test_all_ends_with_a_caller_that_is_killed() -> None:
+    with subprocess.Popen([sys.executable, "-c", KILLED]) as caller:
+        ends = time.monotonic() + 60
+        while (
+            not any("sleep" in one.name() for one in psutil.Process(caller.pid).children(recursive=True))
+            and not _sleeping()
+        ):
+            assert time.monotonic() < ends
+            time.sleep(0.05)
+        started = psutil.Process(caller.pid).children(recursive=True) + _sleeping()
+        assert started
+        caller.kill()
+    _, left = psutil.wait_procs(started, 20)
+    assert not [one for one in left if one.status() != psutil.STATUS_ZOMBIE]
 
 
-@pytest.mark.parametrize("failures", [1, 2])
-def test_a_start_that_fails_is_tried_once_more(
-    failures: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(engine.sys, "executable", fragile(tmp_path / "python", failures))
-    with ForkServer() as server:
-        if failures == 1:
-            server.start()
-            assert server.running
-        else:
-            with pytest.raises(ReportFailed, match="did not start: no memory for it"):
-                server.start()
-    assert int((tmp_path / "python.n").read_text()) == 2
-
-
-def test_a_failed_cell_is_not_tried_again(tmp_path: Path) -> None:
-    count = tmp_path / "count"
-    cell = f"with open({str(count)!r}, 'a') as file: file.write('x')\nraise ValueError"
-    with pytest.raises(PapermillExecutionError):
-        executed(notebook(cell))
-    assert count.read_text() == "x"
-
-
-def test_reports_end_with_whoever_asked_for_them(tmp_path: Path) -> None:
-    code = (
-        "import papermill, nbformat, sys\n"
-        "papermill.execute_notebook(sys.argv[1], None, engine_name='deficits', progress_bar=False)"
-    )
-    given = notebook(f"import subprocess\nsubprocess.run(['sleep', '7{os.getpid()}'])")
-    nbformat.write(given, tmp_path / "in.ipynb")
-    asks = subprocess.Popen(
-        [sys.executable, "-c", code, tmp_path / "in.ipynb"],
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "TMPDIR": str(tmp_path)},
-    )
-    ends = time.monotonic() + 60
-    while not children() and time.monotonic() < ends:
-        time.sleep(0.05)
-    assert children()
-    asks.kill()
-    asks.wait()
-    assert gone()
-    ends = time.monotonic() + 10
-    while any(tmp_path.glob("deficits-*")) and time.monotonic() < ends:
-        time.sleep(0.05)
-    assert not list(tmp_path.glob("deficits-*"))
-
-
-def test_where_processes_cannot_be_forked_a_kernel_runs_the_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "can_fork", lambda: False)
-    done = executed(notebook("from ipykernel.kernelapp import IPKernelApp\nIPKernelApp.initialized()"))
-    assert done.cells[0].outputs[0].data["text/plain"] == "True"
-
-
-def test_papermills_command_line_takes_the_engine(tmp_path: Path) -> None:
-    given = [notebooks_dir() / "00_data_quality.ipynb", tmp_path / "out.ipynb"]
-    command = [sys.executable, "-m", "papermill", "--engine", "deficits", "--no-progress-bar", *given]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr[-2000:]
-    ran = nbformat.read(tmp_path / "out.ipynb", as_version=4)
-    assert ran.metadata.papermill.exception is None
-    assert any(cell.get("outputs") for cell in ran.cells)
+def _sleeping() -> list[psutil.Process]:
+    """What the cells of the script have started, which has a session of its own."""
+    return [
+        one
+        for one in psutil.process_iter(["cmdline"])
+        if one.info["cmdline"] == ["sleep", "600"] and one.pid != os.getpid()
+    ]

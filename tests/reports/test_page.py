@@ -78,7 +78,10 @@ def test_no_script_and_nothing_from_elsewhere_is_on_the_page(text, soup):
     assert not soup.find_all(["script", "iframe", "object", "link"], src=True)
     assert "<script" not in text
     policy = soup.find("meta", attrs={"http-equiv": "Content-Security-Policy"})["content"]
-    assert policy == "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+    assert (
+        policy
+        == "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+    )
     assert [link["href"] for link in soup.find_all("link")] == ["data:,"]
     assert "url(" not in soup.style.string
     assert "tabindex" not in str(soup.find_all(["main", "section", "figure"], recursive=False))

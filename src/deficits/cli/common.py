@@ -8,12 +8,12 @@ from typing import Annotated, Any
 
 import pandas as pd
 import typer
-import yaml
 from rich.console import Console
 
 from deficits.assumptions import assumed
 from deficits.errors import DeficitsError, ProjectionError
 from deficits.formatting import financial_year, gbp
+from deficits.validation import read_yaml
 
 app = typer.Typer(
     help="SEND deficits in England's councils: published figures, a projection, partial write-offs, reports. "
@@ -54,7 +54,7 @@ def assigned(
             raise error(f"--set {assignment}: expected name=value, for example --set {example}")
         if key.strip() in values:
             raise error(f"--set {assignment}: {key.strip()} is set twice; give one value")
-        values[key.strip()] = yaml.safe_load(value) if value.strip() else ""
+        values[key.strip()] = read_yaml(value, f"--set {assignment}", error) if value.strip() else ""
     return values
 
 

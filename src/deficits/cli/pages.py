@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -10,10 +11,14 @@ import typer
 from rich.progress import MofNCompleteColumn, Progress
 
 from deficits.cli.common import AsOf, ScenarioFile, app, err, out
-from deficits.errors import ExitCode, ReportError, closest
+from deficits.errors import ExitCode, ReportError, ReportFailed, closest
 
 if TYPE_CHECKING:
-    from deficits.reports import Outcome
+    from deficits.reports import PageResult
+
+
+CONNECTING = 10
+"""Seconds in which a cluster's scheduler is to answer."""
 
 
 @app.command()
@@ -55,30 +60,41 @@ def report(
         int, typer.Option(min=1, help="Days until the list of pages counts as out of date.")
     ] = 31,
 ) -> None:
-    """Render reports to pages: all of them, or those named. One that fails leaves the others.
-
-    Of the run's end, the command in DEFICITS_NOTIFY_COMMAND and the address in DEFICITS_NOTIFY_URL are told.
-    """
+    """Render reports to pages: all of them, or those named. One that fails leaves the others."""
     from deficits.paths import reports_dir
-    from deficits.reports import How, Limits, exit_code, make, plan, write_index
-    from deficits.reports.notify import Notified
+    from deficits.reports import Limits, RunOptions, exit_code, make, plan, write_index
 
     folder = folder or reports_dir()
-    with Notified(folder, base_url, lambda line: err.print(f"deficits: {line}", markup=False)) as run:
-        values = _texts(assignments or [])
-        options = {"scheme": scheme, "as_of": as_of, "scenario": scenario}
-        values |= {key: value for key, value in options.items() if value is not None}
-        if engine not in ("deficits", "plain"):
-            raise ReportError(f"--engine {engine}: {closest(engine, ['deficits', 'plain'])}")
-        limits = Limits(cell=cell_seconds, report=page_seconds, memory=memory)
-        how = How(limits, cast(Any, engine), jobs, only_stale, cluster)
-        pages = plan(names or (), authorities or (), values)
-        with _PageProgress(len(pages)) as progress:
-            outcomes = make(pages, folder, how, run.hears(progress.say))
-        # Also when nothing was made: the list says until when it holds, and that moves with each run.
-        write_index(folder, base_url=base_url, every_days=every_days)
-        _say_outcomes(outcomes, folder)
-    raise typer.Exit(exit_code(outcomes))
+    values = assigned_texts(assignments or [])
+    options = {"scheme": scheme, "as_of": as_of, "scenario": scenario}
+    values |= {key: value for key, value in options.items() if value is not None}
+    if engine not in ("deficits", "plain"):
+        raise ReportError(f"--engine {engine}: {closest(engine, ['deficits', 'plain'])}")
+    limits = Limits(cell=cell_seconds, report=page_seconds, memory=memory)
+    run = RunOptions(limits, cast(Any, engine), jobs, only_stale, _cluster(cluster))
+    pages = plan(names or (), authorities or (), values)
+    with _PageProgress(len(pages)) as progress:
+        results = make(pages, folder, run, progress.say)
+    # Also when nothing was made: the front page says until when it holds, and that moves with each run.
+    write_index(folder, base_url=base_url, every_days=every_days)
+    _say_results(results, folder)
+    raise typer.Exit(exit_code(results))
+
+
+def _cluster(address: str | None) -> Executor | None:
+    """The processes of a dask cluster as an executor."""
+    if address is None:
+        return None
+    try:
+        from distributed import Client
+    except ImportError:
+        raise ReportError("--cluster needs dask: pip install 'deficits[cluster]'") from None
+    try:
+        client = Client(address, timeout=CONNECTING)  # type: ignore[no-untyped-call]
+        executor: Executor = client.get_executor()  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:
+        raise ReportFailed(f"--cluster {address}: no scheduler answers there: {error}") from None
+    return executor
 
 
 @app.command()
@@ -96,7 +112,19 @@ def verify(
         raise typer.Exit(ExitCode.DATA_FAILS_CHECK)
 
 
-def _texts(assignments: list[str]) -> dict[str, Any]:
+@app.command("diff")
+def difference(
+    before: Annotated[Path, typer.Argument(help="Folder of an earlier run, such as reports/archive/2026-11-03.")],
+    now: Annotated[Path, typer.Argument(help="Folder of a later run.")],
+    folder: Annotated[Path | None, typer.Option("--out", help="Folder for the page.")] = None,
+) -> None:
+    """Write one page of what changed between two runs: figures, charts side by side, and causes."""
+    from deficits.reports.difference import write_difference
+
+    out.print(f"Written: {write_difference(before, now, folder or now)}", markup=False)
+
+
+def assigned_texts(assignments: list[str]) -> dict[str, Any]:
     """Parameters as texts: the report's own model reads them."""
     values: dict[str, Any] = {}
     for assignment in assignments:
@@ -124,23 +152,23 @@ class _PageProgress:
         if err.is_terminal:  # elsewhere rich ends with an empty line, for which cron would send a mail
             self._bar.stop()
 
-    def say(self, outcome: Outcome) -> None:
+    def say(self, result: PageResult) -> None:
         """Tell of a page that is done."""
         self._done += 1
         self._bar.advance(self._task)
-        if outcome.state == "failed":
-            err.print(f"deficits: {outcome.message}", markup=False)
-        elif not err.is_terminal and outcome.state == "made":
-            out.print(f"{self._done}/{self._pages} {outcome.page}, {outcome.seconds:.1f} s", markup=False)
+        if result.state == "failed":
+            err.print(f"deficits: {result.message}", markup=False)
+        elif not err.is_terminal and result.state == "made":
+            out.print(f"{self._done}/{self._pages} {result.page}, {result.seconds:.1f} s", markup=False)
 
 
-def _say_outcomes(outcomes: list[Outcome], folder: Path) -> None:
-    counted = Counter(outcome.state for outcome in outcomes)
+def _say_results(results: list[PageResult], folder: Path) -> None:
+    counted = Counter(result.state for result in results)
     told = ", ".join(f"{counted[state]} {state}" for state in ("made", "unchanged", "failed") if counted[state])
-    if len(outcomes) == 1 and counted["made"]:
-        out.print(f"Written: {folder / outcomes[0].page}.html", markup=False)
+    if len(results) == 1 and counted["made"]:
+        out.print(f"Written: {folder / results[0].page}.html", markup=False)
     else:
-        out.print(f"{len(outcomes)} pages: {told}. Open {folder / 'index.html'}", markup=False)
+        out.print(f"{len(results)} pages: {told}. Open {folder / 'index.html'}", markup=False)
 
 
 @app.command()

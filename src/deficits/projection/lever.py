@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, ValidationError
 
 from deficits.errors import ProjectionError, closest
@@ -26,6 +25,7 @@ from deficits.paths import levers_dir
 from deficits.projection.councils import Parts
 from deficits.projection.fit import Fit
 from deficits.projection.growth import PLACEMENTS, Paths
+from deficits.validation import read_text, read_yaml
 
 if TYPE_CHECKING:
     from deficits.projection.projection import Projection
@@ -99,10 +99,8 @@ class Lever(_Head):
         Raises ProjectionError with every fault of the file, or the closest name of an unknown lever or parameter.
         """
         path = _path(name)
-        try:
-            declared = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise ProjectionError(f"lever {path.name} is not valid YAML: {error}") from None
+        shown = f"lever {path.name}"
+        declared = read_yaml(read_text(path, shown, ProjectionError), shown, ProjectionError)
         if not isinstance(declared, dict):
             raise ProjectionError(f"lever {path.name} holds no parameters: expected lines like 'start: 2028'")
         plain = lever_from(declared, path.name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
@@ -14,6 +15,7 @@ from deficits.assumptions import Assumptions, assumed
 from deficits.errors import ProjectionError, closest
 from deficits.formatting import gbp, gbp_range, listed, year_end
 from deficits.panel import Panel
+from deficits.projection.cache import cache_folder, kept, key_of
 from deficits.projection.calibration import Calibrated, newest_national_figure
 from deficits.projection.councils import (
     Parts,
@@ -329,11 +331,14 @@ def project(
     until: int = UNTIL,
     draws: int = 4000,
     seed: int = 1,
+    cache: Path | str | None = None,
 ) -> Projection:
     """Project every council's balance to 31 March of `until`.
 
     A Monte Carlo over shared and own shocks, held to the newest national gross deficit. Same seed, same result, to
-    the pound, on any route. `levers` change each draw from what it would be without them.
+    the pound, on any route. `levers` change each draw from what it would be without them. `cache`: a
+    folder in which the projection is kept, and found again by its figures, assumptions, levers and code; without
+    one, the folder that the environment variable DEFICITS_CACHE names, if any.
 
     >>> import deficits as d
     >>> projection = d.project(d.load_panel(), until=2028, draws=500, seed=1)
@@ -344,7 +349,13 @@ def project(
     """
     assumptions = (assumptions or Assumptions()).known_on(panel.as_of)
     _check_run(base_year(panel), until, draws, seed)
-    return _projected(panel, assumptions, tuple(levers), fit(panel, assumptions, until), until, draws, seed)
+
+    def made() -> Projection:
+        fitted = fit(panel, assumptions, until)
+        return _projected(panel, assumptions, tuple(levers), fitted, until, draws, seed)
+
+    folder = cache_folder(cache)
+    return kept(folder, key_of(panel, assumptions, levers, until, draws, seed), made) if folder else made()
 
 
 def _projected(

@@ -1,6 +1,6 @@
 """Parameterised notebooks made into pages: what a notebook calls, and what runs it.
 
-A notebook calls `settings`, `show`, `table`, `live`, `main_points`, `paragraph`, `notes` and `sources`; whoever
+A notebook calls `settings`, `show`, `table`, `what_if`, `main_points`, `paragraph`, `notes` and `sources`; whoever
 makes pages calls `render` for one or `plan` and `make` for many, `verify` and `write_index`. Only those load
 papermill, nbconvert and jinja2.
 """
@@ -11,25 +11,25 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from deficits.reports.display import figure, main_points, notes, paragraph, show, sources, table
-from deficits.reports.limits import Limits
-from deficits.reports.live import live
-from deficits.reports.parameters import REPORTS, parse, settings
+from deficits.reports.params import REPORTS, parse, settings
+from deficits.reports.whatif import what_if
 
 if TYPE_CHECKING:
-    from deficits.reports.fanout import How, Outcome, exit_code, make
+    from deficits.reports.batch import PageResult, RunOptions, exit_code, make, plan, render
     from deficits.reports.index import write_index
-    from deficits.reports.run import render
-    from deficits.reports.selection import index_is_current, plan
+    from deficits.reports.job import Limits
     from deficits.reports.verification import verify
+
+live = what_if
+"""The panel by the name that notebooks call it."""
 
 __all__ = [
     "REPORTS",
-    "How",
     "Limits",
-    "Outcome",
+    "PageResult",
+    "RunOptions",
     "exit_code",
     "figure",
-    "index_is_current",
     "live",
     "main_points",
     "make",
@@ -43,20 +43,12 @@ __all__ = [
     "sources",
     "table",
     "verify",
+    "what_if",
     "write_index",
 ]
 
-_MAKING = {
-    "How": "fanout",
-    "Outcome": "fanout",
-    "exit_code": "fanout",
-    "index_is_current": "selection",
-    "make": "fanout",
-    "plan": "selection",
-    "render": "run",
-    "verify": "verification",
-    "write_index": "index",
-}
+_MAKING = dict.fromkeys(("PageResult", "RunOptions", "exit_code", "make", "plan", "render"), "batch")
+_MAKING |= {"Limits": "job", "write_index": "index", "verify": "verification"}
 
 
 def __getattr__(name: str) -> Any:

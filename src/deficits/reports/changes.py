@@ -6,11 +6,10 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 
 from deficits.formatting import financial_year, gbp, gbp_range, percent, year_end
 from deficits.reports.frame import day
-from deficits.reports.record import RunContent, RunRecord, record_in
+from deficits.reports.record import RunContent, RunRecord
 
 LISTED = 8
 """Packages that are named; the others are counted."""
@@ -50,16 +49,6 @@ class Changes:
     def none(self) -> bool:
         """Whether nothing differs."""
         return not (self.figures or self.hidden or self.data or self.parameters or self.code)
-
-
-def last_run(page: Path) -> RunRecord | None:
-    """The record of a page's last good run, from the page itself: what lies beside it may be of a run that was
-    ended before its page was in place. None when there is none that can be read.
-    """
-    try:
-        return record_in(page.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError):
-        return None
 
 
 def changes(before: RunRecord | None, now: RunContent) -> Changes:
@@ -116,13 +105,13 @@ def figure(name: str, found: Figure) -> str:
     """A headline figure as a reader sees it, a range first.
 
     >>> figure("balance_2026", {"10": -235.8e6, "50": -172.9e6, "90": -111.7e6}), figure("within_80", {"": 0.856})
-    ('−£235.8m to −£111.7m, middle −£172.9m', '86%')
+    ('−£235.8m to −£111.7m, central estimate −£172.9m', '86%')
     """
     if not found:
         return "not given"
     if {"10", "90"} <= found.keys() and all(isinstance(value, float) for value in found.values()):
         low, high = float(found["10"]), float(found["90"])
-        middle = f", middle {gbp(float(found['50']))}" if "50" in found else ""
+        middle = f", central estimate {gbp(float(found['50']))}" if "50" in found else ""
         return gbp_range(low, high) + middle
     return "; ".join(_value(name, value) for value in found.values())
 
@@ -199,8 +188,8 @@ def _told(value: object) -> str:
 
 
 def _code(then: RunContent, now: RunContent) -> Iterator[str]:
-    if (then.source, then.notebook) != (now.source, now.notebook):
-        what = "The page’s notebook" if then.source == now.source else "The code"
+    if (then.ran, then.notebook) != (now.ran, now.notebook):
+        what = "The page’s notebook" if then.ran == now.ran else "The code"
         versions = "" if then.code == now.code else f". Before: {then.code}. Now: {now.code}"
         yield f"{what} has changed{versions}"
     if then.python != now.python:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-PARTS = Path(__file__).parent / "page"
+PARTS = Path(__file__).parent / "templates"
 """Templates, style sheets and scripts."""
 
 SITE = "SEND deficits in England’s councils"

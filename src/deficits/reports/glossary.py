@@ -11,7 +11,7 @@ from html import unescape
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from deficits.reports.frame import PARTS
-from deficits.reports.parameters import REPORTS
+from deficits.reports.params import REPORTS
 
 
 class _Declared(BaseModel):

@@ -1,142 +1,214 @@
-"""The folder's front: `index.html` with a tile map and a list of councils, `catalogue.json` and `feed.xml`."""
+"""The folder's front page: England's headline and chart, a search, a map and a table of councils, and the state of
+the pages; `catalogue.json` and `feed.xml` say the same to programs."""
 
 from __future__ import annotations
 
+import csv
 import json
+import re
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date, datetime
-from functools import cached_property
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
+from pydantic import ValidationError
 
-from deficits.errors import ReportFailed
-from deficits.formatting import financial_year, gbp, gbp_range, percent, year_end
-from deficits.reports.catalogue import (
-    EVERY_DAYS,
-    FILE,
-    STATES,
-    Catalogue,
-    CouncilEntry,
-    PageEntry,
-    State,
-    read_catalogue,
+from deficits.errors import DeficitsError, ReportFailed
+from deficits.formatting import day_in_words, financial_year, gbp, gbp_range, percent, slug, year_end
+from deficits.reports.batch import FAILED, put_in_place, reason
+from deficits.reports.frame import PARTS, SITE, csp_hash, part
+from deficits.reports.params import REPORTS, Request, authorities_now, notebook_path
+from deficits.reports.record import (
+    FailureRecord,
+    Now,
+    RunRecord,
+    changed_files,
+    checked,
+    figures_to,
+    notebook_digest,
+    now,
+    stale,
 )
-from deficits.reports.feed import FEED, atom_feed
-from deficits.reports.frame import PARTS, SITE, csp_hash, day, part
-from deficits.reports.parameters import REPORTS
-from deficits.reports.publish import put_in_place, reason
-from deficits.reports.record import Surroundings
-from deficits.reports.tiles import borders
 
-DASH = Markup('<span role="img" aria-label="not available">–</span>')
-AUTHORITY, FIRST = "authority", "england"
-
-STATE_WORDS: dict[State, str] = {
+FILES = ("catalogue.json", "feed.xml", "index.html")
+EVERY_DAYS = 31
+"""Days from one run to the next, when whoever runs them does not say."""
+BALANCE = re.compile(r"balance_(\d{4})_p(10|50|90)")
+CHART = 'class="chart"'
+State = Literal["fresh", "stale", "failed", "not made"]
+STATES: dict[State, str] = {
     "fresh": "Up to date",
     "stale": "Out of date",
     "failed": "Last run failed",
     "not made": "Not made",
 }
+BANDS = (
+    ("b4", "20% or more", 0.20),
+    ("b3", "10% to under 20%", 0.10),
+    ("b2", "5% to under 10%", 0.05),
+    ("b1", "Under 5%", 0.0),
+    ("b0", "Surplus, shown with +", -float("inf")),
+)
+"""Steps of the map's colours: the least deficit of each, as a share of the grant."""
+NO_FIGURE = "none"
+Grants = tuple[Mapping[str, float], int | None]
+"""Dedicated schools grant by DfE number, £, and the year it is of."""
 
 
 @dataclass(frozen=True)
-class Band:
-    """A step of the map's colours: councils whose deficit is at least `least` of their grant."""
+class Page:
+    """One page: its last good run, its failure since then, or both."""
 
-    name: str
-    label: str
-    least: float
+    page: str
+    title: str
+    state: State
+    reasons: tuple[str, ...] = ()
+    record: RunRecord | None = None
+    failure: FailureRecord | None = None
+    there: bool = False
 
+    @property
+    def href(self) -> str | None:
+        """The page's file, where there is one."""
+        return f"{self.page}.html" if self.there else None
 
-BANDS = (
-    Band("b4", "20% or more", 0.20),
-    Band("b3", "10% to under 20%", 0.10),
-    Band("b2", "5% to under 10%", 0.05),
-    Band("b1", "Under 5%", 0.0),
-    Band("b0", "Surplus, shown with +", -float("inf")),
-)
-NO_FIGURE = Band("none", "No figure", float("nan"))
+    @property
+    def main_point(self) -> str:
+        """The first of its main points."""
+        return next(iter(self.record.content.main_points), "") if self.record else ""
+
+    def as_json(self) -> dict[str, Any]:
+        """The same for a program: money in £, unrounded, a balance below zero a deficit."""
+        told: dict[str, Any] = {
+            "page": self.page,
+            "title": self.title,
+            "state": self.state,
+            "reasons": self.reasons,
+        }
+        told |= {"href": self.href, "failure": self.failure and self.failure.model_dump(mode="json")}
+        if self.record:
+            content = self.record.content
+            told |= {"made_on": self.record.run_on.isoformat(), "figures_to": figures_to(content)}
+            told |= content.model_dump(
+                mode="json", include={"report", "parameters", "headline", "main_points", "code"}
+            )
+        return told
 
 
 @dataclass(frozen=True)
 class Council:
-    """One council as the map and the list show it: both say the same."""
+    """One council: its tile, its figures and its page, made or not. Balances in £, negative = deficit."""
 
-    entry: CouncilEntry
-    page: PageEntry | None
-
-    @property
-    def href(self) -> str | None:
-        """Its page, where there is one."""
-        return self.page.href if self.page else None
+    authority: str
+    ons_code: str
+    name: str
+    region: str
+    letters: str
+    column: int
+    row: int
+    page: str
+    state: State
+    known_as: tuple[str, ...] = ()
+    """Districts in it and councils that it replaced."""
+    year: int | None = None
+    low: float | None = None
+    middle: float | None = None
+    high: float | None = None
+    dsg: float | None = None
+    """Dedicated schools grant, £."""
+    made_on: str = field(default="", compare=False)
+    href: str | None = field(default=None, compare=False)
 
     @property
     def share(self) -> float | None:
         """Deficit as a share of the grant; negative = surplus."""
-        return self.entry.deficit_share_of_dsg
+        return None if self.middle is None or not self.dsg else -self.middle / self.dsg
 
     @property
-    def band(self) -> Band:
+    def band(self) -> str:
         """The colour of its tile."""
         share = self.share
-        return NO_FIGURE if share is None else next(band for band in BANDS if share >= band.least)
+        return NO_FIGURE if share is None else next(name for name, _, least in BANDS if share >= least)
 
     @property
     def short_share(self) -> str:
         """The share as a tile has room for it: a surplus with a plus, no figure as a dash."""
         share = self.share
-        if share is None:
-            return "–"
-        return f"{'+' if share < 0 else ''}{abs(share):.0%}"
+        return "–" if share is None else f"{'+' if share < 0 else ''}{abs(share):.0%}"
 
     @property
     def share_in_words(self) -> str:
-        """The share as the list has it."""
+        """The share as the table has it."""
         share = self.share
-        if share is None:
-            return ""
-        return percent(share) if share >= 0 else f"{percent(-share)} surplus"
+        return "" if share is None else percent(share) if share >= 0 else f"{percent(-share)} surplus"
 
     @property
     def range_in_words(self) -> str:
         """The range of its deficit."""
-        low, high = self.entry.balance_p10, self.entry.balance_p90
-        return "" if low is None or high is None else deficit_range(low, high)
-
-    @cached_property
-    def at(self) -> str:
-        """The day on which that balance is measured."""
-        return "" if self.entry.year is None else year_end(self.entry.year)
+        return "" if self.low is None or self.high is None else deficit_range(self.low, self.high)
 
     @property
-    def state(self) -> str:
-        """State of its page, in words."""
-        return STATE_WORDS[self.entry.state]
+    def at(self) -> str:
+        """The day on which that balance is measured."""
+        return "" if self.year is None else year_end(self.year)
 
     @property
     def needs_care(self) -> bool:
         """Whether there is a page that is not up to date."""
-        return self.entry.state in ("stale", "failed")
+        return self.state in ("stale", "failed")
 
     @property
     def told(self) -> str:
         """All of it in a sentence: the tile's description."""
         parts = [f"{self.range_in_words} at {self.at}"] if self.range_in_words else []
-        middle = "" if self.entry.balance_p10 == self.entry.balance_p90 else "middle of the range "
+        middle = "" if self.low == self.high else "central estimate "
         parts += [f"{middle}{self.share_in_words} of its grant"] if self.share is not None else []
-        parts += [f"page made on {day(self.page.made_on)}"] if self.page and self.page.made_on else []
-        parts += [self.state.lower()] if self.entry.state != "fresh" else []
-        return f"{self.entry.name}: {'; '.join(parts)}"
+        parts += [STATES[self.state].lower()] if self.state != "fresh" else []
+        return f"{self.name}: {'; '.join(parts)}"
 
-    @property
-    def weight(self) -> int | None:
-        """What the list sorts its deficit by, £: negative = surplus."""
-        return None if self.entry.balance_p50 is None else round(-self.entry.balance_p50)
+
+@dataclass(frozen=True)
+class Folder:
+    """All pages of a folder on a day."""
+
+    checked_on: date
+    next_due: date
+    """Last day on which this can be trusted: the next run is due by then."""
+    basis: str
+    """The sha256 of the data that the pages were compared with."""
+    pages: tuple[Page, ...]
+    councils: tuple[Council, ...]
+    grants_of: int | None
+    unreadable: Mapping[str, str]
+    """Files that should say something of a page, each with its problem."""
+
+    @cached_property
+    def counts(self) -> dict[State, int]:
+        """Number of pages in each state, councils without a page included."""
+        made = {page.page for page in self.pages}
+        found = Counter(page.state for page in self.pages)
+        found["not made"] += sum(council.page not in made for council in self.councils)
+        return {state: found[state] for state in STATES}
+
+    def as_json(self) -> dict[str, Any]:
+        """The same for a program."""
+        return {
+            "kind": "deficits catalogue",
+            "version": 2,
+            "checked_on": self.checked_on.isoformat(),
+            "next_due": self.next_due.isoformat(),
+            "basis": self.basis,
+            "counts": self.counts,
+            "grants_of": self.grants_of,
+            "pages": [page.as_json() for page in self.pages],
+            "councils": [asdict(council) | {"deficit_share_of_dsg": council.share} for council in self.councils],
+            "unreadable": dict(self.unreadable),
+        }
 
 
 def write_index(
@@ -145,114 +217,249 @@ def write_index(
     base_url: str | None = None,
     every_days: int = EVERY_DAYS,
     today: date | None = None,
-    found: Surroundings | None = None,
-    dsg: Mapping[str, float] | None = None,
-    dsg_year: int | None = None,
+    grants: Grants | None = None,
 ) -> Path:
     """Write `index.html`, `catalogue.json` and `feed.xml` from the records in `out_dir`; returns the page's path.
 
-    A record that cannot be read is named on the page and costs nothing else. The arguments are those of
-    `deficits.reports.catalogue.read_catalogue`. Raises ReportFailed when the folder cannot be written to.
+    A record that cannot be read is named on the page and costs nothing else. `base_url`: address that the folder
+    will have, for the feed. `every_days`: days from one run to the next. `grants`: dedicated schools grant by DfE
+    number, £, and its year; the newest published one when not given.
+
+    Raises ReportFailed when the folder cannot be written to.
     """
-    catalogue = read_catalogue(
-        out_dir,
-        base_url=base_url,
-        every_days=every_days,
-        today=today,
-        found=found,
-        dsg=dsg,
-        dsg_year=dsg_year,
-    )
-    files = {
-        FILE: json.dumps(catalogue.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n",
-        FEED: atom_feed(catalogue),
-        "index.html": index_page(catalogue),
+    folder = read_folder(out_dir, every_days, today, grants)
+    templates = Environment(loader=FileSystemLoader(PARTS), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    templates.filters |= {"day": day_in_words, "short": lambda day: day_in_words(day) if day else ""}
+    base = f"{base_url.rstrip('/')}/" if base_url else ""
+    about = {"folder": folder, "site": SITE, "states": STATES, "base": base}
+    texts = {
+        "catalogue.json": json.dumps(folder.as_json(), indent=1, ensure_ascii=False, default=str) + "\n",
+        "feed.xml": templates.get_template("feed.xml.j2").render(**about, moment=_moment) + "\n",
+        "index.html": templates.get_template("front.html.j2").render(**about, **_shown(folder, out_dir)),
     }
     # All are written before any is moved, so that a full disk leaves the old three; the page is moved last.
     try:
-        put_in_place(out_dir, files)
+        put_in_place(out_dir, texts)
     except OSError as error:
         raise ReportFailed(f"the list of reports could not be written: {reason(error)}") from None
     return out_dir / "index.html"
 
 
-def index_page(catalogue: Catalogue) -> str:
-    """The page that shows a catalogue."""
-    councils = [Council(entry, catalogue.by_page.get(entry.page)) for entry in catalogue.councils]
-    usual = {entry.page for entry in catalogue.councils}
-    others = [entry for entry in catalogue.pages if entry.page not in usual]
-    # The page of a report as it comes is a card; pages of a changed scheme or an earlier day are in a plain list.
-    cards = sorted((entry for entry in others if _is_usual(entry)), key=lambda entry: entry.report != FIRST)
-    script = part("catalogue.js")
-    template = _environment().get_template("catalogue.html.j2")
-    return template.render(
-        site=SITE,
-        style=part("style.css") + part("catalogue.css"),
-        script=script,
-        script_hash=csp_hash(script),
-        catalogue=catalogue,
-        dash=DASH,
-        counts=[(state, STATE_WORDS[state], catalogue.counts[state]) for state in STATES],
-        state_words=STATE_WORDS,
-        cards=cards,
-        unmade=[report.title for name, report in REPORTS.items() if _is_unmade(name, cards)],
-        others=[entry for entry in others if entry not in cards],
-        councils=councils,
-        mapped=_mapped(councils),
-        stale=_by_reason(catalogue),
-        failed=[entry for entry in catalogue.pages if entry.failure],
-        feed=FEED,
-        json=FILE,
-    )
+def _moment(page: Page) -> str:
+    """When a page last changed: its run, of which the day is known, or its failure since then."""
+    made = f"{page.record.run_on}T12:00:00+00:00" if page.record else ""
+    return max(made, page.failure.failed_at) if page.failure else made
 
 
-def _by_reason(catalogue: Catalogue) -> dict[str, list[PageEntry]]:
-    """Pages that are out of date under each reason, the reason of the most pages first.
-
-    A page without a record is left out: it is listed as such.
-    """
-    found: dict[str, list[PageEntry]] = {}
-    for entry in catalogue.pages:
-        for why in entry.reasons if entry.state == "stale" and entry.record_href else ():
-            found.setdefault(why, []).append(entry)
-    return dict(sorted(found.items(), key=lambda item: -len(item[1])))
-
-
-def _is_usual(entry: PageEntry) -> bool:
-    """Whether a page is a report's own, and not one of another day, another share or a council."""
-    if entry.report == AUTHORITY or entry.report not in REPORTS:
-        return False
-    report = REPORTS[entry.report]
-    changed = [
-        name
-        for name in report.named_when_changed
-        if entry.parameters.get(name) not in (None, report.model.model_fields[name].default)
-    ]
-    return not changed
-
-
-def _is_unmade(name: str, cards: list[PageEntry]) -> bool:
-    return name != AUTHORITY and all(entry.report != name for entry in cards)
-
-
-def _mapped(councils: list[Council]) -> dict[str, Any]:
-    """What the map needs besides the councils: its size, borders, key and date."""
-    cells = {(council.entry.column, council.entry.row): council.entry.region for council in councils}
-    number = Counter(council.band.name for council in councils)
-    key = [(band, number[band.name]) for band in (*BANDS, NO_FIGURE) if number[band.name] or band is not NO_FIGURE]
-    days = {council.at for council in councils if council.at}
-    grants = {council.entry.dsg_year for council in councils if council.entry.dsg_year}
-    return {
-        "columns": max((column for column, _ in cells), default=0) + 1,
-        "rows": max((row for _, row in cells), default=0) + 1,
-        "borders": borders(cells),
-        "key": key,
-        "figures": sum(council.share is not None for council in councils),
-        "at": days.pop() if len(days) == 1 else "",
-        "grant": financial_year(grants.pop()) if len(grants) == 1 else "",
-        "care": any(council.needs_care for council in councils),
-        "linked": any(council.href for council in councils),
+def read_folder(
+    out_dir: Path, every_days: int = EVERY_DAYS, today: date | None = None, grants: Grants | None = None
+) -> Folder:
+    """What pages a folder holds and in what state; a missing folder has none."""
+    found, today = now(), today or datetime.now(UTC).date()
+    runs, failures, unreadable = _records(out_dir)
+    html = {path.stem for path in out_dir.glob("*.html") if path.stem.partition("-")[0] in REPORTS}
+    unreadable |= {
+        f"{name}.json": "missing" for name in sorted(html - runs.keys()) if f"{name}.json" not in unreadable
     }
+    order = {name: place for place, name in enumerate(REPORTS)}
+    names = sorted(
+        runs.keys() | failures.keys() | html, key=lambda name: (order.get(name.partition("-")[0], 99), name)
+    )
+    pages = tuple(_page(name, out_dir, runs.get(name), failures.get(name), name in html, found) for name in names)
+    basis = found.data_digest
+    grants = grants or _grants(out_dir, basis, pages)
+    councils = tuple(_councils({page.page: page for page in pages}, grants[0]))
+    due = today + timedelta(days=every_days)
+    return Folder(today, due, basis, pages, councils, grants[1], unreadable)
+
+
+def _records(out_dir: Path) -> tuple[dict[str, RunRecord], dict[str, FailureRecord], dict[str, str]]:
+    runs, failures, unreadable = {}, {}, {}
+    for path in sorted(out_dir.glob("*.json")):
+        if path.name in FILES or not path.is_file():
+            continue
+        failed = path.name.endswith(FAILED)
+        try:
+            text = path.read_text(encoding="utf-8")
+            if failed:
+                failures[path.name.removesuffix(FAILED)] = FailureRecord.model_validate_json(text)
+            else:
+                runs[path.stem] = RunRecord.model_validate_json(text)
+        except ValidationError as error:
+            fault = error.errors()[0]
+            unreadable[path.name] = f"{'.'.join(map(str, fault['loc'])) or 'record'}: {fault['msg']}"
+        except (OSError, UnicodeDecodeError, RecursionError) as error:
+            unreadable[path.name] = getattr(error, "strerror", None) or "it is not text"
+    return runs, failures, unreadable
+
+
+def _page(
+    name: str, out_dir: Path, run: RunRecord | None, failed: FailureRecord | None, there: bool, found: Now
+) -> Page:
+    reasons = [f"its last run failed ({failed.error})"] if failed else []
+    if there:
+        reasons += _reasons(run, out_dir / f"{name}.html", found, name in checked(out_dir, found))
+    state: State = "failed" if failed else "not made" if not there else "stale" if reasons else "fresh"
+    title = run.title if run else failed.title if failed else name
+    return Page(name, title, state, tuple(reasons), run, failed, there)
+
+
+def _reasons(run: RunRecord | None, page: Path, found: Now, held: bool) -> list[str]:
+    """Why a page is out of date."""
+    if run is None:
+        return ["its run record is missing or cannot be read"]
+    try:
+        request = Request.of(run.content.report, run.content.parameters)
+        reasons = stale(request, run, page, found, _notebook(run.content.report))
+        files = [] if held else changed_files(run.content, found, request.values)
+    except DeficitsError as error:
+        return [f"it can no longer be made: {str(error).splitlines()[0]}"]
+    return reasons + ([f"{len(files)} of its data files changed"] if files else [])
+
+
+@cache
+def _notebook(report: str) -> str:
+    return notebook_digest(json.loads(notebook_path(REPORTS[report]).read_text(encoding="utf-8")))
+
+
+# Councils -------------------------------------------------------------------------------------------------------
+
+
+def _councils(pages: Mapping[str, Page], grants: Mapping[str, float]) -> Iterable[Council]:
+    """Every council of today, in the order of the alphabet."""
+    known = authorities_now()
+    frame = known.frame[known.frame["last_year"].isna()]
+    tiles, names = read_tiles(), _known_as()
+    for code, row in sorted(frame.iterrows(), key=lambda item: slug(str(item[1]["name"]))):
+        page = pages.get(slug(f"authority-{row['name']}"))
+        letters, column, line = tiles.get(str(code), (str(row["name"])[:3].upper(), -1, -1))
+        yield Council(
+            authority=str(code),
+            ons_code=row["gss"],
+            name=row["name"],
+            region=row["region"],
+            letters=letters,
+            column=column,
+            row=line,
+            page=slug(f"authority-{row['name']}"),
+            state=page.state if page else "not made",
+            known_as=tuple(names.get(str(code), ())),
+            dsg=grants.get(str(code)),
+            made_on=str(page.record.run_on) if page and page.record else "",
+            href=page.href if page else None,
+            **_balance(page),
+        )
+
+
+def _known_as() -> dict[str, list[str]]:
+    """Districts in each council, and councils that it replaced, by DfE number."""
+    known = authorities_now()
+    found: dict[str, list[str]] = {}
+    for district, code in known.districts.items():
+        if district != slug(known.name(code)).replace("-", " "):
+            found.setdefault(code, []).append(district.title())
+    for code in known.frame.index:
+        found.setdefault(str(code), []).extend(known.name(old) for old in known.predecessors(code))
+    return {code: sorted(set(names)) for code, names in found.items()}
+
+
+def _balance(page: Page | None) -> dict[str, Any]:
+    """The balance that a council's page gives first."""
+    balances: dict[int, dict[str, float]] = {}
+    for name, value in (page.record.content.headline if page and page.record else {}).items():
+        match = BALANCE.fullmatch(name)
+        if match and not isinstance(value, str):
+            ends = {"10": "low", "50": "middle", "90": "high"}
+            balances.setdefault(int(match[1]), {})[ends[match[2]]] = float(value)
+    whole = {year: parts for year, parts in balances.items() if len(parts) == 3}
+    return {"year": min(whole), **whole[min(whole)]} if whole else {}
+
+
+def read_tiles() -> dict[str, tuple[str, int, int]]:
+    """Letters, column and row of each council's tile, by DfE number: equal tiles near where the councils lie. The
+    file is the map: a line a row of tiles, each tile's letters and number.
+    """
+    with (PARTS / "tiles.csv").open(encoding="utf-8", newline="") as lines:
+        cells = [
+            (tile, column, row) for row, line in enumerate(csv.reader(lines)) for column, tile in enumerate(line)
+        ]
+    return {tile.split()[1]: (tile.split()[0], column, row) for tile, column, row in cells if tile}
+
+
+def _grants(out_dir: Path, basis: str, pages: Iterable[Page]) -> Grants:
+    """The newest published grant by council: as the last catalogue has it where the data are the same, which saves
+    a run in which nothing has changed from building the panel for one column."""
+    if not any(page.record for page in pages):
+        return {}, None
+    try:
+        before = json.loads((out_dir / "catalogue.json").read_text(encoding="utf-8"))
+        held = {council["authority"]: council["dsg"] for council in before["councils"] if council["dsg"]}
+        if before["basis"] == basis and held:
+            return held, before["grants_of"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        pass
+    from deficits.panel import load_panel
+
+    figure = load_panel().figure("dsg_total").dropna(axis=1, how="all")
+    year = int(figure.columns[-1])
+    return {str(code): float(value) for code, value in figure[year].dropna().items()}, year
+
+
+# The page -------------------------------------------------------------------------------------------------------
+
+
+def _shown(folder: Folder, out_dir: Path) -> dict[str, Any]:
+    """What the template shows besides the folder."""
+    script = part("front.js")
+    usual = {council.page for council in folder.councils}
+    reports = [page for page in folder.pages if page.page not in usual]
+    england = next((page for page in reports if page.page == "england"), None)
+    mapped = [council for council in folder.councils if council.column >= 0]
+    number = Counter(council.band for council in folder.councils)
+    days = {council.at for council in folder.councils if council.at}
+    stale: dict[str, list[Page]] = {}
+    for page in folder.pages:
+        for why in page.reasons if page.state == "stale" else ():
+            stale.setdefault(why, []).append(page)
+    return {
+        "style": part("style.css") + part("front.css"),
+        "script": script,
+        "script_hash": csp_hash(script),
+        "england": england,
+        "chart": Markup(_chart(out_dir / "england.ipynb")) if england and england.there else "",
+        "reports": reports,
+        "unmade": [report.title for name, report in REPORTS.items() if name not in _reports_of(folder)],
+        "mapped": mapped,
+        "columns": max((council.column for council in mapped), default=0) + 1,
+        "rows": max((council.row for council in mapped), default=0) + 1,
+        "key": [
+            (name, label, number[name]) for name, label, _ in (*BANDS, (NO_FIGURE, "No figure", 0)) if number[name]
+        ],
+        "at": days.pop() if len(days) == 1 else "",
+        "grant": "" if folder.grants_of is None else financial_year(folder.grants_of),
+        "figures": sum(council.share is not None for council in folder.councils),
+        "stale": dict(sorted(stale.items(), key=lambda item: -len(item[1]))),
+        "failed": [page for page in folder.pages if page.failure],
+        "dash": Markup('<span role="img" aria-label="not available">–</span>'),
+    }
+
+
+def _reports_of(folder: Folder) -> set[str]:
+    return {page.record.content.report for page in folder.pages if page.record} | {
+        page.page.partition("-")[0] for page in folder.pages
+    }
+
+
+def _chart(notebook: Path) -> str:
+    """The first chart that a page's notebook shows."""
+    try:
+        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    except (OSError, ValueError, KeyError):
+        return ""
+    shown = (
+        "".join(out.get("data", {}).get("text/html", "")) for cell in cells for out in cell.get("outputs", [])
+    )
+    return next((html for html in shown if CHART in html), "")
 
 
 def deficit_range(low: float, high: float) -> str:
@@ -266,47 +473,3 @@ def deficit_range(low: float, high: float) -> str:
     if low >= 0:
         return f"{gbp_range(low, high)} surplus"
     return f"{gbp(high)} surplus to {gbp(-low)} deficit"
-
-
-def partial_date(iso: str) -> str:
-    """A date of publication as precisely as it is known.
-
-    >>> partial_date("2026-06-18"), partial_date("2026-06"), partial_date("2026")
-    ('18 June 2026', 'June 2026', '2026')
-    """
-    parts = iso.split("-")
-    if len(parts) == 3:
-        return day(date.fromisoformat(iso))
-    return f"{date(int(parts[0]), int(parts[1]), 1):%B %Y}" if len(parts) == 2 else iso
-
-
-def short_date(iso: str | date) -> str:
-    """The same where there is little room.
-
-    >>> short_date("2026-06-18"), short_date("2026-06"), short_date("2026")
-    ('18 Jun 2026', 'Jun 2026', '2026')
-    """
-    *first, year = partial_date(str(iso)).split()
-    return " ".join([*(word[:3] for word in first), year])
-
-
-def moment_day(moment: str) -> str:
-    """The day of an ISO moment.
-
-    >>> moment_day("2026-11-26T06:00:00+00:00")
-    '26 November 2026'
-    """
-    return day(datetime.fromisoformat(moment).date())
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(PARTS), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {
-        "day": day,
-        "partial_date": partial_date,
-        "short_date": short_date,
-        "moment_day": moment_day,
-    }
-    return environment

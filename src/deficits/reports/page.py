@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import html
+import json
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import mistune
@@ -13,12 +15,13 @@ from mistune.plugins.table import table as table_plugin
 from nbconvert.exporters import TemplateExporter
 
 from deficits.errors import ReportError
+from deficits.formatting import day_in_words, slug
 from deficits.reports.changes import Changes
-from deficits.reports.frame import PARTS, SITE, csp_hash, day, part
+from deficits.reports.frame import PARTS, SITE, csp_hash, part
 from deficits.reports.glossary import corrections, used_in
-from deficits.reports.live import MARK
-from deficits.reports.parameters import PARAMETERS, parse, slug
+from deficits.reports.params import PARAMETERS, parse
 from deficits.reports.spreadsheet import link, spreadsheet, tables_of
+from deficits.reports.whatif import MARK
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -89,7 +92,8 @@ class PageExporter(TemplateExporter):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(  # type: ignore[no-untyped-call]
-            template_name="page",
+            template_name=PARTS.name,
+            template_file="page.html.j2",
             extra_template_basedirs=[str(PARTS.parent)],
             exclude_input=True,
             exclude_raw=True,
@@ -98,7 +102,7 @@ class PageExporter(TemplateExporter):
                 "headings": headings,
                 "with_way_to_table": with_way_to_table,
                 "without_first_heading": without_first_heading,
-                "day": day,
+                "day": day_in_words,
             },
             **kwargs,
         )
@@ -107,6 +111,12 @@ class PageExporter(TemplateExporter):
         environment: Environment = super()._create_environment()  # type: ignore[no-untyped-call]
         environment.autoescape = True
         return environment
+
+
+@cache
+def _exporter() -> PageExporter:
+    """One for all pages of a process: it reads and compiles the templates."""
+    return PageExporter()
 
 
 def first_heading(notebook: NotebookNode) -> str | None:
@@ -127,10 +137,10 @@ def notebook_page(notebook: NotebookNode, record: RunRecord, changes: Changes | 
     words = _shown_text(notebook)
     differences = parse(record.content.report, record.content.parameters).differences()
     # Only a page with a panel has a script: its one own.
-    script = part("live.js") if MARK in words else Markup("")
+    script = part("whatif.js") if MARK in words else Markup("")
     shown = {
         "record": record,
-        "style": part("style.css") + (part("live.css") if script else ""),
+        "style": part("style.css") + (part("whatif.css") if script else ""),
         "script": script,
         "script_hash": csp_hash(script) if script else "",
         "site": SITE,
@@ -141,7 +151,7 @@ def notebook_page(notebook: NotebookNode, record: RunRecord, changes: Changes | 
         "terms": used_in(words),
         "spreadsheet": link(spreadsheet(tables, record, differences), record.page) if tables else "",
     }
-    body, _ = PageExporter().from_notebook_node(notebook, {"shown": shown})
+    body, _ = _exporter().from_notebook_node(notebook, {"shown": shown})
     faults = [*output_faults(notebook), *page_faults(body)]
     if faults:
         raise ReportError("the page is not fit to publish: " + "; ".join(faults))
@@ -181,6 +191,16 @@ def page_faults(body: str) -> list[str]:
     faults += [f"two elements have the id '{name}'" for name in twice]
     pictures = [tag for tag in re.findall(r"<img\b[^>]*>", body) if not re.search(r'\salt="[^"]+"', tag)]
     faults += [f"{len(pictures)} pictures without a text alternative"] if pictures else []
-    rest = body.replace(f"<script>{part('live.js')}</script>", "", 1) if MARK in body else body
+    rest = body.replace(f"<script>{part('whatif.js')}</script>", "", 1) if MARK in body else body
     faults += [f"there is a <{tag}> element" for tag in ("script", "iframe", "object") if f"<{tag}" in rest]
     return faults
+
+
+META = "deficits-run-record"
+
+
+def with_record(html: str, record: RunRecord) -> str:
+    """A page that carries its run record, for whoever has the page alone."""
+    text = json.dumps(record.model_dump(mode="json", exclude={"files"}), ensure_ascii=False, allow_nan=False)
+    meta = Markup('<meta name="{}" content="{}">\n</head>').format(META, text)
+    return html.replace("</head>", str(meta), 1)

@@ -1,136 +1,218 @@
-"""Whether a page is what its run record says, by making it again."""
+"""Whether a page shows what its own record says, by making it again and comparing what both show."""
 
 from __future__ import annotations
 
+import base64
+import io
+import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import SequenceMatcher
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
-from deficits.errors import ReportError
-from deficits.reports.limits import Limits
-from deficits.reports.record import RESULTS, RunContent, RunRecord, file_digest, record_beside, record_in
+from python_calamine import CalamineWorkbook
+
+from deficits.errors import ReportError, ReportFailed
+from deficits.reports.batch import RunOptions, make_all
+from deficits.reports.job import Job, Limits
+from deficits.reports.page import META
+from deficits.reports.params import Request, notebook_path
+from deficits.reports.record import RunRecord, code_digest, now, read_record, rounded, text_digest
 
 LISTED = 6
-"""Differences of one kind that are listed; the others are counted."""
-NAMES = {
-    "data": "data",
-    "code": "code",
-    "source": "the package's files",
-    "notebook": "the notebook's cells",
-    "python": "Python",
-    "packages": "package",
-    "parameters": "parameter",
-    "headline": "headline",
-    "main_points": "main point",
-    "outputs": "what is shown by cell",
-}
+"""Differences that are listed; the others are counted."""
+OF_THE_RUN = ("what-changed", "run-record")
+"""Parts of a page that tell of its run, and that no other run has the same: ids of what they stand in."""
+EMPTY = frozenset({"meta", "link", "img", "br", "hr", "input", "wbr", "source", "col"})
 
 
 @dataclass(frozen=True)
 class Verified:
-    """What came of making a page again.
-
-    `altered`: what is wrong with the page itself. `results`: what the new run found otherwise. `made_from`: what
-    differs of that from which it was made, whether or not that is why.
+    """What came of making a page again; `differences`: what it shows and what the new run shows, in words.
+    `made_from`: what it was made from and is not here, whether or not that is why.
     """
 
     page: str
-    fingerprint: str
-    altered: tuple[str, ...]
-    results: tuple[str, ...]
+    differences: tuple[str, ...]
     made_from: tuple[str, ...]
 
     @property
     def same(self) -> bool:
-        """Whether the page is whole and a new run finds the same."""
-        return not self.altered and not self.results
+        """Whether a new run shows the same."""
+        return not self.differences
 
     def lines(self) -> list[str]:
         """What to tell a reader."""
-        if self.same and not self.made_from:
-            return [f"{self.page}: the same, fingerprint {self.fingerprint}"]
-        told = [f"{self.page}: the same results, from other inputs" if self.same else f"{self.page}: differs"]
-        told += [f"  the page: {line}" for line in self.altered]
-        told += [f"  result: {line}" for line in self.results]
-        return told + [f"  made from: {line}" for line in self.made_from]
+        said = "the same" if self.same else "differs"
+        listed = [f"  {each}" for each in self.differences[:LISTED]]
+        more = len(self.differences) - LISTED
+        listed += [f"  {more} more differences"] if more > 0 else []
+        return [f"{self.page}: {said}", *listed, *(f"  made from: {each}" for each in self.made_from)]
 
 
 def verify(page: Path, limits: Limits | None = None) -> Verified:
-    """Make a page again from its own record, on this machine's data and code, and compare.
+    """Make a page again from its own record, on this machine's data and code, and compare what the two show: text,
+    charts, script, downloads, and the notebook beside it. Long numbers are compared rounded, so that another
+    processor finds the same. What changed since the run before is of the run, and is not compared.
 
     Raises ReportError when the file is no page of ours or its parameters are no longer known, ReportFailed when it
     cannot be made again.
     """
-    from deficits.reports.run import render
-
-    record = _record(page)
-    with tempfile.TemporaryDirectory(prefix="deficits-") as folder:
-        made = render(record.content.report, record.content.parameters, Path(folder), limits=limits)
-        again = record_beside(made)
-    assert again is not None
-    results = [line for name in RESULTS for line in _differences(name, record.content, again.content)]
-    inputs = [name for name in RunContent.model_fields if name not in (*RESULTS, "report")]
-    made_from = [line for name in inputs for line in _differences(name, record.content, again.content)]
-    return Verified(
-        record.page, record.fingerprint, tuple(_altered(page, record)), tuple(results), tuple(made_from)
-    )
-
-
-def _record(page: Path) -> RunRecord:
-    try:
-        record = record_in(page.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ReportError(f"{page} cannot be read: {error}") from None
-    if record is None:
+    text = _text(page)
+    given = Shown.of(text)
+    if given.record is None:
         raise ReportError(f"{page} carries no run record: expected a page that `deficits report` has made")
-    return record
+    record, found, options = given.record, now(), RunOptions(limits or Limits())
+    request = Request.of(record.content.report, record.content.parameters)
+    before = None if record.previous is None else record.model_copy(update={"run_on": record.previous})
+    more = (record.content.figures, before, options.limits, options.engine, notebook_path(request.report))
+    job = Job(request.report.name, request.values, record.run_on, found, code_digest(), *more)
+    with tempfile.TemporaryDirectory(prefix="deficits-") as cache:
+        (made,) = make_all({request.page: job}, options, cache)
+    if made.fault is not None:
+        raise ReportFailed(f"{record.page} cannot be made again: {made.fault}")
+    again = Shown.of(made.files[".html"])
+    assert again.record is not None
+    differences = [*_record(record, again.record, page, text), *_differences(given.tokens, again.tokens, "shows")]
+    beside = page.with_suffix(".ipynb")
+    if beside.is_file():
+        old, new = _cells(_text(beside)), _cells(made.files[".ipynb"])
+        differences += _differences(old, new, "its notebook holds")
+    return Verified(record.page, tuple(differences), tuple(_made_from(record, again.record)))
 
 
-def _altered(page: Path, record: RunRecord) -> Iterator[str]:
-    """What shows that the page is not as the run left it."""
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ReportError(f"{path} cannot be read: {error}") from None
+
+
+def _record(record: RunRecord, again: RunRecord, page: Path, text: str) -> Iterator[str]:
     if record.content.fingerprint() != record.fingerprint:
         yield "its run record was changed after the run: the fingerprint is not that of its content"
-    beside = record_beside(page)
-    if beside is None:
-        return
-    if beside.fingerprint != record.fingerprint:
-        yield "the run record beside it is of another run"
-    elif beside.files.get(".html") != file_digest(page):
-        yield "its text was changed after the run: it is not the file whose sha256 the record beside it holds"
+    if record.fingerprint != again.fingerprint:
+        yield f"its run record has fingerprint {record.fingerprint[:8]}, a new run {again.fingerprint[:8]}"
+    beside = read_record(page.with_suffix(".json"))
+    if beside is not None and (beside.content != record.content or beside.files.get(".html") != text_digest(text)):
+        yield "the run record beside it is of another page"
 
 
-def _differences(name: str, before: RunContent, after: RunContent) -> list[str]:
-    old, new = _as_mapping(getattr(before, name)), _as_mapping(getattr(after, name))
-    changed = [key for key in {**old, **new} if old.get(key) != new.get(key)]
-    lines = [
-        f"{NAMES[name]}{f' {key}' if key else ''}: {_change(name, old.get(key), new.get(key))}" for key in changed
+def _made_from(record: RunRecord, again: RunRecord) -> Iterator[str]:
+    for name in ("data", "packages"):
+        old, new = getattr(record.content, name), getattr(again.content, name)
+        changed = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
+        if changed:
+            yield f"other {name}: {', '.join(changed[:LISTED])}{' ...' * (len(changed) > LISTED)}"
+    for name in ("ran", "template", "notebook", "python"):
+        if getattr(record.content, name) != getattr(again.content, name):
+            yield f"another {'code' if name == 'ran' else name}"
+
+
+def _differences(given: list[str], again: list[str], verb: str) -> Iterator[str]:
+    for kind, a, b, c, d in SequenceMatcher(None, given, again, autojunk=False).get_opcodes():
+        if kind != "equal":
+            yield f"{verb} {_short(given[a:b])}, a new run {_short(again[c:d])}"
+
+
+def _short(tokens: list[str]) -> str:
+    text = " ".join(tokens)
+    return "nothing" if not text else repr(text if len(text) <= 80 else f"{text[:77]}...")
+
+
+def _cells(text: str) -> list[str]:
+    """Sources and outputs of a notebook's cells, without pictures in pixels, long numbers rounded."""
+    try:
+        cells = json.loads(text)["cells"]
+        return [rounded(json.dumps(_without_pixels(cell), sort_keys=True)) for cell in cells]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return ["no notebook"]
+
+
+def _without_pixels(cell: dict[str, Any]) -> list[Any]:
+    outputs = [
+        {kind: value for kind, value in output.get("data", output).items() if kind != "image/png"}
+        for output in cell.get("outputs", [])
     ]
-    return (
-        lines if len(lines) <= LISTED else [*lines[:LISTED], f"{NAMES[name]}: {len(lines) - LISTED} more differ"]
-    )
+    return ["".join(cell["source"]), outputs]
 
 
-def _as_mapping(value: Any) -> Mapping[str, Any]:
-    if isinstance(value, dict):
-        return value
-    if isinstance(value, tuple):
-        return {str(place): each for place, each in enumerate(value, 1)}
-    return {"": value}
+class Shown(HTMLParser):
+    """What a page holds, piece by piece, and its record: each piece in a form that another processor gives too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tokens: list[str] = []
+        self.record: RunRecord | None = None
+        self._skipped = 0
+        """Open elements within one that is of the run."""
+
+    @classmethod
+    def of(cls, html: str) -> Shown:
+        """The pieces of a page."""
+        found = cls()
+        found.feed(html)
+        found.close()
+        return found
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """An element's name and attributes."""
+        given = dict(attrs)
+        if self._skipped or given.get("data-part") in OF_THE_RUN:
+            self._skipped += tag not in EMPTY
+            return
+        if given.get("name") == META:
+            try:
+                self.record = RunRecord.model_validate_json(given.get("content") or "")
+            except ValueError:
+                self.record = None
+            return
+        self.tokens += [f"<{tag}>", *(f"{name}={_plain(value or '')}" for name, value in sorted(given.items()))]
+
+    def handle_endtag(self, tag: str) -> None:
+        """An element's end."""
+        if self._skipped:
+            self._skipped -= tag not in EMPTY
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """An element that is closed at once, as in SVG."""
+        if not self._skipped:
+            self.handle_starttag(tag, attrs)
+
+    def handle_data(self, data: str) -> None:
+        """Text, a style sheet or a script."""
+        if not self._skipped and data.strip():
+            self.tokens.append(rounded(" ".join(data.split())))
+
+    def handle_comment(self, data: str) -> None:
+        """A comment."""
+        self.tokens.append(f"<!--{data}-->")
 
 
-def _change(name: str, old: object, new: object) -> str:
-    if name in ("data", "source", "notebook", "outputs"):
-        return "no longer there" if new is None else "new" if old is None else "another"
-    return f"{_told(old)} then, {_told(new)} now"
+def _plain(value: str) -> str:
+    """An attribute; of a download or a picture, what it holds."""
+    head, comma, body = value.partition(",")
+    if not (comma and head.startswith("data:")):
+        return rounded(value.removeprefix("../../"))  # of a page in the archive
+    if not head.endswith(";base64"):
+        return rounded(unquote(body))
+    file = base64.b64decode(body)
+    if "spreadsheetml" in head:
+        return "\n".join(_workbook(file))
+    return rounded(file.decode()) if "svg" in head else text_digest(body)
 
 
-def _told(value: object) -> str:
-    return (
-        "nothing"
-        if value is None
-        else f"{value:,.0f}"
-        if isinstance(value, float) and abs(value) >= 1000
-        else str(value)
-    )
+def _workbook(file: bytes) -> Iterator[str]:
+    """Cells of a workbook, a line a row; its cover tells of the run."""
+    try:
+        book = CalamineWorkbook.from_filelike(io.BytesIO(file))
+        for name in book.sheet_names:
+            for row in book.get_sheet_by_name(name).to_python():
+                if not (name == "Cover" and str(row[0]).startswith("Code: ")):
+                    yield rounded(f"{name} {row}")
+    except Exception as error:  # whatever a changed file makes of a reader of workbooks
+        yield f"no workbook: {error}"

@@ -12,6 +12,8 @@ from pydantic import BaseModel, ValidationError
 
 from deficits.errors import SchemeError, closest
 from deficits.paths import schemes_dir
+from deficits.validation import read_text
+from deficits.validation import read_yaml as as_yaml
 from deficits.writeoff import conditions
 
 Place = tuple[str | int, ...]
@@ -37,11 +39,9 @@ def scheme_path(name: str | Path, beside: Path | None = None) -> Path:
 
 def read_yaml(path: Path) -> tuple[dict[str, Any], dict[Place, int]]:
     """What a file declares, and the line of each key in it (the place of a key is its path from the top)."""
-    text = path.read_text(encoding="utf-8")
-    try:
-        declared, node = yaml.safe_load(text), yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
-        raise SchemeError(f"scheme {path.name} is not valid YAML: {error}") from None
+    shown = f"scheme {path.name}"
+    text = read_text(path, shown, SchemeError)
+    declared, node = as_yaml(text, shown, SchemeError), yaml.compose(text, Loader=yaml.SafeLoader)
     if not isinstance(declared, dict):
         raise SchemeError(f"scheme {path.name} holds no parameters: expected lines like 'share: 0.9'")
     return declared, dict(_lines(node, ()))

@@ -1,0 +1,64 @@
+"""A projection kept in a folder and found again by what it depends on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import joblib
+from filelock import FileLock
+
+from deficits import paths
+from deficits.assumptions import Assumptions
+from deficits.panel import Panel
+from deficits.projection.lever import Lever
+
+if TYPE_CHECKING:
+    from deficits.projection.projection import Projection
+
+FOLDER = "DEFICITS_CACHE"
+"""Environment variable that names the folder where no other is given. Let nobody else write to it: its files are
+pickles."""
+
+
+def cache_folder(given: Path | str | None) -> Path | None:
+    """The folder given, or the one that the environment names; None where there is neither."""
+    folder = given or os.environ.get(FOLDER)
+    return Path(folder) if folder else None
+
+
+def kept(folder: Path, key: str, make: Callable[[], Projection]) -> Projection:
+    """The projection of that key from the folder, its arrays mapped and not read; made and written where it is not
+    there.
+    """
+    path = folder / f"{key}.joblib"
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{path}.lock"):
+        if not path.exists():
+            beside = path.with_suffix(".part")
+            joblib.dump(make(), beside)
+            beside.replace(path)
+    found: Projection = joblib.load(path, mmap_mode="c")  # a change is this process's own
+    return found
+
+
+def key_of(panel: Panel, assumptions: Assumptions, levers: Sequence[Lever], *run: int) -> str:
+    """What a projection depends on, as the name of a file: figures, assumptions, levers, the run and the code."""
+    own = [panel.frame["balance_own"].dropna().to_csv(), panel.own_paths.to_csv()]
+    parts: list[Any] = [panel.as_of, panel.rule, own, panel.raw.hashes(), assumptions.model_dump(mode="json")]
+    parts += [[lever.model_dump(mode="json") for lever in levers], run, _code()]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:32]
+
+
+@cache
+def _code() -> str:
+    digest = hashlib.sha256()
+    for folder in (paths.PACKAGE, paths.assumptions_dir()):
+        for path in sorted([*folder.rglob("*.py"), *folder.rglob("*.yaml")]):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,149 @@
+"""A notebook's cells in this process, which does nothing else: ipykernel's own shell without its sockets."""
+
+from __future__ import annotations
+
+import io
+import json
+import multiprocessing
+import os
+import re
+import signal
+import sys
+import tempfile
+import threading
+import warnings
+from collections.abc import Callable, Mapping
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from jupyter_client.jsonutil import json_default
+from jupyter_client.session import Session
+from nbclient import NotebookClient
+from nbformat import NotebookNode, from_dict
+from traitlets.config import Config
+
+READY = "ready"
+"""What the process tells first."""
+MEGABYTE = 1024 * 1024
+
+
+def run_cells(cells: list[NotebookNode], told: Connection, environment: Mapping[str, str], memory: int) -> None:
+    """Run cells up to the first that fails, and tell what each has shown."""
+    import resource
+
+    os.setsid()
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    os.environ.clear()
+    os.environ.update(environment)
+    used = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + memory * MEGABYTE,) * 2)
+    plain_warnings()
+    shell = _Shell(cells)
+    told.send(READY)
+    for place in range(len(cells)):
+        outputs, count, good = shell.run(place)
+        told.send((outputs, count, good))
+        if not good:
+            return
+
+
+def end_with_parent() -> None:
+    """End this process and all that it has started when the one that asked for it is gone."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os.killpg(0, signal.SIGKILL) if os.getpgrp() == os.getpid() else os._exit(1)
+
+
+def plain_warnings() -> None:
+    """Let warnings say what is wrong, without the path of the file they come from: a page shows them."""
+    warnings.formatwarning = lambda message, category, *_, **__: f"{category.__name__}: {message}\n"
+
+
+class _Session(Session):
+    """Takes the shell's messages in place of a socket, as they would have arrived."""
+
+    def __init__(self, take: Callable[[dict[str, Any]], object]) -> None:
+        super().__init__()
+        self._take = take
+
+    def msg(self, msg_type: str, content: Any = None, *_: object, **__: object) -> dict[str, Any]:
+        return {"msg_type": msg_type, "header": {"msg_type": msg_type}, "parent_header": {}, "content": content}
+
+    def send(
+        self, stream: object, msg_or_type: Any, content: Any = None, *_: object, **__: object
+    ) -> dict[str, Any]:
+        message = self.msg(msg_or_type, content) if isinstance(msg_or_type, str) else dict(msg_or_type)
+        message["content"] = json.loads(json.dumps(message["content"], default=json_default))
+        self._take(message)
+        return message
+
+
+class _Stream(io.TextIOBase):
+    """Standard output or error of the cells: what Python prints, and what a program started by a cell does."""
+
+    def __init__(self, name: str, descriptor: int, session: _Session) -> None:
+        self.name, self._session, self._printed = name, session, ""
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115  # as long as the process
+        os.dup2(self._file.fileno(), descriptor)
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return "utf-8"
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        self._printed += text
+        return len(text)
+
+    def flush(self) -> None:
+        text, self._printed = self._printed + self._file.read().decode(errors="replace"), ""
+        if text:
+            self._session.send(None, "stream", {"name": self.name, "text": text})
+
+
+class _Shell:
+    """ipykernel's own shell without its sockets: what cells show is what a kernel would send."""
+
+    def __init__(self, cells: list[NotebookNode]) -> None:
+        from ipykernel.zmqshell import ZMQInteractiveShell
+
+        self._cells, self._place = cells, 0
+        whole: NotebookNode = from_dict({"cells": cells, "metadata": {}})  # type: ignore[no-untyped-call]
+        self._client = NotebookClient(whole, record_timing=False)
+        session = _Session(lambda told: self._client.process_message(told, cells[self._place], self._place))
+        # No file of past commands: it would be written by all notebooks at once, and nobody asks for it.
+        self._shell = ZMQInteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
+        for part in (self._shell.displayhook, self._shell.display_pub):
+            part.session = session  # type: ignore[union-attr]
+        sys.stdin = io.StringIO()
+        sys.stdout, sys.stderr = _Stream("stdout", 1, session), _Stream("stderr", 2, session)
+
+    def run(self, place: int) -> tuple[list[NotebookNode], int, bool]:
+        """What a cell shows, its count and whether it was good, or may fail."""
+        cell, count = self._cells[place], self._shell.execution_count
+        cell.outputs, self._place, self._client.clear_before_next_output = [], place, False
+        done = self._shell.run_cell(cell.source, store_history=True)  # type: ignore[no-untyped-call]
+        sys.stdout.flush()
+        sys.stderr.flush()
+        failed = not done.success or getattr(self._shell, "_last_traceback_during_displayhook", False)
+        return _merged(cell.outputs), count, not failed or "raises-exception" in cell.metadata.get("tags", [])
+
+
+def _merged(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """Outputs with what was printed in one piece a stream, as nbclient merges them."""
+    kept: list[NotebookNode] = []
+    streams: dict[str, NotebookNode] = {}
+    for output in outputs:
+        if output.output_type != "stream":
+            kept.append(output)
+        elif output.name in streams:
+            streams[output.name].text += output.text
+        else:
+            kept.append(streams.setdefault(output.name, output))
+    for stream in streams.values():
+        stream.text = re.sub(r".*\r(?=[^\n])", "", stream.text)
+    return kept

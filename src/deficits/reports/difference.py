@@ -1,0 +1,121 @@
+"""One page of what changed between two runs: figures, charts side by side, and causes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader
+
+from deficits.errors import ReportError
+from deficits.formatting import day_in_words, slug
+from deficits.reports.batch import put_in_place
+from deficits.reports.changes import Changes, changes
+from deficits.reports.frame import PARTS, SITE, part
+from deficits.reports.record import RunRecord, read_record
+
+LISTED = 20
+"""Councils in the table of those whose balance moved most."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A page in two runs; `charts`: the chart that it shows first, as an image of each run, with its words."""
+
+    before: RunRecord
+    now: RunRecord
+    changes: Changes
+    charts: tuple[dict[str, str], ...] = ()
+
+    @property
+    def moved_by(self) -> float:
+        """By how much the first median that both pages state moved, £."""
+        for name, value in self.now.content.headline.items():
+            then = self.before.content.headline.get(name)
+            if name.endswith("_p50") and isinstance(value, float | int) and isinstance(then, float | int):
+                return abs(value - then)
+        return 0.0
+
+
+def write_difference(before: Path, now: Path, out_dir: Path) -> Path:
+    """Write `diff-<day>-<day>.html` of two folders of pages, such as one of the archive and the current one.
+
+    Raises ReportError when a folder has no page with a record, or the two have none in common.
+    """
+    pairs = list(_pairs(before, now))
+    if not pairs:
+        raise ReportError(f"{before} and {now} have no page in common: expected two folders of pages of runs")
+    changed = [pair for pair in pairs if pair.changes.figures]
+    councils = [pair for pair in changed if pair.now.content.report == "authority"]
+    reports = [pair for pair in pairs if pair.now.content.report != "authority"]
+    days = (max(pair.before.run_on for pair in pairs), max(pair.now.run_on for pair in pairs))
+    causes: dict[str, None] = {}
+    for pair in pairs:
+        for kind, lines in (("Data", pair.changes.data), ("Parameter", pair.changes.parameters)):
+            causes |= dict.fromkeys(f"{kind}: {line}" for line in lines)
+        causes |= dict.fromkeys(pair.changes.code)
+    templates = Environment(loader=FileSystemLoader(PARTS), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    templates.filters["day"] = day_in_words
+    text = templates.get_template("diff.html.j2").render(
+        site=SITE,
+        style=part("style.css"),
+        days=days,
+        reports=reports,
+        councils=sorted(councils, key=lambda pair: -pair.moved_by)[:LISTED],
+        counts={"compared": len(pairs), "changed": len(changed), "councils": len(councils)},
+        causes=list(causes),
+        ledger=_ledger(*(day.isoformat() for day in days)),
+    )
+    name = f"{slug(f'diff {days[0]} {days[1]}')}.html"
+    put_in_place(out_dir, {name: text})
+    return out_dir / name
+
+
+def _pairs(before: Path, now: Path) -> Iterator[Pair]:
+    for path in sorted(now.glob("*.json")):
+        new, old = read_record(path), read_record(before / path.name)
+        if new is None or old is None:
+            continue
+        charts: tuple[dict[str, str], ...] = ()
+        if new.content.report != "authority":
+            shown = [_chart(folder / f"{new.page}.ipynb") for folder in (before, now)]
+            charts = tuple(shown) if all(shown) and shown[0] != shown[1] else ()
+        yield Pair(old, new, changes(old, new.content), charts)
+
+
+def _chart(notebook: Path) -> dict[str, str]:
+    """The first chart that a notebook shows: an address that holds the image, and its words."""
+    try:
+        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    except (OSError, ValueError, KeyError):
+        return {}
+    for output in (output for cell in cells for output in cell.get("outputs", [])):
+        found = _Image()
+        found.feed("".join(output.get("data", {}).get("text/html", "")))
+        if found.image:
+            return found.image
+    return {}
+
+
+class _Image(HTMLParser):
+    """The first image of what a cell shows: its address, which holds it, and its words."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.image: dict[str, str] = {}
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "img" and not self.image:
+            given = dict(attrs)
+            self.image = {"src": given.get("src") or "", "alt": given.get("alt") or ""}
+
+
+def _ledger(after: str, until: str) -> list[dict[str, Any]]:
+    """Entries of the forecast ledger that were issued between two days."""
+    from deficits.projection.forecasts import entries
+
+    return [{"name": entry.name, **entry.facts} for entry in entries() if after <= entry.name[:10] <= until]

@@ -1,0 +1,78 @@
+"""A page to make as another process is asked for it, and what came of it; nothing here loads what makes pages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from deficits.errors import ExitCode
+from deficits.reports.record import Now, RunRecord
+
+Engine = Literal["deficits", "plain"]
+
+
+class Limits(BaseModel):
+    """What one notebook may take: seconds for a cell, seconds for all of it, MB of memory of its own.
+
+    >>> Limits(cell=60).report
+    900.0
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    cell: Annotated[float, Field(gt=0)] = 300.0
+    report: Annotated[float, Field(gt=0)] = 900.0
+    memory: Annotated[int, Field(gt=0)] = 4096
+
+
+@dataclass(frozen=True)
+class Job:
+    """A page to make. `ran`: the sha256 of the code that pages run. `before`: its last good run."""
+
+    name: str
+    values: Mapping[str, Any]
+    today: date
+    found: Now
+    ran: str
+    figures: Mapping[str, str] = field(default_factory=dict)
+    before: RunRecord | None = None
+    limits: Limits = field(default_factory=Limits)
+    engine: Engine = "deficits"
+    notebook: Path | None = None
+
+    def make(self) -> Made:
+        """The page: see `deficits.reports.execute.make_page`, which loads papermill and nbconvert."""
+        from deficits.reports.execute import make_page
+
+        return make_page(self)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why a page could not be made: the error's name and message, and the cell (place from 1, its source)."""
+
+    error: str
+    message: str
+    cell: int | None = None
+    source: str = ""
+    exit_code: ExitCode = ExitCode.REPORT_FAILED
+
+    def __str__(self) -> str:
+        where = "" if self.cell is None else f" in cell {self.cell}"
+        quoted = "".join(f"\n    {line}" for line in self.source.splitlines())
+        return f"{self.error}{where}: {self.message}{quoted}"
+
+
+@dataclass(frozen=True)
+class Made:
+    """What came of a job: the files of the page by the ending of their names, the page last, or a fault."""
+
+    page: str
+    seconds: float
+    files: Mapping[str, str] = field(default_factory=dict)
+    fault: Fault | None = None

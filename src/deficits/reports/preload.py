@@ -1,0 +1,36 @@
+"""What every notebook imports and reads, once, in the process that all others are forked from."""
+
+from __future__ import annotations
+
+import gc
+import sys
+
+# jsonschema looks for this one to check addresses that no notebook has; it takes as long as all of pandas.
+sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
+
+import nbformat  # noqa: E402
+import pandas as pd  # noqa: E402
+import pyarrow as pa  # noqa: E402
+
+pa.set_cpu_count(1)
+pa.set_io_thread_count(1)  # threads do not survive a fork
+
+import ipykernel.zmqshell  # noqa: E402
+import papermill  # noqa: E402
+
+import deficits.plots  # noqa: E402
+import deficits.reports.engine  # noqa: E402
+import deficits.reports.execute  # noqa: E402
+import deficits.reports.stories  # noqa: E402
+import deficits.writeoff  # noqa: E402
+from deficits.panel import load_panel  # noqa: E402
+from deficits.reports.display import show  # noqa: E402
+
+__all__ = ["deficits", "ipykernel", "papermill"]
+
+load_panel()
+# What is slow the first time: fonts, a schema.
+show(deficits.plots.plans_history(pd.DataFrame({"year": [2024, 2025], "plans": [1.0, 2.0]}), "Warm-up"))
+nbformat.validate(nbformat.v4.new_notebook())  # type: ignore[no-untyped-call]
+gc.collect()
+gc.freeze()  # children that look for garbage would copy every page of memory they share

@@ -1,0 +1,74 @@
+"""Rules of a page's record: what it rests on, and when it no longer holds."""
+
+from __future__ import annotations
+
+import nbformat
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import deficits as d
+from deficits.paths import notebooks_dir
+from deficits.reports import plan
+from deficits.reports.record import (
+    RunContent,
+    _without_docstrings,
+    changed_figures,
+    figures_used,
+    frame_digest,
+    notebook_digest,
+    rounded,
+)
+
+
+def test_a_docstring_a_comment_and_the_layout_are_no_code() -> None:
+    one = _without_docstrings('"""A."""\ndef f(x):\n    """B."""\n    return x + 1\n')
+    other = _without_docstrings('"""C."""\n# words\n\ndef f(x): return (x\n + 1)\n')
+    assert one == other
+    assert one != _without_docstrings("def f(x): return x + 2")
+
+
+def test_outputs_decide_nothing_about_which_notebook_it_is() -> None:
+    notebook = nbformat.read(notebooks_dir() / "01_england.ipynb", as_version=4)
+    before = notebook_digest(notebook)
+    for cell in notebook.cells:
+        if "outputs" in cell:
+            cell.outputs = []
+    assert notebook_digest(notebook) == before
+    notebook.cells[-1].source += "\n"
+    assert notebook_digest(notebook) != before
+
+
+@given(st.floats(min_value=1e-3, max_value=1e11), st.sampled_from([-1e-14, 1e-14]))
+def test_the_last_digits_of_another_processor_change_no_digest(value: float, change: float) -> None:
+    near = float(f"{value:.7g}")  # far from where rounding turns
+    tables = [pd.DataFrame({"a": [near * (1 + each)]}) for each in (0, change)]
+    assert frame_digest(tables[0]) == frame_digest(tables[1])
+    assert frame_digest(tables[0]) != frame_digest(tables[0] * 1.001)
+    assert rounded("figures of 2026-27") == "figures of 2026-27"
+
+
+def test_a_changed_figure_of_one_council_is_told_of_its_page_and_not_of_anothers(
+    panel: d.Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pupils of Kent are only shown on its own page: no projection changes with them."""
+    requests = plan(["authority", "quality"], ["Kent, Camden"], {"draws": 200})
+    before = figures_used(requests)
+    frame = panel.frame.copy()
+    kent = frame.index.get_level_values("authority") == "886"
+    frame.loc[kent, "pupils"] = frame.loc[kent, "pupils"] + 1
+    changed = type(panel)(**{name: getattr(panel, name) for name in panel.__dataclass_fields__} | {"frame": frame})
+    from deficits.reports import record
+
+    record._of_panel.cache_clear()
+    monkeypatch.setattr("deficits.panel.load_panel", lambda *_, **__: changed)
+    after = figures_used(requests)
+    record._of_panel.cache_clear()
+
+    def told(page: str) -> list[str]:
+        return changed_figures(RunContent(report="x", parameters={}, figures=before[page]), after[page])
+
+    assert told("authority-kent") == ["its published figures"]
+    assert told("authority-camden") == []
+    assert told("quality") == ["pupils"]
