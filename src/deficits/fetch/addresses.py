@@ -137,8 +137,9 @@ def _attached(address: GovUk, version: str | None) -> Found:
     files = {f"{each.title}: {each.name}": each for each in page.attachments if each.attachment_type == "file"}
     file = _one(wanted, files, f"www.gov.uk{path}")
     when = day_in_words(page.withdrawn) if page.withdrawn else None
-    note = when and f"gov.uk says that this page was withdrawn on {when}."
-    return Found(file.url, file.name, page.updated, note)
+    return Found(
+        file.url, file.name, page.updated, when and f"gov.uk says that this page was withdrawn on {when}."
+    )
 
 
 def _newest(address: GovUk) -> str:
@@ -156,19 +157,15 @@ def _newest(address: GovUk) -> str:
 def _page(path: str) -> _Page:
     page = _asked(f"{_service('DEFICITS_GOVUK')}/{quote(path.strip('/'))}", _Page)
     if page.document_type == "redirect":
-        raise FetchError(
-            f"www.gov.uk{path} has moved to {_few(str(each.get('destination')) for each in page.redirects)}"
-        )
+        to = _few(str(each.get("destination")) for each in page.redirects)
+        raise FetchError(f"www.gov.uk{path} has moved to {to}")
     return page
 
 
 def _one(pattern: str, named: Mapping[str, T], where: str) -> T:
     """The one thing whose name matches (letter case aside, underscores also as spaces); else what there is."""
-    found = [
-        each
-        for name, each in named.items()
-        if any(re.search(pattern, text, re.IGNORECASE) for text in (name, name.replace("_", " ")))
-    ]
+    spaced = re.compile(pattern.replace("_", " "), re.IGNORECASE)
+    found = [each for name, each in named.items() if spaced.search(name.replace("_", " "))]
     if len(found) != 1:
         raise SourceError(f"{where} has {len(found)} files like '{pattern}', expected one. It has: {_few(named)}")
     return found[0]

@@ -25,19 +25,10 @@ class Held:
     years: set[str]
 
 
-@dataclass(frozen=True)
-class Difference:
-    """What a new table changed: years that no edition held has, cells of years held that moved; in words too."""
-
-    kind: str
-    new_years: tuple[str, ...]
-    moved: int
-    lines: tuple[str, ...]
-
-
-def year_column(frame: pd.DataFrame) -> str | None:
-    """The column that holds a row's year, if there is one."""
-    return next((name for name in YEARS if name in frame), None)
+def years_of(frame: pd.DataFrame) -> pd.Series:
+    """The year of each row, as text; blank where a table has none."""
+    column = next((name for name in YEARS if name in frame), None)
+    return pd.Series("", frame.index) if column is None else frame[column].astype(str)
 
 
 def day_of(file: SourceFile) -> str:
@@ -47,28 +38,24 @@ def day_of(file: SourceFile) -> str:
 
 def earlier(table: Table, raw: RawData, publication: str) -> Held | None:
     """The newest edition held that shares years with a new table, else the newest."""
-    year = year_column(table.frame)
     files = sorted(raw.files(publication, table.kind), key=day_of)
     frames = {file.name: raw.table(publication, file.name) for file in files}
-    years = {name: set(frame[year]) if year in frame else set() for name, frame in frames.items()}
-    shared = [name for name in frames if year and years[name] & set(table.frame[year].astype(str))]
+    years = {name: set(years_of(frame)) for name, frame in frames.items()}
+    shared = [name for name in frames if years[name] & set(years_of(table.frame))]
     names = shared or list(frames)
     return Held(names[-1], frames[names[-1]], set().union(*years.values())) if names else None
 
 
-def compare(table: Table, held: Held) -> Difference:
-    """A new table against an edition held, whose rows that the key does not tell apart are left out.
+def compare(table: Table, held: Held) -> Iterator[str]:
+    """What a new table changed against an edition held, in words: years that no edition has, cells that moved.
 
-    Rows are counted in the years that both have; the cells that moved most are shown in their own unit.
+    Rows are counted in the years that both have, without those that the key does not tell apart; the cells that
+    moved most are shown in their own unit.
     """
-    year = year_column(table.frame)
-    new_years: set[str] = set()
-    before, after = held.frame, table.frame
-    if year is not None and year in before:
-        new_years = set(after[year].astype(str)) - held.years
-        common = set(after[year].astype(str)) & set(before[year])
-        before, after = (frame[frame[year].astype(str).isin(common)] for frame in (before, after))
-    old, new = (_by_key(frame, table.key) for frame in (before, after))
+    here, there = years_of(table.frame), years_of(held.frame)
+    new_years = sorted(set(here) - held.years)
+    old = _by_key(held.frame[there.isin(here)], table.key)
+    new = _by_key(table.frame[here.isin(there)], table.key)
     old = old[~old.index.duplicated(keep=False)]
     both = new.index.intersection(old.index)
     columns = new.select_dtypes("number").columns.intersection(old.columns)
@@ -79,28 +66,25 @@ def compare(table: Table, held: Held) -> Difference:
     moved = ~((was - now).abs().le(1e-9 * was.abs()) | (was.isna() & now.isna()))
     count = int(moved.to_numpy().sum())
     largest = (now.fillna(0) - was.fillna(0)).abs().where(moved).stack().nlargest(SHOWN).index
-    years = f"new years {', '.join(sorted(new_years))}" if new_years else "no new year"
-    republished = ": its publisher has replaced figures" if count and not new_years else ""
-    lines = (
+    years = f"new years {', '.join(new_years)}" if new_years else "no new year"
+    replaced = ": its publisher has replaced figures" if count and not new_years else ""
+    yield (
         f"{table.kind} against {held.name}: {years}; of the years held "
         f"{len(new.index.difference(old.index)):,} rows added, {len(old.index.difference(new.index)):,} removed, "
-        f"{count:,} cells moved{republished}",
-        *(
-            f"  {row}: {name} {_number(was.at[row, name])} to {_number(now.at[row, name])}"
-            for row, name in largest
-        ),
+        f"{count:,} cells moved{replaced}"
     )
-    return Difference(table.kind, tuple(sorted(new_years)), count, lines)
+    for row, name in largest:
+        yield f"  {row}: {name} {_number(was.at[row, name])} to {_number(now.at[row, name])}"
 
 
 def contents(table: Table) -> Iterator[str]:
     """What is in a table, in words: rows, years, councils, gaps and why."""
-    frame, year = table.frame, year_column(table.frame)
-    years = [] if year is None else sorted(frame[year].astype(str).unique())
-    span = f", {years[0]} to {years[-1]}" if years else ""
-    newest = frame[frame[year].astype(str) == years[-1]] if years else frame
-    councils = f", {newest['dfe_number'].nunique()} councils in the newest year" if "dfe_number" in frame else ""
-    yield f"{table.kind}: {len(frame):,} rows{span}{councils}"
+    years = years_of(table.frame)
+    first, last = years.min(), years.max()
+    span = f", {first} to {last}" if last else ""
+    councils = table.frame[years == last].get("dfe_number", pd.Series(dtype=str)).nunique()
+    counted = f", {councils} councils in the newest year" if councils else ""
+    yield f"{table.kind}: {len(table.frame):,} rows{span}{counted}"
     if len(table.missing):
         counts = table.missing["reason"].value_counts()
         yield f"  without a number: {', '.join(f'{why} {count:,}' for why, count in counts.items())}"

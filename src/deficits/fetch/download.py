@@ -11,7 +11,7 @@ import json
 import re
 import time
 import zlib
-from datetime import UTC, date, datetime
+from datetime import date
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -34,6 +34,7 @@ LONGEST_WAIT = 60.0
 """Seconds a server may ask to wait; for more than that the user is told to come back."""
 REDIRECTS = 5
 BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
+CUT_SHORT = (httpx.ReadTimeout, httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError, zlib.error)
 
 
 class FetchError(SourceError):
@@ -46,23 +47,6 @@ class _MayPass(FetchError):
     """A fault that may pass; `wait` is the pause that the server asked for, in seconds."""
 
     wait = 0.0
-
-
-FAULTS: dict[tuple[type[Exception], ...], tuple[type[FetchError], str]] = {
-    (httpx.TooManyRedirects,): (FetchError, "leads on and on: look for its new address"),
-    (httpx.ProxyError,): (FetchError, "cannot be reached through this machine's proxy"),
-    (httpx.ConnectError, httpx.ConnectTimeout): (
-        FetchError,
-        "cannot be reached. Is there a network? Behind an inspecting proxy, set SSL_CERT_FILE",
-    ),
-    (httpx.TimeoutException,): (_MayPass, "is too slow: try again later"),
-    (httpx.RemoteProtocolError, httpx.NetworkError, zlib.error): (_MayPass, "was cut short: fetch it again"),
-    (Exception,): (
-        FetchError,
-        "cannot be fetched: check it, and the proxy that HTTPS_PROXY, ALL_PROXY or this system's settings name",
-    ),
-}
-"""What httpx raises, the first that fits: whether it may pass, what is wrong and what to do."""
 
 
 def download(
@@ -85,8 +69,10 @@ def download(
         raise FetchError(f"{url} cannot be stored here: {error}") from None
     finally:
         part.unlink(missing_ok=True)
-    changed = _http_date(headers.get("Last-Modified"))
-    return sha256, changed and changed.date()
+    try:
+        return sha256, parsedate_to_datetime(headers.get("Last-Modified", "")).date()
+    except (ValueError, OverflowError):
+        return sha256, None
 
 
 def read_json(url: str) -> Any:
@@ -107,28 +93,6 @@ def printable(text: str) -> str:
     'grant[2J (£) thousand'
     """
     return "".join(char for char in text.replace("\t", " ") if char.isprintable() or char == "\n")
-
-
-def seconds_asked(value: str | None, now: datetime) -> float:
-    """Seconds that a Retry-After header asks to wait, given as a number or a date; 0 when it asks for none.
-
-    >>> [seconds_asked(text, datetime(2026, 1, 1, tzinfo=UTC)) for text in ("7", "soon", "²", None)]
-    [7.0, 0.0, 0.0, 0.0]
-    >>> seconds_asked("Thu, 01 Jan 2026 00:00:30 GMT", datetime(2026, 1, 1, tzinfo=UTC))
-    30.0
-    """
-    if re.fullmatch(r"\s*[0-9]{1,9}\s*", value or ""):
-        return float(value or 0)
-    until = _http_date(value)
-    return max((until - now).total_seconds(), 0.0) if until else 0.0
-
-
-def _http_date(value: str | None) -> datetime | None:
-    try:
-        day = parsedate_to_datetime(value or "")
-    except (ValueError, OverflowError):
-        return None
-    return day.replace(tzinfo=day.tzinfo or UTC)
 
 
 def _received(url: str, into: BinaryIO, most: int, seconds: float) -> httpx.Headers:
@@ -162,9 +126,13 @@ def _attempt(url: str, into: BinaryIO, most: int, deadline: float) -> httpx.Head
             if unpacking and not unpacking.eof:
                 raise zlib.error("the gzip has no end")
             return response.headers
-    except (httpx.RequestError, httpx.InvalidURL, ValueError, ImportError, zlib.error) as error:
-        kind, words = next(fault for raised, fault in FAULTS.items() if isinstance(error, raised))
-        raise kind(printable(f"{url} {words} ({str(error) or 'no answer'})")) from None
+    except CUT_SHORT as error:
+        raise _MayPass(printable(f"{url} was cut short or is too slow: try again later ({error})")) from None
+    except (httpx.RequestError, httpx.InvalidURL, ValueError, ImportError) as error:
+        advice = "Is there a network, and a proxy where HTTPS_PROXY or ALL_PROXY names one?"
+        raise FetchError(
+            printable(f"{url} cannot be fetched ({error}). {advice} Behind one that inspects, set SSL_CERT_FILE")
+        ) from None
 
 
 def _client(url: str) -> httpx.Client:
@@ -196,7 +164,8 @@ def _check_status(response: httpx.Response, url: str) -> None:
         raise FetchError(f"{url} is not there ({status}): the publisher moved or withdrew it")
     if status in BUSY:
         fault = _MayPass(f"{url} is busy ({status}). Try again later")
-        fault.wait = seconds_asked(response.headers.get("Retry-After"), datetime.now(UTC))
+        pause = re.fullmatch(r"\s*([0-9]{1,9})\s*", response.headers.get("Retry-After", ""))
+        fault.wait = float(pause[1]) if pause else 0.0
         if fault.wait > LONGEST_WAIT:
             raise FetchError(f"{url} is busy ({status}) and asks to come back in {fault.wait / 60:,.0f} minutes")
         raise fault

@@ -21,7 +21,7 @@ from deficits.authorities import load_authorities
 from deficits.errors import DeficitsError, SourceError
 from deficits.fetch import folder, gates
 from deficits.fetch.addresses import locate
-from deficits.fetch.compare import Difference, compare, contents, day_of, earlier, year_column
+from deficits.fetch.compare import compare, contents, day_of, earlier, years_of
 from deficits.fetch.download import LARGEST_FILE, FetchError, download, printable
 from deficits.formatting import gbp, last_day, listed, year_end
 from deficits.panel import Panel, build
@@ -52,16 +52,13 @@ class Original:
 class Fetched:
     """What a fetch or an undo did.
 
-    `written` and `removed` are files of the publication's folder: none when everything is already held.
-    `differences` compare new tables with the editions held; `headline` is the middle gross deficit (£) at the
-    newest year end that has passed, before and after (None without a projection); `lines` say all of it in words.
+    `written` and `removed` are files of the publication's folder: none when everything is already held. `lines`
+    say in words what is in the edition, what it moved of the years held, and what it does to the headline.
     """
 
     publication: str
     written: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
-    differences: tuple[Difference, ...] = ()
-    headline: tuple[float | None, float | None] = (None, None)
     lines: tuple[str, ...] = ()
 
 
@@ -99,16 +96,20 @@ def fetch(
     if wanted.parse is None:
         raise FetchError(f"{wanted.folder} is not fetched: {wanted.address}")
     choices = dict.fromkeys(retire, "retire") | dict.fromkeys(keep, "keep")
-    given = None if file is None else _by_hand(file, version)
+    original = None if file is None else _by_hand(file, version)
+    advice = f"Or take it from {wanted.page}: --file PATH --version DATE (its day of publication)"
     with _trying(raw) as (root, staged):
-        if given:
-            return _add(wanted, given, root, staged, choices, accept)
-        with _advising(f"Or take it from {wanted.page}: --file PATH --version DATE (its day of publication)"):
-            original = _downloaded(wanted, version)
-        with _advising(f"The file is kept: --file {original.path} --version {original.published}"):
+        try:
+            if file is None:
+                original = _downloaded(wanted, version)
+                advice = f"The file is kept: --file {original.path} --version {original.published}"
+            assert original is not None
             fetched = _add(wanted, original, root, staged, choices, accept)
+        except SourceError as error:
+            raise (error if file else type(error)(f"{error}\n{advice}")) from None
+    if file is None:
         original.path.unlink()
-        return fetched
+    return fetched
 
 
 def undo(publication: str | Publication, *, raw: Path | None = None) -> Fetched:
@@ -117,26 +118,24 @@ def undo(publication: str | Publication, *, raw: Path | None = None) -> Fetched:
     Its tables, their entries and the decisions on them go, once the rest was found good. Raises FetchError when
     what is held came with the project, SourceError when the rest cannot be used.
     """
-    wanted = find(publication) if isinstance(publication, str) else publication
+    name = (find(publication) if isinstance(publication, str) else publication).folder
     with _trying(raw) as (root, staged):
-        place = staged / wanted.folder
-        held = read_source(place)
+        held = read_source(staged / name)
         fetched = [each for each in held.file if each.original_sha256]
         if not fetched:
-            raise FetchError(f"{wanted.folder}: what is held came with the project, nothing was taken out")
+            raise FetchError(f"{name}: what is held came with the project, nothing was taken out")
         last = (fetched[-1].original_sha256, fetched[-1].published)
-        names = sorted(each.name for each in fetched if (each.original_sha256, each.published) == last)
-        folder.drop(place, set(names))
-        if len(read_source(place).file) != len(held.file) - len(names):
-            raise FetchError(f"{wanted.folder}/source.toml was edited by hand: take {listed(names)} out by hand")
+        removed = sorted(each.name for each in fetched if (each.original_sha256, each.published) == last)
+        folder.drop(staged / name, set(removed))
+        if len(read_source(staged / name).file) != len(held.file) - len(removed):
+            raise FetchError(f"{name}/source.toml was edited by hand: take {listed(removed)} out by hand")
         try:
             after = project(build(RawData(staged)), draws=DRAWS)
         except DeficitsError as error:
             raise SourceError(f"nothing was taken out: without this edition {error}") from None
-        headline, line = _headline(_held(RawData(root)), after)
-        exchange(place, root / wanted.folder)
-    words = (f"Taken out: {', '.join(names)}", line)
-    return Fetched(wanted.folder, removed=tuple(names), headline=headline, lines=words)
+        lines = (f"Taken out: {', '.join(removed)}", _headline(_held(RawData(root)), after))
+        exchange(staged / name, root / name)
+    return Fetched(name, removed=tuple(removed), lines=lines)
 
 
 def news(publication: Publication, raw: RawData) -> tuple[bool, str]:
@@ -188,9 +187,9 @@ def _add(
     for table, before in pairs:
         gates.coverage(table, before, load_authorities(data), found)
     _stop("this file is not as it should be.", found.refused)
-    panel = _decided(staged, name, choices)
-    was = _held(data)
-    gates.figures(was, panel, [f"{name}/{entry.name}" for entry in entries], found)
+    panel, was = _decided(staged, name, choices), _held(data)
+    if was:
+        gates.figures(was, panel, [f"{name}/{entry.name}" for entry in entries], found)
     gates.national(was, panel, found)
     _stop("this file is not as it should be.", found.refused)
     if found.asked and accept and accept.strip():
@@ -205,8 +204,6 @@ def _add(
     except DeficitsError as error:
         advice = f"Declare a correction in data/raw/{name}/corrections.toml, or wait for its publisher's"
         raise SourceError(f"nothing was written: no projection starts from it: {error}. {advice}") from None
-    differences = [compare(table, before) for table, before in pairs]
-    headline, line = _headline(was, after)
     notes = [
         *([original.note] if original.note else []),
         *(note for table in tables for note in table.notes),
@@ -215,15 +212,15 @@ def _add(
         *_unread(publication, original, entries, held),
     ]
     written = tuple(entry.name for entry in entries)
-    exchange(place, root / name)
     lines = (
         *heads,
-        *(text for difference in differences for text in difference.lines),
+        *(line for table, before in pairs for line in compare(table, before)),
         *(f"Note: {note}" for note in notes),
         f"Written: {', '.join(written)}",
-        line,
+        _headline(was, after),
     )
-    return Fetched(name, written=written, differences=tuple(differences), headline=headline, lines=lines)
+    exchange(place, root / name)
+    return Fetched(name, written=written, lines=lines)
 
 
 def _parsed(publication: Publication, original: Original) -> tuple[Table, ...]:
@@ -232,11 +229,11 @@ def _parsed(publication: Publication, original: Original) -> tuple[Table, ...]:
     tables = publication.parse(original.path)
     if not tables or any(table.frame.empty for table in tables):
         raise SourceError(f"{original.path.name} has no figures for any council")
-    years = [str(table.frame[year].min()) for table in tables if (year := year_column(table.frame))]
+    first = min(filter(None, (years_of(table.frame).min() for table in tables)), default="")
     # A year's allocations are published in the months before it.
-    if years and int(original.published[:4]) < int(min(years)[:4]) - 1:
+    if first and int(original.published[:4]) < int(first[:4]) - 1:
         raise FetchError(
-            f"{original.path.name} has figures from {min(years)} on, so it was not published on "
+            f"{original.path.name} has figures from {first} on, so it was not published on "
             f"{original.published}: give the right day as --version"
         )
     return tables
@@ -337,23 +334,19 @@ def _held(data: RawData) -> Panel | None:
     return None
 
 
-def _headline(before: Panel | None, after: Projection) -> tuple[tuple[float | None, float | None], str]:
+def _headline(before: Panel | None, after: Projection) -> str:
     """The gross deficit at the newest year end that has passed, with what was held and with what is held now."""
     today = date.today()
     year = today.year - (today.month < 4)
-    was = None
+    projections: list[Projection | None] = [None, after]
     with suppress(DeficitsError):
-        was = project(before, draws=DRAWS) if before else None
-    pair = (_central(was, year), _central(after, year))
-    words = ["not known" if value is None else gbp(value, 2) for value in pair]
+        projections[0] = project(before, draws=DRAWS) if before else None
+    was, now = (
+        gbp(each.england().at[("gross", year), "p50"], 2) if each and year in each.years else "not known"
+        for each in projections
+    )
     what = f"Gross deficit at {year_end(year)} (central estimate, {DRAWS} simulations)"
-    return pair, f"{what}: {words[0]} before, {words[1]} now"
-
-
-def _central(projection: Projection | None, year: int) -> float | None:
-    if projection is None or year not in projection.years:
-        return None
-    return float(projection.england().at[("gross", year), "p50"])
+    return f"{what}: {was} before, {now} now"
 
 
 def _by_hand(file: Path, version: str | None) -> Original:
@@ -399,15 +392,6 @@ def _trying(raw: Path | None) -> Iterator[tuple[Path, Path]]:
         raise
     except OSError as error:
         raise FetchError(f"nothing was changed: a file cannot be read or written ({error})") from None
-
-
-@contextmanager
-def _advising(words: str) -> Iterator[None]:
-    """Adds to an error what can be done about it here."""
-    try:
-        yield
-    except SourceError as error:
-        raise type(error)(f"{error}\n{words}") from None
 
 
 def _newest(source: Source) -> str:

@@ -6,14 +6,14 @@ the publisher or one council may explain is asked about: a person looks, and say
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from deficits.authorities import Authorities
-from deficits.fetch.compare import Held, year_column
+from deficits.fetch.compare import Held, years_of
 from deficits.formatting import financial_year, gbp, listed
 from deficits.panel import FIGURES, Panel, reconcile
 from deficits.publications import Table
@@ -61,14 +61,15 @@ def coverage(table: Table, held: Held, authorities: Authorities, found: Findings
     Compared in each year that both have, and between the newest years of both; councils that have ended are not
     missed. A few that an older year has lost lose no figure: those held stand.
     """
-    year = year_column(table.frame)
-    if year not in held.frame or "dfe_number" not in table.frame or "dfe_number" not in held.frame:
+    if not {"dfe_number"} <= set(table.frame) & set(held.frame):
         return
     here, there = (
-        {str(label): set(rows) for label, rows in frame.groupby(year)["dfe_number"]}
+        {label: set(rows["dfe_number"]) for label, rows in frame.groupby(years_of(frame)) if label}
         for frame in (table.frame, held.frame)
     )
-    pairs = {(label, label) for label in here if label in there} | {(max(here), max(there))}
+    newest = max(here, default=None)
+    pairs = {(label, label) for label in here if label in there}
+    pairs |= {(newest, max(there))} if newest and there else set()
     for label, other in sorted(pairs):
         # A label begins with the year before the one that a financial year is named by.
         ended = int(label[:4]) + 1
@@ -80,14 +81,12 @@ def coverage(table: Table, held: Held, authorities: Authorities, found: Findings
         )
         if len(lost) > CUT_SHORT * len(lasting):
             found.refused.append(f"{line}. Was the file cut short? Download it again")
-        elif lost and label == max(here):
+        elif lost and label == newest:
             found.asked.append(line)
 
 
-def figures(before: Panel | None, after: Panel, names: Sequence[str], found: Findings) -> None:
+def figures(before: Panel, after: Panel, names: Sequence[str], found: Findings) -> None:
     """Moves of councils' figures that come from the new files `names` (as `publication/file`)."""
-    if before is None:
-        return
     dsg = after.figure("dsg_total").ffill(axis=1).bfill(axis=1).iloc[:, -1]
     for figure in WATCHED:
         source = after.frame[f"{figure}_source"].str.rsplit(":", n=1).str[0]
@@ -100,27 +99,28 @@ def figures(before: Panel | None, after: Panel, names: Sequence[str], found: Fin
             held[year] = before.figure(figure).get(year, np.nan)
             gap = year - held.notna().mul(held.columns).max(axis=1)
             pairs = pd.DataFrame({"before": held.ffill(axis=1)[year], "after": new[year], "gap": gap}).dropna()
-            _year(f"{figure} {financial_year(year)}", figure, pairs, size, usual, after.authorities, found)
+            _year(figure, year, pairs, size, usual, after.authorities, found)
 
 
 def national(before: Panel | None, after: Panel, found: Findings) -> None:
     """Sums of councils that differ from the figure published for England, and did not before."""
-    known = _differing(before) if before else {}
-    found.asked.extend(words for place, words in _differing(after).items() if place not in known)
+    known = {place for place, _ in _differing(before)} if before else set()
+    found.asked.extend(words for place, words in _differing(after) if place not in known)
 
 
-def _differing(panel: Panel) -> dict[tuple[str, int], str]:
+def _differing(panel: Panel) -> Iterator[tuple[tuple[str, int], str]]:
     sums = reconcile(panel)
-    return {
-        (row["figure"], row["year"]): f"{row['figure']} {financial_year(row['year'])}: councils sum to "
-        f"{row['sum']:,.0f}, published for England is {row['published']:,.0f} ({100 * row['difference']:+.1f}%)"
-        for row in sums[sums["state"] == "differs"].to_dict("records")
-    }
+    for row in sums[sums["state"] == "differs"].to_dict("records"):
+        yield (
+            (row["figure"], row["year"]),
+            f"{row['figure']} {financial_year(row['year'])}: councils sum to {row['sum']:,.0f}, published for "
+            f"England is {row['published']:,.0f} ({100 * row['difference']:+.1f}%)",
+        )
 
 
 def _year(
-    when: str,
     figure: str,
+    year: int,
     pairs: pd.DataFrame,
     size: pd.Series | None,
     usual: tuple[float, float],
@@ -128,17 +128,19 @@ def _year(
     found: Findings,
 ) -> None:
     """The moves of one figure to one year, compared with how councils' figures usually move."""
+    when = f"{figure} {financial_year(year)}"
     share = pd.Series(1.0, pairs.index) if size is None else (pairs["before"] / size.reindex(pairs.index)).abs()
     ratio = (pairs["after"] / pairs["before"]).where(pairs["before"] != 0)
-    cause = _diagnosis(ratio)
+    other_unit = ratio.notna() & ~ratio.abs().between(1 / OTHER_UNIT, OTHER_UNIT)
+    cause = pd.Series(np.select([ratio.eq(0), ratio.between(-4, -0.25), other_unit], FAULTS, ""), ratio.index)
     material = ratio[share > MATERIAL].dropna()
     if len(material) < ENOUGH:
         return
-    for fault in FAULTS:
-        if cause[material.index].eq(fault).mean() > 0.5:
-            times = f"{material.median():,.3g} times those held, of {len(material)} councils"
-            found.refused.append(f"{when}: most councils' figures are {times} {fault}")
-            return
+    common = cause[material.index].mode()[0]
+    if common and cause[material.index].eq(common).mean() > 0.5:
+        times = f"{material.median():,.3g} times those held, of {len(material)} councils"
+        found.refused.append(f"{when}: most councils' figures are {times} {common}")
+        return
     spread, rare = usual
     moves = _moves(pairs["before"], pairs["after"], size)
     limit = BEYOND * rare * spread * pairs["gap"].clip(lower=1)
@@ -154,12 +156,6 @@ def _year(
     for code, row in pairs[odd].iterrows():
         council = f"{authorities.name(str(code))} {show(row['before'])} to {show(row['after'])}"
         found.asked.append(f"{when}: {council} {cause[code]}".rstrip())
-
-
-def _diagnosis(ratio: pd.Series) -> pd.Series:
-    """What is wrong with figures that moved as no council's do, new over old; empty for any other."""
-    other_unit = ratio.notna() & ~ratio.abs().between(1 / OTHER_UNIT, OTHER_UNIT)
-    return pd.Series(np.select([ratio.eq(0), ratio.between(-4, -0.25), other_unit], FAULTS, ""), ratio.index)
 
 
 def _usual(held: pd.DataFrame, size: pd.Series | None) -> tuple[float, float]:
