@@ -359,7 +359,7 @@ def test_all_faults_of_a_file_are_named_at_once_and_nothing_is_kept(
         "Kent,2024,-70m,",
     )
     with pytest.raises(PanelError, match=r"(?s)line 2: .*line 3: .*line 4: "):
-        keep_own(file, panel)
+        keep_own(file, panel.frame, panel.authorities)
     assert not folder.exists()
 
 
@@ -376,7 +376,9 @@ def test_what_is_kept_reads_as_the_same_figures_without_answers(
     tmp_path: Path, folder: Path, panel: Panel
 ) -> None:
     file = own_file(tmp_path / "mine.csv", "Kent,2024-25,97500,", "Rutland,2024-25,-700,", "Kent,2030-31,250000,")
-    kept, figures = keep_own(file, panel, Answers(unit="£000", deficits_positive=True, accept=True))
+    kept, figures = keep_own(
+        file, panel.frame, panel.authorities, Answers(unit="£000", deficits_positive=True, accept=True)
+    )
     assert kept.parent == folder
     again = read_own(kept, panel.frame, panel.authorities)
     assert balances(again) == balances(figures) == {(KENT, 2025): -97_500_000, (RUTLAND, 2025): 700_000}
@@ -386,7 +388,7 @@ def test_what_is_kept_reads_as_the_same_figures_without_answers(
 
 
 def test_a_path_that_is_missing_never_means_a_kept_copy(tmp_path: Path, folder: Path, panel: Panel) -> None:
-    keep_own(own_file(tmp_path / "mine.csv", "Kent,2024-25,-97500000,"), panel)
+    keep_own(own_file(tmp_path / "mine.csv", "Kent,2024-25,-97500000,"), panel.frame, panel.authorities)
     with pytest.raises(PanelError, match="no file"):
         find(tmp_path / "nowhere" / "mine.csv")
     with pytest.raises(PanelError, match=r"did you mean 'mine.csv'"):
@@ -396,7 +398,7 @@ def test_a_path_that_is_missing_never_means_a_kept_copy(tmp_path: Path, folder: 
 
 def test_a_newer_file_of_a_kept_name_is_not_passed_over(tmp_path: Path, folder: Path, panel: Panel) -> None:
     here = own_file(Path("mine.csv"), "Kent,2024-25,-97500000,")
-    kept, _ = keep_own(here, panel)
+    kept, _ = keep_own(here, panel.frame, panel.authorities)
     assert find("mine.csv") == kept
     os.utime(here, (kept.stat().st_mtime + 60,) * 2)
     with pytest.raises(PanelError, match="newer"):
@@ -407,5 +409,5 @@ def test_a_newer_file_of_a_kept_name_is_not_passed_over(tmp_path: Path, folder: 
 @pytest.mark.parametrize("name", [f"{'a' * 90}.csv", "a\nb.csv", ".csv.csv", "a\\b.csv"])
 def test_a_name_that_no_report_takes_is_not_kept(name: str, tmp_path: Path, folder: Path, panel: Panel) -> None:
     with pytest.raises(PanelError, match="rename"):
-        keep_own(own_file(tmp_path / name, "Kent,2024-25,-97500000,"), panel)
+        keep_own(own_file(tmp_path / name, "Kent,2024-25,-97500000,"), panel.frame, panel.authorities)
     assert not folder.exists()

@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from deficits.errors import PanelError
-from deficits.panel import FIGURES, Panel, reconcile, write, year_of
+from deficits.formatting import year_of
+from deficits.panel import FIGURES, Panel, reconcile, write
 from deficits.panel.choice import TOLERANCE
 from deficits.panel.schema import check
 

@@ -83,7 +83,8 @@ def own(
     """
     from deficits.panel import Answers, keep_own, load_panel
 
-    kept, figures = keep_own(file, load_panel(), Answers(authority, unit, deficits_positive, accept))
+    panel, answers = load_panel(), Answers(authority, unit, deficits_positive, accept)
+    kept, figures = keep_own(file, panel.frame, panel.authorities, answers)
     for row in figures.kept.to_dict("records"):
         out.print(f"  {row['name']:31}{financial_year(row['year'])}  {gbp(row['value'])}  {row['status']}")
     for reading in figures.readings:

@@ -1,26 +1,22 @@
 """Published figures by authority and year in one panel, each with its basis, source and date."""
 
 from deficits.authorities import Authorities, load_authorities
-from deficits.formatting import year_of
 from deficits.panel.checks import Checked, check_panel, reconcile
 from deficits.panel.choice import RULES, Rule, disagreements
-from deficits.panel.outputs import describe, write
-from deficits.panel.own_figures import OwnFigures, keep_own, read_own
-from deficits.panel.own_file import Answers
+from deficits.panel.outputs import write
+from deficits.panel.own_figures import Answers, OwnFigures, keep_own, read_own
 from deficits.panel.panel import Ages, Panel, build, load_panel
-from deficits.panel.schema import FIGURES, PARTS, Figure
+from deficits.panel.schema import FIGURES
 from deficits.panel.splits import Split, divide, read_splits, shares
 from deficits.panel.trace import Trace, trace
 
 __all__ = [
     "FIGURES",
-    "PARTS",
     "RULES",
     "Ages",
     "Answers",
     "Authorities",
     "Checked",
-    "Figure",
     "OwnFigures",
     "Panel",
     "Rule",
@@ -28,7 +24,6 @@ __all__ = [
     "Trace",
     "build",
     "check_panel",
-    "describe",
     "disagreements",
     "divide",
     "keep_own",
@@ -40,5 +35,4 @@ __all__ = [
     "shares",
     "trace",
     "write",
-    "year_of",
 ]

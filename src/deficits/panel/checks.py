@@ -9,34 +9,7 @@ import pandas as pd
 
 from deficits.formatting import last_day
 from deficits.panel.panel import Panel
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """A figure of the panel, the published national measure it should sum to, and by how much it may differ.
-
-    `publication`: whose rows are on the panel's own basis, where a measure has rows on several.
-    """
-
-    figure: str
-    measure: str
-    tolerance: float
-    reason: str
-    publication: str | None = None
-
-
-# The written answer is on the DSG block, the article on the same returns; other rows are of wider bases.
-_BLOCK, _ARTICLE = "Written answer 149231", "SEND spending needs reform to stop local authorities going bust"
-COMPARISONS = (
-    Comparison("plans", "ehc_plans_january", 0.0001, "one plan apart in January 2023"),
-    Comparison(
-        "high_needs_block", "high_needs_allocation", 0.002, "published to the nearest £1m, later updates", _BLOCK
-    ),
-    Comparison("balance", "gross_deficit", 0.07, "published to the nearest £0.1bn, in 2022-23 prices", _ARTICLE),
-    Comparison(
-        "balance_mhclg", "gross_deficit", 0.07, "published to the nearest £0.1bn, another return", _ARTICLE
-    ),
-)
+from deficits.panel.schema import COMPARISONS, Comparison
 
 NEARLY_ALL = 0.95
 """Share of councils below which a sum is not compared: it is incomplete, not wrong."""
@@ -89,42 +62,28 @@ def reconcile(panel: Panel) -> pd.DataFrame:
     of deficits for the balance), published, difference (sum over published, less 1), state (agrees, differs, or
     incomplete where too few councils have a value), reason. £ or plans.
     """
-    rows = []
-    for comparison in COMPARISONS:
-        wide = _as_published(panel, comparison.figure)
-        sums = (-wide).clip(lower=0).sum() if comparison.measure == "gross_deficit" else wide.sum()
-        councils = wide.count()
-        for year, published in _published(panel.national, comparison).items():
-            if not councils.get(year, 0):
-                continue
-            difference = sums[year] / published - 1
-            state = "agrees" if abs(difference) <= comparison.tolerance else "differs"
-            complete = councils[year] >= NEARLY_ALL * len(panel.authorities.in_year(year))
-            rows.append(
-                {
-                    "figure": comparison.figure,
-                    "year": year,
-                    "councils": int(councils[year]),
-                    "sum": float(sums[year]),
-                    "published": published,
-                    "difference": float(difference),
-                    "state": state if complete else "incomplete",
-                    "reason": comparison.reason,
-                }
-            )
-    return pd.DataFrame(rows)
+    return pd.concat([_compared(panel, each) for each in COMPARISONS], ignore_index=True)
 
 
-def _as_published(panel: Panel, figure: str) -> pd.DataFrame:
-    """A figure by authority and year, without corrections of a column of that name: England's total has none."""
-    touched = panel.corrections[panel.corrections["column"] == figure].set_index("source")["before"]
-    before = panel.frame[f"{figure}_source"].map(touched).astype(float)
-    return before.fillna(panel.frame[figure]).unstack("year")
-
-
-def _published(national: pd.DataFrame, comparison: Comparison) -> pd.Series:
-    """What is published for England, by year; of a figure that was revised the later one."""
-    rows = national[national["measure"].eq(comparison.measure) & national["value"].notna()]
+def _compared(panel: Panel, comparison: Comparison) -> pd.DataFrame:
+    figure, rows = comparison.figure, panel.national
+    rows = rows[rows["measure"].eq(comparison.measure) & rows["value"].notna()]
     if comparison.publication:
         rows = rows[rows["publication"] == comparison.publication]
-    return rows.drop_duplicates("year", keep="last").set_index("year")["value"]
+    # Without corrections of a column of that name: England's total has none.
+    touched = panel.corrections[panel.corrections["column"] == figure].set_index("source")["before"]
+    uncorrected = panel.frame[f"{figure}_source"].map(touched).astype(float)
+    wide = uncorrected.fillna(panel.frame[figure]).unstack("year")
+    wide = (-wide).clip(lower=0) if comparison.measure == "gross_deficit" else wide
+    # Of a figure that was revised the later one.
+    published = rows.drop_duplicates("year", keep="last").set_index("year")["value"]
+    both = pd.DataFrame({"councils": wide.count(), "sum": wide.sum()}).join(
+        published.rename("published"), how="right"
+    )
+    both = both[both["councils"] > 0].rename_axis("year").reset_index()
+    both.insert(0, "figure", figure)
+    both["difference"] = both["sum"] / both["published"] - 1
+    agrees = both["difference"].abs() <= comparison.tolerance
+    complete = both["councils"] >= NEARLY_ALL * both["year"].map(lambda year: len(panel.authorities.in_year(year)))
+    both["state"] = agrees.map({True: "agrees", False: "differs"}).where(complete, "incomplete")
+    return both.assign(reason=comparison.reason).astype({"councils": int, "year": int})

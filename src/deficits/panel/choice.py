@@ -9,6 +9,7 @@ from typing import Literal, get_args
 
 import pandas as pd
 
+from deficits.panel.schema import PARTS
 from deficits.publications.editions import DISPUTED, KEY
 
 Rule = Literal["section251", "mhclg", "lowest", "newest"]
@@ -24,7 +25,7 @@ SOURCES = ("balance_section251", "balance_mhclg")
 
 
 def choose(frame: pd.DataFrame, rule: Rule) -> pd.DataFrame:
-    """One balance an authority and year: columns value (£), basis, source, published.
+    """One balance an authority and year: columns balance (£), balance_basis, balance_source, balance_published.
 
     section251: section 251 where it is returned, else MHCLG. mhclg: the other way round. lowest: the lower
     deficit of the two, as the High Needs Stability Grant's own rule takes. newest: the one first public later.
@@ -35,27 +36,36 @@ def choose(frame: pd.DataFrame, rule: Rule) -> pd.DataFrame:
     The basis is `disputed` where the two differ by more than TOLERANCE, or MHCLG alone is there and may not stand
     in (then without a value); `not_reported` where a source was collected that year and none has the council.
     """
-    both = frame[list(SOURCES)]
-    usable = both.assign(balance_mhclg=both["balance_mhclg"].where(_may_stand_in(both)))
-    collected = pd.concat([_collected(both[name]) for name in SOURCES], axis=1).any(axis=1)
-    order = _order(frame, usable, rule, _after(collected))
-    chosen = pd.DataFrame(
-        {
-            "value": float("nan"),
-            "basis": pd.Series(pd.NA, index=frame.index, dtype="str"),
-            "source": pd.Series(pd.NA, index=frame.index, dtype="str"),
-            "published": pd.Series(pd.NA, index=frame.index, dtype="str"),
-        }
-    )
-    for name in (*SOURCES, "balance_stated", "balance_own"):
-        taken = order.eq(name)
-        chosen.loc[taken, "value"] = frame.loc[taken, name]
-        for part in ("basis", "source", "published"):
-            chosen.loc[taken, part] = frame.loc[taken, f"{name}_{part}"]
-    differ = (both["balance_section251"] - both["balance_mhclg"]).abs() > TOLERANCE
-    waiting = chosen["value"].isna() & both["balance_mhclg"].notna()
-    chosen.loc[(differ & order.isin(SOURCES)) | waiting, "basis"] = DISPUTED
-    chosen.loc[chosen["basis"].isna() & collected, "basis"] = NOT_REPORTED
+    section251, mhclg = (frame[name] for name in SOURCES)
+    collected_251 = _collected(section251)
+    collected = collected_251 | _collected(mhclg)
+    difference = (section251 - mhclg).abs()
+    agree_later = (difference <= TOLERANCE).rename(lambda year: year - 1, level=1).reindex(frame.index)
+    usable = mhclg.where(collected_251 | _after(collected_251) | agree_later.fillna(False).astype(bool))
+    dates = [frame[f"{name}_published"].fillna("") for name in SOURCES]
+    prefer_mhclg = {
+        "section251": pd.Series(False, index=frame.index),
+        "mhclg": usable.notna(),
+        # A balance is negative for a deficit, so the lower deficit is the higher balance.
+        "lowest": usable > section251,
+        "newest": usable.notna() & (dates[1] > dates[0]),
+    }[rule]
+    stands = {
+        "balance_own": frame["balance_own"].notna(),
+        "balance_mhclg": usable.notna() & (section251.isna() | prefer_mhclg),
+        "balance_section251": section251.notna(),
+        "balance_stated": frame["balance_stated"].notna() & _after(collected),
+    }
+    names = [f"balance{part}" for part in PARTS]
+    chosen = frame[[f"balance_own{part}" for part in PARTS]].set_axis(names, axis=1)
+    source = pd.Series("balance_own", index=frame.index).where(stands["balance_own"])
+    for name in list(stands)[1:]:
+        taken = source.isna() & stands[name]
+        source[taken] = name
+        chosen.loc[taken] = frame.loc[taken, [f"{name}{part}" for part in PARTS]].set_axis(names, axis=1)
+    waiting = chosen["balance"].isna() & mhclg.notna()
+    chosen.loc[((difference > TOLERANCE) & source.isin(SOURCES)) | waiting, "balance_basis"] = DISPUTED
+    chosen.loc[chosen["balance_basis"].isna() & collected, "balance_basis"] = NOT_REPORTED
     return chosen
 
 
@@ -69,33 +79,6 @@ def disagreements(frame: pd.DataFrame, tolerance: float = TOLERANCE) -> pd.DataF
     listed = frame.loc[(second - first).abs() > tolerance, ["name", *SOURCES, "balance", "balance_source"]]
     listed.insert(3, "difference", listed[SOURCES[1]] - listed[SOURCES[0]])
     return listed.sort_values("difference", key=abs, ascending=False)
-
-
-def _order(frame: pd.DataFrame, usable: pd.DataFrame, rule: Rule, later: pd.Series) -> pd.Series:
-    """Name of the source that each cell is taken from; missing where there is none."""
-    first, second = SOURCES
-    has_first, has_second = usable[first].notna(), usable[second].notna()
-    prefers_second = {
-        "section251": pd.Series(False, index=frame.index),
-        "mhclg": pd.Series(True, index=frame.index),
-        # A balance is negative for a deficit, so the lower deficit is the higher balance.
-        "lowest": usable[second] > usable[first],
-        "newest": frame[f"{second}_published"].fillna("") > frame[f"{first}_published"].fillna(""),
-    }[rule]
-    order = pd.Series(pd.NA, index=frame.index, dtype="str")
-    order[frame["balance_stated"].notna() & later] = "balance_stated"
-    order[has_first] = first
-    order[has_second & (~has_first | prefers_second)] = second
-    order[frame["balance_own"].notna()] = "balance_own"
-    return order
-
-
-def _may_stand_in(both: pd.DataFrame) -> pd.Series:
-    """Where MHCLG's figure may be used at all."""
-    agrees = (both["balance_section251"] - both["balance_mhclg"]).abs() <= TOLERANCE
-    a_year_later = agrees.rename(lambda year: year - 1, level=1)
-    collected = _collected(both["balance_section251"])
-    return collected | _after(collected) | a_year_later.reindex(both.index, fill_value=False)
 
 
 def _after(collected: pd.Series) -> pd.Series:

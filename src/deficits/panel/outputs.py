@@ -7,17 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pandas.io.json import build_table_schema
 
 from deficits.panel.checks import reconcile
 from deficits.panel.panel import Panel
-from deficits.panel.schema import BASES, FIGURES, REGIONS
+from deficits.panel.schema import BESIDE, COLUMNS, FIGURES, PACKAGE
 from deficits.paths import write_whole
-
-FIGURE_PARTS = {
-    "_basis": ("string", "whether the figure is reported, or derived and how, or disputed, or why there is none"),
-    "_source": ("string", "raw table and line that it came from: publication/file:line"),
-    "_published": ("date", "day by which it was public"),
-}
 
 
 def write(panel: Panel, folder: Path) -> dict[str, Any]:
@@ -29,19 +24,15 @@ def write(panel: Panel, folder: Path) -> dict[str, Any]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     record = describe(panel) | {"changes": changes(panel, folder / "panel.parquet")}
-    tables = {
-        "panel": panel.frame.reset_index(),
-        "national": panel.national,
-        "forecasts": panel.forecasts,
-        "statements": panel.statements,
-        "corrections": panel.corrections,
-    }
+    tables = {name: getattr(panel, name) for name in ("national", "forecasts", "statements", "corrections")}
+    write_whole(folder / "panel.parquet", panel.frame.to_parquet())
     for name, frame in tables.items():
-        stored = panel.frame if name == "panel" else frame
-        write_whole(folder / f"{name}.parquet", stored.to_parquet())
-        write_whole(folder / f"{name}.csv", frame.to_csv(index=False, lineterminator="\n").encode())
+        write_whole(folder / f"{name}.parquet", frame.to_parquet())
+    tables = {"panel": panel.frame.reset_index(), **tables}
+    for name, frame in tables.items():
+        write_whole(folder / f"{name}.csv", frame.to_csv(index=False, lineterminator="\n"))
     for name, content in {"datapackage.json": _datapackage(panel, tables), "build.json": record}.items():
-        write_whole(folder / name, f"{json.dumps(content, indent=1, ensure_ascii=False)}\n".encode())
+        write_whole(folder / name, f"{json.dumps(content, indent=1, ensure_ascii=False)}\n")
     return record
 
 
@@ -71,27 +62,24 @@ def changes(panel: Panel, before: Path) -> dict[str, Any] | None:
     after).
     """
     try:
-        old = pd.read_parquet(before)
+        stored = pd.read_parquet(before)
     except (OSError, ValueError):
         return None
+    old, new = stored.reindex(columns=list(FIGURES)).align(panel.frame[list(FIGURES)], axis=0)
+    counts = pd.DataFrame(
+        {
+            "added": (old.isna() & new.notna()).sum(),
+            "removed": (old.notna() & new.isna()).sum(),
+            "changed": (new - old).fillna(0).ne(0).sum(),
+        }
+    )
     found: dict[str, Any] = {}
-    for name in FIGURES:
-        both = pd.concat([old.reindex(columns=[name]), panel.frame[name].rename("after")], axis=1)
-        both = both.rename(columns={name: "before"})
-        had, has = both["before"].notna(), both["after"].notna()
-        differ = both[had & has & (both["before"] != both["after"])]
-        if (had != has).any() or len(differ):
-            counts = {"added": has & ~had, "removed": had & ~has}
-            found[name] = {word: int(cells.sum()) for word, cells in counts.items()}
-            found[name] |= {"changed": len(differ), "largest": _largest(differ)}
+    for name, row in counts[counts.any(axis=1)].astype(object).iterrows():
+        found[str(name)] = row.to_dict() | {"largest": None}
+        if row["changed"]:
+            code, year = place = (new[name] - old[name]).abs().idxmax()
+            found[str(name)]["largest"] = [code, int(year), float(old.at[place, name]), float(new.at[place, name])]
     return found
-
-
-def _largest(differ: pd.DataFrame) -> list[Any] | None:
-    if differ.empty:
-        return None
-    place = (differ["after"] - differ["before"]).abs().idxmax()
-    return [place[0], int(place[1]), float(differ.at[place, "before"]), float(differ.at[place, "after"])]
 
 
 def _newest(panel: Panel, name: str) -> dict[str, Any]:
@@ -106,61 +94,24 @@ def _newest(panel: Panel, name: str) -> dict[str, Any]:
     }
 
 
-def _field(name: str, kind: str, description: str, **constraints: Any) -> dict[str, Any]:
-    field: dict[str, Any] = {"name": name, "type": kind, "description": description}
-    return field | {"constraints": constraints} if constraints else field
-
-
-def _panel_fields() -> list[dict[str, Any]]:
-    """Each column of the panel as a Frictionless field: name, type, description and, where it has one, unit."""
-    year = "financial year, named by the calendar year it ends in: 2025 is 2024-25"
-    fields = [
-        _field("authority", "string", "DfE number of the authority", required=True, pattern=r"\d{3}"),
-        _field("year", "integer", year, required=True),
-        _field("gss", "string", "current ONS code", required=True),
-        _field("name", "string", "name of the authority", required=True),
-        _field("region", "string", "region", enum=list(REGIONS)),
-    ]
-    for figure in FIGURES.values():
-        sign = "; negative = deficit" if figure.name.startswith("balance") else ""
-        least = {} if figure.signed else {"minimum": 0}
-        value = _field(figure.name, "number", f"{figure.meaning}, in {figure.unit}{sign}", **least)
-        fields.append(value | {"unit": figure.unit})
-        for part, (kind, meaning) in FIGURE_PARTS.items():
-            words = {"enum": list(BASES)} if part == "_basis" else {}
-            fields.append(_field(figure.name + part, kind, meaning, **words))
-    return fields
-
-
 def _datapackage(panel: Panel, tables: dict[str, pd.DataFrame]) -> dict[str, Any]:
-    """A Frictionless Data Package of the CSV files."""
-    ogl = {
-        "name": "OGL-UK-3.0",
-        "title": "Open Government Licence v3.0",
-        "path": "https://www.nationalarchives.gov.uk/doc/open-government-licence/version/3/",
-    }
-    types = {"i": "integer", "f": "number", "b": "boolean"}
+    """A Frictionless Data Package of the CSV files, the panel's columns with their meaning and unit."""
+    words = COLUMNS | {f"{name}{part}": meaning for name in FIGURES for part, meaning in BESIDE.items()}
+    for name, figure in FIGURES.items():
+        words[name] = f"{figure.meaning}, in {figure.unit}" + ("; negative = deficit" * name.startswith("balance"))
     schemas: dict[str, dict[str, Any]] = {
-        name: {
-            "fields": [{"name": key, "type": types.get(kind.kind, "string")} for key, kind in frame.dtypes.items()]
-        }
-        for name, frame in tables.items()
+        name: build_table_schema(frame, index=False, version=False) for name, frame in tables.items()
     }
-    schemas["panel"] = {"fields": _panel_fields(), "primaryKey": ["authority", "year"]}
-    return {
-        "name": "send-deficits",
-        "title": "High needs deficits of English authorities, by authority and year",
-        "licenses": [ogl],
+    for field in schemas["panel"]["fields"]:
+        field["description"] = words[field["name"]]
+        if field["name"] in FIGURES:
+            field["unit"] = FIGURES[field["name"]].unit
+    schemas["panel"]["primaryKey"] = ["authority", "year"]
+    files = {"format": "csv", "mediatype": "text/csv", "encoding": "utf-8"}
+    return PACKAGE | {
         "sources": [{"title": source.title, "path": str(source.url)} for source in panel.raw.sources.values()],
         "resources": [
-            {
-                "name": name,
-                "path": f"{name}.csv",
-                "format": "csv",
-                "mediatype": "text/csv",
-                "encoding": "utf-8",
-                "schema": schema | {"missingValues": [""]},
-            }
+            {"name": name, "path": f"{name}.csv", **files, "schema": schema | {"missingValues": [""]}}
             for name, schema in schemas.items()
         ],
     }

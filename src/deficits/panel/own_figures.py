@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
+from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
@@ -14,12 +15,10 @@ from deficits.authorities import Authorities
 from deficits.errors import PanelError, closest
 from deficits.formatting import UNDATED, financial_year, gbp, listed, year_end
 from deficits.panel import choice
-from deficits.panel.own_file import UNITS, Amount, Answers, amount_in, amounts, year_in
+from deficits.panel.own_file import ROLES, SAYS, STATUS, UNITS, Column, amount_in, read_table, year_in
 from deficits.paths import own_dir, write_whole
+from deficits.publications.cells import heading, reason
 from deficits.publications.editions import CANDIDATE, KEY
-
-if TYPE_CHECKING:
-    from deficits.panel.panel import Panel
 
 FALL, RISE = 1.2, 0.6
 """High needs blocks by which a balance may fall or rise in a year before it is asked about: about twice the
@@ -30,18 +29,26 @@ BEYOND = 10
 """An amount of more high needs blocks than this is refused whatever is answered."""
 MOST_FAULTS, LONGEST_NAME = 20, 80
 OUTTURN, FORECAST = "outturn", "forecast"
-STATUSES = {
-    "unmitigated": re.compile(r"unmitigated|(without|before|pre)[- ](any )?mitigation"),
-    "mitigated": re.compile(r"mitigat"),
-    FORECAST: re.compile(r"forecast|project(ed|ion)|estimate|budget"),
-    OUTTURN: re.compile(r"outturn|actual|audited"),
-}
-"""Kinds of figure, and the words that a file has for each; the first that fits."""
-_SURPLUS_POSITIVE = re.compile(r"\((deficits?|overspends?)\)|negative")
-_DEFICIT_POSITIVE = re.compile(r"deficits?\s*/\s*\(surplus")
-_DEFICIT = re.compile(r"deficit|overspen")
-
 PATH = ["authority", "year", "value", "scenario", "source"]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What an analyst says of a file that does not say it itself.
+
+    `authority`: the one council of a file without names. `unit` (£, £000 or £m): of its amounts.
+    `deficits_positive`: a positive number is a deficit. `accept`: amounts that depart from the council's published
+    record are right as they stand.
+    """
+
+    authority: str | None = None
+    unit: str | None = None
+    deficits_positive: bool = False
+    accept: bool = False
+
+    def __post_init__(self) -> None:
+        if self.unit is not None and self.unit not in UNITS:
+            raise PanelError(f"unit '{self.unit}': {closest(self.unit, UNITS)}")
 
 
 @dataclass(frozen=True)
@@ -100,26 +107,10 @@ def read_own(
     Raises PanelError that lists every fault with its line, and a question, with both readings, about every amount
     that does not fit the council's published balance and high needs block.
     """
-    answers, today = answers or Answers(), today or date.today()
-    balance = choice.choose(frame.assign(balance_own=float("nan")), "section251")["value"]
+    balance = choice.choose(frame.assign(balance_own=float("nan")), "section251")["balance"]
     published = frame[["high_needs_block", "reserves_unallocated"]].assign(balance=balance)
-    readings: list[str] = []
-    faults: list[str] = []
-    rows: dict[tuple[str, int, str], dict[str, Any]] = {}
-    for amount in amounts(path, answers, readings, faults):
-        try:
-            row = _row(amount, path.name, published, authorities, answers, today, readings)
-            first = rows.setdefault((row["authority"], row["year"], row["status"]), row)
-            if first is not row:
-                raise PanelError(f"the same council and year as line {first['line']}")
-        except PanelError as error:
-            faults.append(f"line {amount.line}: {error}")
-    faults = list(dict.fromkeys(faults))
-    if faults or not rows:
-        more = [f"and {len(faults) - MOST_FAULTS} more"] if len(faults) > MOST_FAULTS else []
-        told = [*faults[:MOST_FAULTS], *more] or ["it holds no amounts"]
-        raise PanelError("\n  ".join([f"{path.name} cannot be used:", *told]))
-    found = pd.DataFrame(rows.values())
+    reading = _Reading(path.name, published, authorities, answers or Answers(), today or date.today())
+    found = reading.figures(path)
     balances = found[found["status"].isin([OUTTURN, FORECAST]) & found["ended"]]
     balances = balances.sort_values("status", ascending=False).drop_duplicates(KEY).sort_index()
     balances = balances.assign(
@@ -130,26 +121,25 @@ def read_own(
         outturns=balances[CANDIDATE].reset_index(drop=True),
         paths=paths[PATH].reset_index(drop=True),
         kept=found[["name", *KEY, "value", "status", "accepted", "note"]],
-        readings=tuple(dict.fromkeys(readings)),
+        readings=tuple(dict.fromkeys(reading.readings)),
     )
 
 
-def keep_own(path: Path, panel: Panel, answers: Answers | None = None) -> tuple[Path, OwnFigures]:
-    """Check a file of own figures and keep what it says in `data/own`, in £, one row a figure.
+def keep_own(
+    path: Path, frame: pd.DataFrame, authorities: Authorities, answers: Answers | None = None
+) -> tuple[Path, OwnFigures]:
+    """Check a file of own figures (see `read_own`) and keep what it says in `data/own`, in £, one row a figure.
 
     The copy says where each figure stood and needs no answers. Raises PanelError with every fault, or when the
     file's name is none that a report takes; then nothing is kept.
     """
     kept = own_dir() / f"{path.stem}.csv"
-    if (
-        not re.fullmatch(r"[^.\\][^\\]*", kept.name)
-        or not kept.name.isprintable()
-        or len(kept.name) > LONGEST_NAME
-    ):
+    plain = re.fullmatch(r"[^.\\][^\\]*", kept.name) and kept.name.isprintable()
+    if not plain or len(kept.name) > LONGEST_NAME:
         raise PanelError(
             f"a report takes a plain file name of up to {LONGEST_NAME} letters: rename the file first"
         )
-    figures = read_own(path, panel.frame, panel.authorities, answers)
+    figures = read_own(path, frame, authorities, answers)
     table = figures.kept.drop(columns="name").assign(
         authority=figures.kept["name"],
         year=figures.kept["year"].map(financial_year),
@@ -166,89 +156,168 @@ def keep_own(path: Path, panel: Panel, answers: Answers | None = None) -> tuple[
     return kept, figures
 
 
-def _row(
-    amount: Amount,
-    file: str,
-    published: pd.DataFrame,
-    authorities: Authorities,
-    answers: Answers,
-    today: date,
-    readings: list[str],
-) -> dict[str, Any]:
-    """One figure, understood and held against what is published."""
-    year = amount.year if isinstance(amount.year, int) else year_in(amount.year)
-    if year is None:
-        raise PanelError(f"'{amount.year}' is not a financial year like 2024-25")
-    codes = {authorities.resolve(name, year) for name in amount.names}
-    if len(codes) != 1:
-        raise PanelError(
-            f"{listed(amount.names)} are different councils" if codes else "no council: --authority NAME"
-        )
-    code = codes.pop()
-    if not authorities.existed(code, year):
-        raise PanelError(f"{authorities.name(code)} did not exist on {year_end(year)}")
-    ended = date(year, 3, 31) <= today
-    status = _status(amount, year, ended)
-    typed, has_unit = amount_in(amount.text)
-    if typed is None or abs(typed) > 1e13:
-        raise PanelError(f"'{amount.text}' is not an amount in pounds")
-    turned, certain = _sign(amount.words, typed, answers)
-    value = (-typed if turned else typed) * (1.0 if has_unit else UNITS[amount.unit])
-    record = _record(published, code, year)
-    surplus = value > 0 > record.last
-    if not record.fits(value) or (not certain and (surplus or turned)):
-        scales = {f'--unit "{name}"': size for name, size in UNITS.items() if name != amount.unit and not has_unit}
-        signs = {"head the column 'balance'" if turned else "--deficits-positive": -1}
-        better = [
-            f"{gbp(other)} would ({f'{unit} {sign}'.strip()}); "
-            for unit, scale in {"": UNITS[amount.unit], **scales}.items()
-            for sign, turn in {"": 1, **({} if certain or (typed < 0 and not turned) else signs)}.items()
-            if (other := value * turn * scale / UNITS[amount.unit]) != value and record.fits(other)
-        ]
-        beyond = abs(value) > record.most
-        if beyond or not (answers.accept or amount.accepted):
+@dataclass
+class _Reading:
+    """A file as it is being understood: what it is held against, how it was read, its faults and its figures."""
+
+    file: str
+    published: pd.DataFrame
+    authorities: Authorities
+    answers: Answers
+    today: date
+    readings: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    found: dict[tuple[str, int, str], dict[str, Any]] = field(default_factory=dict)
+
+    def figures(self, path: Path) -> pd.DataFrame:
+        """A row for each figure of the file; PanelError with all its faults."""
+        columns, rows, commas = read_table(path, self.readings)
+        for column in columns:
+            if column.role == "other":
+                self.readings.append(f"Column '{column.words}' is no closing balance: left out")
+            elif not column.role and column.words:
+                known = ", ".join([*ROLES, "balance"])
+                self.faults.append(f"column '{column.words}' is none that is known ({known}): take it out")
+        section = ""
+        for line, row in rows:
+            filled = [cell for cell in row if cell]
+            unheaded = [cell for column, cell in zip(columns, row, strict=False) if not any(column)]
+            if len(filled) == 1 and amount_in(filled[0])[0] is None:
+                section = heading(filled[0])
+            elif any(unheaded) or any(row[len(columns) :]):
+                why = "more cells than headings; an amount such as -8,400,000 needs quotes around it"
+                self.faults.append(f"line {line}: {why}")
+            else:
+                self._row(line, [*row, *[""] * len(columns)], columns, section, commas)
+        faults = list(dict.fromkeys(self.faults))
+        if faults or not self.found:
+            more = [f"and {len(faults) - MOST_FAULTS} more"] if len(faults) > MOST_FAULTS else []
+            told = [*faults[:MOST_FAULTS], *more] or ["it holds no amounts"]
+            raise PanelError("\n  ".join([f"{self.file} cannot be used:", *told]))
+        return pd.DataFrame(self.found.values())
+
+    def _row(self, line: int, row: list[str], columns: list[Column], section: str, commas: bool) -> None:
+        """The figures of one row of the table."""
+        cells = [(column.role, cell) for column, cell in zip(columns, row, strict=False) if cell]
+        given = {role: " ".join(cell for each, cell in cells if each == role) for role in (*ROLES, "label")}
+        label, names = heading(given["label"]), [cell for role, cell in cells if role == "authority"]
+        if SAYS["no_balance"].search(label):
+            self.readings.append(f"Line {line}, '{label}', is no closing balance: left out")
+            return
+        names += [given["label"]] * bool(label and not SAYS["balance"].search(label))
+        holding = [place for place, column in enumerate(columns) if column.role == "amount"]
+        for place in holding:
+            column, text, after = columns[place], row[place], row[place + 1]
+            unit = self.answers.unit or column.unit or "£"
+            words = " ".join(filter(None, [column.words, "" if names else label, section]))
+            council = [*names, *([self.answers.authority] if self.answers.authority else [])]
+            accepted = self.answers.accept or heading(given["accepted"]) == "yes"
+            parted = commas and unit != "£m" and not self.answers.accept
+            try:
+                if text in ("-", "–"):
+                    raise PanelError(f"'{text}' may be nil or not known: write 0, or leave the cell empty")
+                if parted and SAYS["part_of_an_amount"].match(f"{text},{after}"):
+                    raise PanelError(f"'{text},{after}' may be one amount: leave its comma out, or --accept two")
+                if len(holding) == 1 or reason(text) is None:
+                    code, year = self._of(council, column.year or given["year"])
+                    status = self._status(heading(given["status"]), words, year)
+                    value, sure = self._value(text, unit, words, code, year, accepted)
+                    self._add(line, code, year, status, value, sure, f"{words}: '{text}'")
+            except PanelError as error:
+                self.faults.append(f"line {line}: {error}")
+
+    def _add(self, line: int, code: str, year: int, status: str, value: float, sure: bool, note: str) -> None:
+        first = self.found.setdefault((code, year, status), {"line": line})
+        if "name" in first:
+            raise PanelError(f"the same council and year as line {first['line']}")
+        first |= {
+            "name": self.authorities.name(code),
+            "authority": code,
+            "year": year,
+            "value": value,
+            "status": status,
+            "accepted": "" if sure else "yes",
+            "ended": self._ended(year),
+            "source": f"own/{self.file}:{line}",
+            "note": f"from {self.file}, line {line}: {note}",
+        }
+
+    def _of(self, names: list[str], text: int | str) -> tuple[str, int]:
+        """Whose amount it is, and of which year."""
+        year = text if isinstance(text, int) else year_in(text)
+        if year is None:
+            raise PanelError(f"'{text}' is not a financial year like 2024-25")
+        codes = {self.authorities.resolve(name, year) for name in names}
+        if len(codes) != 1:
             raise PanelError(
-                f"'{amount.text}' is {gbp(value)} as it stands, which does not fit what is published for "
-                f"{authorities.name(code)} ({record.words}); {''.join(better)}"
-                + ("correct it" if beyond else "if it is right as it stands, --accept")
+                f"{listed(names)} are different councils" if codes else "no council: --authority NAME"
             )
-    if turned:
-        heard = "answered" if answers.deficits_positive else "headed"
-        readings.append(f"A positive number is a deficit, as {heard}")
-    if amount.unit != "£" and not has_unit:
-        readings.append(f"Amounts are in {amount.unit}, as {'answered' if answers.unit else 'headed'}")
-    return {
-        "line": amount.line,
-        "name": authorities.name(code),
-        "authority": code,
-        "year": year,
-        "value": value,
-        "status": status,
+        code = codes.pop()
+        if not self.authorities.existed(code, year):
+            raise PanelError(f"{self.authorities.name(code)} did not exist on {year_end(year)}")
+        return code, year
+
+    def _ended(self, year: int) -> bool:
+        return date(year, 3, 31) <= self.today
+
+    def _status(self, given: str, words: str, year: int) -> str:
+        found = next((kind for kind, known in STATUS.items() if known.search(given or words)), None)
+        if given and found is None:
+            raise PanelError(f"status '{given}': {closest(given, STATUS)}")
+        if found == OUTTURN and not self._ended(year):
+            raise PanelError(f"{year_end(year)} has not come: it can only be a forecast")
+        return found or (OUTTURN if self._ended(year) else FORECAST)
+
+    def _value(self, text: str, unit: str, words: str, code: str, year: int, accepted: bool) -> tuple[float, bool]:
+        """An amount in £, negative for a deficit, and whether what is published of the council bears it out.
+
+        PanelError asks about one that it does not, with the readings that it would.
+        """
+        typed, has_unit = amount_in(text)
+        if typed is None or abs(typed) > 1e13:
+            raise PanelError(f"'{text}' is not an amount in pounds")
+        turned, certain = self._sign(words, typed)
+        value = (-typed if turned else typed) * (1.0 if has_unit else UNITS[unit])
+        record = _Record.of(self.published, code, year)
+        surplus = value > 0 > record.last
+        if not record.fits(value) or (not certain and (surplus or turned)):
+            units = {"": 1.0} | {
+                f'--unit "{name}"': size / UNITS[unit]
+                for name, size in UNITS.items()
+                if name != unit and not has_unit
+            }
+            open_sign = not certain and (typed >= 0 or turned)
+            signs = {"": 1} | (
+                {"head the column 'balance'" if turned else "--deficits-positive": -1} if open_sign else {}
+            )
+            better = [
+                f"{gbp(value * scale * sign)} would ({f'{by_unit} {by_sign}'.strip()}); "
+                for (by_unit, scale), (by_sign, sign) in product(units.items(), signs.items())
+                if scale * sign != 1 and record.fits(value * scale * sign)
+            ]
+            beyond = abs(value) > record.most
+            if beyond or not accepted:
+                raise PanelError(
+                    f"'{text}' is {gbp(value)} as it stands, which does not fit what is published for "
+                    f"{self.authorities.name(code)} ({record.words}); {''.join(better)}"
+                    + ("correct it" if beyond else "if it is right as it stands, --accept")
+                )
+        if turned:
+            heard = "answered" if self.answers.deficits_positive else "headed"
+            self.readings.append(f"A positive number is a deficit, as {heard}")
+        if unit != "£" and not has_unit:
+            self.readings.append(f"Amounts are in {unit}, as {'answered' if self.answers.unit else 'headed'}")
         # What is kept stands under 'balance £', without the heading that made its sign certain here.
-        "accepted": "yes" if surplus or not record.fits(value) else "",
-        "ended": ended,
-        "source": f"own/{file}:{amount.line}",
-        "note": f"from {file}, line {amount.line}: {amount.words}: '{amount.text}'",
-    }
+        return value, record.fits(value) and not surplus
 
-
-def _status(amount: Amount, year: int, ended: bool) -> str:
-    found = next((kind for kind, words in STATUSES.items() if words.search(amount.status or amount.words)), None)
-    if amount.status and found is None:
-        raise PanelError(f"status '{amount.status}': {closest(amount.status, STATUSES)}")
-    if found == OUTTURN and not ended:
-        raise PanelError(f"{year_end(year)} has not come: it can only be a forecast")
-    return found or (OUTTURN if ended else FORECAST)
-
-
-def _sign(words: str, typed: float, answers: Answers) -> tuple[bool, bool]:
-    """Whether a positive number is a deficit, and whether that is certain."""
-    if answers.deficits_positive or _DEFICIT_POSITIVE.search(words):
-        return True, True
-    if _SURPLUS_POSITIVE.search(words):
-        return False, True
-    headed = _DEFICIT.search(words) is not None and "surplus" not in words
-    return headed, headed and typed >= 0
+    def _sign(self, words: str, typed: float) -> tuple[bool, bool]:
+        """Whether a positive number is a deficit, and whether that is certain."""
+        if self.answers.deficits_positive or SAYS["a_deficit_is_positive"].search(words):
+            return True, True
+        if SAYS["a_surplus_is_positive"].search(words):
+            return False, True
+        headed = SAYS["deficit"].search(words) is not None and "surplus" not in words
+        return headed, headed and typed >= 0
 
 
 @dataclass(frozen=True)
@@ -266,32 +335,33 @@ class _Record:
     most: float
     words: str
 
+    @classmethod
+    def of(cls, published: pd.DataFrame, code: str, year: int) -> _Record:
+        """The newest balance, high needs block and reserves until a year, or else the first."""
+        mine = published[published.index.get_level_values("authority") == code].droplevel("authority")
+        series = [mine[name].dropna() for name in ("balance", "high_needs_block", "reserves_unallocated")]
+        balance, block, reserves = (
+            each[each.index <= year][-1:] if (each.index <= year).any() else each[:1] for each in series
+        )
+        at = int([*balance.index, *mine.index, year][0])
+        last, size = float(balance.sum()), float(block.sum())
+        size = max(size, abs(last)) if size > 0 else 0.0
+        named = {
+            f"balance at {year_end(at)}": balance,
+            "high needs block": block,
+            "unallocated reserves": reserves,
+        }
+        return cls(
+            last=last,
+            size=size,
+            years=max(1, abs(year - at)),
+            most=BEYOND * (size or float(published["high_needs_block"].max())),
+            words=", ".join(f"{name} {gbp(each.sum())}" for name, each in named.items() if len(each)) or "nothing",
+        )
+
     def fits(self, amount: float) -> bool:
         """Whether an amount is of a likely size and no unlikely move from the balance."""
         fall, rise = FALL * self.years * self.size, RISE * self.years * self.size
         likely = amount == 0 or abs(amount) >= SMALL * max(abs(self.last), self.size / 100, 1e4)
         near = not self.size or self.last - fall <= amount <= self.last + rise
         return likely and near and abs(amount) <= self.most
-
-
-def _record(published: pd.DataFrame, code: str, year: int) -> _Record:
-    """The newest balance, high needs block and reserves until a year, or else the first."""
-    mine = published[published.index.get_level_values("authority") == code].droplevel("authority")
-
-    def newest(figure: str) -> pd.Series:
-        known = mine[figure].dropna()
-        until = known[known.index <= year]
-        return until[-1:] if len(until) else known[:1]
-
-    balance, block, reserves = map(newest, ("balance", "high_needs_block", "reserves_unallocated"))
-    at = int([*balance.index, *mine.index, year][0])
-    last, size = float(balance.sum()), float(block.sum())
-    size = max(size, abs(last)) if size > 0 else 0.0
-    named = {f"balance at {year_end(at)}": balance, "high needs block": block, "unallocated reserves": reserves}
-    return _Record(
-        last=last,
-        size=size,
-        years=max(1, abs(year - at)),
-        most=BEYOND * (size or float(published["high_needs_block"].max())),
-        words=", ".join(f"{name} {gbp(each.sum())}" for name, each in named.items() if len(each)) or "nothing",
-    )

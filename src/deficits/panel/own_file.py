@@ -3,96 +3,48 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+import tomllib
 from datetime import date
 from itertools import accumulate, zip_longest
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from deficits.authorities import plain_code
-from deficits.errors import PanelError, SourceError, closest
+from deficits.errors import PanelError, SourceError
 from deficits.formatting import listed, year_given
-from deficits.publications.cells import heading, number, reason
+from deficits.publications.cells import heading, number
 from deficits.publications.files import Workbook, is_workbook, typed_rows
 
 LARGEST = 5_000_000
 """Bytes of a file that is read at all."""
 
 UNITS = {"£": 1.0, "£000": 1e3, "£m": 1e6}
-_UNIT = {
-    "£": re.compile(r"£(?!\s?(?:[\d,'’]|k\b|mn?\b|bn\b|thousand|million|billion))|\bpounds\b"),
-    "£000": re.compile(r"(?<![\d,.])£?\s?[,'’]?000'?s?\b|£\s?k\b|thousand"),
-    "£m": re.compile(r"£\s?mn?\b|million"),
-}
-_ROLES = {
-    "authority": "authority|council|local authority|la|name|la name|code|dfe number|ons code",
-    "year": "year|financial year|year end|year end(ing|ed) march|as at|date",
-    "status": "status|basis|type|scenario|case",
-    "accepted": "accepted",
-    "note": "notes?|comments?|source|reference",
-}
+_WORDS = tomllib.loads(Path(__file__).with_name("own_words.toml").read_text(encoding="utf-8"))
+ROLES: dict[str, str] = _WORDS["role"]
 """What a column holds, and the headings that say so."""
-_BALANCE = re.compile(
-    r"balance|deficit|reserve|surplus|overspen|\bc/?f|carried f|closing|cumulative|mitigat|amount|outturn|forecast"
+UNIT, STATUS, SAYS = (
+    {name: re.compile(words, re.IGNORECASE) for name, words in _WORDS[kind].items()}
+    for kind in ("unit", "status", "says")
 )
-_NO_BALANCE = re.compile(r"in[- ]year|\bb/?f|brought f|opening|movement|change")
-_MARCH = re.compile(r"(?:mar(?:ch)?[ ,-]+|\b31/0?3/)(?P<end>(?:20)?\d\d)\b|(?P<iso>20\d\d)-03-31", re.IGNORECASE)
-_OTHER_DAY = re.compile(
-    r"\d/\d{1,2}/\d|\d-\d\d-\d\d|\b(jan|feb|apr|may|jun|jul|aug|sep|oct|nov|dec)", re.IGNORECASE
-)
-_LABEL = re.compile(
-    r"(?<![\d,.£])(?:20\d\d ?(?:[-/–—]|to) ?(?:20)?\d\d|FY ?(?:20)?\d\d|20\d\d(?:\d\d)?)(?![\d,.])", re.IGNORECASE
-)
-_YEAR_ALONE = re.compile(r"20\d\d(\d\d)?")
-_PARTED = re.compile(r"[-+(]?£?\d{1,3},\d{3}\)?")
+"""What a heading says of the unit and kind of its figures, and of other things, by name."""
 
 Lines = list[tuple[int, list[str]]]
 
 
-@dataclass(frozen=True)
-class Answers:
-    """What an analyst says of a file that does not say it itself.
+class Column(NamedTuple):
+    """`role`: one of `ROLES`, amount, other (an amount that is no closing balance), label, or empty if unknown.
 
-    `authority`: the one council of a file without names. `unit` (£, £000 or £m): of its amounts.
-    `deficits_positive`: a positive number is a deficit. `accept`: amounts that depart from the council's published
-    record are right as they stand.
+    `words` of the heading are those on its kind and sign; `year` and `unit` are of its amounts, if it says them.
     """
 
-    authority: str | None = None
-    unit: str | None = None
-    deficits_positive: bool = False
-    accept: bool = False
-
-    def __post_init__(self) -> None:
-        if self.unit is not None and self.unit not in UNITS:
-            raise PanelError(f"unit '{self.unit}': {closest(self.unit, UNITS)}")
-
-
-class Amount(NamedTuple):
-    """A cell with an amount and what its row and headings say; `words` are those on its kind and sign."""
-
-    line: int
-    text: str
-    names: list[str]
-    year: int | str
-    status: str
-    words: str
-    unit: str
-    accepted: bool
-
-
-class _Column(NamedTuple):
-    """`role`: one of `_ROLES`, amount, other (an amount that is no closing balance), label, or None."""
-
-    role: str | None
+    role: str
     words: str
     year: int | None = None
     unit: str | None = None
 
 
-def amounts(path: Path, answers: Answers, readings: list[str], faults: list[str]) -> Iterator[Amount]:
-    """The amounts of a CSV or workbook, row by row; `readings` and `faults` (with their lines) are added to.
+def read_table(path: Path, readings: list[str]) -> tuple[list[Column], Lines, bool]:
+    """The one table of a CSV or workbook: its columns, its rows with their lines, and whether commas divide them.
 
     PanelError when the file cannot be read or has no headings that are understood.
     """
@@ -115,25 +67,24 @@ def amounts(path: Path, answers: Answers, readings: list[str], faults: list[str]
             f"(authority, year, balance) or a year a column; {[*several, *others, 'found none'][0]}"
         )
     ((name, (columns, rows)),) = found.items()
-    if len(sheets) > 1:
-        readings.append(f"Sheet '{name}' is read")
-    yield from _of_rows(columns, rows, commas, answers, readings, faults)
+    readings += [f"Sheet '{name}' is read"] * (len(sheets) > 1)
+    return columns, rows, commas
 
 
 def year_in(text: str) -> int | None:
     """The one financial year that a text names, as a label, a year or its 31 March; PanelError for another day."""
-    march = _MARCH.search(text)
+    march = SAYS["march"].search(text)
     if march:
         return 2000 + int(march["end"] or march["iso"]) % 100
-    label = _LABEL.search(text)
-    if label and _OTHER_DAY.search(text):
+    label = SAYS["year"].search(text)
+    if label and SAYS["other_day"].search(text):
         raise PanelError(f"'{text}' is no 31 March: own figures are balances at the end of a financial year")
     return year_given(label[0]) if label else None
 
 
 def amount_in(text: str) -> tuple[float | None, bool]:
     """The number in a cell (None in a heading such as £000), and whether the cell gives the unit (£12.3m)."""
-    value = None if _UNIT["£000"].fullmatch(text.strip("()")) else number(text, units=True)
+    value = None if UNIT["£000"].fullmatch(text.strip("()")) else number(text, units=True)
     return value, value is not None and number(text) is None
 
 
@@ -141,43 +92,43 @@ def _sheets(path: Path) -> tuple[dict[str, Lines], bool]:
     """Rows that are not blank with their lines, by sheet, and whether commas divide the cells."""
     if path.is_file() and path.stat().st_size > LARGEST:
         raise PanelError(f"{path.name} is larger than {LARGEST // 1_000_000} MB: no file of a few balances")
-    try:
-        if is_workbook(path):
-            sheets = {name: _filled(enumerate(rows, start=1)) for name, rows in Workbook(path)}
-            return sheets, False
-        rows, mark = typed_rows(path)
-    except SourceError as error:
-        raise PanelError(str(error)) from None
-    return {"": _filled(rows)}, mark == ","
 
-
-def _filled(rows: Iterable[tuple[int, Sequence[object]]]) -> Lines:
     def text(cell: object) -> str:
         return " ".join((f"{cell:%d/%m/%Y}" if isinstance(cell, date) else plain_code(cell)).split())
 
-    return [(line, cells) for line, row in rows if any(cells := [text(cell) for cell in row])]
+    try:
+        if is_workbook(path):
+            read: dict[str, Any] = {name: list(enumerate(rows, start=1)) for name, rows in Workbook(path)}
+            mark = ""
+        else:
+            read = {}
+            read[""], mark = typed_rows(path)
+    except SourceError as error:
+        raise PanelError(str(error)) from None
+    texts = {name: [(line, [*map(text, row)]) for line, row in rows] for name, rows in read.items()}
+    return {name: [(line, row) for line, row in rows if any(row)] for name, rows in texts.items()}, mark == ","
 
 
-def _table(lines: Lines) -> tuple[list[_Column], Lines]:
+def _table(lines: Lines) -> tuple[list[Column], Lines]:
     """The columns, from headings in one row or several (merged or not) below any titles, and the other rows."""
     start, year, years = len(lines), -1, False
     for at, (_, cells) in enumerate(lines):
         if (
-            any(amount_in(cell)[0] is not None and not _YEAR_ALONE.fullmatch(cell) for cell in cells)
+            any(amount_in(cell)[0] is not None and not SAYS["year_alone"].match(cell) for cell in cells)
             or (years and cells[0] and not _heads(cells[0]))
-            or (0 <= year < len(cells) and _LABEL.search(cells[year]))
+            or (0 <= year < len(cells) and SAYS["year"].search(cells[year]))
         ):
             start = at
             break
         year = next((place for place, cell in enumerate(cells) if _role(cell) == "year"), year)
-        years = years or (sum(map(bool, cells)) > 1 and any(map(_LABEL.search, cells)))
+        years = years or (sum(map(bool, cells)) > 1 and any(map(SAYS["year"].search, cells)))
     above = [cells for _, cells in lines[:start]]
     titles = [cells for cells in above[:-1] if cells[0] and not any(cells[1:])]
     rows = zip(*zip_longest(*(cells for cells in above if cells not in titles), fillvalue=""), strict=True)
     return _columns([list(row) for row in rows], heading(" ".join(cells[0] for cells in titles))), lines[start:]
 
 
-def _columns(heads: list[list[str]], title: str) -> list[_Column]:
+def _columns(heads: list[list[str]], title: str) -> list[Column]:
     """What each column holds. A merged heading stands over the empty cells to its right."""
 
     def over(left: str, cell: str) -> str:
@@ -198,84 +149,29 @@ def _columns(heads: list[list[str]], title: str) -> list[_Column]:
     columns = []
     for role, text, both, year in zip(roles, plain, words, years, strict=True):
         unit = None if role else _unit(text) or _unit(both)
-        dated = year if wide else (rowed or year_in(title)) and (unit or _BALANCE.search(both))
+        dated = year if wide else (rowed or year_in(title)) and (unit or SAYS["balance"].search(both))
         if role or not text or not dated:
-            columns.append(_Column(role, both if text else ""))
+            columns.append(Column(role, both if text else ""))
         else:
-            kind = "other" if _NO_BALANCE.search(both) else "amount"
+            kind = "other" if SAYS["no_balance"].search(both) else "amount"
             year = year or (None if rowed else year_in(title))
-            unit = unit or _unit(corner) or _unit(title)
-            columns.append(_Column(kind, f"{corner} {both}".strip(), year, unit))
+            columns.append(Column(kind, f"{corner} {both}".strip(), year, unit or _unit(corner) or _unit(title)))
     return columns
 
 
-def _role(text: str) -> str | None:
+def _role(text: str) -> str:
     plain = " ".join(re.sub(r"[^a-z ]", "", heading(text)).split())
-    return next((role for role, known in _ROLES.items() if re.fullmatch(known, plain)), None)
+    return next((role for role, known in ROLES.items() if re.fullmatch(known, plain)), "")
 
 
 def _heads(cell: str) -> bool:
     """Whether a row's first cell is a heading: of the councils' names, or a unit alone."""
     text = heading(cell).strip("()")
-    return _role(cell) is not None or any(pattern.fullmatch(text) for pattern in _UNIT.values())
+    return bool(_role(cell)) or any(pattern.fullmatch(text) for pattern in UNIT.values())
 
 
 def _unit(text: str) -> str | None:
-    found = [unit for unit, pattern in _UNIT.items() if pattern.search(text)]
+    found = [unit for unit, pattern in UNIT.items() if pattern.search(text)]
     if len(found) > 1:
         raise PanelError(f"'{text}' names two units, {' and '.join(found)}")
     return found[0] if found else None
-
-
-def _of_rows(
-    columns: list[_Column], rows: Lines, commas: bool, answers: Answers, readings: list[str], faults: list[str]
-) -> Iterator[Amount]:
-    for column in columns:
-        if column.role == "other":
-            readings.append(f"Column '{column.words}' is no closing balance: left out")
-        elif column.role is None and column.words:
-            faults.append(
-                f"column '{column.words}' is none that is known ({', '.join(_ROLES)}, balance): take it out"
-            )
-    holding = [place for place, column in enumerate(columns) if column.role == "amount"]
-    section = ""
-    for line, row in rows:
-        cells = [*row, *[""] * len(columns)]
-        filled = [cell for cell in row if cell]
-        if len(filled) == 1 and amount_in(filled[0])[0] is None:
-            section = heading(filled[0])
-            continue
-        unheaded = [cell for column, cell in zip(columns, row, strict=False) if column == _Column(None, "")]
-        if any(unheaded) or any(row[len(columns) :]):
-            faults.append(
-                f"line {line}: more cells than headings; an amount such as -8,400,000 needs quotes around it"
-            )
-            continue
-        given: dict[str | None, list[str]] = {role: [] for role in [*_ROLES, "label"]}
-        for column, cell in zip(columns, cells, strict=False):
-            given.setdefault(column.role, []).extend([cell] if cell else [])
-        label = heading(" ".join(given["label"]))
-        if _NO_BALANCE.search(label):
-            readings.append(f"Line {line}, '{label}', is no closing balance: left out")
-            continue
-        names = given["authority"] + ([] if _BALANCE.search(label) else given["label"])
-        for place in holding:
-            column, text, after = columns[place], cells[place], cells[place + 1]
-            unit = answers.unit or column.unit or "£"
-            if text in ("-", "–"):
-                faults.append(f"line {line}: '{text}' may be nil or not known: write 0, or leave the cell empty")
-            elif commas and unit != "£m" and not answers.accept and _PARTED.fullmatch(f"{text},{after}"):
-                faults.append(
-                    f"line {line}: '{text},{after}' may be one amount: leave its comma out, or --accept two"
-                )
-            elif len(holding) == 1 or reason(text) is None:
-                yield Amount(
-                    line=line,
-                    text=text,
-                    names=[*names, *([answers.authority] if answers.authority else [])],
-                    year=column.year or " ".join(given["year"]),
-                    status=heading(" ".join(given["status"])),
-                    words=" ".join(filter(None, [column.words, "" if names else label, section])),
-                    unit=unit,
-                    accepted=[heading(each) for each in given["accepted"]] == ["yes"],
-                )

@@ -15,7 +15,7 @@ from deficits.errors import PanelError, closest
 from deficits.formatting import iso_day
 from deficits.panel import choice, own_figures
 from deficits.panel.choice import RULES, Rule
-from deficits.panel.schema import FIGURES, PARTS, check
+from deficits.panel.schema import BESIDE, FIGURES, check
 from deficits.publications import (
     PUBLICATIONS,
     Reader,
@@ -120,16 +120,11 @@ class Panel:
         return replace(self, **frames, ages=ages)
 
     def __repr__(self) -> str:
-        years = self.frame.index.get_level_values("year")
-        authorities = self.frame.index.get_level_values("authority").nunique()
-        made = [f"as of {self.as_of}"] * bool(self.as_of) + [f"with own figures of {self.own}"] * bool(self.own)
-        return ", ".join(
-            [
-                f"Panel of {len(self.frame):,} rows: {authorities} authorities",
-                f"{years.min()} to {years.max()}",
-                f"{len(FIGURES)} figures",
-                *made,
-            ]
+        authorities, years = (self.frame.index.get_level_values(key).unique() for key in KEY)
+        made = f", as of {self.as_of}" * bool(self.as_of) + f", with own figures of {self.own}" * bool(self.own)
+        return (
+            f"Panel of {len(self.frame):,} rows: {len(authorities)} authorities, {years.min()} to {years.max()}, "
+            f"{len(FIGURES)} figures{made}"
         )
 
 
@@ -178,24 +173,23 @@ def build(
     found = [frame for each in PUBLICATIONS if each.load for frame in each.load(reader) if len(frame)]
     if not found:
         raise PanelError(f"no figure by council was public on {as_of}: give a later day")
-    candidates = pd.concat(found, ignore_index=True)
-    frame = _wide(candidates, authorities)
+    frame = _wide(found, authorities)
     path, own_paths = None, pd.DataFrame(columns=own_figures.PATH)
     if own is not None:
         path = own_figures.find(own)
         given = own_figures.read_own(path, frame, authorities)
         own_paths = given.paths
-        frame = _wide(pd.concat([candidates, given.outturns], ignore_index=True), authorities)
+        frame = _wide([*found, given.outturns], authorities)
     chosen = choice.choose(frame, rule)
-    for part, name in zip(PARTS, ("value", "basis", "source", "published"), strict=True):
-        frame[f"balance{part}"] = chosen[name]
+    frame[chosen.columns] = chosen
+    plans, plans_year = ehc_plans.plans_by_single_age(reader)
     return Panel(
         frame=check(frame),
         national=national_figures.national(reader),
         forecasts=published_forecasts.forecasts(reader),
         statements=council_statements.statements(reader),
         agreements=safety_valve.agreements(reader, frame["balance"], frame["dsg_total"]),
-        ages=_ages(reader),
+        ages=Ages(ons_population.people_by_age(reader), plans, plans_year),
         prices=gdp_deflator.prices(reader, assumed("prices", "smoothed_years").value),  # type: ignore[arg-type]
         authorities=authorities,
         corrections=reader.corrected,
@@ -207,38 +201,32 @@ def build(
     )
 
 
-def _ages(reader: Reader) -> Ages:
-    plans, year = ehc_plans.plans_by_single_age(reader)
-    return Ages(ons_population.people_by_age(reader), plans, year)
-
-
-def _wide(candidates: pd.DataFrame, authorities: Authorities) -> pd.DataFrame:
+def _wide(found: list[pd.DataFrame], authorities: Authorities) -> pd.DataFrame:
     """Every cell that an authority could have, filled from the newest edition that has it.
 
     The years are those of the candidates. PanelError when a candidate's authority did not exist in its year, or
     one file has a cell twice.
     """
+    candidates = pd.concat(found, ignore_index=True)
     years = range(int(candidates["year"].min()), int(candidates["year"].max()) + 1)
     pairs = [(code, year) for year in years for code in authorities.in_year(year)]
     index = pd.MultiIndex.from_tuples(pairs, names=KEY).sort_values()
-    strays = candidates[~pd.MultiIndex.from_frame(candidates[KEY]).isin(index)]
-    if len(strays):
-        raise PanelError("no such authority in that year: " + "; ".join(map(_place, strays.head().itertuples())))
     file = candidates["source"].str.rsplit(":", n=1).str[0]
-    twice = candidates[candidates.assign(file=file).duplicated(["figure", *KEY, "file"], keep=False)]
-    if len(twice):
-        raise PanelError("more than one value for a cell: " + "; ".join(map(_place, twice.head().itertuples())))
-    cells = newest(candidates)
+    faults = {
+        "no such authority in that year": ~pd.MultiIndex.from_frame(candidates[KEY]).isin(index),
+        "more than one value for a cell": candidates.assign(file=file).duplicated(["figure", *KEY, "file"], False),
+    }
+    for fault, wrong in faults.items():
+        if wrong.any():
+            places = candidates[wrong].head().itertuples()
+            told = [f"{each.figure} of {each.authority} in {each.year} ({each.source})" for each in places]
+            raise PanelError(f"{fault}: {'; '.join(told)}")
+    cells = dict(list(newest(candidates).groupby("figure")))
     labels = authorities.frame.loc[index.get_level_values("authority"), ["gss", "name", "region"]].set_axis(index)
     columns = {}
-    for figure, found in [
-        (name, cells[cells["figure"] == name].set_index(KEY).reindex(index)) for name in FIGURES
-    ]:
-        columns[figure] = found["value"].astype(float)
-        for part in PARTS[1:]:
-            columns[f"{figure}{part}"] = found[part.removeprefix("_")].astype("str")
+    for figure in FIGURES:
+        given = cells.get(figure, candidates[:0]).set_index(KEY).reindex(index)
+        columns[figure] = given["value"].astype(float)
+        for part in BESIDE:
+            columns[f"{figure}{part}"] = given[part.removeprefix("_")].astype("str")
     return pd.concat([labels, pd.DataFrame(columns)], axis=1)
-
-
-def _place(cell: tuple) -> str:
-    return f"{cell.figure} of {cell.authority} in {cell.year} ({cell.source})"  # type: ignore[attr-defined]

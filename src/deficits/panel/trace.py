@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pandas as pd
 
 from deficits.errors import PanelError, closest
-from deficits.formatting import financial_year, year_given
-from deficits.panel.choice import SOURCES
+from deficits.formatting import MINUS, financial_year, year_given
 from deficits.panel.panel import Panel
 from deficits.panel.schema import FIGURES
 from deficits.publications import PUBLICATIONS
 from deficits.publications.editions import DERIVED
 from deficits.publications.section251_outturn import FROM_PERCENTAGE
-
-SIGN_TURNED = {(each.folder, kind) for each in PUBLICATIONS for kind, _ in each.turned}
-"""Tables whose sign the panel turns: there, positive is a deficit."""
 
 
 @dataclass(frozen=True)
@@ -51,61 +48,50 @@ def trace(panel: Panel, authority: str | int, year: int | str, figure: str) -> T
         raise PanelError(f"{name} has no year {ends_in}: the panel has it from {known.min()} to {known.max()}")
     row = panel.frame.loc[(code, ends_in)]
     title = f"{figure} of {row['name']} ({code}), {financial_year(ends_in)}: {FIGURES[figure].meaning}"
-    steps = [_value(row, figure)]
+    steps = [f"value: {_value(row, figure)}"]
     if pd.notna(row[f"{figure}_source"]):
         steps += _file(panel, row[f"{figure}_source"], row[f"{figure}_basis"])
     if figure == "balance":
-        steps += [f"rule: {panel.rule}" + (", an analyst's own figures first" if panel.own else "")]
-        rivals = [name for name in (*SOURCES, "balance_stated", "balance_own") if pd.notna(row[name])]
-        others = [name for name in rivals if row[f"{name}_source"] != row["balance_source"]]
-        steps += [f"rival {_value(row, name)}" for name in others]
+        steps.append(f"rule: {panel.rule}" + (", an analyst's own figures first" if panel.own else ""))
+        for name in (each for each in FIGURES if each.startswith("balance_") and pd.notna(row[each])):
+            if row[f"{name}_source"] != row["balance_source"]:
+                steps.append(f"rival {name}: {_value(row, name)}")
     return Trace(title, tuple(steps))
 
 
 def _value(row: pd.Series, figure: str) -> str:
     value, basis = row[figure], row[f"{figure}_basis"]
-    name = "value" if figure == "balance" or not figure.startswith("balance_") else figure
     if pd.isna(value):
-        return f"{name}: none ({'not collected for this year' if pd.isna(basis) else basis.replace('_', ' ')})"
-    shown = f"{value:,.0f}".replace("-", "−")
+        return f"none ({'not collected for this year' if pd.isna(basis) else basis.replace('_', ' ')})"
+    shown = f"{value:,.0f}".replace("-", MINUS)
     day = row[f"{figure}_published"]
     public = "" if day.startswith("9999") else f", public by {day}"
-    return f"{name}: {shown} {FIGURES[figure].unit} ({basis.replace('_', ' ')}){public}"
+    return f"{shown} {FIGURES[figure].unit} ({basis.replace('_', ' ')}){public}"
 
 
-def _file(panel: Panel, source: str, basis: str) -> list[str]:
+def _file(panel: Panel, source: str, basis: str) -> Iterator[str]:
     place, _, line = source.rpartition(":")
     folder, _, name = place.partition("/")
     if folder == "own":
-        return [f"from {name}, line {line}: the analyst's own file"]
+        yield f"from {name}, line {line}: the analyst's own file"
+        return
     publication = panel.raw.source(folder)
     declared = publication.find(name)
     cells = panel.raw.table(folder, name).iloc[int(line) - 2].dropna()
     edition = f", edition of {declared.published}" if declared.published else ""
-    steps = [
-        f"publication: {publication.title}, {publication.publisher}{edition}",
-        f"file: data/raw/{place}, line {line}, sha256 {declared.sha256[:12]}…",
-        "holds: " + ", ".join(f"{column} = {cell}" for column, cell in cells.items()),
-    ]
+    yield f"publication: {publication.title}, {publication.publisher}{edition}"
     if declared.via:
-        steps.insert(1, f"tabulated by: {declared.via}")
-    if (folder, declared.table) in SIGN_TURNED:
-        steps.append("sign: turned, since the publisher's is positive for a deficit")
+        yield f"tabulated by: {declared.via}"
+    yield f"file: data/raw/{place}, line {line}, sha256 {declared.sha256[:12]}…"
+    yield "holds: " + ", ".join(f"{column} = {cell}" for column, cell in cells.items())
+    if any((folder, declared.table) == (each.folder, kind) for each in PUBLICATIONS for kind, _ in each.turned):
+        yield "sign: turned, since the publisher's is positive for a deficit"
     if basis == FROM_PERCENTAGE:
-        steps.append("unit: a percentage of the DSG, times the DSG of the year, to the nearest £1,000")
+        yield "unit: a percentage of the DSG, times the DSG of the year, to the nearest £1,000"
     elif basis == DERIVED:
-        steps.append("derived: from several columns or rows of the table; this is the first")
+        yield "derived: from several columns or rows of the table; this is the first"
     for _, done in panel.corrections[panel.corrections["source"] == source].iterrows():
-        steps.append(f"correction: {_done(done)}: {done['reason']}")
-    return steps
-
-
-def _done(correction: pd.Series) -> str:
-    if correction["action"] == "flag":
-        return f"{correction['column']} flagged"
-    before, after = _shown(correction["before"]), _shown(correction["after"])
-    return f"{correction['action']} {correction['column']}, {before} became {after}"
-
-
-def _shown(value: float) -> str:
-    return "missing" if pd.isna(value) else f"{value:,.0f}"
+        before, after = ("missing" if pd.isna(done[at]) else f"{done[at]:,.0f}" for at in ("before", "after"))
+        made = f"{done['action']} {done['column']}, {before} became {after}"
+        made = f"{done['column']} flagged" if done["action"] == "flag" else made
+        yield f"correction: {made}: {done['reason']}"

@@ -1,12 +1,14 @@
-"""The data dictionary, generated: `python -m deficits.panel.dictionary` writes docs/data.md."""
+"""The data dictionary, generated: `.venv/bin/python docs/data_dictionary.py` writes docs/data.md."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from deficits.panel.choice import RULES
-from deficits.panel.outputs import FIGURE_PARTS
-from deficits.panel.schema import BASES, FIGURES
-from deficits.paths import checkout
+from deficits.panel.schema import BASES, BESIDE, FIGURES
 from deficits.raw import raw_data
+
+PAGE = Path(__file__).with_name("data.md")
 
 
 def dictionary() -> str:
@@ -14,7 +16,7 @@ def dictionary() -> str:
     lines = [
         "# Data dictionary",
         "",
-        "<!-- Generated: .venv/bin/python -m deficits.panel.dictionary -->",
+        "<!-- Generated: .venv/bin/python docs/data_dictionary.py -->",
         "",
         "`deficits build` writes `data/processed/panel.parquet` and `panel.csv`: a row for an authority and year,",
         "described by `datapackage.json`. `authority` is the DfE number, `year` the calendar year that a",
@@ -27,7 +29,7 @@ def dictionary() -> str:
         "",
         "Beside each figure stand:",
         "",
-        *(f"- `<figure>{part}`: {meaning}" for part, (_, meaning) in FIGURE_PARTS.items()),
+        *(f"- `<figure>{part}`: {meaning}" for part, meaning in BESIDE.items()),
         "",
         "| basis | meaning |",
         "| --- | --- |",
@@ -58,13 +60,5 @@ def dictionary() -> str:
     return "\n".join(lines) + "\n"
 
 
-def main() -> None:
-    """Write docs/data.md in the checkout."""
-    root = checkout()
-    if root is None:
-        raise SystemExit("docs/data.md belongs to a checkout of the project; this is an installed package")
-    (root / "docs" / "data.md").write_text(dictionary(), encoding="utf-8", newline="\n")
-
-
 if __name__ == "__main__":
-    main()
+    PAGE.write_text(dictionary(), encoding="utf-8", newline="\n")
