@@ -1,7 +1,7 @@
 """The explorer: from a slider's move to its redrawn figure, kernel side, England with 4,000 draws.
 
 `python -m benchmarks.explore`. The whole work of the kernel is timed: state, draws, headline, figure, table,
-Python, and the copy of the state on disk. Beside it the same figure by matplotlib.
+Python, and the copy of the state on disk.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def measured() -> pd.DataFrame:
     explorer = Explorer("England")
 
     def move(name: str, values: np.ndarray) -> list[Callable[[], object]]:
-        control = explorer.fields[name].control
+        control = explorer.controls[name].widget
         return [lambda value=value: setattr(control, "value", float(value)) for value in values]  # type: ignore[misc]
 
     rows = {}
@@ -50,31 +50,16 @@ def measured() -> pd.DataFrame:
         rows[what] = (np.median(wall), np.quantile(wall, 0.95), np.median(cpu))
 
     add("later growth of the block", "later_block_growth", 1, 6)
-    explorer.fields["set_plan_growth"].control.value = True
+    explorer.controls["set_plan_growth"].widget.value = True
     add("growth of plans", "plan_growth", 2, 10)
-    explorer.fields["funding-growth"].control.value = True
+    explorer.controls["funding-growth"].widget.value = True
     add("size of a lever", "funding-growth.size", 1, 8)
-    explorer.fields["scheme"].control.value = "high-needs-stability-grant"
+    explorer.controls["scheme"].widget.value = "high-needs-stability-grant"
     add("share of a scheme, with that lever", "share", 5, 95)
     add("growth of the block, with lever and scheme", "later_block_growth", 1, 6)
     add("persistence (the model is fitted again)", "growth_persistence", 50, 95)
     frame = pd.DataFrame.from_dict(rows, orient="index", columns=["median", "p95", "median of processor time"])
     return (1000 * frame).round(0)
-
-
-def with_matplotlib() -> float:
-    """Seconds that the reports' own figure of the same takes, as SVG."""
-    import deficits as d
-    from deficits import plots
-    from deficits.reports import stories
-
-    panel = d.load_panel()
-    projection = d.project(panel)
-    result = d.Scheme.read("high-needs-stability-grant").apply(projection)
-    before, after = projection.england().loc["gross"], result.england()
-    seen = stories.observed_gross(panel)
-    draw = [lambda: plots.writeoff_paths(before, after, seen, "scheme").svg()] * 5
-    return float(np.median(timed(draw)[0]))
 
 
 def main() -> None:
@@ -84,7 +69,6 @@ def main() -> None:
     print("Explorer, England, 4,000 draws: ms from a slider's move to its redrawn figure")
     print(frame.to_string())
     print(f"target: median under {1000 * MEDIAN:.0f}, 95th percentile under {1000 * P95:.0f}")
-    print(f"the figure alone by matplotlib: {1000 * with_matplotlib():.0f} ms")
 
 
 if __name__ == "__main__":
