@@ -36,6 +36,7 @@ from deficits.reports.params import (
     notebook_path,
 )
 from deficits.reports.record import (
+    BY_FIGURE,
     CHECKED,
     FailureRecord,
     Now,
@@ -289,7 +290,7 @@ def _results(requests: Sequence[Request], out_dir: Path, options: RunOptions, to
             put_in_place(out_dir, {CHECKED: json.dumps(told) + "\n"})
         by_page = {request.page: request for request in requests}
         for made in make_all(todo, options, cache):
-            yield _put(by_page[made.page], made, records[made.page], out_dir, why.get(made.page, []))
+            yield _put(by_page[made.page], made, records[made.page], out_dir, today, why.get(made.page, []))
 
 
 DATA = "data"
@@ -311,8 +312,9 @@ def why_stale(
         reasons = stale(request, record, page, found, notebooks[request.report.name])
         if page.with_suffix(FAILED).exists():
             reasons.append("its last run failed")
-        same = request.page in held and not request.values["own"]
-        if not reasons and not same and record and changed_files(record.content, found, request.values):
+        files = changed_files(record.content, found, request.values) if record else []
+        reasons += [f"{name} has changed" for name in files if name.partition("/")[0] not in BY_FIGURE]
+        if not reasons and files and request.page not in held:
             reasons = [DATA]
         why[request.page] = reasons
     return why
@@ -382,13 +384,15 @@ def _start_worker(cache: str) -> None:
 # In place -------------------------------------------------------------------------------------------------------
 
 
-def _put(request: Request, made: Made, before: RunRecord | None, out_dir: Path, why: Sequence[str]) -> PageResult:
+def _put(
+    request: Request, made: Made, before: RunRecord | None, out_dir: Path, today: date, why: Sequence[str]
+) -> PageResult:
     """Put a page in place, or leave a record of its failure and the last good page."""
     page, fault = made.page, made.fault
     if fault is None:
         try:
             if before is not None:
-                _archive(out_dir, page, before)
+                _archive(out_dir, page, before, today)
             put_in_place(out_dir, {f"{page}{ending}": text for ending, text in made.files.items()})
             (out_dir / f"{page}{FAILED}").unlink(missing_ok=True)
         except OSError as error:
@@ -423,10 +427,10 @@ def put_in_place(out_dir: Path, files: Mapping[str, str]) -> None:
             (Path(made_in) / name).replace(out_dir / name)
 
 
-def _archive(out_dir: Path, page: str, before: RunRecord) -> None:
+def _archive(out_dir: Path, page: str, before: RunRecord, today: date) -> None:
     """Keep the edition of an earlier day that is about to be replaced. What the archive holds is never changed."""
     kept = out_dir / ARCHIVE / before.run_on.isoformat()
-    if before.run_on >= datetime.now(UTC).date() or (kept / f"{page}.html").exists():
+    if before.run_on >= today or (kept / f"{page}.html").exists():
         return
     kept.mkdir(parents=True, exist_ok=True)
     for ending in (".json", ".ipynb", ".html"):

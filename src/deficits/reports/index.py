@@ -276,7 +276,7 @@ def read_folder(
 def _records(out_dir: Path) -> tuple[dict[str, RunRecord], dict[str, FailureRecord], dict[str, str]]:
     runs, failures, unreadable = {}, {}, {}
     for path in sorted(out_dir.glob("*.json")):
-        if path.name in FILES or not path.is_file():
+        if path.name in FILES or path.name.startswith(".") or not path.is_file():
             continue
         failed = path.name.endswith(FAILED)
         try:

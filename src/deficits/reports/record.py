@@ -232,11 +232,16 @@ def _of_council(values: Mapping[str, Any]) -> dict[str, str]:
     code = panel.authorities.resolve(values["authority"])
     run = [values[name] for name in ("as_of", "own", "scenario", "until", "draws", "seed")]
     council, england = _projected(*run)
+    councils = panel.authorities.frame
+    region = councils.index[councils["region"] == councils.at[code, "region"]]
     own = panel.frame[panel.frame.index.get_level_values("authority") == code]
     return {
         "its published figures": frame_digest(own),
         "its own statements": frame_digest(panel.statements[panel.statements["authority"] == code]),
         "its projection": frame_digest((council[council.index == code] / COUNCIL_PRECISION).round()),
+        "its region’s projections": frame_digest(
+            (council[council.index.isin(region)] / COUNCIL_PRECISION).round()
+        ),
         "England’s projection": frame_digest((england / ENGLAND_PRECISION).round()),
         "figures for England": frame_digest(panel.national),
     }
@@ -305,6 +310,16 @@ def stale(request: Request, record: RunRecord | None, page: Path, found: Now, no
         reasons.append(f"other versions of {', '.join(['Python'] * (content.python != found.python) + other)}")
     return reasons
 
+
+BY_FIGURE = frozenset(
+    {
+        *("section251-outturn", "mhclg-revenue-outturn", "ehc-plans", "dsg-allocations", "ons-population"),
+        *("school-pupils", "specialist-placement-spend", "high-needs-benchmarking", "safety-valve"),
+        *("council-statements", "national-figures"),
+    }
+)
+"""Publications whose figures are compared when a file of theirs has changed: a page that used none of the changed
+ones still holds. A changed file of another, an assumption or an analyst's own always makes a page stale."""
 
 CHECKED = ".checked.json"
 """Names the pages whose figures are as they were though files of data are not: a run need not look again."""

@@ -48,7 +48,7 @@ def what_if(result: WriteOff, code: str | None = None) -> Shown:
     )
     html = Markup(
         '<section class="what-if" aria-labelledby="try" hidden data-facts="{facts}">\n'
-        '<h2 id="try">Try other terms</h2>\n'
+        '<h2 class="title" id="try">Try other terms</h2>\n'
         "<p>Move the share that is paid of the deficits at {base}, and the most that a council is paid. Paid in "
         "the year to {paid}.</p>\n"
         '<div class="what-if-fields"><div><label for="try-share">Share that is paid</label> '
