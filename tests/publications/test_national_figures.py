@@ -6,8 +6,7 @@ import pytest
 from deficits.authorities import load_authorities
 from deficits.formatting import last_day
 from deficits.publications import Reader
-from deficits.publications.national_figures import RETURNED, national
-from deficits.publications.published_forecasts import forecasts
+from deficits.publications.national_figures import RETURNED, forecasts, national
 from deficits.raw import raw_data
 
 

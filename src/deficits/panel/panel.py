@@ -24,7 +24,6 @@ from deficits.publications import (
     gdp_deflator,
     national_figures,
     ons_population,
-    published_forecasts,
     safety_valve,
 )
 from deficits.publications.council_statements import STATED
@@ -186,7 +185,7 @@ def build(
     return Panel(
         frame=check(frame),
         national=national_figures.national(reader),
-        forecasts=published_forecasts.forecasts(reader),
+        forecasts=national_figures.forecasts(reader),
         statements=council_statements.statements(reader),
         agreements=safety_valve.agreements(reader, frame["balance"], frame["dsg_total"]),
         ages=Ages(ons_population.people_by_age(reader), plans, plans_year),

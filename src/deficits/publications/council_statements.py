@@ -50,7 +50,6 @@ def load(reader: Reader) -> Iterator[pd.DataFrame]:
 PUBLICATION = Publication(
     folder=FOLDER,
     address=ByHand("statements are read one by one in councils' papers and the press"),
-    page="https://www.gov.uk/find-local-council",
     short=("statements",),
     load=load,
     reads=frozenset({KIND}),

@@ -175,7 +175,6 @@ PUBLICATION = Publication(
         r"\ballocations?\b",
         collection="/government/collections/dedicated-schools-grant-dsg",
     ),
-    page="https://www.gov.uk/government/collections/dedicated-schools-grant-dsg",
     short=("dsg", "allocations"),
     parse=parse,
     load=load,

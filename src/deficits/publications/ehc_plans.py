@@ -331,7 +331,6 @@ def plans_by_single_age(reader: Reader) -> tuple[pd.DataFrame, int | None]:
 PUBLICATION = Publication(
     folder="ehc-plans",
     address=EesRelease("education-health-and-care-plans"),
-    page="https://explore-education-statistics.service.gov.uk/find-statistics/education-health-and-care-plans",
     short=("ehc", "ehcp", "plans"),
     parse=parse,
     load=load,

@@ -125,7 +125,6 @@ PUBLICATION = Publication(
         "efo_{version}_expenditure.xlsx",
         newest=_newest_projection,
     ),
-    page="https://obr.uk/category/efo/",
     short=("deflator", "obr"),
     parse=parse,
     reads=frozenset({"deflator"}),

@@ -89,7 +89,6 @@ def _block(sheet: Sheet, words: str) -> list[str]:
 PUBLICATION = Publication(
     folder="high-needs-benchmarking",
     address=GovUk("/government/publications/high-needs-benchmarking-tool", r"benchmarking.?tool"),
-    page="https://www.gov.uk/government/publications/high-needs-benchmarking-tool",
     short=("benchmarking",),
     parse=parse,
 )

@@ -260,7 +260,6 @@ PUBLICATION = Publication(
         "data-set",
         r"revenue_outturn_time_series_data.*\.csv$",
     ),
-    page="https://www.gov.uk/government/collections/local-authority-revenue-expenditure-and-financing",
     short=("mhclg", "revenue-outturn", "rs"),
     parse=parse,
     load=load,

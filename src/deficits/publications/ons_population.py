@@ -150,7 +150,6 @@ PUBLICATION = Publication(
         "myebtablesenglandwales2011{version}.xlsx",
         newest=lambda: str(date.today().year - 1),
     ),
-    page="https://www.ons.gov.uk/peoplepopulationandcommunity/populationandmigration/populationestimates",
     short=("population", "ons"),
     parse=parse,
     load=load,

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from deficits.publications.editions import Reader
+from deficits.raw import raw_data
 
 
 @dataclass(frozen=True)
@@ -90,9 +91,13 @@ class Publication:
 
     folder: str
     address: EesRelease | GovUk | FixedUrl | ByHand
-    page: str
     short: tuple[str, ...] = ()
     parse: Callable[[Path], tuple[Table, ...]] | None = None
     load: Callable[[Reader], Iterator[pd.DataFrame]] | None = None
     reads: frozenset[str] = frozenset()
     turned: frozenset[tuple[str, str]] = frozenset()
+
+    @property
+    def page(self) -> str:
+        """Where a person finds its files."""
+        return str(raw_data().source(self.folder).url)

@@ -127,33 +127,22 @@ def _editions(reader: Reader) -> pd.DataFrame:
 
     The project's own table, which has no date, is known on every day.
     """
+    columns = ["la_name", "first_year", "last_year", _TOTAL, _PAYMENTS]
     parts = []
     for file in reader.raw.files(FOLDER, "agreements"):
-        if file.published and reader.as_of is not None and last_day(file.published) > reader.as_of:
+        edition = last_day(file.published)
+        if file.published and edition > reader.last:
             continue
-        table = reader.raw.table(FOLDER, file.name, [_TOTAL]).reindex(
-            columns=["la_name", "first_year", "last_year", _TOTAL, _PAYMENTS]
-        )
-        first, last = (
-            table[name].map(year_of, na_action="ignore").astype(float) for name in ("first_year", "last_year")
-        )
-        names = zip(table["la_name"], first, strict=True)
-        part = pd.DataFrame(
-            {
-                "authority": [
-                    reader.authorities.resolve(name, None if pd.isna(y) else int(y)) for name, y in names
-                ],
-                "first": first,
-                "last": last,
-                "total": table[_TOTAL],
-                "paid": [payments_of(cell, file.name) for cell in table[_PAYMENTS].fillna("")],
-                "source": [f"{FOLDER}/{file.name}:{row + 2}" for row in table.index],
-                "edition": last_day(file.published),
-                "dated": file.published is not None,
-            }
-        )
-        parts.append(part)
-    return pd.concat(sorted(parts, key=lambda part: part["edition"].iloc[0] if part["dated"].iloc[0] else ""))
+        rows = reader.raw.table(FOLDER, file.name, [_TOTAL]).reindex(columns=columns)
+        rows = rows.set_axis(["name", "first", "last", "total", "paid"], axis=1)
+        for name in ("first", "last"):
+            rows[name] = rows[name].map(year_of, na_action="ignore").astype(float)
+        years = [None if pd.isna(year) else int(year) for year in rows["first"]]
+        rows["authority"] = list(map(reader.authorities.resolve, rows.pop("name"), years))
+        rows["paid"] = [payments_of(cell, file.name) for cell in rows["paid"].fillna("")]
+        source = [f"{FOLDER}/{file.name}:{row + 2}" for row in rows.index]
+        parts.append(rows.assign(source=source, edition=edition, order=edition if file.published else ""))
+    return pd.concat(sorted(parts, key=lambda part: part["order"].iloc[0]))
 
 
 def _deals(every: pd.DataFrame) -> pd.DataFrame:
@@ -168,15 +157,13 @@ def _deals(every: pd.DataFrame) -> pd.DataFrame:
 
 def _payments(every: pd.DataFrame, reader: Reader) -> pd.DataFrame:
     """Payments public on the day, of the newest edition: authority, year, value (£), source, published."""
-    rows = []
-    for deal in every.itertuples():
-        for label, amount in deal.paid.items():
-            year = year_of(label)
-            rows.append(
-                (deal.authority, year, amount, deal.source, deal.edition if deal.dated else f"{year}-03-31")
-            )
+    rows = [
+        (deal.authority, year_of(label), amount, deal.source, deal.order or f"{year_of(label)}-03-31")
+        for deal in every.itertuples()
+        for label, amount in deal.paid.items()
+    ]
     paid = pd.DataFrame(rows, columns=["authority", "year", "value", "source", "published"])
-    paid = paid[paid["published"] <= (reader.as_of or "9999-12-31")]
+    paid = paid[paid["published"] <= reader.last]
     return paid.drop_duplicates(["authority", "year"], keep="last", ignore_index=True)
 
 
@@ -228,7 +215,6 @@ def _spread(total: float, years: Sequence[int]) -> list[tuple[int, float]]:
 PUBLICATION = Publication(
     folder=FOLDER,
     address=ByHand("agreements are letters on a page, one a council"),
-    page="https://www.gov.uk/government/publications/dedicated-schools-grant-very-high-deficit-intervention",
     short=("safety",),
     parse=parse,
     load=load,

@@ -11,7 +11,6 @@ from deficits.publications.publication import ByHand, Publication
 PUBLICATION = Publication(
     folder="school-pupils",
     address=ByHand("the table was put together from the school places scorecards"),
-    page="https://explore-education-statistics.service.gov.uk/find-statistics/school-capacity",
     load=direct(
         "school-pupils",
         "pupils",

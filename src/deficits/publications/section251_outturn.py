@@ -200,7 +200,6 @@ def load(reader: Reader) -> Iterator[pd.DataFrame]:
 PUBLICATION = Publication(
     folder="section251-outturn",
     address=EesRelease("la-and-school-expenditure", r"all education.*local authority|s251_alleducation"),
-    page="https://explore-education-statistics.service.gov.uk/find-statistics/la-and-school-expenditure",
     short=("section251", "s251", "outturn"),
     parse=parse,
     load=load,

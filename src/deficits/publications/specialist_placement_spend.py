@@ -23,7 +23,6 @@ def load(reader: Reader) -> Iterator[pd.DataFrame]:
 PUBLICATION = Publication(
     folder="specialist-placement-spend",
     address=ByHand("the dashboard has no file to download"),
-    page="https://department-for-education.shinyapps.io/send-ap-inclusion-dashboard/",
     load=load,
     reads=frozenset({"specialist_spend"}),
 )
