@@ -1,4 +1,4 @@
-"""What is published for England as a whole by many publishers: deficits, plans, spending; and what others forecast."""
+"""What is published for England as a whole by many publishers: deficits, plans, spending, forecasts."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ Signs are the publisher's: line 1.9.3 is **positive for a deficit** from 2019-20
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -21,38 +21,16 @@ from deficits.publications import dsg_allocations
 from deficits.publications.cells import financial_year, heading, number
 from deficits.publications.editions import KEY, REPORTED, Reader, candidates, direct, financial, newest
 from deficits.publications.publication import EesRelease, Publication, Table
-from deficits.publications.reading import (
-    NO_ROW,
-    Sheet,
-    one_of,
-    open_sheet,
-    refuse,
-    sums_to,
-    table_of,
-)
+from deficits.publications.reading import NO_ROW, Columns, Sheet, one_of, open_sheet, refuse, sums_to, table_of
 
-CARRIED = {"1.9.3": "carried_forward_gbp", "1.9.2": "brought_forward_gbp"}
-"""Lines of the DSG's balance; their level stands in the gross column."""
-
-GROUPS = {
-    "high_needs_net_spend_gbp": ("1.2",),
-    "schools_block_gbp": ("1.0",),
-    "central_school_services_gbp": ("1.1", "1.4", "1.5", "1.6", "1.7"),
-    "early_years_gbp": ("1.3",),
-    "other_education_and_community_gbp": ("2.0", "2.1", "2.2", "2.3", "2.4", "2.5"),
-}
-"""Groups of net spending by the first two parts of their lines; totals (1.8.1, 2.4.3) are left out. High needs
-leaves out place funding (1.0.2, in the schools block) and SEN transport (2.1.4, in other)."""
-
-WORDS = {"1.9.3": "carried forward", "1.9.2": "brought forward", "1.2.1": "top-up", "1.3.1": "early years"}
+WORDS = {"1.9.3": "carried forward", "1.2.1": "top-up"}
 """What a line must say: a renumbered form is refused, not read as if it were the old one."""
-
+_LINE = re.compile(r"(1\.9\.3|1\.2\.\d+[a-z]?)\b")
+"""The balance, and spending on high needs: without place funding (1.0.2) and SEN transport (2.1.4)."""
 _NOTHING = ("not applicable", "rounds to zero")
-_GROUP_OF = {prefix: group for group, prefixes in GROUPS.items() for prefix in prefixes}
-_LINE = re.compile(r"^(\d\.\d\.\d+[a-z]?)\b")
 _KEY = ["financial_year", "dfe_number"]
 _COUNCIL = "local authority"
-_COLUMNS: dict[str, tuple[str, ...]] = {
+_COLUMNS: Columns = {
     "period": ("time_period",),
     "level": ("geographic_level",),
     "dfe_number": ("old_la_code",),
@@ -68,106 +46,75 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
 def parse(path: Path) -> tuple[Table, ...]:
     """The tables of the section 251 outturn CSV: a row an authority and year, money in £.
 
-    `carried_forward`: `carried_forward_gbp` (line 1.9.3, positive = deficit) and, where the file has line 1.9.2,
-    `brought_forward_gbp`, both as published. `net_spend`: net spending by group of lines (`GROUPS`).
+    `carried_forward`: `carried_forward_gbp`, line 1.9.3 as published (positive = deficit). `net_spend`:
+    `high_needs_net_spend_gbp`, net spending on lines 1.2.x.
 
-    A line that is not applicable adds nothing to its group; nor does one that no authority has in that year, since
+    A line that is not applicable adds nothing to its sum; nor does one that no authority has in that year, since
     the form did not have it. One that others report and this authority does not (suppressed, not available, no
-    row) leaves the group without a number.
+    row) leaves the sum without a number.
 
     SourceError for another file (the budget, the national file), a missing column, a renumbered line, a cell that
     is no number and no symbol, an authority unknown or twice, and for lines whose authorities do not sum to the
     national row where every authority has a number.
     """
     sheet = open_sheet(path, _COLUMNS, wanted=lambda name: "alleducation" in name.lower())
-    rows = _lines(sheet)
-    councils = rows[rows["level"] == _COUNCIL].copy()
-    if councils.empty:
-        raise SourceError(f"{sheet.name}: no rows of local authorities; expected the file by authority")
-    councils["dfe_number"] = sheet.councils(councils, "dfe_number", "la_code_in_source")
-    sheet.refuse_twice(councils, [*_KEY, "line"])
-    carried = councils["line"].isin(CARRIED)
-    if not (councils["line"] == "1.9.3").any() or carried.all():
+    rows = sheet.take(_COLUMNS, may_lack=("identifier",))
+    rows["level"] = sheet.meaning(rows["level"], one_of("national", "regional", _COUNCIL))
+    if "identifier" in rows:
+        sheet.meaning(rows["identifier"], one_of("financial year"))
+    rows["financial_year"] = sheet.meaning(rows["period"], financial_year)
+    line_of = {}
+    for text in rows["label"].unique():
+        if match := _LINE.match(label := heading(text)):
+            line_of[text] = line = match[1]
+            if WORDS.get(line, "") not in label:
+                raise SourceError(f"{sheet.name}: expected line {line} to say '{WORDS[line]}', found '{text}'")
+    rows = rows[rows["label"].isin(line_of)]
+    rows = rows.assign(line=rows["label"].map(line_of))
+    if missing := [line for line in WORDS if line not in set(rows.loc[rows["level"] == _COUNCIL, "line"])]:
         raise SourceError(
-            f"{sheet.name}: no line 1.9.3, or none of 1.0.1 to 2.5.1; is it the section 251 outturn?"
+            f"{sheet.name}: no line {missing[0]} of local authorities; is it the section 251 outturn?"
         )
+    councils = rows[rows["level"] == _COUNCIL]
+    councils = councils.assign(dfe_number=sheet.councils(councils, "dfe_number", "la_code_in_source"))
+    sheet.refuse_twice(councils, [*_KEY, "line"])
+    carried, national = councils["line"] == "1.9.3", rows[rows["level"] == "national"]
     names = councils.sort_values(_KEY, kind="stable").drop_duplicates(_KEY).set_index(_KEY)
     tables = []
-    for kind, lines, side, labels, groups in (
-        ("carried_forward", carried, "gross", ["la_name"], {group: (line,) for line, group in CARRIED.items()}),
-        ("net_spend", ~carried, "net", ["la_name", "la_code_in_source"], GROUPS),
+    for kind, figure, side, ours in (
+        ("carried_forward", "carried_forward_gbp", "gross", carried),
+        ("net_spend", "high_needs_net_spend_gbp", "net", ~carried),
     ):
-        wide = _amounts(councils[lines], side, rows[rows["level"] == "national"], sheet)
-        sums = _grouped(wide, groups)
-        money = [group for group in groups if group in sums]
-        table = names[labels].join(sums, how="right").reset_index()
-        tables.append(table_of(kind, table, _KEY, [*_KEY, *labels, *money]))
+        total, why = _sums(councils[ours], side, names.index, national, sheet)
+        table = names[["la_name", "la_code_in_source"]].assign(**{figure: total, f"{figure}?": why})
+        columns = [*_KEY, "la_name", "la_code_in_source", figure]
+        tables.append(table_of(kind, table.reset_index(), _KEY, columns))
     return tuple(tables)
 
 
-def _lines(sheet: Sheet) -> pd.DataFrame:
-    """The rows of lines that we use, with `line` and `financial_year`; SourceError for a word not known."""
-    rows = sheet.take(_COLUMNS, may_lack=("identifier",))
-    folded = {text: heading(text) for text in rows["label"].unique()}
-    line_of = {
-        text: match[1]
-        for text, label in folded.items()
-        if (match := _LINE.match(label)) and "total" not in label
-        if match[1] in CARRIED or match[1].rpartition(".")[0] in _GROUP_OF
-    }
-    if not line_of:
-        raise SourceError(f"{sheet.name}: no lines such as '1.9.3 ...'; is it the section 251 outturn?")
-    refuse(
-        f"{sheet.name}: expected line {line} to say '{WORDS[line]}', found '{text}'"
-        for text, line in line_of.items()
-        if WORDS.get(line, "") not in folded[text]
-    )
-    rows = rows[rows["label"].isin(line_of)]
-    if "identifier" in rows:
-        sheet.meaning(rows["identifier"], one_of("financial year"))
-    return rows.assign(
-        line=rows["label"].map(line_of),
-        level=sheet.meaning(rows["level"], one_of("national", "regional", _COUNCIL)),
-        financial_year=sheet.meaning(rows["period"], financial_year),
-    )
-
-
-def _amounts(rows: pd.DataFrame, side: str, national: pd.DataFrame, sheet: Sheet) -> pd.DataFrame:
-    """Councils' amounts by line, and `why` one has no number.
-
-    A line is compared with its national row in the years in which every authority has a number in it.
-    """
-    rows = sheet.numbers(rows, [side]).rename(columns={side: "amount", f"{side}?": "why"})
-    wide = rows.reindex(columns=[*_KEY, "line", "amount", "why"]).pivot(index=_KEY, columns="line")
+def _sums(
+    rows: pd.DataFrame, side: str, everyone: pd.MultiIndex, national: pd.DataFrame, sheet: Sheet
+) -> tuple[pd.Series, pd.Series]:
+    """The sum of each council's lines, and why one has no number."""
+    rows = sheet.numbers(rows, [side])
+    rows = rows.assign(amount=rows[side], why=rows.get(f"{side}?"))
+    wide = rows.pivot(index=_KEY, columns="line", values=["amount", "why"]).reindex(everyone)
+    amount, why = wide["amount"].astype(float), wide["why"].astype(object).fillna(NO_ROW)
+    # A line is compared with its national row in the years in which every authority has a number in it.
     faults = []
-    printed = national.set_index(["financial_year", "line"])[side].map(number).dropna()
-    for (year, line), total in printed.items():
-        if line not in wide["amount"] or year not in wide.index:
-            continue
-        parts = wide.loc[year, ("amount", line)]
-        # To the pound, or to the whole £ million at the coarsest.
-        in_millions = abs(total) * 1e4 < abs(parts.sum())
-        rounding, unit = (5e5 / (len(parts) + 1), 1e6) if in_millions else (0.5, 1.0)
-        where = f"{sheet.name}, national row, {year}, line {line}"
-        faults.append(sums_to(parts, total * unit, rounding, where))
+    for (year, line), total in national.set_index(["financial_year", "line"])[side].map(number).dropna().items():
+        if line in amount and year in everyone:
+            parts = amount.loc[year, line]
+            # To the pound, or to the whole £ million at the coarsest.
+            in_millions = abs(total) * 1e4 < abs(parts.sum())
+            rounding, unit = (5e5 / (len(parts) + 1), 1e6) if in_millions else (0.5, 1.0)
+            where = f"{sheet.name}, national row, {year}, line {line}"
+            faults.append(sums_to(parts, total * unit, rounding, where))
     refuse(faults)
-    return wide
-
-
-def _grouped(wide: pd.DataFrame, groups: Mapping[str, Sequence[str]]) -> pd.DataFrame:
-    """The sums of councils' lines by group, as far as there are any, and `<group>?` why a sum has no number."""
-    amount, why = wide["amount"], wide["why"].astype(object).fillna(NO_ROW).where(wide["amount"].isna())
     # A line without a number for anyone in a year was not on that year's form.
     on_form = amount.notna().groupby("financial_year").transform("any")
-    lacking = why.where(on_form & ~why.isin(_NOTHING))
-    sums = {}
-    for group, prefixes in groups.items():
-        lines = [line for line in amount if line in prefixes or line.rpartition(".")[0] in prefixes]
-        if lines:
-            reasons = lacking[lines].bfill(axis=1).iloc[:, 0]
-            sums[group] = amount[lines].sum(axis=1, min_count=1).mask(reasons.notna())
-            sums[f"{group}?"] = reasons.fillna(why[lines].bfill(axis=1).iloc[:, 0])
-    return pd.DataFrame(sums)
+    lacking = why.where(amount.isna() & on_form & ~why.isin(_NOTHING)).bfill(axis=1).iloc[:, 0]
+    return amount.sum(axis=1, min_count=1).mask(lacking.notna()), lacking.fillna(why.iloc[:, 0])
 
 
 # --- what it gives the panel
