@@ -19,21 +19,16 @@ from deficits.publications.cells import financial_year, heading, number
 from deficits.publications.editions import direct, financial
 from deficits.publications.files import Workbook
 from deficits.publications.publication import GovUk, Publication, Table
-from deficits.publications.reading import Sheet, open_sheets, refuse, sums_to, table_of
+from deficits.publications.reading import Columns, Sheet, open_sheets, refuse, sums_to, table_of
 
-BLOCKS: dict[str, tuple[str, ...]] = {
-    "schools_block": ("schools block", "schools block allocation"),
-    "central_school_services_block": (
-        "central school services block",
-        "central school services block allocation",
-        "central schools services block",
-        "cssb",
-    ),
-    "high_needs_block": ("high needs block", "high needs block allocation"),
-    "early_years_block": ("early years block", "early years block allocation"),
+BLOCKS: Columns = {
+    "schools_block": ("schools block",),
+    "central_school_services_block": ("central school services block", "central schools services block", "cssb"),
+    "high_needs_block": ("high needs block",),
+    "early_years_block": ("early years block",),
 }
-"""The four blocks and the headings they have, without the unit."""
-TOTAL: dict[str, tuple[str, ...]] = {"total_dsg": ("total dsg allocation", "total dsg", "total dsg allocations")}
+"""The four blocks and the headings they have, without the unit and the word allocation."""
+TOTAL: Columns = {"total_dsg": ("total dsg",)}
 
 _LABELS = ("", "la number", "la code", "lea number", "local authority", "la name", "local authority name", "la")
 _UNITS = {"£s": 1.0, "£": 1.0, "£m": 1e6, "£ million": 1e6, "£ millions": 1e6}
@@ -56,7 +51,13 @@ def parse(path: Path) -> tuple[Table, ...]:
     headings = [cell if place in group else "" for place, cell in enumerate(sheet.head[-1])]
     table = sheet.take(BLOCKS | TOTAL, headings=headings)
     money = [*BLOCKS, *TOTAL]
-    scale = _scale([sheet.printed[name] for name in money], sheet.name)
+    printed = [sheet.printed[name] for name in money]
+    units = {_UNITS.get(heading(match[1])) if (match := _UNIT.search(text)) else None for text in printed}
+    if len(units) > 1 or None in units:
+        raise SourceError(
+            f"{sheet.name}: expected one unit, {' or '.join(_UNITS)}, in the headings, found {printed}"
+        )
+    scale = float(units.pop() or 0)
     table = _labels(sheet).join(table, how="right")
     table.insert(0, "financial_year", year)
     is_council = table["dfe_number"].str.fullmatch(r"\d{3}")
@@ -78,7 +79,7 @@ def parse(path: Path) -> tuple[Table, ...]:
 
 
 def _without_unit(text: str) -> str:
-    return heading(_UNIT.sub("", text))
+    return re.sub(" allocations?$", "", heading(_UNIT.sub("", text)))
 
 
 def _summary(path: Path) -> tuple[Sheet, list[str]]:
@@ -115,14 +116,6 @@ def _before_deductions(sheet: Sheet) -> set[int]:
     raise SourceError(
         f"{sheet.name}: expected columns under a title 'before recoupment and deductions', found none"
     )
-
-
-def _scale(headings: list[str], source: str) -> float:
-    units = {_UNITS.get(heading(match[1])) if (match := _UNIT.search(text)) else None for text in headings}
-    scale = units.pop()
-    if units or scale is None:
-        raise SourceError(f"{source}: expected one unit, {' or '.join(_UNITS)}, in the headings, found {headings}")
-    return scale
 
 
 def _labels(sheet: Sheet) -> pd.DataFrame:

@@ -66,7 +66,7 @@ class Sheet:
         printed = self.head[-1] if headings is None else headings
         folded = [self.fold(text) for text in printed]
         found: dict[str, int] = {}
-        faults, lost = [], []
+        faults = []
         for name, spellings in wanted.items():
             word = next((word for word in map(heading, spellings) if word in folded), None)
             if word is not None:
@@ -74,15 +74,9 @@ class Sheet:
                 if (times := folded.count(word)) > 1:
                     faults.append(f"the column '{word}' stands {times} times")
             elif name not in may_lack:
-                hint = closest(heading(spellings[0]), folded)
-                if hint.startswith("did you mean"):
-                    faults.append(f"no column '{spellings[0]}', {hint}")
-                else:
-                    lost.append(f"'{spellings[0]}'")
-        if lost:
-            faults.append(f"no column {', '.join(lost)}; the columns are {', '.join(filter(None, folded[:12]))}")
+                faults.append(f"no column '{spellings[0]}', {closest(heading(spellings[0]), folded)}")
         if faults:
-            raise SourceError(f"{self.name}: {'; '.join(faults)}. Is it another file or edition?")
+            raise SourceError(f"{self.name}: {some(faults)}. Is it another file or edition?")
         self.printed.update({name: printed[place] for name, place in found.items()})
         return found
 
@@ -143,16 +137,14 @@ class Sheet:
         keys = list(zip(*(rows[column] for column in (*codes, "la_name")), strict=True))
         found: dict[tuple[str, ...], str] = {}
         faults = []
-        for key, line in zip(keys, rows.index, strict=True):
-            if key in found:
-                continue
+        # From the last to the first, so that the line of each is its first.
+        for key, line in dict(zip(reversed(keys), reversed(rows.index), strict=True)).items():
             wrong = [code for code in key[:-1] if re.fullmatch(r"\d{3}", code) and not known.knows(code)]
             try:
                 found[key] = known.of_codes(*(wrong or key[:-1]), name=key[-1])
             except SourceError as error:
-                found[key] = ""
                 faults.append(f"{self.name}, line {line}: {error}")
-        refuse(faults)
+        refuse(reversed(faults))
         return [found[key] for key in keys]
 
     def refuse_twice(self, rows: pd.DataFrame, key: Sequence[str]) -> None:
