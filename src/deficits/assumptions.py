@@ -11,7 +11,7 @@ from functools import cache
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from deficits.errors import PanelError, closest
 from deficits.paths import assumptions_dir
@@ -122,19 +122,27 @@ Growth = Annotated[float, Field(ge=-0.2, le=0.5)]
 
 
 class Spread(_Declared):
-    """An assumption that is not known for sure: normal, one value a draw, kept for all years it is set for.
+    """An assumption that is not known for sure: normal, one value a draw and year.
+
+    `correlation` of a year's value with that of the year before: at 1 a draw keeps its value for all years.
 
     >>> Assumptions(plan_growth=Spread(mean=0.08, sd=0.02)).plan_growth
-    Spread(mean=0.08, sd=0.02)
+    Spread(mean=0.08, sd=0.02, correlation=1.0)
     """
 
     mean: Growth
     sd: float = Field(ge=0, le=0.2)
+    correlation: float = Field(default=1.0, ge=0, le=1)
 
 
-Setting = Growth | Spread | dict[int, Growth | Spread]
-"""A growth a year (0.05 is 5%): one for every projected year, a spread, or either by year; other years keep the
-model's."""
+def _by_year(value: Any) -> Any:
+    """A pandas Series as a path by year; anything else as it is."""
+    return {int(year): each for year, each in value.items()} if hasattr(value, "to_dict") else value
+
+
+Setting = Annotated[Growth | Spread | dict[int, Growth | Spread], BeforeValidator(_by_year)]
+"""A growth a year (0.05 is 5%): one for every projected year, a spread, or either by year (a dictionary or a
+pandas Series); other years keep the model's."""
 
 
 def setting_in(setting: Setting | None, year: int) -> float | Spread | None:
@@ -190,7 +198,7 @@ class Assumptions(_Declared):
         "goes on as it did and fades",
     )
     long_run_prices: Growth = Field(**_assumed("projection", "long_run_prices"))
-    block_growth: dict[int, Growth] = Field(
+    block_growth: Annotated[dict[int, Growth], BeforeValidator(_by_year)] = Field(
         default_factory=BLOCK_GROWTH.by_year, description=BLOCK_GROWTH.description
     )
     later_block_growth: Growth = Field(**_assumed("funding", "later_block_growth"))

@@ -19,9 +19,9 @@ from deficits.formatting import MINUS, gbp, year_end
 from deficits.panel import Panel
 from deficits.paths import write_whole
 from deficits.projection import Assumptions, Projection, project
-from deficits.projection.fit import base_year
-from deficits.projection.growth import LEAST, MOST
+from deficits.projection.history import base_year
 from deficits.projection.lever import Lever, lever_from, lever_names
+from deficits.projection.national import LEAST, MOST
 from deficits.projection.projection import UNTIL
 from deficits.validation import read_text, read_yaml
 from deficits.writeoff import Scheme, WriteOff, scheme_names

@@ -18,9 +18,10 @@ import deficits as d
 from deficits.errors import PanelError, ProjectionError
 from deficits.panel import Panel
 from deficits.projection import Projection, national
-from deficits.projection.fit import UPPER_DECILE, Balances
+from deficits.projection.condition import T_SD
+from deficits.projection.councils import UPPER_DECILE
+from deficits.projection.history import Balances
 from deficits.projection.projection import QUANTILES, _crossing
-from deficits.projection.simulate import T_SD
 from deficits.projection.streams import TAIL
 
 
@@ -51,7 +52,7 @@ def test_what_councils_stated_lies_in_ranges_made_without_their_statements(panel
     low, middle, high = np.quantile(draws.transpose("authority", "draw"), [0.1, 0.5, 0.9], axis=1)
     assert len(actual) >= 14
     assert actual.between(low, high).mean() >= 0.7
-    assert np.abs(actual - middle).mean() < 5e6
+    assert np.abs(actual - middle).mean() < 3e6
 
 
 def test_a_stated_balance_is_true_to_its_last_digit(panel: Panel) -> None:
@@ -79,9 +80,11 @@ def test_a_change_is_never_taken_between_sources_that_disagree(panel: Panel) -> 
     )
 
 
-def test_every_draw_is_held_to_the_national_figure(projection: Projection) -> None:
-    gross = national(projection.balance, "gross").sel(year=2025)
-    assert float(abs(gross - 3.8e9).max()) <= 50e6 + 1
+def test_every_draw_is_calibrated_to_the_national_figure_as_gross_or_as_net(projection: Projection) -> None:
+    # The figure does not say whether it is gross: in about a quarter of the draws it is taken to be net.
+    off = [abs(national(projection.balance, which).sel(year=2025) - 3.8e9) for which in ("gross", "net")]
+    assert float(np.minimum(*off).max()) <= 50e6 + 1
+    assert 0.2 < float((off[1] < off[0]).mean()) < 0.3
 
 
 def test_without_an_anchor_the_draws_are_the_models_own(panel: Panel, projection: Projection) -> None:

@@ -7,8 +7,7 @@ import deficits as d
 from deficits.errors import ProjectionError
 from deficits.panel import Panel
 from deficits.projection import Projection, national
-from deficits.projection.measures import price_factor
-from deficits.projection.questions import CAUSES
+from deficits.projection.summaries import CAUSES, price_factor
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ import pytest
 import deficits as d
 from deficits.panel import Panel
 from deficits.paths import notebooks_dir
-from deficits.projection.fit import base_year
+from deficits.projection.history import base_year
 from deficits.reports import REPORTS
 from tests.editions.relabelled import Folder, balances, newest_balances
 

@@ -1,4 +1,4 @@
-"""Commands on the forecast ledger: forecasts list, issue, verify, score."""
+"""Commands on forecasts: forecasts list, issue, verify, score, diff; voi."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from deficits.cli.common import Draws, Seed, app, out
-from deficits.formatting import gbp, percent
+from deficits.cli.common import AuthorityOption, Draws, Seed, app, out
+from deficits.formatting import gbp, percent, year_end
 
 ledger = typer.Typer(help="The forecast ledger: projections as they were issued, never changed, and scored.")
 app.add_typer(ledger, name="forecasts")
@@ -79,3 +79,43 @@ def score(folder: Folder = None) -> None:
                 f"below that of the last value (95%: {by_council}, {by_region})",
                 markup=False,
             )
+
+
+@ledger.command()
+def diff(
+    first: Annotated[str, typer.Argument(help="The older entry, by its folder or its name.")],
+    second: Annotated[str, typer.Argument(help="The newer entry.")],
+    year: Annotated[int, typer.Option(help="Year end: 2028 is 31 March 2028.")] = 2028,
+    authority: AuthorityOption = None,
+    folder: Folder = None,
+) -> None:
+    """Why the central estimate moved between two entries: data by day and publication, method, assumptions."""
+    from deficits import load_panel
+    from deficits.projection.forecasts import entries
+    from deficits.projection.revisions import diff as explained
+    from deficits.projection.revisions import entry
+
+    held = entries(folder)
+    steps = explained(entry(first, held), entry(second, held), load_panel(), year, authority)
+    out.print(f"{'Gross deficit of England' if authority is None else authority}, {year_end(year)}, £")
+    for cause, row in steps.iterrows():
+        change = "" if row["change"] != row["change"] else f"{row['change']:+18,.0f}"
+        out.print(f"  {row['value']:18,.0f} {change:18}  {cause}", markup=False)
+
+
+@app.command()
+def voi(
+    year: Annotated[int, typer.Option(help="Year end whose 80% range is to be narrower.")] = 2028,
+    authority: AuthorityOption = None,
+    draws: Draws = 4000,
+    seed: Seed = 1,
+) -> None:
+    """Which figures that are not held would narrow a range most, were they known."""
+    from deficits import load_panel, project
+    from deficits.projection.voi import value_of_information
+
+    projected = project(load_panel(), until=year, draws=draws, seed=seed)
+    found = value_of_information(projected, year, authority)
+    out.print(f"80% range at {year_end(year)}: {gbp(found['width'].iloc[0])} wide. Knowing these would take off:")
+    for figure, row in found.iterrows():
+        out.print(f"  {percent(row['narrowing']):>5}  {figure}", markup=False)

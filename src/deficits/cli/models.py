@@ -73,7 +73,7 @@ def project(
     else:
         frame = projected.england(cast(Any, per), real).loc["gross"]
         out.print("Gross deficit of England's councils (8 in 10 draws lie in the range)")
-    unit = {"pupil": " a pupil", "plan": " a plan"}.get(per or "", "") + (
+    unit = {"pupil": " a pupil", "person_2_18": " a person aged 2 to 18", "plan": " a plan"}.get(per or "", "") + (
         f", prices of {financial_year(real)}" if real else ""
     )
     for year, row in frame.iterrows():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from deficits.assumptions import Assumptions, CalibrationTarget, CouncilAssumptions, Spread
 from deficits.projection.lever import Effect, Lever, lever_names
 from deficits.projection.projection import MEASURES, Measure, Projection, Reach, national, project, quantiles
-from deficits.projection.questions import CAUSES
+from deficits.projection.summaries import CAUSES
 
 if TYPE_CHECKING:
     from deficits.projection.backtest import Backtest, backtest

@@ -1,22 +1,46 @@
-"""How good the projection would have been: made with what was public on a day, scored against what happened."""
+"""The record: projections of past days beside what happened, and beside rules that need no model."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
 import pandas as pd
+from scipy.stats import binom
 from scoringrules import crps_ensemble, crps_normal, weighted_interval_score
 
 from deficits.assumptions import Assumptions, assumed
 from deficits.errors import ProjectionError
 from deficits.formatting import gbp, iso_day, year_end
 from deficits.panel import Panel, load_panel
-from deficits.projection.calibration import newest_national_figure
-from deficits.projection.fit import NEARLY_ALL, base_year
+from deficits.projection.condition import newest_national_figure
+from deficits.projection.fit import fit
+from deficits.projection.history import NEARLY_ALL, base_year
 from deficits.projection.projection import QUANTILES, Projection, national, project
+from deficits.projection.streams import Array
 from deficits.raw import raw_data
+
+OURS = "This projection"
+SAME_GRANTS = ", same grants"
+NORMAL = {
+    "p10": -1.2815515655446004,
+    "p25": -0.6744897501960817,
+    "p50": 0.0,
+    "p75": 0.6744897501960817,
+    "p90": 1.2815515655446004,
+}
+RULES: dict[str, Callable[[pd.Series, pd.Series, pd.Series, int], pd.Series]] = {
+    "Last value": lambda moved, before, block, years: 0 * moved,
+    "Own drift": lambda moved, before, block, years: years * (moved + before) / 2,
+    "Half own, half national drift": lambda moved, before, block, years: (
+        years * ((moved + before) / 2 + block * (moved + before).sum() / block.sum() / 2) / 2
+    ),
+    "Last in-year position": lambda moved, before, block, years: years * moved,
+}
+"""Rules that need no model: the change of a balance over some years (£), from its last two yearly changes (the
+newer first) and the block."""
 
 
 @dataclass(frozen=True)
@@ -24,11 +48,12 @@ class Backtest:
     """A projection of a past day beside what happened.
 
     `as_of`: the day (ISO). `origin`: the newest year end whose balances were public on it. `councils`: indexed by
-    DfE number; name, block, start and actual (£, balance at 31 March of `origin` and of `target`), p10 to p90.
-    `scores`: one row a method, the projection first; error (mean absolute error of the middle, £), crps
-    (continuous ranked probability score, £), interval (weighted interval score of the middle, the 50% and the 80%
-    range, £; for all three less is better), within_50 and within_80 (share of councils inside the range; missing
-    for a method that gives none). `england`: gross deficit of the same councils, £: p10 to p90 and actual.
+    DfE number; name, region, block, start and actual (£, balance at 31 March of `origin` and of `target`), p10 to
+    p90, and pit (share of draws below what happened). `scores`: one row a method, the projection first; error
+    (mean absolute error of the median, £), crps (continuous ranked probability score, £), interval (weighted
+    interval score, £; for all three lower is better), within_50 and within_80 (share of councils inside the
+    range). `losses`: CRPS by council (rows) and method, £. `england`: gross deficit of the same councils, £: p10
+    to p90 and actual.
     """
 
     as_of: str
@@ -36,7 +61,49 @@ class Backtest:
     target: int
     councils: pd.DataFrame
     scores: pd.DataFrame
+    losses: pd.DataFrame
     england: pd.Series
+
+    def skill(self, resamples: int = 2000, seed: int = 1) -> pd.DataFrame:
+        """By how much the projection's CRPS is below that of each other method: a share, with 95% intervals.
+
+        One row a method, the strongest (lowest CRPS) first: crps (£), skill (1 less the ratio; above 0 the
+        projection is better), councils_low to councils_high with councils drawn again, regions_low to regions_high
+        with whole regions. "Better" is to be said only where the interval excludes 0.
+        """
+        rows = {}
+        for method in self.losses.columns.drop(OURS):
+            rows[method] = {
+                "crps": self.losses[method].mean(),
+                **skill(self.losses[OURS], self.losses[method], self.councils["region"], resamples, seed),
+            }
+        return pd.DataFrame.from_dict(rows, orient="index").sort_values("crps").rename_axis("method")
+
+    def pit(self, bins: int = 10) -> pd.DataFrame:
+        """How many councils' outcomes lie in each tenth of their distributions, and what is likely if all is
+        right.
+
+        One row a bin: from and to (shares), councils, and low and high (95% of a binomial with equal chances).
+        """
+        edges = np.linspace(0, 1, bins + 1)
+        count, _ = np.histogram(self.councils["pit"], edges)
+        low, high = binom.ppf([0.025, 0.975], len(self.councils), 1 / bins)
+        return pd.DataFrame({"from": edges[:-1], "to": edges[1:], "councils": count, "low": low, "high": high})
+
+
+def skill(
+    ours: pd.Series, other: pd.Series, regions: pd.Series, resamples: int = 2000, seed: int = 1
+) -> dict[str, float]:
+    """1 less the ratio of two sums of losses, and 95% intervals with councils, and with whole regions, drawn
+    again."""
+    rng = np.random.default_rng(seed)
+    both = pd.DataFrame({"ours": ours, "other": other, "region": regions}).dropna()
+    found = {"skill": 1 - both["ours"].sum() / both["other"].sum()}
+    sums = both.groupby("region")[["ours", "other"]].sum().to_numpy()
+    for name, losses in (("councils", both[["ours", "other"]].to_numpy()), ("regions", sums)):
+        picked = losses[rng.integers(0, len(losses), (resamples, len(losses)))].sum(axis=1)
+        found[f"{name}_low"], found[f"{name}_high"] = np.quantile(1 - picked[:, 0] / picked[:, 1], [0.025, 0.975])
+    return found
 
 
 def scored_record(now: Panel) -> tuple[str, int]:
@@ -101,30 +168,88 @@ def backtest(
     section251 = now.figure("balance_section251")
     if section251[target].count() >= NEARLY_ALL * balances[target].count():
         balances = section251
-    past = balances[[origin - 2, origin - 1, origin]]
     blocks = projection.fit.councils["block"]
     known = balances[[origin - 2, origin, target]].dropna().index
     scored = blocks.index[blocks > 0].intersection(known)
     if scored.empty:
         raise ProjectionError(f"no council has a balance at {origin - 2}, {origin} and {target}")
-    actual, past, block = balances.loc[scored, target], past.loc[scored], blocks[scored]
-    draws_of = projection.balance.sel(authority=scored, year=target).transpose("authority", "draw").values
-    quantiles = pd.DataFrame(
-        np.quantile(draws_of, [0.1, 0.25, 0.5, 0.75, 0.9], axis=1).T,
-        index=scored,
-        columns=["p10", "p25", "p50", "p75", "p90"],
+    actual, past, block = (
+        balances.loc[scored, target],
+        balances.loc[scored, [origin - 2, origin - 1, origin]],
+        blocks[scored],
     )
-    rows = {"This projection": _score_ranges(actual, quantiles, crps_ensemble(actual.to_numpy(), draws_of))}
-    rows |= _naive(actual, past, block, target - origin)
-    names = projection.fit.councils.loc[scored, ["name"]]
+    # No agreement that was still being negotiated is paid.
+    agreed = replace(then, agreements=then.agreements[then.agreements["basis"] != "expected"])
+    plain = project(agreed, assumptions, until=target, draws=draws, seed=1)
+    made = {OURS: projection, "Without the safety valve rule": plain}
+    drawn = {name: _draws(each, scored, target) for name, each in made.items()}
+    ranges = {name: _quantiles(each, scored) for name, each in drawn.items()}
+    losses = {name: crps_ensemble(actual.to_numpy(), each) for name, each in drawn.items()}
+    for name, (point, sigma) in _naive(projection, past, block, target):
+        ranges[name] = pd.DataFrame({level: point + times * sigma for level, times in NORMAL.items()})
+        losses[name] = crps_normal(actual.to_numpy(), point.to_numpy(), sigma.to_numpy())
+    frame = pd.DataFrame(losses, index=scored)
+    rows = {name: _scored(actual, ranges[name], frame[name]) for name in frame}
+    gross = national(projection.balance.sel(authority=scored, year=[target]), "gross").values[:, 0]
+    england = {name: float(np.quantile(gross, share)) for name, share in QUANTILES.items()}
+    councils = projection.fit.councils.loc[scored, ["name", "region"]].assign(
+        block=block, start=past[origin], actual=actual, pit=(drawn[OURS] < actual.to_numpy()[:, None]).mean(axis=1)
+    )
     return Backtest(
         as_of=then.as_of,
         origin=origin,
         target=target,
-        councils=names.assign(block=block, start=past[origin], actual=actual).join(quantiles),
+        councils=councils.join(ranges[OURS]),
         scores=pd.DataFrame.from_dict(rows, orient="index").rename_axis("method"),
-        england=_england(projection, scored, actual, target),
+        losses=frame,
+        england=pd.Series(england | {"actual": float((-actual).clip(lower=0).sum())}),
     )
+
+
+def _draws(projection: Projection, councils: pd.Index, year: int) -> Array:
+    draws: Array = projection.balance.sel(authority=councils, year=year).transpose("authority", "draw").values
+    return draws
+
+
+def _quantiles(draws: Array, councils: pd.Index) -> pd.DataFrame:
+    levels = np.quantile(draws, list(QUANTILES.values()), axis=1).T
+    return pd.DataFrame(levels, index=councils, columns=list(QUANTILES))
+
+
+def _scored(actual: pd.Series, ranges: pd.DataFrame, crps: pd.Series) -> dict[str, float]:
+    lower, upper = ranges[["p10", "p25"]].to_numpy(), ranges[["p90", "p75"]].to_numpy()
+    levels = np.array([0.2, 0.5])  # what lies outside the 80% and the 50% range
+    interval = weighted_interval_score(actual.to_numpy(), ranges["p50"].to_numpy(), lower, upper, levels)
+    return {
+        "error": float((actual - ranges["p50"]).abs().mean()),
+        "crps": float(crps.mean()),
+        "interval": float(np.mean(interval)),
+        "within_50": float(actual.between(ranges["p25"], ranges["p75"]).mean()),
+        "within_80": float(actual.between(ranges["p10"], ranges["p90"]).mean()),
+    }
+
+
+def _naive(
+    projection: Projection, past: pd.DataFrame, block: pd.Series, target: int
+) -> Iterator[tuple[str, tuple[pd.Series, pd.Series]]]:
+    """Rules that need no model, each as it is and with the safety valve payments that the projection has.
+
+    The range is Gaussian, as wide for each year ahead as the rule was wrong a year ahead at the origin.
+    """
+    before, middle, origin = (past[year] for year in past)
+    middle = middle.fillna((before + origin) / 2)
+    paid = projection.fit.safety_valve_payments.loc[past.index]
+    last = int(past.columns[-1])
+    years = target - last
+    received = [paid.get(year, 0 * block) for year in (last - 1, last)]
+    ahead = paid.reindex(columns=range(last + 1, target + 1)).sum(axis=1)
+    for grants in (False, True):
+        older = middle - before - (received[0] if grants else 0)
+        newer = origin - middle - (received[1] if grants else 0)
+        for name, rule in RULES.items():
+            point = origin + rule(newer, older, block, years) + (ahead if grants else 0)
+            wrong = (newer - rule(older, older, block, 1)) / block
+            yield name + SAME_GRANTS * grants, (point, years * float(wrong.std()) * block)
 
 
 def vintages(now: Panel, draws: int = 2000) -> pd.DataFrame:
@@ -149,6 +274,137 @@ def vintages(now: Panel, draws: int = 2000) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["as_of", "year", *QUANTILES, "actual", "forecasts"])
 
 
+def coverage(now: Panel, draws: int = 1000) -> pd.DataFrame:
+    """How often councils' balances lay in their ranges, by the day a projection is made and the years ahead.
+
+    One row a day and later year end with balances of at least half of the councils: as_of, origin, year, ahead
+    (years from the origin), councils, error (mean absolute error, £), within_50 and within_80, below and above
+    (shares of councils outside the 80% range, on the side of a larger and of a smaller deficit).
+    """
+    balances = now.figure("balance")
+    held = [int(year) for year in balances if balances[year].notna().mean() >= 0.5]
+    rows = []
+    for day in past_days(now):
+        then = as_known(now, day)
+        origin = base_year(then)
+        later = [
+            year
+            for year in held
+            if year > origin and then.figure("balance").get(year, balances[year] * np.nan).notna().mean() < 0.5
+        ]
+        if not later:
+            continue
+        projection = project(then, until=max(later), draws=draws, seed=1)
+        for year in later:
+            scored = balances[year].dropna().index.intersection(projection.fit.councils.index)
+            ranges = _quantiles(_draws(projection, scored, year), scored)
+            actual = balances.loc[scored, year]
+            score = _scored(actual, ranges, 0 * actual)
+            rows.append(
+                {
+                    "as_of": day,
+                    "origin": origin,
+                    "year": year,
+                    "ahead": year - origin,
+                    "councils": len(scored),
+                    **{name: score[name] for name in ("error", "within_50", "within_80")},
+                    "below": float((actual < ranges["p10"]).mean()),
+                    "above": float((actual > ranges["p90"]).mean()),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def components(now: Panel, first: int = 2012) -> pd.DataFrame:
+    """How the rules for parts with long histories would have done: growth a year ahead, from each year before it.
+
+    One row a component (plans of England, spend a plan, councils' shares of plans and of spend) and rule: origins,
+    cases, error (mean absolute error of growth, share). The rules are known before each origin: the fading rule
+    with the long run and persistence of `Assumptions`, the last growth again, no growth, and the mean until then.
+    """
+    assumptions = Assumptions()
+    known = fit(now, assumptions, base_year(now) + 1)
+    plans, spend = known.history.plans, known.history.spend
+    growth = {
+        "plans": plans.pct_change().dropna().loc[first - 1 :],
+        "spend": spend.pct_change().dropna(),
+        "spend a plan": (spend / plans).pct_change().dropna(),
+    }
+    rows = []
+    for name, series in growth.items():
+        long_run = assumptions.long_run_rate_growth if name == "plans" else assumptions.long_run_prices
+        last = series.shift()
+        rules = {
+            "fading": long_run + assumptions.growth_persistence * (last - long_run),
+            "last growth again": last,
+            "mean until then": series.expanding().mean().shift(),
+            "no growth": 0 * last,
+        }
+        rows += [_component(name, rule, (series - said).dropna()) for rule, said in rules.items()]
+    plan_shares = known.accounts.plans.loc[:, first - 1 : int(plans.index[-1])]
+    councils = {
+        "councils' shares of plans": plan_shares,
+        "councils' shares of spend": known.accounts.spend.loc[:, : known.accounts.spent],
+    }
+    for name, share in councils.items():
+        clean = np.log(share.where(share > 0)).diff(axis=1).iloc[:, 1:]
+        for rule, said in {"no change": 0 * clean, "last change again": clean.shift(axis=1)}.items():
+            rows.append(_component(name, rule, (clean - said).iloc[:, 1:].stack()))
+    return pd.DataFrame(rows)
+
+
+def _component(name: str, rule: str, missed: pd.Series) -> dict[str, object]:
+    years = missed.index.get_level_values(-1)
+    return {
+        "component": name,
+        "rule": rule,
+        "origins": int(years.nunique()),
+        "cases": len(missed),
+        "error": float(missed.abs().mean()),
+    }
+
+
+def live_record(now: Panel, draws: int = 4000) -> pd.DataFrame:
+    """What councils have stated since the newest returned balances, beside a projection made without their
+    statements.
+
+    One row a council, year end and kind (outturn or forecast; the most trusted and newest): authority, name,
+    region, year, kind, trust, stated (£), p10 to p90 (£), error (£, median less stated), crps (£).
+    """
+    base = base_year(now)
+    unseen = now.frame.copy()
+    later = unseen.index.get_level_values("year") > base
+    unseen.loc[later, [name for name in unseen if name.startswith("balance")]] = np.nan
+    rows = now.statements.query("measure == 'dsg_balance' and year > @base and kind in ('outturn', 'forecast')")
+    rows = rows[rows["use"]].sort_values("published", ascending=False).sort_values("trust", kind="stable")
+    rows = rows.drop_duplicates(["authority", "year", "kind"])
+    if rows.empty:
+        return pd.DataFrame()
+    projection = project(
+        replace(now, frame=unseen), until=max(int(rows["year"].max()), base + 1), draws=draws, seed=1
+    )
+    rows = rows[rows["authority"].isin(projection.fit.councils.index)]
+    found = []
+    for row in rows.sort_values(["year", "kind", "authority"]).itertuples():
+        drawn = projection.balance.sel(authority=row.authority, year=row.year).values
+        levels = dict(zip(QUANTILES, np.quantile(drawn, list(QUANTILES.values())), strict=True))
+        found.append(
+            {
+                "authority": row.authority,
+                "name": projection.fit.councils.at[row.authority, "name"],
+                "region": projection.fit.councils.at[row.authority, "region"],
+                "year": row.year,
+                "kind": row.kind,
+                "trust": row.trust,
+                "stated": row.value,
+                **levels,
+                "error": levels["p50"] - row.value,
+                "crps": float(crps_ensemble(row.value, drawn)),
+            }
+        )
+    return pd.DataFrame(found)
+
+
 def outturns(panel: Panel) -> dict[int, float]:
     """England's gross deficit by year end, £: councils' returns, then the national figure that is newer."""
     returns = {int(year): float(gross) for year, gross in returned_gross(panel).items()}
@@ -161,51 +417,3 @@ def _told(then: Panel, year: int) -> str:
     rows = then.forecasts.query("measure == 'cumulative_deficit' and unit == 'gbp' and year == @year")
     newest = rows.sort_values("published").drop_duplicates("publisher", keep="last")
     return "; ".join(f"{row.publisher} {gbp(row.central)}" for row in newest.itertuples() if row.central > 0)
-
-
-def _score_ranges(actual: pd.Series, quantiles: pd.DataFrame, crps: np.ndarray) -> dict[str, float]:
-    lower, upper = quantiles[["p10", "p25"]].to_numpy(), quantiles[["p90", "p75"]].to_numpy()
-    levels = np.array([0.2, 0.5])  # what lies outside the 80% and the 50% range
-    middle = quantiles["p50"].to_numpy()
-    interval = weighted_interval_score(actual.to_numpy(), middle, lower, upper, levels)
-    return {
-        "error": float((actual - quantiles["p50"]).abs().mean()),
-        "crps": float(crps.mean()),
-        "interval": float(np.mean(interval)),
-        "within_50": float(actual.between(quantiles["p25"], quantiles["p75"]).mean()),
-        "within_80": float(actual.between(quantiles["p10"], quantiles["p90"]).mean()),
-    }
-
-
-def _naive(actual: pd.Series, past: pd.DataFrame, block: pd.Series, years: int) -> dict[str, dict[str, float]]:
-    """Rules that need no model. A point's CRPS is its absolute error; own drift has a Gaussian range as well.
-
-    The range of own drift is as wide as that rule was wrong a year ahead before the origin, for each year.
-    """
-    before, middle, origin = (past[year] for year in past)
-    own = (origin - before) / 2
-    by_size = block * own.sum() / block.sum()
-    points = {
-        "Last value": origin,
-        "Own drift": origin + years * own,
-        "National drift by size": origin + years * by_size,
-        "Half own, half national drift": origin + years * (own + by_size) / 2,
-    }
-    rows = {}
-    for name, point in points.items():
-        error = float((actual - point).abs().mean())
-        rows[name] = {"error": error, "crps": error}
-    wrong = ((origin - middle) - (middle - before)) / block
-    sigma = years * float(wrong.std()) * block
-    spread = {"p10": -1.2816, "p25": -0.6745, "p50": 0.0, "p75": 0.6745, "p90": 1.2816}
-    ranges = pd.DataFrame({name: points["Own drift"] + times * sigma for name, times in spread.items()})
-    crps = crps_normal(actual.to_numpy(), points["Own drift"].to_numpy(), sigma.to_numpy())
-    rows["Own drift, Gaussian range"] = _score_ranges(actual, ranges, crps)
-    return rows
-
-
-def _england(projection: Projection, scored: pd.Index, actual: pd.Series, target: int) -> pd.Series:
-    gross = national(projection.balance.sel(authority=scored, year=[target]), "gross").values[:, 0]
-    shares = {"p10": 0.1, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p90": 0.9}
-    told = {name: float(np.quantile(gross, share)) for name, share in shares.items()}
-    return pd.Series(told | {"actual": float((-actual).clip(lower=0).sum())})

@@ -1,44 +1,232 @@
-"""Each council's part of England's plans, spend and block, and what its own assumptions change."""
+"""Councils' shares of England's spend, plans and block: published, then simulated; and their own assumptions."""
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
+import statsmodels.api as sm
+from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
 from deficits.assumptions import Assumptions, CouncilAssumptions
 from deficits.errors import ProjectionError
 from deficits.panel import Panel
-from deficits.projection.fit import Fit
-from deficits.projection.growth import LEAST, MOST, Paths, chosen, place_rate
-from deficits.projection.streams import Shock
+from deficits.projection.history import History, place_rate
+from deficits.projection.national import LEAST, MOST, Paths, chosen
+from deficits.projection.streams import Array, Shock, own_shocks, stream
 
-Array = npt.NDArray[np.float64]
+FEWEST = 30
+"""Councils below which nothing can be fitted."""
+UPPER_DECILE = 1.5332062740589
+"""Upper decile of Student's t with TAIL degrees of freedom and scale 1 (a test holds it to scipy's)."""
+FURTHEST = 0.5
+"""A council's share of spend moves by less than this in a year (logarithm), however far a shock lies out."""
+CAUSES = ["momentum", "reversion", "plans", "plans_before", "funding"]
 
 
 @dataclass(frozen=True)
-class Parts:
-    """Councils' parts of England's paths.
+class Spending:
+    """How a council's share of England's spend moves from year to year, and by how much it strays.
 
-    `share`: indexed by authority; columns plans, independent, state_special, mainstream_and_other (plans by
-    placement), spend (net and place funding) and block: each council's share of England's, adding up to 1, from
-    the newest published figures. A council's figure in a draw and year is its share of England's path. `ageing`:
-    (authorities, years) factor on its plans from the ages of its own people, England's being 1.
+    The change of its logarithm is momentum x its last change, reversion x the log of the share of spend over that
+    of the block, plans and plans_before x the growth of its share of plans in the year and the year before,
+    funding x that of its share of the block, and a Student-t shock of scale `shock`, by council: those that have
+    moved much stray further. `usual`: mean size of a council's yearly changes. `result` is the robust regression
+    (statsmodels), over every council and published year.
     """
 
-    share: pd.DataFrame
-    ageing: Array
+    result: sm.RLM
+    shock: pd.Series
+    usual: pd.Series
+
+    @classmethod
+    def fitted(cls, spend: pd.DataFrame, block: pd.DataFrame, plans: pd.DataFrame) -> Spending:
+        """Fitted to shares by council (rows) and year; councils and years that lack one are left out."""
+        rows = []
+        for year in spend.columns[2:]:
+            if year - 1 in block and year - 2 in plans:
+                moved = np.log(spend[year] / spend[year - 1]).rename("moved").to_frame()
+                found = moved.join(_causes(spend, block, plans, year)).replace([np.inf, -np.inf], np.nan).dropna()
+                rows.append(found - found.median())
+        sample = pd.concat(rows) if rows else pd.DataFrame()
+        if len(sample) < FEWEST:
+            raise ProjectionError(
+                f"only {len(sample)} councils have spend, plans and block of three years: {FEWEST} are needed"
+            )
+        result = robust(sample["moved"], sample[CAUSES])
+        moved = np.log(spend).diff(axis=1).iloc[:, 1:].replace([np.inf, -np.inf], np.nan)
+        usual = (moved - moved.median()).abs().mean(axis=1)
+        usual = usual.fillna(usual.median())
+        return cls(result, restless(pd.Series(result.resid), usual.to_frame("spend")), usual)
+
+    def expected(self, spend: pd.DataFrame, block: pd.DataFrame, plans: pd.DataFrame, year: int) -> pd.Series:
+        """Shares of spend in a year as those of the two years before let expect, adding up to 1."""
+        moved = _causes(spend, block, plans, year).replace([np.inf, -np.inf], np.nan).fillna(0.0)
+        return shares(spend[year - 1] * np.exp(moved @ self.result.params))
+
+    def simulated(self, accounts: Accounts, years: list[int], draws: int, seed: int) -> Array:
+        """Shares of spend, shape (years, councils, draws): as published, and from then on with shocks.
+
+        Each draw has its own coefficients, as uncertain as the regression says.
+        """
+        given = stream(seed, Shock.COEFFICIENTS).multivariate_normal(
+            self.result.params, self.result.cov_params(), draws
+        )
+        momentum, reversion, *_ = given.T
+        spend, spent = accounts.spend, accounts.spent
+        ahead = range(spent + 1, years[-1] + 1)
+        codes = tuple(int(code) for code in spend.index)
+        shocks = own_shocks(codes, Shock.OWN_SPEND, len(ahead), draws, seed)
+        scale = self.shock.to_numpy()[:, None]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            last, block, plans = (
+                np.log(each).where(accounts.block > 0)
+                for each in (spend[[spent - 1, spent]], accounts.block, accounts.plans)
+            )
+        found = np.empty((len(years), len(codes), draws))
+        for place, year in enumerate(years):
+            if year <= spent:
+                found[place] = spend[year].to_numpy()[:, None]
+        outside = np.flatnonzero(accounts.block[years[-1]] == 0)
+        share = np.repeat(last[[spent]].fillna(0.0).to_numpy(), draws, axis=1)
+        moved = np.repeat((last[[spent]] - last[[spent - 1]].to_numpy()).fillna(0.0).to_numpy(), draws, axis=1)
+        part = np.empty_like(moved)
+        for t, year in enumerate(ahead):
+            causes = [-block[year - 1], plans[year] - plans[year - 1], plans[year - 1] - plans[year - 2]]
+            causes.append(block[year] - block[year - 1])
+            known = pd.concat(causes, axis=1).replace([np.inf, -np.inf], np.nan).fillna(0.0).to_numpy()
+            moved *= momentum
+            moved += np.matmul(known, given.T[1:], out=part)
+            moved += np.multiply(share, reversion, out=part)
+            moved += np.multiply(shocks[t], scale, out=part)
+            np.clip(moved, -FURTHEST, FURTHEST, out=moved)
+            share += moved
+            np.exp(share, out=part)
+            part[outside] = 0.0
+            total = part.sum(axis=0)
+            if year in years:
+                np.divide(part, total, out=found[years.index(year)])
+            np.log(total, out=total)
+            share -= total
+            moved -= total
+        found.setflags(write=False)
+        return found
 
 
-def parts(panel: Panel, fit: Fit, years: list[int]) -> Parts:
-    """Each council's parts, from the newest year in which its figure is published; 0 where none is."""
-    index = fit.councils.index
+def _causes(spend: pd.DataFrame, block: pd.DataFrame, plans: pd.DataFrame, year: int) -> pd.DataFrame:
+    """What a council's share of spend moves by in a year, one column a cause."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return pd.DataFrame(
+            {
+                "momentum": np.log(spend[year - 1] / spend[year - 2]),
+                "reversion": np.log(spend[year - 1] / block[year - 1]),
+                "plans": np.log(plans[year] / plans[year - 1]),
+                "plans_before": np.log(plans[year - 1] / plans[year - 2]),
+                "funding": np.log(block[year] / block[year - 1]),
+            }
+        )
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """Councils' shares of England's spend, block and plans, indexed by authority, by year; each adds up to 1.
+
+    `spend`: published to the year `spent`, and as expected until the base year. `block`: published, else of the
+    nearest year. `plans`: published, and then by the ages of the council's own people. `spending`: how shares of
+    spend move.
+    """
+
+    spend: pd.DataFrame
+    block: pd.DataFrame
+    plans: pd.DataFrame
+    spent: int
+    spending: Spending
+
+
+def accounts(panel: Panel, authorities: pd.Index, known: History, base: int, until: int) -> Accounts:
+    """Councils' shares as far as they are published, and until the base year."""
+    net = panel.figure("high_needs_net_spend").reindex(authorities).dropna(axis=1, how="all")
+    if net.empty:
+        raise ProjectionError("net spend by council is not among the figures known: a projection needs it")
+    years = list(range(int(net.columns[0]), int(net.columns[-1]) + 1))
+    special = panel.figure("plans_state_special").reindex(authorities).dropna(axis=1, how="all")
+    special = special.reindex(columns=sorted({*years, *special})).ffill(axis=1).bfill(axis=1)[years].fillna(0.0)
+    spend = net.reindex(columns=years).interpolate(axis=1, limit_area="inside") + place_rate() * special
+    published = shares(panel.figure("high_needs_block").reindex(authorities).dropna(axis=1, how="all"))
+    last = max(until, years[-1], int(published.columns[-1]))
+    every = published.reindex(columns=range(min(years[0], int(published.columns[0])), last + 1))
+    block = shares(every.ffill(axis=1).bfill(axis=1).fillna(0.0))
+    plans = _plan_shares(panel, authorities, known, until)
+    held = shares(spend.where(block[years] > 0))
+    spending = Spending.fitted(held, block.replace(0.0, np.nan), plans)
+    # A council whose spend is not published spends as its block says.
+    whole = shares(held.fillna(block[years]))
+    for year in range(years[-1] + 1, base + 1):
+        whole[year] = spending.expected(whole, block, plans, year)
+    return Accounts(whole, block, plans, years[-1], spending)
+
+
+def shares(money: pd.DataFrame) -> pd.DataFrame:
+    """Each council's share of the sum, by year."""
+    return money / money.sum()
+
+
+def _plan_shares(panel: Panel, authorities: pd.Index, known: History, until: int) -> pd.DataFrame:
+    """Councils' shares of plans: published, and then moved on by how their own people age beside England's."""
+    plans = shares(panel.figure("plans").reindex(authorities).dropna(axis=1, how="all"))
+    newest = int(plans.columns[-1])
+    plans[newest] = plans.ffill(axis=1)[newest].fillna(0.0)
+    people = None if known.people is None else known.people.reindex(authorities)
+    for year in range(newest + 1, until + 1):
+        aged = 1.0
+        if people is not None and year in people and year - 1 in people:
+            aged = (people[year] / people[year - 1]).fillna(1.0)
+        plans[year] = shares(plans[year - 1] * aged)
+    return plans
+
+
+def robust(outcome: pd.Series, causes: pd.DataFrame) -> sm.RLM:
+    """statsmodels' robust linear model (Huber); ProjectionError when it does not converge.
+
+    A few grants and restatements are far from what any rule says: a robust regression gives them little weight.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        try:
+            return sm.RLM(outcome, causes, M=sm.robust.norms.HuberT()).fit()
+        except (ConvergenceWarning, np.linalg.LinAlgError) as error:
+            raise ProjectionError(f"how councils move could not be fitted to the figures held: {error}") from None
+
+
+def restless(missed: pd.Series, signs: pd.DataFrame) -> pd.Series:
+    """Scale of each council's Student-t shock, from what was missed of councils (index, repeated by year).
+
+    Councils that move much, by the `signs` of it, are missed by more: a robust regression of the size says by how
+    much. The scale gives the 80% range of what was missed: the range that the projection publishes.
+    """
+    known = signs.loc[missed.index]
+    size = robust(missed.abs(), sm.add_constant(known)).params.clip(lower=0.0)
+    by_council: pd.Series = size["const"] + signs @ size[signs.columns]
+    low, high = (missed / by_council.loc[missed.index]).quantile([0.1, 0.9])
+    return by_council * float((high - low) / 2 / UPPER_DECILE)
+
+
+# --- a council's parts of England's paths, and its own assumptions
+
+
+def parts(panel: Panel, accounts: Accounts, base: int) -> pd.DataFrame:
+    """Each council's share of England's plans, of plans by placement, spend and block, adding up to 1.
+
+    Indexed by authority; columns plans, independent, state_special, mainstream_and_other, spend and block, from
+    the newest year in which each is published; 0 where none is. Levers share England's money out by them.
+    """
+    index = accounts.spend.index
 
     def newest(figure: str) -> pd.Series:
-        table = panel.figure(figure).reindex(index)
-        return table.ffill(axis=1).iloc[:, -1].fillna(0.0)
+        return panel.figure(figure).reindex(index).ffill(axis=1).iloc[:, -1].fillna(0.0)
 
     plans, special, independent = newest("plans"), newest("plans_state_special"), newest("plans_independent")
     number = {
@@ -46,19 +234,10 @@ def parts(panel: Panel, fit: Fit, years: list[int]) -> Parts:
         "independent": independent,
         "state_special": special,
         "mainstream_and_other": (plans - special - independent).clip(lower=0.0),
-        "spend": fit.councils["spend"] + place_rate() * special,
-        "block": fit.councils["block"],
+        "spend": accounts.spend[max(accounts.spent, base)],
+        "block": accounts.block[base],
     }
-    share = pd.DataFrame({name: figure / figure.sum() for name, figure in number.items()})
-    ageing = np.ones((len(index), len(years)))
-    people = fit.history.people
-    if people is not None:
-        newest_count = max(int(fit.history.plans.index[-1]), int(people.columns[0]))
-        own = people.reindex(index).to_numpy() / people.reindex(index)[[newest_count]].to_numpy()
-        england = people.sum().to_numpy() / people[newest_count].sum()
-        relative = pd.DataFrame(np.nan_to_num(own / england, nan=1.0), columns=people.columns)
-        ageing = relative.reindex(columns=years).fillna(1.0).to_numpy()
-    return Parts(share, ageing)
+    return pd.DataFrame({name: shares(figure) for name, figure in number.items()})
 
 
 def own_assumptions(panel: Panel, assumptions: Assumptions, councils: pd.Index) -> dict[str, CouncilAssumptions]:
@@ -78,72 +257,76 @@ def own_assumptions(panel: Panel, assumptions: Assumptions, councils: pd.Index) 
     return found
 
 
-def gone(panel: Panel, code: str, councils: pd.Index) -> str:
+def gone(panel: Panel, code: str, councils: Iterable[str]) -> str:
     """Of a council that is not in the projection: that it no longer exists, and which took its place."""
     heirs = [panel.authorities.name(heir) for heir in councils if code in panel.authorities.predecessors(heir)]
     return f"{panel.authorities.name(code)} ({code}) no longer exists; ask for {' or '.join(heirs)}"
 
 
 def own_changes(
-    fit: Fit, parts: Parts, paths: Paths, own: dict[str, CouncilAssumptions], seed: int
+    known: History,
+    block: pd.Series,
+    accounts: Accounts,
+    spend: Array,
+    paths: Paths,
+    own: dict[str, CouncilAssumptions],
+    seed: int,
 ) -> Array | None:
     """What councils' own assumptions add to their in-year positions, £, shape (years, authorities, draws).
 
-    Against England's growth, which the projection gives every council; None where no council has assumptions of
-    its own.
+    Beside the growth that the projection gives each; None where no council has assumptions of its own. `spend`:
+    shares of England's spend by year, council and draw; `block`: England's published block.
     """
     if not own:
         return None
-    years, draws = paths.years[1:], paths.plans.shape[1]
-    changed = np.zeros((len(years), len(fit.councils), draws))
+    changed = np.zeros((len(paths.years) - 1, *spend.shape[1:]))
     for code, council in own.items():
-        place = fit.councils.index.get_loc(code)
-        changed[:, place] = _spared(fit, parts.share.loc[code], paths, council, seed)
-        paid = [council.contribution.get(year, 0.0) for year in years]
+        place = accounts.spend.index.get_loc(code)
+        granted = paths.block * accounts.block.loc[code, paths.years].to_numpy()[:, None]
+        changed[:, place] = _spared(known, block, spend[:, place] * paths.spend, granted, paths, council, seed)
+        paid = [council.contribution.get(year, 0.0) for year in paths.years[1:]]
         changed[:, place] += np.array(paid)[:, None]
     return changed
 
 
-def _spared(fit: Fit, share: pd.Series, paths: Paths, council: CouncilAssumptions, seed: int) -> Array:
-    """£ a year by which a council's spend is lower, and its block higher, than on England's growth."""
-    spend, block = share["spend"] * paths.spend, share["block"] * paths.block
-    mine_spend, mine_block = spend.copy(), block.copy()
-    newest = int(fit.history.plans.index[-1])
-    costed = int(fit.history.unit_cost.index[-1])
+def _spared(
+    known: History,
+    published: pd.Series,
+    spend: Array,
+    block: Array,
+    paths: Paths,
+    council: CouncilAssumptions,
+    seed: int,
+) -> Array:
+    """£ a year by which a council's spend is lower, and its block higher, than without its own assumptions."""
+    more_spend, more_block = np.ones_like(spend), np.ones_like(block)
+    newest, costed = int(known.plans.index[-1]), int(known.unit_cost.index[-1])
     for t, year in enumerate(paths.years[1:], start=1):
-        plans = paths.plans[t] / paths.plans[t - 1] - 1
-        cost = paths.unit_cost[t] / paths.unit_cost[t - 1] - 1
-        if year > newest:
-            plans_mine = np.clip(chosen(council.plan_growth, year, plans, Shock.PLAN_SETTING, seed), LEAST, MOST)
-        else:
-            plans_mine = plans
-        cost_mine = cost
-        if year > costed:
-            cost_mine = np.clip(
-                chosen(council.unit_cost_growth, year, cost, Shock.COST_SETTING, seed), LEAST, MOST
-            )
-        mine_spend[t] = mine_spend[t - 1] * (1 + plans_mine) * (1 + cost_mine) * paths.mix[t] / paths.mix[t - 1]
-        granted = paths.block[t] / paths.block[t - 1] - 1
-        if year not in fit.block.index:
-            granted = chosen(council.block_growth, year, granted, Shock.BLOCK_SETTING, seed)
-        mine_block[t] = mine_block[t - 1] * (1 + granted)
-    spared: Array = ((spend - mine_spend) + (mine_block - block))[1:]
+        plans = paths.plans[t] / paths.plans[t - 1]
+        cost = paths.unit_cost[t] / paths.unit_cost[t - 1]
+        granted = paths.block[t] / paths.block[t - 1]
+        settings = (
+            (more_spend, council.plan_growth, plans, Shock.PLAN_SETTING, year > newest),
+            (more_spend, council.unit_cost_growth, cost, Shock.COST_SETTING, year > costed),
+            (more_block, council.block_growth, granted, Shock.BLOCK_SETTING, year not in published.index),
+        )
+        more_spend[t], more_block[t] = more_spend[t - 1], more_block[t - 1]
+        for more, setting, growth, kind, open_ in settings:
+            if open_:
+                mine = np.clip(chosen(setting, year, growth - 1, kind, seed), LEAST, MOST)
+                more[t] *= (1 + mine) / growth
+    spared: Array = (spend * (1 - more_spend) + block * (more_block - 1))[1:]
     return spared
 
 
-def plan_shares(parts: Parts) -> Array:
-    """Councils' shares of England's plans, shape (authorities, years), each year adding up to 1."""
-    weight = parts.share["plans"].to_numpy()[:, None] * parts.ageing
-    shares: Array = weight / weight.sum(axis=0)
-    return shares
-
-
-def plans_by_council(fit: Fit, parts: Parts, paths: Paths, own: dict[str, CouncilAssumptions], seed: int) -> Array:
+def plans_by_council(
+    known: History, accounts: Accounts, paths: Paths, own: dict[str, CouncilAssumptions], seed: int
+) -> Array:
     """EHC plans, shape (draws, authorities, years + 1); without own assumptions they add up to England's."""
-    plans: Array = paths.plans.T[:, None, :] * plan_shares(parts)[None]
-    newest = int(fit.history.plans.index[-1])
+    plans: Array = paths.plans.T[:, None, :] * accounts.plans[paths.years].to_numpy()[None]
+    newest = int(known.plans.index[-1])
     for code, council in own.items():
-        place = fit.councils.index.get_loc(code)
+        place = accounts.spend.index.get_loc(code)
         for t, year in enumerate(paths.years[1:], start=1):
             growth = plans[:, place, t] / plans[:, place, t - 1] - 1
             if year > newest and council.plan_growth is not None:

@@ -1,13 +1,12 @@
 """What the projection takes from the published figures: starting points, how councils move, sizes of shocks.
 
-Shares are of a council's high needs block in the base year, so a big and a small council compare. A council's
-*relative* position is its share less England's.
+Shares are of a council's high needs block in the base year, so that a big and a small council compare; what is
+*relative* is less England's.
 """
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
@@ -17,64 +16,47 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import statsmodels.api as sm
-from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
-from deficits.assumptions import PROGRAMME_ENDED, Assumptions
+from deficits.assumptions import Assumptions, assumed
 from deficits.errors import ProjectionError
 from deficits.formatting import year_end
 from deficits.panel import Panel
-from deficits.panel.choice import SOURCES
-from deficits.projection.growth import History, history
+from deficits.projection.councils import FEWEST, Accounts, accounts, restless, robust
+from deficits.projection.history import (
+    ENGLAND,
+    NEARLY_ALL,
+    Balances,
+    History,
+    history,
+    received,
+    safety_valve_payments,
+    starting_balances,
+    year_ends,
+)
 
 T = TypeVar("T")
 
-REFERENCE_YEARS = 2
-"""England's in-year position is taken as its mean over the two years to the base year, or over as many as lie
-between it and the newest year end before that has balances of nearly all councils."""
-FURTHEST = 3
-"""Years before the base year at which the reference may start."""
-RESTATED = 150_000.0
-"""£. Sources that differ by more than this at a year end are not subtracted from one another."""
-MOST = 0.8
-"""Share of the councils of a year end that must have a balance for a projection to start there."""
-NEARLY_ALL = 0.9
-"""Share of the councils of a year that must have a figure for their spread to be that of all."""
-ENGLAND = 100
-"""Councils that must have a figure for their sum to stand for England's."""
-FEWEST = 30
-"""Councils below which nothing can be fitted."""
-UPPER_DECILE = 1.5332062740589
-"""Upper decile of Student's t with TAIL degrees of freedom and scale 1 (a test holds it to scipy's)."""
-
 
 @dataclass(frozen=True)
-class Movement:
-    """How a council's relative in-year position z moves with its relative growth of net spend h and of block f.
+class Offsets:
+    """What block and spend leave of a council's in-year position, and how it goes on.
 
-    z(t) = persistence z(t-1) + spend h(t) + spend_before h(t-1) + block f(t) + shock; h(t) = spend_persistence
-    h(t-1) + shock. All are shares of the block. f is 0 where no block by council is published.
-    The scales are those of Student-t shocks, as multiples of the half range of h across councils in the year: in a
-    year in which councils' spend grows at very different rates they also stray further. `unrest` (const, spend,
-    position) says by how much more those stray that move much. `councils` is how many council-years the first line
-    was fitted to.
+    The *offset* is the in-year position less block and spend, as a share of the block, less England's: other
+    blocks' results, transfers, contributions, and what the two returns count differently. Part of it lasts and
+    part is of the year, an autoregression seen with noise, here in its innovations form:
+
+        offset(t) = persistence x lasting(t-1) + shock(t)
+        lasting(t) = persistence x lasting(t-1) + gain x shock(t)
+
+    `lasting` is that of the base year and `shock` the scale of the Student-t shock, by council. `result` is the
+    robust regression (statsmodels) of a year's offset on that of the year before.
     """
 
     persistence: float
-    spend: float
-    spend_before: float
-    block: float
-    unrest: pd.Series
-    scale: float
-    spend_persistence: float
-    spend_scale: float
-    councils: int
-
-    def volatility(self, growth: pd.Series, position: pd.Series, spread: float) -> npt.NDArray[np.float64]:
-        """Scale of each council's own shock of a year (share of the block), from its h then and its z before."""
-        moving = _moving(growth / spread, position / spread)
-        unrest: pd.Series = self.unrest["const"] + moving @ self.unrest[moving.columns]
-        scale: npt.NDArray[np.float64] = (self.scale * spread * unrest).to_numpy()
-        return scale
+    gain: float
+    lasting: pd.Series
+    shock: pd.Series
+    result: sm.RLM
 
 
 @dataclass(frozen=True)
@@ -85,27 +67,23 @@ class Fit:
     England's in-year position is measured from. `origin`: the newest year until then with England's plans,
     placements, unit cost and block, from which its spend is projected. `councils`: name, region, start (£, balance
     at the base year end, negative = deficit), start_basis (reported, ..., or estimated), last_known (year end of
-    the last balance that is known), block (£, newest published until the base year; 0 where none is), relative (z
-    in the base year), spend_growth (h in the base year) and spend (£, newest published net spend). `known_growth`:
-    h by later year, where spend by council is published, missing where a council's is not; `known_funding`: f
-    likewise. `position`: England's in-year position as a share of the block (negative = overspend), the mean of
-    the REFERENCE_YEARS. `history`: England's spend and its parts; `block`: England's high needs block by year (£).
-    `spread`: half range of h across councils, by year, which own shocks are scaled by. `level_sd`: standard
-    deviation of the shared shock, share of the block a year, from `level_misses` observations.
-    `safety_valve_payments`: safety valve grant by year, published or scheduled, £.
+    the last balance that is known), block (£, newest published until the base year; 0 where none is), and gap (its
+    block less spend in the base year, as a share of its block, less England's). `position`: England's in-year
+    position as a share of the block (negative = overspend), the mean of the reference years. `history`: England's
+    spend and its parts; `block`: England's high needs block by year (£). `level_sd`: standard deviation of the
+    shared shock, share of the block a year, from `level_misses` observations. `safety_valve_payments`: safety
+    valve grant by year, published or scheduled, £.
     """
 
     base_year: int
     reference_start: int
     origin: int
     councils: pd.DataFrame
-    known_growth: pd.DataFrame
-    known_funding: pd.DataFrame
-    movement: Movement
+    accounts: Accounts
+    offsets: Offsets
     position: float
     history: History
     block: pd.Series
-    spread: pd.Series
     level_sd: float
     level_misses: int
     safety_valve_payments: pd.DataFrame
@@ -120,7 +98,7 @@ class Fit:
         """The years whose mean England's in-year position is taken from."""
         return range(self.reference_start + 1, self.base_year + 1)
 
-    def once(self, name: str, key: Hashable, work: Callable[[], T]) -> T:
+    def cached(self, name: str, key: Hashable, work: Callable[[], T]) -> T:
         """What follows from the fit and a key, worked out once: the newest under a name is kept with the fit."""
         held = self._kept.get(name)
         if held is None or held[0] != key:
@@ -142,182 +120,60 @@ class Fit:
         # What is kept can be worked out again, and is far larger than the fit.
         return {name: value for name, value in vars(self).items() if name != "_kept"}
 
-    def spread_in(self, year: int) -> float:
-        """How wide own shocks are in a year; after the published years as in the newest."""
-        return float(self.spread.get(year, self.spread.iloc[-1]))
-
 
 def fit(panel: Panel, assumptions: Assumptions, until: int) -> Fit:
     """Fit the projection's inputs to the panel. ProjectionError when too little is published to fit."""
     base, reference_start = year_ends(panel)
     authorities = panel.authorities.in_year(base)
     blocks = panel.figure("high_needs_block").reindex(authorities)
-    block = _newest_block(blocks, base)
-    receipts = safety_valve_payments(panel, authorities)
-    balances = Balances.of(panel, authorities, received(receipts))
-    relative, position = _relative(balances, block, base, reference_start)
-    spend_by_council = panel.figure("high_needs_net_spend").reindex(authorities)
-    growth_by_council = relative_growth(spend_by_council, block)
+    size_year = _size_year(blocks, base)
+    block = blocks[size_year].fillna(0.0)
+    payments = safety_valve_payments(panel, authorities)
+    balances = Balances.of(panel, authorities, received(payments))
     known = history(panel, assumptions, until)
-    spread = _half_range(growth_by_council)
-    funded_by_council = relative_growth(blocks, block)
-    movement = _movement(relative, growth_by_council, funded_by_council, base, spread)
-    start, basis, last_known = _start(panel, authorities, base)
-    newest_growth = max((year for year in growth_by_council if year <= base), default=None)
-    if newest_growth is None:
-        raise ProjectionError(f"net spend by council is not among the figures known until {year_end(base)}")
-    councils = panel.authorities.frame.loc[authorities, ["name", "region"]].assign(
-        start=start,
-        start_basis=basis,
-        last_known=last_known,
-        block=block,
-        relative=relative[base].fillna(0.0),
-        # Where spend is older than the balances, relative growth has died away since.
-        spend_growth=growth_by_council[newest_growth].fillna(0.0)
-        * movement.spend_persistence ** (base - newest_growth),
-        spend=spend_by_council.ffill(axis=1).iloc[:, -1].fillna(0.0),
-    )
     national_block = panel.figure("high_needs_block").sum(min_count=ENGLAND).dropna()
-    missed = _level_missed(balances, known.spend, national_block, base, _size_year(blocks, base))
+    relative, position = _relative(balances, block, base, reference_start)
+    held = accounts(panel, authorities, known, base, until)
+    gap = _gap(held, known.spend, national_block, block, relative.columns)
+    offsets = _offsets(relative, gap, held.spending.usual, block, range(reference_start + 1, base + 1))
+    start, basis, last_known = starting_balances(panel, authorities, base)
+    councils = panel.authorities.frame.loc[authorities, ["name", "region"]].assign(
+        start=start, start_basis=basis, last_known=last_known, block=block, gap=gap[base]
+    )
+    missed = _level_missed(balances, known.spend, national_block, base, size_year)
     return Fit(
         base_year=base,
         reference_start=reference_start,
         origin=_origin(known, national_block, base, reference_start),
         councils=councils,
-        known_growth=growth_by_council[[year for year in growth_by_council if year > base]],
-        known_funding=funded_by_council[[year for year in funded_by_council if year > base]],
-        movement=movement,
+        accounts=held,
+        offsets=offsets,
         position=position,
         history=known,
         block=national_block,
-        spread=spread,
         level_sd=float(np.sqrt((missed**2).mean())),
         level_misses=len(missed),
-        safety_valve_payments=receipts,
+        safety_valve_payments=payments,
     )
-
-
-def safety_valve_payments(panel: Panel, authorities: pd.Index) -> pd.DataFrame:
-    """Safety valve payments by council and year, £ (>= 0): as published, else as the agreement schedules them."""
-    by_year = panel.agreements.pivot_table(index="authority", columns="year", values="value", aggfunc="sum")
-    return by_year.reindex(authorities).fillna(0.0)
-
-
-def received(payments: pd.DataFrame) -> pd.DataFrame:
-    """Safety valve payments that published balances hold: those of the programme's years, £."""
-    last = PROGRAMME_ENDED.number
-    return payments.loc[:, [year for year in payments if year <= last]]
-
-
-def base_year(panel: Panel) -> int:
-    """The newest year end with balances of nearly all councils, and of an earlier one to measure from."""
-    return year_ends(panel)[0]
-
-
-def year_ends(panel: Panel) -> tuple[int, int]:
-    """The base year end, and the earlier one from which England's in-year position is measured.
-
-    An analyst's own figures do not count. The earlier one lies REFERENCE_YEARS before, or else is the newest
-    before the base year end, at most FURTHEST years back. ProjectionError where balances are published for too few
-    councils.
-    """
-    published = panel.frame["balance"].where(~panel.frame["balance_basis"].isin(["own_outturn", "own_forecast"]))
-    share = published.notna().groupby(level="year").mean()
-    complete = [int(year) for year in share.index[share >= MOST]]
-    for base in reversed(complete):
-        if base - REFERENCE_YEARS in complete:
-            return base, base - REFERENCE_YEARS
-        earlier = [year for year in complete if base - FURTHEST <= year < base]
-        if earlier:
-            return base, earlier[-1]
-    raise ProjectionError(
-        "no two year ends at most three years apart have balances of nearly all councils among the figures known"
-        f"{f' on {panel.as_of}' if panel.as_of else ''}: a projection needs both"
-    )
-
-
-@dataclass(frozen=True)
-class Balances:
-    """Balances by council (rows) and year end, £: the chosen ones, the name of the source of each, and every
-    source's.
-
-    `payments`: safety valve payments by council and year, £.
-    """
-
-    chosen: pd.DataFrame
-    source: pd.DataFrame
-    sources: dict[str, pd.DataFrame]
-    payments: pd.DataFrame
-
-    @classmethod
-    def of(cls, panel: Panel, authorities: pd.Index, payments: pd.DataFrame) -> Balances:
-        """Those of a panel."""
-        chosen = panel.figure("balance").reindex(authorities)
-        sources = {name: panel.figure(name).reindex(authorities) for name in SOURCES}
-        places = panel.frame["balance_source"]
-        source = pd.DataFrame(index=chosen.index, columns=chosen.columns, dtype=object)
-        for name in SOURCES:
-            same = (panel.frame[f"{name}_source"] == places).unstack("year").reindex(authorities)
-            source = source.mask(same.eq(True), name)
-        return cls(chosen, source, sources, payments)
-
-    def moved(self, before: int, year: int) -> pd.Series:
-        """Change between two year ends without the payments received, £; missing where either balance is.
-
-        A grant is no improvement. Where the two ends come from sources that disagree, the later one's source is
-        taken at both ends.
-        """
-        earlier = self.chosen[before].copy()
-        for name, balances in self.sources.items():
-            restated = balances[before].where(self.source[year].eq(name) & self.source[before].ne(name))
-            differs = (restated - earlier).abs() > RESTATED
-            earlier = earlier.mask(differs, restated)
-        paid = self.payments.reindex(columns=range(before + 1, year + 1)).fillna(0.0).sum(axis=1)
-        return self.chosen[year] - earlier - paid
-
-
-def _newest_block(blocks: pd.DataFrame, base: int) -> pd.Series:
-    """The high needs block of the newest year until the base year that has one, £; 0 where none is published."""
-    return blocks[_size_year(blocks, base)].fillna(0.0)
-
-
-def _size_year(blocks: pd.DataFrame, base: int) -> int:
-    published = [int(year) for year in blocks.columns if year <= base and blocks[year].notna().sum() >= ENGLAND]
-    if not published:
-        raise ProjectionError(f"no high needs block by council is among the figures known until {year_end(base)}")
-    return max(published)
-
-
-def _origin(known: History, block: pd.Series, base: int, reference_start: int) -> int:
-    """The newest year until the base year in which all of England's spend and its block are published.
-
-    A reference year before it must be published too, or else an earlier year is taken and that one projected.
-    """
-    years = set(known.plans.index) & set(known.shares.columns) & set(known.unit_cost.index) & set(block.index)
-    years &= set(known.rate_growth.index) & set(known.cost_growth.index)
-    whole = set(known.spend.index) & set(block.index)
-    usable = [year for year in years if year <= base and set(range(reference_start + 1, year)) <= whole]
-    if not usable:
-        raise ProjectionError(
-            "England's plans, placements, spend and block have no year in common to project from"
-        )
-    return int(max(usable))
 
 
 def _relative(balances: Balances, block: pd.Series, base: int, reference_start: int) -> tuple[pd.DataFrame, float]:
     """In-year positions less England's, by council and year, and England's over the reference years (shares).
 
-    A year of which a council has no balance before or after is missing; of the base year, the mean of the
-    reference years stands in.
+    A year of which a council has no balance before or after is missing; of the reference years, their mean stands
+    in, which is the same number in each of them.
     """
     sized = block.where(block > 0)
-    years = [int(year) for year in balances.chosen.columns]
-    moved = {year: balances.moved(year - 1, year) / sized for year in years[1:]}
+    ends = [int(year) for year in balances.chosen.columns if year <= base]
+    moved = {year: balances.moved(year - 1, year) / sized for year in ends[1:] if year - 1 in ends}
+    relative = pd.DataFrame({year: shares - _weighted(shares, block) for year, shares in moved.items()})
+    relative = relative.dropna(axis=1, how="all")
     mean = balances.moved(reference_start, base) / (base - reference_start) / sized
     position = _weighted(mean, block)
-    centred = pd.DataFrame({year: shares - _weighted(shares, block) for year, shares in moved.items()})
-    centred[base] = centred[base].fillna(mean - position)
-    return centred, position
+    for year in range(reference_start + 1, base + 1):
+        held = relative[year] if year in relative else pd.Series(np.nan, index=block.index)
+        relative[year] = held.fillna(mean - position)
+    return relative.sort_index(axis=1), position
 
 
 def _weighted(shares: pd.Series, block: pd.Series) -> float:
@@ -326,95 +182,71 @@ def _weighted(shares: pd.Series, block: pd.Series) -> float:
     return float((shares * block)[known].sum() / block[known].sum()) if known.any() else float("nan")
 
 
-def relative_growth(money: pd.DataFrame, block: pd.Series) -> pd.DataFrame:
-    """Yearly growth of net spend, or of the block, as a share of the block, less England's, by council.
-
-    Over years of which nothing is published it is spread evenly.
-    """
-    published = money.dropna(axis=1, how="all")
-    if published.empty:
-        return pd.DataFrame(index=money.index)
-    years = range(int(published.columns[0]), int(published.columns[-1]) + 1)
-    inside = [year for year in years if year not in published]
-    filled = published.reindex(columns=years)
-    if inside:
-        filled[inside] = filled.interpolate(axis=1, limit_area="inside")[inside]
-    shares = filled.diff(axis=1).iloc[:, 1:].div(block.where(block > 0), axis=0)
-    return shares.apply(lambda year: year - _weighted(year, block))
+def _gap(
+    held: Accounts, spend: pd.Series, funding: pd.Series, block: pd.Series, years: Iterable[int]
+) -> pd.DataFrame:
+    """Councils' block less spend by year, as a share of the base year's block, less England's."""
+    gaps = {}
+    for year in years:
+        spent, funded = (
+            float(total.get(year, total[min(total.index, key=lambda each: abs(each - year))]))
+            for total in (spend, funding)
+        )
+        left = held.block[year] * funded - held.spend[year] * spent
+        gaps[year] = (left / block.where(block > 0)).fillna(0.0) - left.sum() / block.sum()
+    return pd.DataFrame(gaps)
 
 
-def _movement(
-    relative: pd.DataFrame, growth: pd.DataFrame, funded: pd.DataFrame, base: int, spread: pd.Series
-) -> Movement:
-    """Fit how councils move, by Huber's robust regression over every council and year up to the base year.
-
-    A few bail-outs and restatements are far from what any rule says; a robust regression gives them little weight.
-    """
-    rows = []
-    for year in range(int(relative.columns.min()) + 2, base + 1):
-        if year in growth and year - 1 in growth and year in funded:
-            parts = {"z": relative[year], "persistence": relative[year - 1], "block": funded[year]}
-            parts |= {"spend": growth[year], "spend_before": growth[year - 1]}
-            rows.append((pd.DataFrame(parts) / spread[year]).assign(year=year))
-    sample = pd.concat(rows).dropna() if rows else pd.DataFrame()
+def _offsets(
+    relative: pd.DataFrame, gap: pd.DataFrame, usual: pd.Series, block: pd.Series, reference: range
+) -> Offsets:
+    """How offsets go on, and what lasts of each council's in the base year: Kalman's filter of its yearly
+    offsets."""
+    # Where only the change over all reference years is known, its mean is no yearly figure to fit to.
+    years = list(reference)
+    repeated = relative[years].nunique(axis=1).le(1) & (len(years) > 1)
+    offset = relative - gap
+    offset.loc[repeated, years] = np.repeat(
+        offset.loc[repeated, years].mean(axis=1).to_numpy()[:, None], len(years), 1
+    )
+    yearly = offset.copy()
+    yearly.loc[repeated, years] = np.nan
+    pairs = [yearly[[year - 1, year]].set_axis(["before", "now"], axis=1) for year in yearly if year - 1 in yearly]
+    sample = pd.concat(pairs).dropna() if pairs else pd.DataFrame()
     if len(sample) < FEWEST:
         raise ProjectionError(
             f"only {len(sample)} councils have balances and spend of two years: {FEWEST} are needed"
         )
-    first = _robust(sample["z"], sample[["persistence", "spend", "spend_before", "block"]])
+    result = robust(sample["now"], sm.add_constant(sample[["before"]]))
+    persistence = assumed("projection", "offset_persistence").number
+    # Of an offset's variance, the share that lasts: what a year has in common with the next, less what fades.
+    common = float(np.clip(result.params["before"] / persistence, 0.05, 0.95))
+    noise, fresh = 1 - common, common * (1 - persistence**2)
+    state, known = pd.Series(0.0, index=offset.index), pd.Series(common, index=offset.index)
+    shocks = {}
+    for year in offset.columns:
+        if year - 1 in offset:
+            state, known = persistence * state, persistence**2 * known + fresh
+        shock = offset[year] - state
+        weight = (known / (known + noise)).where(shock.notna(), 0.0)
+        state, known = state + weight * shock.fillna(0.0), known * (1 - weight)
+        shocks[year] = shock.where(yearly[year].notna())
+    later = pd.DataFrame(shocks).iloc[:, 1:]
     # Where only some balances of a year are held, they are those of councils whose two returns agree, the tidier
     # ones: how far councils stray is taken from years of nearly all.
-    size = sample.groupby("year")["z"].transform("size")
-    whole = size >= NEARLY_ALL * size.max()
-    missed = pd.Series(first.resid)[whole]
-    # Councils that move much are missed by more.
-    moving = _moving(sample["spend"], sample["persistence"])[whole]
-    third = _robust(missed.abs(), moving)
-    unrest = third.params.clip(lower=0.0)
-    pairs = [
-        pd.DataFrame({"now": growth[year], "before": growth[year - 1]}) / spread[year]
-        for year in growth
-        if year <= base and year - 1 in growth
-    ]
-    both = pd.concat(pairs).dropna()
-    second = _robust(both["now"], both[["before"]])
-    return Movement(
-        persistence=float(np.clip(first.params["persistence"], 0.0, 0.95)),
-        spend=float(first.params["spend"]),
-        spend_before=float(first.params["spend_before"]),
-        block=float(first.params["block"]),
-        unrest=unrest,
-        scale=_t_scale(missed / (unrest["const"] + moving @ unrest[moving.columns])),
-        spend_persistence=float(np.clip(second.params["before"], 0.0, 0.95)),
-        spend_scale=_t_scale(pd.Series(second.resid)),
-        councils=len(sample),
-    )
+    counts = later.count()
+    whole = later[counts.index[counts >= NEARLY_ALL * counts.max()]]
+    missed = pd.concat([whole[year].dropna() for year in whole])
+    signs = pd.DataFrame({"spend": usual, "offset": state.abs()})
+    lasting = (state - _weighted(state, block)).where(block > 0, 0.0)
+    return Offsets(persistence, _steady(persistence, noise, fresh), lasting, restless(missed, signs), result)
 
 
-def _moving(growth: pd.Series, position: pd.Series) -> pd.DataFrame:
-    """How much councils move, whichever way; both as multiples of the half range across councils."""
-    return pd.DataFrame({"spend": growth.abs(), "position": position.abs()})
-
-
-def _robust(outcome: pd.Series, causes: pd.DataFrame) -> sm.RLM:
-    """statsmodels' robust linear model; ProjectionError when it does not converge."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", ConvergenceWarning)
-        try:
-            return sm.RLM(outcome, sm.add_constant(causes), M=sm.robust.norms.HuberT()).fit()
-        except (ConvergenceWarning, np.linalg.LinAlgError) as error:
-            raise ProjectionError(f"how councils move could not be fitted to the figures held: {error}") from None
-
-
-def _half_range(shares: pd.DataFrame) -> pd.Series:
-    """Half of the 80% range across councils, by year."""
-    return (shares.quantile(0.9) - shares.quantile(0.1)) / 2
-
-
-def _t_scale(values: pd.Series) -> float:
-    """Scale of the Student-t whose 80% range is that of the values: the range that the projection publishes."""
-    low, high = values.dropna().quantile([0.1, 0.9])
-    return float((high - low) / 2 / UPPER_DECILE)
+def _steady(persistence: float, noise: float, fresh: float) -> float:
+    """Weight that the filter comes to give to a year's shock."""
+    b = noise * (1 - persistence**2) - fresh
+    known = (-b + np.sqrt(b**2 + 4 * fresh * noise)) / 2
+    return float(known / (known + noise))
 
 
 def _level_missed(
@@ -444,29 +276,24 @@ def _level_missed(
     return (np.diff(in_year) - np.diff(gaps)) / np.sqrt(np.diff(middles))
 
 
-def _start(panel: Panel, authorities: pd.Index, base: int) -> tuple[pd.Series, pd.Series, pd.Series]:
-    """Balance at the base year end, its basis, and the year end of the last balance known.
+def _size_year(blocks: pd.DataFrame, base: int) -> int:
+    published = [int(year) for year in blocks.columns if year <= base and blocks[year].notna().sum() >= ENGLAND]
+    if not published:
+        raise ProjectionError(f"no high needs block by council is among the figures known until {year_end(base)}")
+    return max(published)
 
-    A council that has not reported keeps its last balance here; the simulation brings it up to the base year end.
-    A successor that never reported takes its share of its predecessor's last balance: by population aged 2 to 18
-    among the successors (an assumption until the split is published), or by their number where that is not known.
+
+def _origin(known: History, block: pd.Series, base: int, reference_start: int) -> int:
+    """The newest year until the base year in which all of England's spend and its block are published.
+
+    A reference year before it must be published too, or else an earlier year is taken and that one projected.
     """
-    balances = panel.figure("balance")
-    balances = balances[[year for year in balances if year <= base]]
-    start = balances[base].reindex(authorities)
-    basis = panel.frame["balance_basis"].xs(base, level="year").reindex(authorities)
-    last_known = pd.Series(base, index=authorities)
-    people = panel.figure("population_2_18").reindex(authorities).ffill(axis=1).iloc[:, -1]
-    for authority in authorities[start.isna()]:
-        start[authority], basis[authority] = 0.0, "estimated"
-        own = balances.loc[authority].dropna()
-        if len(own):
-            start[authority], last_known[authority] = own.iloc[-1], int(own.index[-1])
-            continue
-        for predecessor in panel.authorities.predecessors(authority):
-            last = balances.loc[predecessor].dropna()
-            heirs = [heir for heir in authorities if predecessor in panel.authorities.predecessors(heir)]
-            share = people[authority] / people[heirs].sum() if people[heirs].notna().all() else 1 / len(heirs)
-            if len(last):
-                start[authority] += last.iloc[-1] * share
-    return start, basis, last_known
+    years = set(known.plans.index) & set(known.shares.columns) & set(known.unit_cost.index) & set(block.index)
+    years &= set(known.rate_growth.index) & set(known.cost_growth.index)
+    whole = set(known.spend.index) & set(block.index)
+    usable = [year for year in years if year <= base and set(range(reference_start + 1, year)) <= whole]
+    if not usable:
+        raise ProjectionError(
+            "England's plans, placements, spend and block have no year in common to project from"
+        )
+    return int(max(usable))

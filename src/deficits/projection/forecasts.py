@@ -27,8 +27,8 @@ from deficits.errors import ProjectionError
 from deficits.formatting import last_day
 from deficits.panel import Panel
 from deficits.paths import PACKAGE, checkout, forecasts_dir, write_whole
-from deficits.projection.calibration import returned
-from deficits.projection.fit import NEARLY_ALL
+from deficits.projection.condition import returned
+from deficits.projection.history import NEARLY_ALL
 from deficits.projection.projection import Projection, national
 
 LEVELS = (0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)

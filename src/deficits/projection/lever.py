@@ -22,9 +22,9 @@ from pydantic import BaseModel, ConfigDict, Field, HttpUrl, ValidationError
 from deficits.errors import ProjectionError, closest
 from deficits.formatting import financial_year, gbp
 from deficits.paths import levers_dir
-from deficits.projection.councils import Parts
 from deficits.projection.fit import Fit
-from deficits.projection.growth import PLACEMENTS, Paths
+from deficits.projection.history import PLACEMENTS
+from deficits.projection.national import Paths
 from deficits.validation import read_text, read_yaml
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class Lever(_Head):
         return lever.model_copy(update={"title": f"{lever.title} ({told})"})
 
     @abstractmethod
-    def effect(self, fit: Fit, parts: Parts, paths: Paths) -> Effect:
+    def effect(self, fit: Fit, parts: pd.DataFrame, paths: Paths) -> Effect:
         """What it does on the baseline's paths, by year, council and draw.
 
         Raises ProjectionError when it starts in a year that is published.
@@ -191,9 +191,9 @@ class Lever(_Head):
         return paths.years[1:]
 
 
-def spread(parts: Parts, column: str, england: Array) -> Array:
+def spread(parts: pd.DataFrame, column: str, england: Array) -> Array:
     """England's money (years, draws) among councils by one of their shares: (years, authorities, draws)."""
-    among: Array = parts.share[column].to_numpy()[None, :, None] * england[:, None, :]
+    among: Array = parts[column].to_numpy()[None, :, None] * england[:, None, :]
     return among
 
 
@@ -210,7 +210,7 @@ class ThresholdUprating(Lever):
     affected: Share = Field(description="share of plans outside special and independent schools that it concerns")
     passed_on: Share = Field(description="share of the rise by which councils' top-ups do fall")
 
-    def effect(self, fit: Fit, parts: Parts, paths: Paths) -> Effect:
+    def effect(self, fit: Fit, parts: pd.DataFrame, paths: Paths) -> Effect:
         """See the class."""
         years = self._years(paths)
         since = np.array(years, dtype=float)[:, None] - self.start
@@ -243,7 +243,7 @@ class EarlySupport(Lever):
         description="cost of a plan that is not issued: of one in a mainstream or other place, or the mean"
     )
 
-    def effect(self, fit: Fit, parts: Parts, paths: Paths) -> Effect:
+    def effect(self, fit: Fit, parts: pd.DataFrame, paths: Paths) -> Effect:
         """See the class."""
         years = self._years(paths)
         spent = self.cost * paths.spend[1:] * (np.array(years)[:, None] >= self.start)
@@ -277,7 +277,7 @@ class PlacementShift(Lever):
     moved: Points = Field(description="share of independent placements that moves a year")
     capital: Pounds = Field(ge=0, le=500_000, description="£ to build a place, paid by DfE, not uprated")
 
-    def effect(self, fit: Fit, parts: Parts, paths: Paths) -> Effect:
+    def effect(self, fit: Fit, parts: pd.DataFrame, paths: Paths) -> Effect:
         """See the class."""
         years = self._years(paths)
         gone = 1 - np.cumprod(1 - self.moved * self.size(years), axis=0)
@@ -313,18 +313,18 @@ class FormulaReview(Lever):
         description="people: people by age at England's plan rates; plans: EHC plans; spend: high needs spend"
     )
 
-    def effect(self, fit: Fit, parts: Parts, paths: Paths) -> Effect:
+    def effect(self, fit: Fit, parts: pd.DataFrame, paths: Paths) -> Effect:
         """See the class."""
         years = self._years(paths)
-        funded = parts.share["block"].to_numpy()
+        funded = parts["block"].to_numpy()
         apart = np.stack([self._shares(fit, parts, year) for year in years]) - funded
         # What rounding leaves goes where the money is, so that the sum is kept to the penny.
         apart -= apart.sum(axis=1, keepdims=True) * funded
         return Effect((self.weight * self.size(years) * paths.block[1:])[:, None, :] * apart[:, :, None])
 
-    def _shares(self, fit: Fit, parts: Parts, year: int) -> Array:
+    def _shares(self, fit: Fit, parts: pd.DataFrame, year: int) -> Array:
         """Councils' shares of the basis in a year, adding up to 1. A council without a block stays outside."""
-        outside = parts.share["block"].to_numpy() == 0
+        outside = parts["block"].to_numpy() == 0
         if self.basis == "people":
             people = fit.history.people
             if people is None:
@@ -332,9 +332,9 @@ class FormulaReview(Lever):
                     f"lever '{self.title}': basis 'people' needs people by age, which are not among the figures "
                     "known; give basis 'plans' or 'spend'"
                 )
-            number = people[min(year, int(people.columns[-1]))].reindex(parts.share.index).fillna(0.0).to_numpy()
+            number = people[min(year, int(people.columns[-1]))].reindex(parts.index).fillna(0.0).to_numpy()
         else:
-            number = parts.share[self.basis].to_numpy()
+            number = parts[self.basis].to_numpy()
         kept = np.where(outside, 0.0, number)
         shares: Array = kept / kept.sum()
         return shares
@@ -359,7 +359,7 @@ class HealthShare(Lever):
     joint: Share = Field(description="share of independent placements that are joint ones")
     paid: Share = Field(description="share of a joint placement's cost that health pays, besides what it pays now")
 
-    def effect(self, fit: Fit, parts: Parts, paths: Paths) -> Effect:
+    def effect(self, fit: Fit, parts: pd.DataFrame, paths: Paths) -> Effect:
         """See the class."""
         years = self._years(paths)
         cost = float(fit.history.cost["independent"]) * paths.unit_cost[1:]
@@ -385,7 +385,7 @@ class FundingGrowth(Lever):
     kind: Literal["funding_growth"]
     growth: Points = Field(description="points a year that the block grows more: 0.01 is one point")
 
-    def effect(self, fit: Fit, parts: Parts, paths: Paths) -> Effect:
+    def effect(self, fit: Fit, parts: pd.DataFrame, paths: Paths) -> Effect:
         """See the class."""
         years = self._years(paths)
         growth = paths.block[1:] / paths.block[:-1]

@@ -16,23 +16,25 @@ from deficits.errors import ProjectionError, closest
 from deficits.formatting import gbp, gbp_range, listed, year_end
 from deficits.panel import Panel
 from deficits.projection.cache import cache_folder, kept, key_of
-from deficits.projection.calibration import Calibrated, newest_national_figure
-from deficits.projection.councils import (
-    Parts,
-    gone,
-    own_assumptions,
-    own_changes,
-    parts,
-    plan_shares,
-    plans_by_council,
-)
-from deficits.projection.fit import Fit, base_year, fit, received
-from deficits.projection.growth import Paths
+from deficits.projection.condition import Calibrated, newest_national_figure
+from deficits.projection.councils import gone, own_assumptions, own_changes, parts, plans_by_council
+from deficits.projection.fit import Fit, fit
+from deficits.projection.history import base_year, received
 from deficits.projection.lever import Lever
-from deficits.projection.measures import Per, check_per, dsg, price_factor, pupils
-from deficits.projection.questions import Step, breaks_even, decomposed
+from deficits.projection.national import Paths
 from deficits.projection.simulate import Known, simulate
 from deficits.projection.streams import Shock, stream
+from deficits.projection.summaries import (
+    Per,
+    Step,
+    breaks_even,
+    check_per,
+    decomposed,
+    dsg,
+    price_factor,
+    pupils,
+    school_pupils,
+)
 
 Measure = Literal["gross", "net", "in_year"]
 MEASURES: tuple[Measure, ...] = get_args(Measure)
@@ -80,7 +82,8 @@ class Projection:
     levers: tuple[Lever, ...]
     fit: Fit
     paths: Paths
-    parts: Parts
+    parts: pd.DataFrame
+    spend: np.ndarray
     changed: np.ndarray | None
     seed: int
     calibrated: Calibrated | None
@@ -139,8 +142,8 @@ class Projection:
         gross: the deficits of the councils in deficit (>= 0). net: minus the sum of all balances.
         in_year: the sum of in-year positions without bail-outs (negative = overspend), from the second year on.
 
-        `per`: £ a "pupil" (person aged 2 to 18) or "plan", or a share of the "dsg" of that year. `real`: in prices
-        of that financial year.
+        `per`: £ a "pupil" (on a school's roll), "person_2_18" (of that age) or "plan", or a share of the "dsg" of
+        that year. `real`: in prices of that financial year.
         """
         return self._national(None, per, real)
 
@@ -166,20 +169,14 @@ class Projection:
 
     def plans(self) -> xr.DataArray:
         """EHC plans in January, dims (draw, authority, year); councils add up to England."""
-        values = plans_by_council(
-            self.fit,
-            self.parts,
-            self.paths,
-            own_assumptions(self.panel, self.assumptions, self.fit.councils.index),
-            self.seed,
-        )
+        own = own_assumptions(self.panel, self.assumptions, self.fit.councils.index)
+        values = plans_by_council(self.fit.history, self.fit.accounts, self.paths, own, self.seed)
         return self.balance.copy(data=values).rename("plans")
 
     def middle_plans(self, year: int) -> pd.Series:
         """EHC plans by authority in the January of a year, where England's are at the middle of their path."""
         place = self.years.index(self.year(year))
-        shares = pd.Series(plan_shares(self.parts)[:, place], index=self.fit.councils.index, name="plans")
-        return shares * float(np.median(self.paths.plans[place]))
+        return self.fit.accounts.plans[year].rename("plans") * float(np.median(self.paths.plans[place]))
 
     def _national(self, councils: list[str] | None, per: Per | None, real: int | None) -> pd.DataFrame:
         balance = self.balance if councils is None else self.balance.sel(authority=councils)
@@ -206,6 +203,8 @@ class Projection:
             return money / self.plans().sel(authority=codes, year=years).sum("authority")
         index = pd.Index(codes)
         if per == "pupil":
+            number = school_pupils(self.panel, index, years).sum()
+        elif per == "person_2_18":
             number = pupils(self.panel, index, years).sum()
         else:
             number = dsg(self.panel, self.assumptions, index, years).sum(min_count=1)
@@ -242,16 +241,17 @@ class Projection:
 
     def _step(self, authority: str | int | None) -> Step:
         """England or a council as the questions need it."""
-        paths, share = self.paths, self.parts.share
+        paths = self.paths
         years, draws = paths.spend.shape
         codes = list(self.fit.councils.index) if authority is None else [self.code(authority)]
         places = [self.fit.councils.index.get_loc(code) for code in codes]
         added = self.dataset["bail_out"].sel(authority=codes).sum("authority").values[:, None]
         changed = np.zeros((years, draws))
         if self.changed is not None:
-            ahead = len(self.projected_years)
-            changed[-ahead:] = np.broadcast_to(self.changed, (ahead, len(share), draws))[:, places].sum(axis=1)
-        spend = paths.spend * float(share.loc[codes, "spend"].sum())
+            ahead, councils = len(self.projected_years), len(self.fit.councils)
+            changed[-ahead:] = np.broadcast_to(self.changed, (ahead, councils, draws))[:, places].sum(axis=1)
+        spend = paths.spend * self.spend[:, places].sum(axis=1)
+        funded = self.fit.accounts.block.loc[codes, paths.years].sum().to_numpy()[:, None]
         factors = {
             "people": paths.people,
             "plan_rate": paths.rate,
@@ -262,7 +262,7 @@ class Projection:
             years=paths.years,
             balance=self.balance.sel(authority=codes).sum("authority").transpose("year", "draw").values,
             spend=spend,
-            block=paths.block * float(share.loc[codes, "block"].sum()),
+            block=paths.block * funded,
             added=np.broadcast_to(added, (years, draws)),
             changed=changed,
             factors=factors,
@@ -380,21 +380,21 @@ def _projected(
                 f"lever '{lever.title}' starts in {lever.start}, for which a national figure is published: give "
                 f"start={calibration.year + 1} or later"
             )
-    share = fitted.once("parts", tuple(every), lambda: parts(panel, fitted, every))
+    share = parts(panel, fitted.accounts, base)
     own = own_assumptions(panel, assumptions, councils.index)
 
-    def change(paths: Paths) -> np.ndarray | None:
+    def change(paths: Paths, spend: np.ndarray) -> np.ndarray | None:
         paths = paths.since(first)
-        changes = [own_changes(fitted, share, paths, own, seed)]
+        changes = [own_changes(fitted.history, fitted.block, fitted.accounts, spend, paths, own, seed)]
         changes += [lever.effect(fitted, share, paths).position for lever in levers]
         found = [each for each in changes if each is not None]
         return sum(found[1:], found[0])[-len(years) :] if found else None
 
-    run = simulate(fitted, assumptions, years, draws, seed, calibration, known, change)
+    run = simulate(fitted, assumptions, every, draws, seed, calibration, known, change)
     published = (
         received(fitted.safety_valve_payments).reindex(columns=range(first, base + 1)).fillna(0.0).to_numpy().T
     )
-    safety_valve_payments = np.vstack([published, run.receipts])
+    safety_valve_payments = np.vstack([published, run.payments])
     dataset = xr.Dataset(
         {
             "balance": (
@@ -419,11 +419,15 @@ def _projected(
         fit=fitted,
         paths=run.paths.since(first),
         parts=share,
+        spend=run.spend,
         changed=run.changed,
         seed=seed,
         calibrated=run.calibrated,
         holdings=run.holdings,
-        warnings=_warnings(panel, fitted, run.calibrated, run.holdings, until),
+        warnings=(
+            *_warnings(panel, fitted, run.calibrated, run.holdings, until),
+            *_without_effect(fitted, assumptions, levers, until),
+        ),
     )
 
 
@@ -519,6 +523,33 @@ def _check_run(base: int, until: int, draws: int, seed: int) -> None:
         faults.append(f"seed {seed} is below 0")
     if faults:
         raise ProjectionError("; ".join(faults))
+
+
+def _without_effect(fitted: Fit, assumptions: Assumptions, levers: tuple[Lever, ...], until: int) -> list[str]:
+    """What was set and changes nothing, in words: for a year that is published, or that is not projected."""
+    known = fitted.history
+    announced = Assumptions().block_growth
+    paths = {
+        "plan_growth": (assumptions.plan_growth, known.plans),
+        "unit_cost_growth": (assumptions.unit_cost_growth, known.unit_cost),
+        "independent_share": (assumptions.independent_share, known.shares.T),
+        "block_growth": (
+            {year: each for year, each in assumptions.block_growth.items() if each != announced.get(year)},
+            fitted.block,
+        ),
+    }
+    found = []
+    for name, (setting, published) in paths.items():
+        newest = int(published.index[-1])
+        for year in sorted(setting) if isinstance(setting, dict) else ():
+            if not newest < year <= until:
+                why = f"figures are published to {newest}" if year <= newest else f"the projection ends in {until}"
+                found.append(f"{name} of {year} has no effect: {why}.")
+    for lever in levers:
+        if lever.start + lever.lag > until:
+            first = lever.start + lever.lag
+            found.append(f"Lever '{lever.title}' has no effect: it is first felt in {first}, after {until}.")
+    return found
 
 
 def _warnings(

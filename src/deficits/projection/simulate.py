@@ -1,12 +1,10 @@
 """Draws of balances: the arithmetic of the projection, vectorised over draws and authorities.
 
-A council's in-year position in year t, as a share of its high needs block in the base year, is
+    balance(t) = balance(t-1) + block(t) - spend(t) + size x (national offset + level(t) + offset(t)) + grants(t)
 
-    England's position + gap(t) + level(t) + z(t)
-
-gap(t) is how far England's block less spend has moved from its mean over the reference years, level(t) a random
-walk shared by all councils, and z(t) the council's position relative to England's, which follows its own spend and
-dies away: see `Movement` and docs/method.md.
+block and spend are the council's own: its shares of England's paths. Its size is its block in the base year; the
+national offset what England's block and spend left of its in-year position in the reference years, level(t) a
+random walk shared by all councils, and offset(t) the council's own: see `Offsets` and docs/method.md.
 """
 
 from __future__ import annotations
@@ -15,64 +13,35 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from deficits.assumptions import PROGRAMME_ENDED, Assumptions
-from deficits.errors import ProjectionError
-from deficits.projection.calibration import Calibrated, Calibration
-from deficits.projection.fit import Fit, received
-from deficits.projection.growth import Paths, growth_shocks, paths, uncertain_size
-from deficits.projection.streams import TAIL, Shock, own_shocks, stream
+from deficits.projection.condition import Calibrated, Calibration, condition, nudged
+from deficits.projection.fit import Fit
+from deficits.projection.history import received
+from deficits.projection.national import Paths, Shocks, growth_shocks, paths
+from deficits.projection.streams import Array, Shock, own_shocks, stream, uncertain_size
 
-Array = npt.NDArray[np.float64]
-
-Change = Callable[[Paths], Array | None]
-
-T_SD = np.sqrt(TAIL / (TAIL - 2))
-"""Standard deviation of a Student's t of scale 1."""
+Change = Callable[[Paths, Array], Array | None]
 
 
 @dataclass(frozen=True)
 class Simulation:
-    """Balances in £, shape (draws, authorities, years + 1), the base year end first; England's paths behind them,
-    from the year that its spend is projected from;
-    how the national figure fitted, if there was one; the bail-outs inside the balances, £, shape (years,
-    authorities); what own assumptions and levers changed, £, shape (years, authorities, draws) or None; and how
-    each forecast that they were drawn to fitted."""
+    """Balances in £, shape (draws, authorities, years + 1), the base year end first.
+
+    `paths`: England's, from the year that its spend is projected from; `spend`: councils' shares of England's
+    spend, shape (years, authorities, draws), from the first year asked for; `calibrated`: how the national figure
+    fitted, if there was one; `payments`: safety valve payments inside the balances, £, shape (years, authorities);
+    `changed`: what own assumptions and levers changed, £, shape (years, authorities, draws) or None; `holdings`:
+    how each forecast that they were calibrated to fitted.
+    """
 
     balances: Array
     paths: Paths
+    spend: Array
     calibrated: Calibrated | None
-    receipts: Array
+    payments: Array
     changed: Array | None
     holdings: tuple[Calibrated, ...]
-
-
-def simulate(
-    fit: Fit,
-    assumptions: Assumptions,
-    years: list[int],
-    draws: int,
-    seed: int,
-    calibration: Calibration | None,
-    known: dict[int, Known],
-    change: Change,
-) -> Simulation:
-    """Draws of balances. `years` run on from the base year without a gap; the calibration's year must be the
-    first.
-
-    Every draw passes through the `known` balances of councils after the base year, and other councils make up
-    what the national figure then lacks. `change`, from the paths, is what councils' own assumptions and levers
-    add to each year's position (£, shape (years, authorities, draws) or broadcasting to it); it touches no
-    published year.
-    """
-    shocks = _shared_shocks(fit, years, draws, seed)
-    run = _run(fit, assumptions, years, shocks, seed, calibration, known, change)
-    if not assumptions.calibrated_to:
-        return run
-    nudged, holdings = _nudged(shocks, run.balances, years, assumptions, seed)
-    run = _run(fit, assumptions, years, nudged, seed, calibration, known, change)
-    return replace(run, holdings=holdings)
 
 
 @dataclass(frozen=True)
@@ -84,21 +53,35 @@ class Known:
     balances: Array
 
 
-@dataclass(frozen=True)
-class Shared:
-    """Shocks that councils share: to growth of plan rate and unit cost, shape (years from the origin on, draws),
-    and to the level, shape (years after the base year, draws)."""
+def simulate(
+    fit: Fit,
+    assumptions: Assumptions,
+    every: list[int],
+    draws: int,
+    seed: int,
+    calibration: Calibration | None,
+    known: dict[int, Known],
+    change: Change,
+) -> Simulation:
+    """Draws of balances at the later of `every` year end, which run on from the base year or before it.
 
-    rate: Array
-    cost: Array
-    level: Array
-
-
-def _shared_shocks(fit: Fit, years: list[int], draws: int, seed: int) -> Shared:
-    rate, cost = growth_shocks(fit.history, years[-1] - fit.origin, draws, seed)
-    steps = _level_size(fit, draws, seed) * stream(seed, Shock.LEVEL, 0).standard_normal((len(years), draws))
-    steps[0] *= _first_step(fit)
-    return Shared(rate, cost, steps)
+    The calibration's year must be the first after it. Every draw passes through the `known` balances of councils
+    after the base year, and other councils make up what the national figure then lacks. `change`, from the paths
+    and councils' shares of spend, is what councils' own assumptions and levers add to each later year's position
+    (£, shape (years, authorities, draws) or broadcasting to it); it touches no published year.
+    """
+    ahead = every[-1] - fit.base_year
+    rate, cost, block, timing = growth_shocks(fit.history, every[-1] - fit.origin, draws, seed)
+    level = _level_size(fit, draws, seed) * stream(seed, Shock.LEVEL, 0).standard_normal((ahead, draws))
+    level[0] *= _first_step(fit)
+    shocks = Shocks(rate, cost, block, timing, level)
+    run = _run(fit, assumptions, every, shocks, seed, calibration, known, change)
+    if not assumptions.calibrated_to:
+        return run
+    later = [year for year in every if year > fit.base_year]
+    moved, holdings = nudged(shocks, run.balances, later, assumptions, seed)
+    run = _run(fit, assumptions, every, moved, seed, calibration, known, change)
+    return replace(run, holdings=holdings)
 
 
 def _first_step(fit: Fit) -> float:
@@ -113,75 +96,114 @@ def _level_size(fit: Fit, draws: int, seed: int) -> Array:
 def _run(
     fit: Fit,
     assumptions: Assumptions,
-    years: list[int],
-    shared: Shared,
+    every: list[int],
+    shared: Shocks,
     seed: int,
     calibration: Calibration | None,
     known: dict[int, Known],
     change: Change,
 ) -> Simulation:
     # In memory the draws lie innermost: sums over councils and quantiles over draws then read straight on.
-    councils = fit.councils
     draws = shared.level.shape[1]
-    block = councils["block"].to_numpy()[:, None]
-    codes = tuple(int(code) for code in councils.index)
-    # No assumption but those of the fit moves these two, so a changed assumption or lever finds them as they were.
-    run = (tuple(years), draws, seed)
-    scale, own = fit.once("own", run, lambda: _own(fit, years, codes, draws, seed))
+    years = [year for year in every if year > fit.base_year]
+    # No assumption but those of the fit moves these, so a changed assumption or lever finds them as they were.
+    run = (tuple(every), draws, seed)
+    spend = fit.cached("spend", run, lambda: fit.accounts.spending.simulated(fit.accounts, every, draws, seed))
+    start = fit.cached("start", run, lambda: _start(fit, draws, seed))
     spent = list(range(fit.origin + 1, years[-1] + 1))
-    england = paths(fit.history, fit.block, fit.origin, assumptions, spent, shared.rate, shared.cost, seed)
-    left = england.since(fit.base_year).block - england.since(fit.base_year).spend
-    gap = (left[1:] - _reference(fit, england)) / fit.total_block
-    start = fit.once("start", run, lambda: _start(fit, draws, seed))
-    pushed = fit.once("pushed", run, lambda: _pushed(fit, years, codes, draws, seed))
-    relative = np.repeat(councils["relative"].to_numpy()[:, None], draws, axis=1)
-    receipts = _receipts(fit, assumptions, years)
-    added = receipts[:, :, None]
-    steps = shared.level.copy()
+    england = paths(fit.history, fit.block, fit.origin, assumptions, spent, shared, seed)
+    later = england.since(fit.base_year)
+    size = fit.councils["block"].to_numpy()[:, None]
+    payments = _payments(fit, assumptions, years)
+    # A council's money of a year without its spend and its offset: its share of the block, its size times what
+    # England's councils share, its grant.
+    per_council = np.stack(
+        [np.column_stack([fit.accounts.block[year], size, payments[t]]) for t, year in enumerate(years)]
+    )
+    national = fit.position - _reference(fit, england) / fit.total_block
+    shares = spend[every.index(years[0]) :]
+    spare = np.empty((len(size), draws))
 
-    calibrated, first = None, own[0]
-    given = known.get(years[0], Known([], np.empty((0, draws))))
-    if calibration is not None:
+    def money(t: int, level: Array, out: Array) -> Array:
+        """£ that a council's block, spend, size and grant add in a year, written to `out`."""
+        np.matmul(per_council[t], np.stack([later.block[t + 1], national + level, np.ones(draws)]), out=out)
+        out -= np.multiply(shares[t], later.spend[t + 1], out=spare)
+        return out
 
-        def held() -> tuple[Calibrated, Array, Array]:
-            position = fit.position + gap[0] + fit.movement.persistence * relative + pushed[0]
-            expected = start + block * position + added[0]
-            moving = block * ~np.isin(np.arange(len(codes)), given.places)[:, None]
-            expected[given.places] = given.balances
-            level_sd = _first_step(fit) * _level_size(fit, draws, seed)
-            shocks, level = own[0].copy(), steps[0].copy()
-            found = _condition(expected, moving, shocks, level, scale[0], level_sd, calibration, seed)
-            return found, shocks, level
+    # Published figures after the base year say what councils' own shocks were: as far as those years go.
+    last = max([0, *known, calibration.year if calibration else 0])
+    told = sum(year <= last for year in years)
 
-        first_year = (
-            *(part.tobytes() for part in (gap[0], steps[0], receipts[0], given.balances)),
-            tuple(given.places),
-        )
-        calibrated, first, steps[0] = fit.once("held", (*run, calibration, *first_year), held)
-    position = fit.position + gap + steps.cumsum(axis=0)
-    changed = change(england)
-    if changed is not None:
-        added = added + changed
+    def follow() -> tuple[Calibrated | None, Array, Array]:
+        return _follow(fit, start, money, told, years, shared.level, seed, calibration, known)
 
-    balances = np.empty((len(years) + 1, len(codes), draws))
+    seen = [part[1 : told + 1].tobytes() for part in (later.block, later.spend)]
+    seen += [payments[:told].tobytes(), shared.level[:told].tobytes()]
+    seen += [given.balances.tobytes() for given in known.values()]
+    calibrated, first, own = fit.cached("own", (*run, calibration, tuple(seen)), follow)
+    level = np.vstack([first, shared.level[1:]]).cumsum(axis=0)
+    changed = change(england, spend)
+    balances = np.empty((len(years) + 1, *own.shape[1:]))
     balances[0] = start
-    moved = np.empty_like(relative)
     for t, year in enumerate(years):
-        # In place: fresh memory for each step would cost more than its arithmetic.
-        relative *= fit.movement.persistence
-        relative += pushed[t]
-        relative += own[t] if t else first
-        np.add(position[t], relative, out=moved)
-        moved *= block
-        np.add(balances[t], moved, out=balances[t + 1])
-        balances[t + 1] += added[t]
+        money(t, level[t], balances[t + 1])
+        balances[t + 1] += own[t]
+        balances[t + 1] += balances[t]
+        if changed is not None:
+            balances[t + 1] += changed[t]
         if year in known:
-            places = known[year].places
-            balances[t + 1, places] = known[year].balances
-            # A known balance says what the council's position of the year was.
-            step = balances[t + 1, places] - balances[t, places] - added[t][places]
-            relative[places] = step / np.maximum(block[places], 1.0) - position[t]
-    return Simulation(balances.transpose(2, 1, 0), england, calibrated, receipts, changed, ())
+            balances[t + 1, known[year].places] = known[year].balances
+    return Simulation(balances.transpose(2, 1, 0), england, spend, calibrated, payments, changed, ())
+
+
+def _follow(
+    fit: Fit,
+    start: Array,
+    money: Callable[[int, Array, Array], Array],
+    told: int,
+    years: list[int],
+    steps: Array,
+    seed: int,
+    calibration: Calibration | None,
+    known: dict[int, Known],
+) -> tuple[Calibrated | None, Array, Array]:
+    """How the national figure fitted, the level's first step, and councils' offsets of all years, £, shape (years,
+    authorities, draws).
+
+    In the first `told` years, what is published moves the shocks: the national figure all of them, a known balance
+    that council's own.
+    """
+    draws, offsets, size = steps.shape[1], fit.offsets, fit.councils["block"].to_numpy()[:, None]
+    codes = tuple(int(code) for code in fit.councils.index)
+    drawn = own_shocks(codes, Shock.OWN_POSITION, len(years), draws, seed)
+    scale = offsets.shock.to_numpy()[:, None]
+    lasting = np.repeat(offsets.lasting.to_numpy()[:, None], draws, axis=1)
+    own, before, level, calibrated = np.empty(drawn.shape), start, np.zeros(draws), None
+    first = steps[0].copy()
+    for t, year in enumerate(years):
+        lasting *= offsets.persistence
+        shock = scale * drawn[t]
+        if t < told:
+            given = known.get(year, Known([], np.empty((0, draws))))
+            expected = before + money(t, level, np.empty_like(shock)) + size * lasting
+            if t == 0 and calibration is not None:
+                free = size * ~np.isin(np.arange(len(codes)), given.places)[:, None]
+                fixed = expected.copy()
+                fixed[given.places] = given.balances
+                level_sd = _first_step(fit) * _level_size(fit, draws, seed)
+                calibrated = condition(fixed, free, shock, first, scale, level_sd, calibration, seed)
+            step = first if t == 0 else steps[t]
+            level = level + step
+            expected += size * step
+            missing = given.balances - expected[given.places]
+            held = size[given.places]
+            shock[given.places] = np.divide(missing, held, out=np.zeros_like(missing), where=held > 0)
+            before = expected + size * shock
+            before[given.places] = given.balances
+        np.multiply(size, lasting + shock, out=own[t])
+        lasting += offsets.gain * shock
+    own.setflags(write=False)
+    return calibrated, first, own
 
 
 def _reference(fit: Fit, england: Paths) -> Array:
@@ -200,8 +222,8 @@ def _start(fit: Fit, draws: int, seed: int) -> Array:
     """Balances at the base year end, £, shape (authorities, 1) or, where some did not report, (authorities,
     draws).
 
-    A council whose last balance is older moves on from it as England did in the reference years, and strays from
-    that by its own position, which dies away, and by shocks of its own.
+    A council whose last balance is older moves on from it as its block and spend and what lasts of its offset say,
+    with shocks of its own.
     """
     councils = fit.councils
     start: Array = councils["start"].to_numpy()[:, None]
@@ -209,150 +231,24 @@ def _start(fit: Fit, draws: int, seed: int) -> Array:
     if not len(late):
         return start
     start = np.repeat(start, draws, axis=1)
-    block = councils["block"].to_numpy()[late, None]
-    position = np.repeat(councils["relative"].to_numpy()[late, None], draws, axis=1)
-    codes = tuple(int(code) for code in councils.index[late])
-    first = int(councils["last_known"].iloc[late].min()) + 1
-    shocks = own_shocks(codes, Shock.NOT_REPORTED, fit.base_year - first + 1, draws, seed)
-    scale = _volatility(fit, fit.base_year)[late, None]
-    paid = (
-        received(fit.safety_valve_payments)
-        .reindex(columns=range(first, fit.base_year + 1))
-        .fillna(0.0)
-        .to_numpy()[late]
-    )
-    last = councils["last_known"].to_numpy()[late, None]
+    rows = councils.iloc[late]
+    first = int(rows["last_known"].min()) + 1
+    codes = tuple(int(code) for code in councils.index)
+    shocks = own_shocks(codes, Shock.NOT_REPORTED, fit.base_year - first + 1, draws, seed)[:, late]
+    paid = received(fit.safety_valve_payments).reindex(index=rows.index, columns=range(first, fit.base_year + 1))
+    expected = (fit.position + rows["gap"] + fit.offsets.lasting[rows.index]).to_numpy()[:, None]
+    scale = fit.offsets.shock[rows.index].to_numpy()[:, None]
     for t, year in enumerate(range(first, fit.base_year + 1)):
-        position = fit.movement.persistence * position + scale * shocks[t]
-        start[late] += (year > last) * (block * (fit.position + position) + paid[:, [t]])
+        moved = rows["block"].to_numpy()[:, None] * (expected + scale * shocks[t])
+        moved += paid.fillna(0.0)[year].to_numpy()[:, None]
+        start[late] += (year > rows["last_known"].to_numpy()[:, None]) * moved
     return start
 
 
-def _nudged(
-    shared: Shared, balances: Array, years: list[int], assumptions: Assumptions, seed: int
-) -> tuple[Shared, tuple[Calibrated, ...]]:
-    """The shared shocks, moved towards forecasts of the gross deficit, and how these fit the model.
-
-    The ensemble form of a Gaussian update: each shock moves by its covariance with the deficit over draws, and a
-    forecast counts the more the smaller its error is beside the spread of the draws.
-    """
-    for held in assumptions.calibrated_to:
-        if held.year not in years:
-            raise ProjectionError(f"calibrated_to {held.year} is not a projected year: {years[0]} to {years[-1]}")
-    gross = np.stack(
-        [
-            np.maximum(-balances[:, :, years.index(held.year) + 1], 0.0).sum(axis=1)
-            for held in assumptions.calibrated_to
-        ]
-    )
-    told = np.array([held.gross for held in assumptions.calibrated_to])[:, None]
-    errors = np.array([held.sd for held in assumptions.calibrated_to])[:, None]
-    shocks = np.concatenate([shared.rate, shared.cost, shared.level])
-    draws = gross.shape[1]
-    away, moving = gross - gross.mean(axis=1, keepdims=True), shocks - shocks.mean(axis=1, keepdims=True)
-    spread = np.atleast_2d(away @ away.T / (draws - 1)) + np.diag(errors[:, 0] ** 2)
-    wanted = told + errors * stream(seed, Shock.HELD).standard_normal(gross.shape)
-    shocks = shocks + (moving @ away.T / (draws - 1)) @ np.linalg.solve(spread, wanted - gross)
-    holdings = tuple(
-        Calibrated(
-            Calibration(held.year, held.gross, held.sd),
-            expected=float(each.mean()),
-            sd=float(np.hypot(each.std(), held.sd)),
-            low=float(np.quantile(each, 0.1)),
-            high=float(np.quantile(each, 0.9)),
-        )
-        for held, each in zip(assumptions.calibrated_to, gross, strict=True)
-    )
-    rows = np.cumsum([len(shared.rate), len(shared.cost)])
-    return Shared(*np.split(shocks, rows)), holdings
-
-
-def _receipts(fit: Fit, assumptions: Assumptions, years: list[int]) -> Array:
-    """Safety valve grant of projected years as the assumption says, £, shape (years, authorities)."""
+def _payments(fit: Fit, assumptions: Assumptions, years: list[int]) -> Array:
+    """Safety valve payments of projected years as the assumption says, £, shape (years, authorities)."""
     last = {"until_2026": int(PROGRAMME_ENDED.number), "as_agreed": years[-1], "none": fit.base_year}[
         assumptions.safety_valve_payments
     ]
     paid = fit.safety_valve_payments.reindex(columns=years).fillna(0.0)
     return np.where(np.array(years)[:, None] <= last, paid.to_numpy().T, 0.0)
-
-
-def _volatility(fit: Fit, year: int) -> Array:
-    """Scale of each council's own shock of a year: from its spend growth, or that of the newest published year."""
-    published = [column for column in fit.known_growth if column <= year]
-    growth = fit.known_growth[published[-1]].fillna(0.0) if published else fit.councils["spend_growth"]
-    return fit.movement.volatility(growth, fit.councils["relative"], fit.spread_in(year))
-
-
-def _own(fit: Fit, years: list[int], codes: tuple[int, ...], draws: int, seed: int) -> tuple[Array, Array]:
-    """Scales of councils' own shocks, shape (years, authorities, 1), and the shocks."""
-    scale = np.stack([_volatility(fit, year) for year in years])[:, :, None]
-    shocks = scale * own_shocks(codes, Shock.OWN_POSITION, len(years), draws, seed)
-    shocks.setflags(write=False)
-    return scale, shocks
-
-
-def _pushed(fit: Fit, years: list[int], codes: tuple[int, ...], draws: int, seed: int) -> Array:
-    """What a council's own spend and funding do to its relative position, shape (years, authorities, draws).
-
-    Where spend by council is published it is used; after that its relative growth dies away, with shocks.
-    """
-    movement = fit.movement
-    shocks = own_shocks(codes, Shock.OWN_SPEND, len(years), draws, seed)
-    before = np.repeat(fit.councils["spend_growth"].to_numpy()[:, None], draws, axis=1)
-    pushed = np.empty_like(shocks)
-    for t, year in enumerate(years):
-        growth = movement.spend_persistence * before + movement.spend_scale * fit.spread_in(year) * shocks[t]
-        if year in fit.known_growth:
-            published = fit.known_growth[year].to_numpy()[:, None]
-            growth = np.where(np.isnan(published), growth, published)
-        pushed[t] = movement.spend * growth + movement.spend_before * before
-        if year in fit.known_funding:
-            pushed[t] += movement.block * fit.known_funding[year].fillna(0.0).to_numpy()[:, None]
-        before = growth
-    return pushed
-
-
-def _condition(
-    expected: Array,
-    block: Array,
-    own: Array,
-    level: Array,
-    own_scale: Array,
-    level_sd: Array,
-    calibration: Calibration,
-    seed: int,
-) -> Calibrated:
-    """Move the first year's shocks, in place, so that each draw has the published gross deficit.
-
-    The exact update of a Gaussian model: each shock takes a part of what is missing in proportion to its
-    variance and to what it does to the total (a national shock much, one council's little). The gross deficit
-    is not quite linear, since surpluses do not count, so the step is repeated until the total is met.
-    """
-    draws = level.size
-    target = calibration.gross + calibration.half_width * stream(seed, Shock.ANCHOR).uniform(-1.0, 1.0, draws)
-    own_var, level_var = (own_scale * T_SD) ** 2, level_sd**2
-    calibrated = None
-    for _ in range(50):
-        after = expected + block * (own + level)
-        gross = np.maximum(-after, 0.0).sum(axis=0)
-        if calibrated is None:
-            calibrated = Calibrated(
-                calibration,
-                expected=float(gross.mean()),
-                sd=float(np.hypot(gross.std(), calibration.half_width / 3**0.5)),
-                low=float(np.quantile(gross, 0.1)),
-                high=float(np.quantile(gross, 0.9)),
-            )
-        lacking = target - gross
-        if np.all(np.abs(lacking) < 1.0):
-            return calibrated
-        # £ of gross deficit for each unit (share of the block) that a shock falls.
-        counts = np.where(after < 0, block, 0.0)
-        total = counts.sum(axis=0)
-        step = lacking / (level_var * total**2 + (own_var * counts**2).sum(axis=0))
-        level -= level_var * total * step
-        own -= own_var * counts * step
-    raise ProjectionError(
-        f"the draws cannot be held to a gross deficit of {calibration.gross:,.0f} at 31 March {calibration.year}: "
-        "set calibration to 'none' or give a larger calibration_half_width"
-    )

@@ -21,8 +21,8 @@ from deficits.assumptions import assumed
 from deficits.errors import PanelError, SchemeError, closest
 from deficits.panel import Panel
 from deficits.projection import Projection
-from deficits.projection.fit import NEARLY_ALL, Balances
-from deficits.projection.measures import dsg, price_factor, pupils
+from deficits.projection.history import NEARLY_ALL, Balances
+from deficits.projection.summaries import dsg, price_factor, pupils
 from deficits.writeoff.conditions import (
     CouncilType,
     DeficitAbove,

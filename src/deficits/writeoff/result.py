@@ -16,8 +16,8 @@ from deficits.errors import SchemeError
 from deficits.formatting import financial_year, year_end
 from deficits.panel import divide, read_splits, shares
 from deficits.projection import Projection, national, quantiles
-from deficits.projection.measures import Per, check_per
 from deficits.projection.projection import QUANTILES
+from deficits.projection.summaries import Per, check_per
 from deficits.writeoff import ledger
 from deficits.writeoff.conditions import Size
 from deficits.writeoff.inputs import Array, Inputs
@@ -25,7 +25,7 @@ from deficits.writeoff.ledger import Kind, Paid
 from deficits.writeoff.scheme import Scheme
 
 Reserves = Literal["reserves", "unallocated_reserves"]
-PER: dict[Per, Size] = {"pupil": "pupils", "plan": "plans", "dsg": "dsg"}
+PER: dict[Per, Size] = {"pupil": "pupils", "person_2_18": "pupils", "plan": "plans", "dsg": "dsg"}
 THREE = ("p10", "p50", "p90")
 PENNY = 0.01
 

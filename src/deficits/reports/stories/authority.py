@@ -9,7 +9,7 @@ from deficits.formatting import day_in_words, financial_year, gbp, gbp_range, li
 from deficits.panel import FIGURES, Panel, divide, read_splits, shares
 from deficits.projection import Projection
 from deficits.projection.councils import own_assumptions
-from deficits.projection.measures import dsg, pupils
+from deficits.projection.summaries import dsg, pupils
 from deficits.raw import raw_data
 from deficits.reports.stories.common import Points, pounds, sentence, standing, standing_range
 from deficits.writeoff import WriteOff

@@ -29,7 +29,7 @@ from deficits.projection import (
     national,
 )
 from deficits.projection.backtest import Backtest, outturns, returned_gross
-from deficits.projection.calibration import Calibration, returned
+from deficits.projection.condition import Calibration, returned
 from deficits.publications.council_statements import STATED
 from deficits.reports.stories.common import (
     OVERRIDE_ENDS,

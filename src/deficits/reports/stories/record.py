@@ -132,7 +132,7 @@ def backtest_points(record: Backtest, past: pd.DataFrame) -> Points:
     ours, rules = scores.loc["This projection"], scores.drop("This projection")
     best = rules["error"].idxmin()
     inside = past["actual"].between(past["p10"], past["p90"])
-    sharper = 1 - ours["crps"] / scores.at["Own drift, Gaussian range", "crps"]
+    sharper = 1 - ours["crps"] / scores.at["Own drift", "crps"]
     points = [
         record_point(record),
         f"By council it would have erred by {gbp(ours['error'])} on average; the best rule that needs no model "

@@ -1,0 +1,168 @@
+"""National figures that draws are calibrated to: one newer than the balances, and others' forecasts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from deficits.assumptions import Assumptions, assumed
+from deficits.errors import ProjectionError
+from deficits.formatting import year_end
+from deficits.panel import Panel
+from deficits.projection.national import Shocks
+from deficits.projection.streams import TAIL, Array, Shock, stream
+from deficits.publications.national_figures import RETURNED
+
+T_SD = np.sqrt(TAIL / (TAIL - 2))
+"""Standard deviation of a Student's t of scale 1."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A published national gross deficit, £, true to within `half_width` either way (evenly).
+
+    `net`: the probability that it is net of surpluses all the same.
+    """
+
+    year: int
+    gross: float
+    half_width: float
+    net: float = 0.0
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """How the national figure fits the model: what the model alone says of it, £, and how far off that is.
+
+    `expected`, `sd`: mean and standard deviation over draws; `low` to `high`: the 80% range. `shift` is the
+    figure less the mean, in standard deviations.
+    """
+
+    calibration: Calibration
+    expected: float
+    sd: float
+    low: float
+    high: float
+
+    @property
+    def shift(self) -> float:
+        """Standard deviations by which the figure lies above the model."""
+        return (self.calibration.gross - self.expected) / self.sd
+
+
+def returned(national: pd.DataFrame) -> pd.DataFrame:
+    """Published national gross deficits that come from councils' returns, £, in the prices of their day.
+
+    Not from a survey, not net, and none that repeats another; one of unknown basis is taken to be gross.
+    """
+    rows = national.query("measure == 'gross_deficit' and unit == 'gbp' and price_basis == 'nominal'")
+    return rows[rows["kind"].isin(RETURNED) & rows["basis"].ne("net") & rows["repeats"].isna()]
+
+
+def newest_national_figure(panel: Panel, assumptions: Assumptions, year: int) -> Calibration | None:
+    """The published national deficit of a year end, the one after the newest balances by council.
+
+    None when the assumptions want none, or none was public when the panel's figures were. ProjectionError when
+    several figures that disagree are published for it.
+    """
+    if assumptions.calibration == "none":
+        return None
+    rows = returned(panel.national)
+    figures = rows.loc[rows["year"].eq(year), "value"]
+    if figures.empty:
+        return None
+    if figures.nunique() > 1:
+        raise ProjectionError(
+            f"the national gross deficit of {year_end(year)} has figures that disagree: "
+            f"{sorted(set(figures))}; set calibration to 'none', or drop all but one from panel.national"
+        )
+    known = rows.loc[rows["year"].eq(year), "basis"].eq("gross").any()
+    doubt = 0.0 if known else assumed("projection", "national_figure_net").number
+    return Calibration(year, float(figures.iloc[0]), assumptions.calibration_half_width, doubt)
+
+
+def condition(
+    expected: Array,
+    block: Array,
+    own: Array,
+    level: Array,
+    own_scale: Array,
+    level_sd: Array,
+    calibration: Calibration,
+    seed: int,
+) -> Calibrated:
+    """Move the first year's shocks, in place, so that each draw has the published deficit.
+
+    The exact update of a Gaussian model: each shock takes a part of what is missing in proportion to its variance
+    and to what it does to the total (a national shock much, one council's little). The gross deficit is not quite
+    linear, since surpluses do not count, so the step is repeated until the total is met. In the draws that take
+    the figure to be net, surpluses do count.
+    """
+    draws = level.size
+    target = calibration.gross + calibration.half_width * stream(seed, Shock.ANCHOR).uniform(-1.0, 1.0, draws)
+    net = stream(seed, Shock.NET).uniform(size=draws) < calibration.net
+    own_var, level_var = (own_scale * T_SD) ** 2, level_sd**2
+    calibrated = None
+    for _ in range(50):
+        after = expected + block * (own + level)
+        gross = np.maximum(-after, 0.0).sum(axis=0)
+        if calibrated is None:
+            calibrated = Calibrated(
+                calibration,
+                expected=float(gross.mean()),
+                sd=float(np.hypot(gross.std(), calibration.half_width / 3**0.5)),
+                low=float(np.quantile(gross, 0.1)),
+                high=float(np.quantile(gross, 0.9)),
+            )
+        lacking = target - np.where(net, -after.sum(axis=0), gross)
+        if np.all(np.abs(lacking) < 1.0):
+            return calibrated
+        # £ of deficit for each unit (share of the block) that a shock falls.
+        counts = np.where((after < 0) | net, block, 0.0)
+        total = counts.sum(axis=0)
+        step = lacking / (level_var * total**2 + (own_var * counts**2).sum(axis=0))
+        level -= level_var * total * step
+        own -= own_var * counts * step
+    raise ProjectionError(
+        f"the draws cannot be calibrated to a deficit of {calibration.gross:,.0f} at 31 March {calibration.year}: "
+        "set calibration to 'none' or give a larger calibration_half_width"
+    )
+
+
+def nudged(
+    shocks: Shocks, balances: Array, years: list[int], assumptions: Assumptions, seed: int
+) -> tuple[Shocks, tuple[Calibrated, ...]]:
+    """The shared shocks, moved towards forecasts of the gross deficit, and how these fit the model.
+
+    The ensemble form of a Gaussian update: each shock moves by its covariance with the deficit over draws, and a
+    forecast counts the more the smaller its error is beside the spread of the draws.
+    """
+    targets = assumptions.calibrated_to
+    for target in targets:
+        if target.year not in years:
+            raise ProjectionError(
+                f"calibrated_to {target.year} is not a projected year: {years[0]} to {years[-1]}"
+            )
+    places = [years.index(target.year) + 1 for target in targets]
+    gross = np.stack([np.maximum(-balances[:, :, place], 0.0).sum(axis=1) for place in places])
+    wanted = np.array([target.gross for target in targets])[:, None]
+    errors = np.array([target.sd for target in targets])[:, None]
+    rows = shocks.stacked()
+    draws = gross.shape[1]
+    away, moving = gross - gross.mean(axis=1, keepdims=True), rows - rows.mean(axis=1, keepdims=True)
+    spread = np.atleast_2d(away @ away.T / (draws - 1)) + np.diag(errors[:, 0] ** 2)
+    wanted = wanted + errors * stream(seed, Shock.HELD).standard_normal(gross.shape)
+    rows = rows + (moving @ away.T / (draws - 1)) @ np.linalg.solve(spread, wanted - gross)
+    holdings = tuple(
+        Calibrated(
+            Calibration(target.year, target.gross, target.sd),
+            expected=float(each.mean()),
+            sd=float(np.hypot(each.std(), target.sd)),
+            low=float(np.quantile(each, 0.1)),
+            high=float(np.quantile(each, 0.9)),
+        )
+        for target, each in zip(targets, gross, strict=True)
+    )
+    return shocks.unstacked(rows), holdings

@@ -1,0 +1,188 @@
+"""England's paths: plans, placements, unit cost, spend and block, published and then simulated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+import pandas as pd
+
+from deficits.assumptions import Assumptions, Setting, Spread, assumed, setting_in
+from deficits.projection.history import PLACEMENTS, History
+from deficits.projection.streams import Array, Shock, stream, uncertain_size
+
+LEAST, MOST = -0.2, 0.5
+"""Growth a year stays between these: those that an assumption may be set to."""
+
+
+@dataclass(frozen=True)
+class Paths:
+    """England's spend and its parts, shape (years, draws).
+
+    `people`, `rate` (indices, 1 in the year that they are projected from), `plans`, `shares` (placements, years,
+    draws), `mix` (£ a plan of the cost year), `unit_cost` (index of what is not mix) and `spend` = plans x mix x
+    unit cost (£). `block`: England's high needs block (£).
+    """
+
+    years: list[int]
+    people: Array
+    rate: Array
+    plans: Array
+    shares: Array
+    mix: Array
+    unit_cost: Array
+    spend: Array
+    block: Array
+
+    def since(self, year: int) -> Paths:
+        """The same from a later year on; `people` and `rate` stay indices of the first year of all."""
+        first = self.years.index(year)
+        later = {
+            each.name: getattr(self, each.name)[..., first:, :] for each in fields(self) if each.name != "years"
+        }
+        return Paths(years=self.years[first:], **later)
+
+
+@dataclass(frozen=True)
+class Shocks:
+    """Shocks that all councils share, shape (years, draws): to growth of the plan rate, of the unit cost and of
+    the block, to a year's spend alone (all shares, years after the origin), and to the level of in-year positions
+    (share of the block, years after the base year)."""
+
+    rate: Array
+    cost: Array
+    block: Array
+    timing: Array
+    level: Array
+
+    def stacked(self) -> Array:
+        """All of them as rows, shape (shocks, draws)."""
+        return np.concatenate([getattr(self, each.name) for each in fields(self)])
+
+    def unstacked(self, rows: Array) -> Shocks:
+        """Shocks from such rows, shaped as these."""
+        ends = np.cumsum([len(getattr(self, each.name)) for each in fields(self)])[:-1]
+        return Shocks(*np.split(rows, ends))
+
+
+def growth_shocks(known: History, years: int, draws: int, seed: int) -> tuple[Array, Array, Array, Array]:
+    """Shocks to plan rate, unit cost, block and a year's spend, each of shape (years, draws).
+
+    The sizes of the first two are what the fading rule missed, known from few years only: one size a draw, so that
+    they are Student's t with that many degrees of freedom. They are correlated as those misses were.
+    """
+    size, normal = {}, {}
+    for name, kind in (("rate", Shock.PLAN_RATE), ("cost", Shock.UNIT_COST)):
+        missed = known.missed[name].dropna()
+        sd = float(np.sqrt((missed**2).mean())) if len(missed) else 0.0
+        size[name] = sd * uncertain_size(len(missed), draws, seed, kind)
+        normal[name] = stream(seed, kind, 0).standard_normal((years, draws))
+    together = correlation(known)
+    cost = together * normal["rate"] + np.sqrt(1 - together**2) * normal["cost"]
+    block = assumed("projection", "block_doubt").number * stream(seed, Shock.BLOCK).standard_normal((years, draws))
+    timing = stream(seed, Shock.TIMING).standard_normal((years, draws))
+    doubt = assumed("projection", "count_timing_doubt").number
+    return size["rate"] * normal["rate"], size["cost"] * cost, block, doubt * timing
+
+
+def correlation(known: History) -> float:
+    """Of what the fading rule missed of the plan rate and of the unit cost, over the years that have both."""
+    both = known.missed.dropna()
+    if len(both) < 3:
+        return 0.0
+    return float((both["rate"] * both["cost"]).sum() / np.sqrt((both**2).sum().prod()))
+
+
+def paths(
+    known: History,
+    block: pd.Series,
+    origin: int,
+    assumptions: Assumptions,
+    years: list[int],
+    shocks: Shocks,
+    seed: int,
+) -> Paths:
+    """Draws of England's spend from a year in which all of it is published: published, then the assumptions or the
+    model.
+
+    `block`: the published high needs block by year (£). `years` run on from the origin without a gap. A published
+    year has no shock.
+    """
+    draws = shocks.rate.shape[1]
+    every = [origin, *years]
+    shape = (len(every), draws)
+    people, rate, plans, unit_cost, money = (np.empty(shape) for _ in range(5))
+    shares = np.empty((len(PLACEMENTS), *shape))
+    people[0], rate[0], plans[0] = 1.0, 1.0, known.plans[origin]
+    shares[:, 0] = known.shares[origin].to_numpy()[:, None]
+    unit_cost[0], money[0] = known.unit_cost[origin], block[origin]
+    rate_now = np.full(draws, known.rate_growth[origin])
+    cost_now = np.full(draws, known.cost_growth[origin])
+    drift, persistence = known.drift.to_numpy(), assumptions.growth_persistence
+    lasting = unit_cost[0]
+    for t, year in enumerate(years, start=1):
+        aged = known.people_growth(year)
+        if year in known.plans.index:
+            growth = np.full(draws, known.plans[year] / known.plans[year - 1] - 1)
+        else:
+            fading = assumptions.long_run_rate_growth + persistence * (rate_now - assumptions.long_run_rate_growth)
+            modelled = (1 + aged) * (1 + fading + shocks.rate[t - 1]) - 1
+            growth = chosen(assumptions.plan_growth, year, modelled, Shock.PLAN_SETTING, seed)
+        growth = np.clip(growth, LEAST, MOST)
+        rate_now = (1 + growth) / (1 + aged) - 1
+        people[t], rate[t] = people[t - 1] * (1 + aged), rate[t - 1] * (1 + rate_now)
+        plans[t] = plans[t - 1] * (1 + growth)
+        if year in known.shares:
+            shares[:, t] = known.shares[year].to_numpy()[:, None]
+        else:
+            drift = persistence * drift
+            shares[:, t] = _mixed(shares[:, t - 1] + drift[:, None], assumptions.independent_share.get(year))
+        prices = known.price_growth(year, assumptions)
+        if year in known.unit_cost.index:
+            cost_growth, timing = np.full(draws, known.unit_cost[year] / known.unit_cost[year - 1] - 1), 0.0
+        else:
+            modelled = prices + persistence * cost_now + shocks.cost[t - 1]
+            cost_growth = chosen(assumptions.unit_cost_growth, year, modelled, Shock.COST_SETTING, seed)
+            timing = 0.0 if setting_in(assumptions.unit_cost_growth, year) is not None else shocks.timing[t - 1]
+        cost_growth = np.clip(cost_growth, LEAST, MOST)
+        cost_now = cost_growth - prices
+        lasting = lasting * (1 + cost_growth)
+        unit_cost[t] = lasting * (1 + timing)
+        granted = 1 + assumptions.growth_of_block(year) + shocks.block[t - 1]
+        money[t] = block[year] if year in block.index else money[t - 1] * granted
+    mix = np.tensordot(known.cost.to_numpy(), shares, axes=1)
+    return Paths(every, people, rate, plans, shares, mix, unit_cost, plans * mix * unit_cost, money)
+
+
+def chosen(setting: Setting | None, year: int, modelled: Array, kind: Shock, seed: int) -> Array:
+    """Growth of a year: what the assumption sets, one value a draw where it is a spread, else the model's."""
+    given = setting_in(setting, year)
+    if given is None:
+        return modelled
+    if isinstance(given, Spread):
+        return given.mean + given.sd * _spread(given, year, modelled.size, kind, seed)
+    return np.full(modelled.shape, float(given))
+
+
+def _spread(given: Spread, year: int, draws: int, kind: Shock, seed: int) -> Array:
+    """Standard normal numbers of a year, one a draw, which follow those of the year before as far as it says."""
+    normal = stream(seed, kind).standard_normal(draws)
+    if given.correlation < 1:
+        for each in range(FIRST_SPREAD, year + 1):
+            fresh = stream(seed, kind, each).standard_normal(draws)
+            normal = given.correlation * normal + np.sqrt(1 - given.correlation**2) * fresh
+    return normal
+
+
+FIRST_SPREAD = 2020
+"""Year from which a spread's numbers run, whatever the projection's first year: so a longer one has the same."""
+
+
+def _mixed(shares: Array, independent: float | None) -> Array:
+    """Shares of plans by placement that add up to 1, the independent share as assumed if it is."""
+    shares = np.maximum(shares, 0.0)
+    if independent is not None:
+        shares = np.vstack([np.full((1, shares.shape[1]), independent), shares[1:]])
+        shares[1:] *= (1 - independent) / shares[1:].sum(axis=0)
+    whole: Array = shares / shares.sum(axis=0)
+    return whole

@@ -1,0 +1,172 @@
+"""Why a projection moved: from one entry of the ledger to another, and from the OBR's forecast to ours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from deficits.assumptions import BLOCK_GROWTH, PROGRAMME_ENDED, Assumptions, CalibrationTarget, assumed
+from deficits.errors import ProjectionError, closest
+from deficits.formatting import financial_year, last_day, listed
+from deficits.panel import Panel
+from deficits.projection.backtest import as_known
+from deficits.projection.condition import returned
+from deficits.projection.forecasts import Entry, entries
+from deficits.projection.projection import Projection, project
+from deficits.publications.council_statements import STATED
+
+EDITIONS = (
+    "section251-outturn",
+    "mhclg-revenue-outturn",
+    "dsg-allocations",
+    "ehc-plans",
+    "gdp-deflator",
+    "ons-population",
+    "specialist-placement-spend",
+    "high-needs-benchmarking",
+)
+"""Publications whose editions a projection is made from."""
+RENAMED = {
+    "anchor": "calibration",
+    "anchor_half_width": "calibration_half_width",
+    "bail_outs": "safety_valve_payments",
+    "held_to": "calibrated_to",
+}
+"""Assumptions that older entries have under another name."""
+
+
+def news(panel: Panel, after: str, until: str | None = None) -> dict[str, str]:
+    """What became public between two days (ISO; after the first, to the second), by day: publications, in
+    words."""
+    found: dict[str, set[str]] = {}
+    for folder, source in panel.raw.sources.items():
+        for file in source.file if folder in EDITIONS else ():
+            for published in (file.published, *file.first_published.values()):
+                if published is not None:
+                    found.setdefault(last_day(published), set()).add(folder.replace("-", " "))
+    for day in panel.frame.loc[panel.frame["balance_basis"].eq(STATED), "balance_published"].dropna():
+        found.setdefault(str(day), set()).add("council statements")
+    for published in returned(panel.national)["published"].dropna():
+        found.setdefault(last_day(published), set()).add("national figures")
+    for year, value in BLOCK_GROWTH.values.items():
+        found.setdefault(str(value.announced), set()).add(f"the block of {financial_year(year)} as announced")
+    found.setdefault(str(PROGRAMME_ENDED.announced), set()).add("the end of the safety valve programme")
+    return {
+        day: listed(sorted(names))
+        for day, names in sorted(found.items())
+        if after < day and (until is None or day <= until)
+    }
+
+
+def diff(first: Entry, second: Entry, panel: Panel, year: int, authority: str | int | None = None) -> pd.DataFrame:
+    """Why the median at a year end moved between two entries of the ledger, £: England's gross deficit, or a
+    council's balance (negative = deficit).
+
+    One row a step, in order, with cause, value (once the step is taken) and change, which add up to the pound.
+    Today's code is run on the first entry's data, assumptions and random numbers (what then differs is method, and
+    older figures that were not held); then what became public is taken in, day by day, then the second entry's
+    assumptions, its random numbers, and what its method still differs by.
+    """
+    location = "England" if authority is None else panel.authorities.resolve(authority)
+    issued = [_median(entry, location, year) for entry in (first, second)]
+    ends = [entry.facts["as_of"] for entry in (first, second)]
+    start = first.facts["as_of"] or first.facts["issued"]
+    end = second.facts["as_of"] or second.facts["issued"]
+    settings = [_assumptions(entry) for entry in (first, second)]
+    runs = [(int(entry.facts["draws"]), int(entry.facts["seed"])) for entry in (first, second)]
+
+    def value(then: Panel, assumptions: Assumptions, run: tuple[int, int]) -> float:
+        return _projected(project(then, assumptions, until=year, draws=run[0], seed=run[1]), location, year)
+
+    same = start == end and ends[0] == ends[1]
+    then = panel if same and ends[0] is None else as_known(panel, start)
+    steps = {f"as issued: {first.name}": issued[0]}
+    steps["method, and older figures held since"] = value(then, settings[0], runs[0])
+    for day, names in {} if same else news(panel, start, end).items():
+        then = as_known(panel, day)
+        steps[f"{day}: {names}"] = value(then, settings[0], runs[0])
+    if settings[1] != settings[0]:
+        steps["assumptions"] = value(then, settings[1], runs[0])
+    if runs[1] != runs[0]:
+        steps["random numbers"] = value(then, settings[1], runs[1])
+    steps[f"method of {second.name}, and figures without a day"] = issued[1]
+    return _steps(steps)
+
+
+def entry(name: str, held: list[Entry] | None = None) -> Entry:
+    """An entry of the ledger by its folder's name, or what it is called; ProjectionError offers the closest."""
+    known = entries() if held is None else held
+    for each in known:
+        if name in (each.name, each.facts["name"]):
+            return each
+    raise ProjectionError(f"no entry '{name}' in the ledger: {closest(name, [each.name for each in known])}")
+
+
+def from_the_obr(projection: Projection) -> pd.DataFrame:
+    """From the OBR's forecast of England's deficit to this projection's median, £: cause, value and change by
+    step.
+
+    The first step is method: what this projection says with the figures of the OBR's day. Then what became public
+    since is taken in, day by day.
+    """
+    target, day = obr_target(projection)
+    panel, year = projection.panel, target.year
+
+    def value(then: Panel) -> float:
+        made = project(
+            then, projection.assumptions, until=year, draws=projection.balance.sizes["draw"], seed=projection.seed
+        )
+        return _projected(made, "England", year)
+
+    steps = {"the OBR's forecast": target.gross, f"method: this projection on {day}": value(as_known(panel, day))}
+    later = news(panel, day, panel.as_of)
+    for each, names in later.items():
+        steps[f"{each}: {names}"] = value(as_known(panel, each))
+    steps["figures without a day, levers and own figures"] = _projected(projection, "England", year)
+    return _steps(steps)
+
+
+def obr_target(projection: Projection) -> tuple[CalibrationTarget, str]:
+    """The OBR's newest forecast of England's deficit at a projected year end, with the error assumed for it, and
+    the day it was published. ProjectionError where there is none."""
+    rows = projection.panel.forecasts.query(
+        "publisher == 'OBR' and measure == 'cumulative_deficit' and unit == 'gbp' and central.notna()"
+    )
+    rows = rows[rows["year"].isin(projection.projected_years)].sort_values("published")
+    if rows.empty:
+        raise ProjectionError("no forecast of the OBR for a projected year end is among the figures known")
+    row = rows.iloc[-1]
+    error = assumed("projection", "obr_error").number
+    return CalibrationTarget(year=int(row["year"]), gross=float(row["central"]), sd=error), last_day(
+        row["published"]
+    )
+
+
+def _assumptions(entry: Entry) -> Assumptions:
+    told: dict[str, Any] = {RENAMED.get(name, name): value for name, value in entry.facts["assumptions"].items()}
+    return Assumptions(**{name: value for name, value in told.items() if name in Assumptions.model_fields})
+
+
+def _median(entry: Entry, location: str, year: int) -> float:
+    table = entry.table()
+    rows = table.loc[
+        table["location"].eq(location)
+        & table["target_end_date"].eq(f"{year}-03-31")
+        & table["output_type_id"].eq(0.5),
+        "value",
+    ]
+    if rows.empty:
+        raise ProjectionError(f"entry {entry.name} has no forecast of {location} for 31 March {year}")
+    return float(rows.iloc[0])
+
+
+def _projected(projection: Projection, location: str, year: int) -> float:
+    if location == "England":
+        return float(projection.england().at[("gross", year), "p50"])
+    return float(projection.authority(location).at[year, "p50"])
+
+
+def _steps(steps: dict[str, float]) -> pd.DataFrame:
+    value = pd.Series(steps).round()
+    return pd.DataFrame({"value": value, "change": value.diff()}).rename_axis("cause")

@@ -1,0 +1,66 @@
+"""What would narrow a range: how much knowing a figure that is not held would take off it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+import statsmodels.api as sm
+
+from deficits.formatting import financial_year
+from deficits.projection.projection import Projection, national
+from deficits.projection.streams import Array
+
+
+def value_of_information(projection: Projection, year: int, authority: str | int | None = None) -> pd.DataFrame:
+    """By how much figures that are not held would narrow the 80% range at a year end, if they were known.
+
+    England's gross deficit, or a council's balance. One row a figure, the most telling first: width (£, p90 less
+    p10 now), expected (£, once the figure is known, mean over what it may turn out to be) and narrowing (share).
+    Worked out on the projection's own draws: a cubic regression of the year end on the figure (statsmodels) leaves
+    the spread that would remain. Figures are not added up: two of them may tell the same.
+    """
+    projection.year(year)
+    if authority is None:
+        outcome = national(projection.balance, "gross").sel(year=year).values
+    else:
+        outcome = projection.balance.sel(authority=projection.code(authority), year=year).values
+    low, high = np.quantile(outcome, [0.1, 0.9])
+    rows = {}
+    for name, figure in _figures(projection, year, authority):
+        rest = _left(outcome, figure)
+        rows[name] = {"width": high - low, "expected": (high - low) * rest, "narrowing": 1 - rest}
+    frame = pd.DataFrame.from_dict(rows, orient="index", columns=["width", "expected", "narrowing"])
+    return frame.rename_axis("figure").sort_values("narrowing", ascending=False)
+
+
+def _figures(projection: Projection, year: int, authority: str | int | None) -> Iterator[tuple[str, Array]]:
+    """Figures that are not the same in all draws, before the year end asked for: what they are, and by draw."""
+    paths, council = projection.paths, None
+    if authority is not None:
+        council = list(projection.fit.councils.index).index(projection.code(authority))
+    for each in [later for later in projection.projected_years if later < year]:
+        t = paths.years.index(each)
+        end = f"31 March {each}"
+        yearly = {
+            f"England's EHC plans, January {each}": paths.plans[t],
+            f"England's high needs spend, {financial_year(each)}": paths.spend[t],
+            f"England's high needs block, {financial_year(each)}": paths.block[t],
+            f"England's gross deficit, {end}": national(projection.balance, "gross").sel(year=each).values,
+        }
+        if council is not None:
+            yearly[f"the council's balance, {end}"] = projection.balance.values[
+                :, council, projection.years.index(each)
+            ]
+            yearly[f"the council's spend, {financial_year(each)}"] = projection.spend[t, council] * paths.spend[t]
+        for name, figure in yearly.items():
+            if np.ptp(figure) > 1e-9 * abs(figure.mean()):
+                yield name, figure
+
+
+def _left(outcome: Array, figure: Array) -> float:
+    """Share of the spread of an outcome that is left once the figure is known."""
+    scaled = (figure - figure.mean()) / figure.std()
+    fitted = sm.OLS(outcome, sm.add_constant(np.column_stack([scaled, scaled**2, scaled**3]))).fit()
+    return float(np.sqrt(max(fitted.ssr / fitted.centered_tss, 0.0)))

@@ -1,0 +1,82 @@
+"""Why a projection moved, what would narrow it, and the three named scenarios."""
+
+import dataclasses
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import deficits as d
+from deficits.errors import ProjectionError
+from deficits.panel import Panel
+from deficits.projection import Projection
+from deficits.projection.forecasts import entries, issue
+from deficits.projection.revisions import diff, entry
+from deficits.projection.scenarios import CURRENT, DFE, OBR, scenarios
+from deficits.projection.voi import value_of_information
+
+
+@pytest.fixture(scope="module")
+def small(panel: Panel) -> Projection:
+    return d.project(panel, until=2028, draws=400)
+
+
+def test_the_steps_from_one_entry_to_another_add_up_to_the_pound(panel: Panel, tmp_path: Path) -> None:
+    early, late = date(2025, 12, 1), date(2026, 1, 20)
+    slower = d.Assumptions(plan_growth={2027: 0.05})
+    then, later = (d.load_panel(day.isoformat()) for day in (early, late))
+    issue(d.project(then, until=2028, draws=200), "older", "made for a test", tmp_path, early)
+    issue(d.project(later, slower, until=2028, draws=200, seed=2), "newer", "made for a test", tmp_path, late)
+    held = entries(tmp_path)
+    for authority in (None, "Kent"):
+        steps = diff(entry("older", held), entry("newer", held), panel, 2028, authority)
+        issued = steps["value"].iloc[[0, -1]]
+        assert steps["change"].sum() == issued.iloc[1] - issued.iloc[0]
+        # The same code made both, so that method explains nothing; the rest is told apart.
+        assert abs(steps["change"].iloc[1]) <= 1
+        assert abs(steps["change"].iloc[-1]) <= 1
+        assert {"assumptions", "random numbers"} <= set(steps.index)
+        assert any("2026-27 as announced" in cause for cause in steps.index)
+    with pytest.raises(ProjectionError, match="older"):
+        entry("oldest", held)
+
+
+def test_scenarios_share_their_random_numbers_and_differ_as_they_say(small: Projection) -> None:
+    made = scenarios(small)
+    assert list(made) == [CURRENT, DFE, OBR]
+    assert np.array_equal(made[CURRENT].balance.values, small.balance.values)
+    plans = {name: np.median(each.paths.plans[-1]) for name, each in made.items()}
+    assert plans[DFE] < plans[CURRENT]
+    middle = {name: each.england().at[("gross", 2028), "p50"] for name, each in made.items()}
+    assert middle[DFE] < middle[CURRENT]
+    assert abs(middle[OBR] - 14e9) < abs(middle[CURRENT] - 14e9) / 2
+
+
+def test_a_scenario_whose_figures_were_not_public_is_left_out() -> None:
+    then = d.project(d.load_panel("2024-09-30"), until=2028, draws=200)
+    assert list(scenarios(then)) == [CURRENT]
+
+
+def test_what_would_narrow_a_range_does_narrow_it(panel: Panel) -> None:
+    """Hide the balances that councils stated for March 2025: what knowing one was said to take off their range of
+    March 2026 is, on average, what knowing it does take off."""
+    stated = panel.frame["balance_basis"] == "stated"
+    councils = panel.frame.index[stated & (panel.frame.index.get_level_values("year") == 2025)]
+    hidden = dataclasses.replace(panel, frame=panel.frame.assign(balance=panel.frame["balance"].mask(stated)))
+    before, after = (d.project(each, until=2026, draws=1000) for each in (hidden, panel))
+    said, did = [], []
+    for code, _ in councils:
+        told = value_of_information(before, 2026, code)
+        said.append(told.at["the council's balance, 31 March 2025", "narrowing"])
+        widths = [each.authority(code).loc[2026, ["p10", "p90"]].diff().iloc[-1] for each in (before, after)]
+        did.append(1 - widths[1] / widths[0])
+    assert np.mean(said) > 0.02
+    assert np.mean(did) == pytest.approx(np.mean(said), abs=0.1)
+
+
+def test_figures_that_are_published_tell_nothing_new(small: Projection) -> None:
+    figures = value_of_information(small, 2028).index
+    assert "England's EHC plans, January 2026" not in figures
+    assert "England's gross deficit, 31 March 2027" in figures
+    assert value_of_information(small, 2028)["narrowing"].between(0, 1).all()
