@@ -7,21 +7,16 @@ cell says whether the two still agree. There are no macros and no links.
 from __future__ import annotations
 
 import dataclasses
-import math
-import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import reduce
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import xlsxwriter
-from xlsxwriter.utility import xl_rowcol_to_cell
 
 from deficits.assumptions import assumed
 from deficits.errors import ProjectionError
-from deficits.formatting import financial_year, year_end
+from deficits.formatting import year_end
 from deficits.reform_plan.actions import (
     SECTOR_WORDS,
     SECTORS,
@@ -34,12 +29,11 @@ from deficits.reform_plan.actions import (
     Sector,
 )
 from deficits.reform_plan.baseline import Baseline, grown
+from deficits.reform_plan.cells import Book, Cell, Row, Term, cell, least, most, total, where
 from deficits.reform_plan.plan import ReformPlan, applied
 from deficits.writeoff import Inputs, Scheme, write_off
 
 LICENCE = "Contains public sector information licensed under the Open Government Licence v3.0."
-FIRST = 2
-"""Column of the first year: labels and units stand before it."""
 
 
 @dataclass(frozen=True)
@@ -118,15 +112,13 @@ def _grant_year() -> int:
 
 @dataclass(frozen=True)
 class Account:
-    """What the package makes of some settings: arrays by year, £ (balances negative for a deficit) or plans.
+    """What the package makes of some settings: arrays by year, £, balances negative for a deficit.
 
-    `base` and `steps`: positions without the plan and after each action; `saved`: £ a year by action; `without`:
-    balance without grant; then, with it: granted, cover paid, closing balance and interest.
+    `base`: the position without the plan; `without`: balance without grant; then, with it: what is paid, closing
+    balance and interest; and what is granted at the base date.
     """
 
     base: Baseline
-    steps: tuple[Any, ...]
-    saved: Array
     without: Array
     paid: Array
     closing: Array
@@ -147,7 +139,7 @@ def worked(plan: ReformPlan, settings: Settings) -> Account:
         (np.array([size]), np.array([action.cost.middle]))
         for size, action in zip(settings.sizes, plan.actions.actions, strict=True)
     ]
-    steps, saved, _ = applied(base, plan.actions.actions, sizes)
+    _, saved, _ = applied(base, plan.actions.actions, sizes)
     without = (base.balance + saved.sum(axis=0).cumsum(axis=0))[:, 0]
     scheme = _scheme(plan, settings)
     row = int(np.flatnonzero(plan.source.dataset["authority"].values == plan.code)[0])
@@ -165,8 +157,6 @@ def worked(plan: ReformPlan, settings: Settings) -> Account:
     closing = np.concatenate([[without[0]], money["closing"].values])
     return Account(
         base=base,
-        steps=steps,
-        saved=saved[:, :, 0],
         without=without,
         paid=column("write_off") + column("cover"),
         closing=closing,
@@ -187,128 +177,6 @@ def _scheme(plan: ReformPlan, settings: Settings) -> Scheme:
     return Scheme.read("high-needs-stability-grant", **changes)
 
 
-class Cell:
-    """A term of the workbook: what Excel reads, and its value as the package works it out."""
-
-    def __init__(self, text: str, value: float) -> None:
-        self.text, self.value = text, value
-
-    def _with(self, sign: str, other: Term, value: float) -> Cell:
-        return Cell(f"({self.text}{sign}{cell(other).text})", value)
-
-    def __add__(self, other: Term) -> Cell:
-        return self._with("+", other, self.value + cell(other).value)
-
-    def __sub__(self, other: Term) -> Cell:
-        return self._with("-", other, self.value - cell(other).value)
-
-    def __mul__(self, other: Term) -> Cell:
-        return self._with("*", other, self.value * cell(other).value)
-
-    def __truediv__(self, other: Term) -> Cell:
-        below = cell(other).value
-        return self._with("/", other, self.value / below if below else math.nan)
-
-
-Term = Cell | float
-Row = list[Cell]
-
-
-def cell(term: Term) -> Cell:
-    """A number as a term."""
-    return term if isinstance(term, Cell) else Cell(repr(float(term)).upper(), float(term))
-
-
-def _least(*terms: Term) -> Cell:
-    cells = [cell(term) for term in terms]
-    return Cell(f"MIN({','.join(each.text for each in cells)})", min(each.value for each in cells))
-
-
-def _most(*terms: Term) -> Cell:
-    cells = [cell(term) for term in terms]
-    return Cell(f"MAX({','.join(each.text for each in cells)})", max(each.value for each in cells))
-
-
-def _total(terms: Iterable[Cell]) -> Cell:
-    return reduce(operator.add, terms)
-
-
-def _where(test: Cell, then: Cell, otherwise: Term) -> Cell:
-    """One term where another is above 0, else a third."""
-    other = cell(otherwise)
-    return Cell(f"IF({test.text}>0,{then.text},{other.text})", (then if test.value > 0 else other).value)
-
-
-class _Book:
-    """The workbook as it is written; what is written on it can be named in later formulas."""
-
-    def __init__(self, path: Path, years: list[int], title: str) -> None:
-        self.book = xlsxwriter.Workbook(str(path))
-        self.book.set_properties({"title": title, "comments": LICENCE})
-        self.years = years
-        add = self.book.add_format
-        given = {"bg_color": "#FFF2CC", "border": 1, "locked": False}
-        self.head = add({"bold": True, "bottom": 1})
-        self.inputs = {
-            False: add(given | {"num_format": "#,##0.0000"}),
-            True: add(given | {"num_format": "#,##0"}),
-        }
-        self.styles = {False: add({"num_format": "#,##0;-#,##0"}), True: add({"num_format": "0.0000"})}
-        self.wrap = add({"text_wrap": True, "valign": "top"})
-
-    def sheet(self, name: str, heading: str) -> None:
-        """Begin a sheet: rows are written on it from now on, with a year over each column."""
-        self.name, self.next = name, 2
-        self.on = self.book.add_worksheet(name)
-        self.on.set_column(0, 0, 58)
-        self.on.set_column(1, 1, 14)
-        self.on.set_column(FIRST, FIRST + len(self.years), 16)
-        self.on.write_string(0, 0, heading, self.head)
-        self.on.freeze_panes(2, FIRST)
-        for t, year in enumerate(self.years):
-            self.on.write_string(1, FIRST + t, financial_year(year), self.head)
-
-    def _line(self, label: str, unit: str) -> int:
-        # As text, whatever it begins with: a title that a person typed is never a formula.
-        self.on.write_string(self.next, 0, label)
-        self.on.write_string(self.next, 1, unit)
-        self.next += 1
-        return self.next - 1
-
-    def _named(self, row: int, t: int, value: float) -> Cell:
-        return Cell(f"'{self.name}'!{xl_rowcol_to_cell(row, FIRST + t, row_abs=True, col_abs=True)}", value)
-
-    def values(self, label: str, unit: str, values: Iterable[float | None], *, given: bool = False) -> Row:
-        """A row of values, cells to change where `given`; None leaves a year blank, which is read as 0."""
-        row = self._line(label, unit)
-        cells: Row = []
-        for t, value in enumerate(values):
-            style = self.inputs[False] if given else self.styles[unit == "factor"]
-            if value is not None:
-                self.on.write_number(row, FIRST + t, float(value), style)
-            cells.append(self._named(row, t, float(value or 0.0)))
-        return cells
-
-    def row(self, label: str, unit: str, work: Callable[[int, Row], Term], years: int | None = None) -> Row:
-        """A row of formulas, from the year's place and the row so far."""
-        row = self._line(label, unit)
-        cells: Row = []
-        for t in range(years or len(self.years)):
-            term = cell(work(t, cells))
-            self.on.write_formula(row, FIRST + t, f"={term.text}", self.styles[unit == "factor"], term.value)
-            cells.append(self._named(row, t, term.value))
-        return cells
-
-    def given(self, label: str, unit: str, value: float | None) -> Cell:
-        """A cell to change."""
-        row, style = self._line(label, unit), self.inputs[unit.startswith("£")]
-        if value is None:
-            self.on.write_blank(row, FIRST, None, style)
-        else:
-            self.on.write_number(row, FIRST, float(value), style)
-        return self._named(row, 0, float(value or 0.0))
-
-
 def workbook(plan: ReformPlan, path: str | Path, settings: Settings | None = None) -> Account:
     """Write a council's workbook (.xlsx) and give what the package makes of the same settings.
 
@@ -317,7 +185,7 @@ def workbook(plan: ReformPlan, path: str | Path, settings: Settings | None = Non
     """
     given = settings or usual(plan)
     account = worked(plan, given)
-    book = _Book(Path(path), plan.years, f"SEND deficit and reform plan: {plan.name}")
+    book = Book(Path(path), plan.years, f"SEND deficit and reform plan: {plan.name}", LICENCE)
     inputs = _inputs(book, plan, given)
     _balances(book, plan, account, inputs, *_plan_sheet(book, plan, inputs))
     book.sheet("Sources", "Where the figures are from")
@@ -328,7 +196,7 @@ def workbook(plan: ReformPlan, path: str | Path, settings: Settings | None = Non
     return account
 
 
-def _inputs(book: _Book, plan: ReformPlan, given: Settings) -> dict[Any, Any]:
+def _inputs(book: Book, plan: ReformPlan, given: Settings) -> dict[Any, Any]:
     book.sheet("Inputs", f"{plan.name}: change the yellow cells; everything else follows")
     cells: dict[Any, Any] = {
         "balance": book.given(f"Balance at {year_end(_grant_year())} (negative = deficit)", "£", given.balance),
@@ -361,7 +229,7 @@ def _inputs(book: _Book, plan: ReformPlan, given: Settings) -> dict[Any, Any]:
     return cells
 
 
-def _plan_sheet(book: _Book, plan: ReformPlan, inputs: dict[Any, Any]) -> tuple[Row, Row, Row]:
+def _plan_sheet(book: Book, plan: ReformPlan, inputs: dict[Any, Any]) -> tuple[Row, Row, Row]:
     """Places, cost and spend without the plan, then each action: block, spend without it, and what is saved."""
     years, middle = plan.years, central(plan)
     book.sheet(
@@ -393,7 +261,7 @@ def _plan_sheet(book: _Book, plan: ReformPlan, inputs: dict[Any, Any]) -> tuple[
         cost[sector] = moved(f"£ a place in {words}", "£ a place", position.cost[n], prices)
 
     def spend(label: str) -> Row:
-        return book.row(label, "£", lambda t, _: _total(places[s][t] * cost[s][t] for s in SECTORS))
+        return book.row(label, "£", lambda t, _: total(places[s][t] * cost[s][t] for s in SECTORS))
 
     without = before = spend("Spend without the plan")
     saved = []
@@ -410,13 +278,13 @@ def _plan_sheet(book: _Book, plan: ReformPlan, inputs: dict[Any, Any]) -> tuple[
         saved.append(book.row(f"{action.title}: off the deficit, after earlier actions", "£", off))
         before = after
     whole = book.row(
-        "All actions: off the deficit", "£", lambda t, _: _total(row[t] for row in saved) * inputs["with"]
+        "All actions: off the deficit", "£", lambda t, _: total(row[t] for row in saved) * inputs["with"]
     )
     return block, without, whole
 
 
 def _acted(
-    book: _Book,
+    book: Book,
     action: Action,
     given: dict[str, Cell],
     years: list[int],
@@ -429,18 +297,18 @@ def _acted(
     ramp = book.row(
         f"{title}: part of full size",
         "factor",
-        lambda t, _: _most(0.0, _least(1.0, (cell(years[t] + 1) - since) / given["ramp"])),
+        lambda t, _: most(0.0, least(1.0, (cell(years[t] + 1) - since) / given["ramp"])),
     )
     each = [given["size"] * part for part in ramp]
     if isinstance(action, FewerPlans):
         chosen = list(SECTORS) if action.sector == "all" else [action.sector]
-        held = [_total(places[s][t] for s in chosen) for t in range(len(years))]
+        held = [total(places[s][t] for s in chosen) for t in range(len(years))]
 
         def left(t: int, so_far: Row) -> Term:
             if not t:
                 return 1.0
-            kept = _most(0.0, _least(1.0, cell(1.0) - each[t] / (held[t] / held[t - 1])))
-            return so_far[-1] * _where(_least(held[t], held[t - 1]), kept, 1.0)
+            kept = most(0.0, least(1.0, cell(1.0) - each[t] / (held[t] / held[t - 1])))
+            return so_far[-1] * where(least(held[t], held[t - 1]), kept, 1.0)
 
         part = book.row(f"{title}: part of plans that is left", "factor", left)
         for s in chosen:
@@ -452,12 +320,12 @@ def _acted(
             so_far = book.row(
                 f"{title}: places so far", "plans", lambda t, done: each[t] + done[-1] if done else cell(0.0)
             )
-            gone = book.row(f"{title}: places moved", "plans", lambda t, _: _least(so_far[t], source[t]))
+            gone = book.row(f"{title}: places moved", "plans", lambda t, _: least(so_far[t], source[t]))
         else:
             stay = book.row(
                 f"{title}: part that stays",
                 "factor",
-                lambda t, done: done[-1] * (cell(1.0) - _least(1.0, each[t])) if done else cell(1.0),
+                lambda t, done: done[-1] * (cell(1.0) - least(1.0, each[t])) if done else cell(1.0),
             )
             gone = book.row(f"{title}: places moved", "plans", lambda t, _: source[t] * (cell(1.0) - stay[t]))
         for sector, sign in ((action.from_, -1.0), (action.to, 1.0)):
@@ -481,7 +349,7 @@ def _product(one: Row, other: Row) -> Callable[[int, Row], Term]:
 
 
 def _balances(
-    book: _Book, plan: ReformPlan, account: Account, inputs: dict[Any, Any], block: Row, spend: Row, saved: Row
+    book: Book, plan: ReformPlan, account: Account, inputs: dict[Any, Any], block: Row, spend: Row, saved: Row
 ) -> None:
     """Balance, grant, cover and interest by year, the check, and the package's range."""
     years, grant = plan.years, _grant_year()
@@ -500,25 +368,25 @@ def _balances(
         "£",
         # The own balance stands at the base date; earlier year ends follow from it.
         lambda t, so_far: (
-            so_far[-1] + in_year[t] if t > at else _total([inputs["balance"], *(_minus(in_year[at:t:-1]))])
+            so_far[-1] + in_year[t] if t > at else total([inputs["balance"], *(_minus(in_year[at:t:-1]))])
         ),
     )
-    deficit = _most(0.0, cell(0.0) - without[at])
-    eligible = _most(0.0, deficit - inputs["ineligible"])
+    deficit = most(0.0, cell(0.0) - without[at])
+    eligible = most(0.0, deficit - inputs["ineligible"])
     (owed,) = book.row(
         f"Grant: share of the eligible deficit at {year_end(grant)}, up to the cap",
         "£",
-        lambda t, _: _least(inputs["share"] * eligible, inputs["cap"]),
+        lambda t, _: least(inputs["share"] * eligible, inputs["cap"]),
         years=1,
     )
 
     def covered(t: int, so_far: Row) -> Term:
         if not at < t <= at + 2:
             return 0.0
-        standing = _total([without[t], owed, *so_far[at + 1 : t]])
-        growth = _most(0.0, without[t - 1] - without[t])
+        standing = total([without[t], owed, *so_far[at + 1 : t]])
+        growth = most(0.0, without[t - 1] - without[t])
         share: Cell = inputs["cover"][t]
-        return share * _least(growth, _most(0.0, cell(0.0) - standing))
+        return share * least(growth, most(0.0, cell(0.0) - standing))
 
     cover = book.row("Cover earned by the growth of 2 years, paid a year later", "£", covered)
     paid = book.row(
@@ -534,7 +402,7 @@ def _balances(
     book.row(
         "Interest on the year's average deficit, paid by the general fund",
         "£",
-        lambda t, _: inputs["rate"] * _most(0.0, cell(0.0) - (closing[t - 1] + closing[t]) / 2) if t else 0.0,
+        lambda t, _: inputs["rate"] * most(0.0, cell(0.0) - (closing[t - 1] + closing[t]) / 2) if t else 0.0,
     )
     ends = int(assumed("override", "ends").number)
     if ends in years:
@@ -542,14 +410,14 @@ def _balances(
         book.row(
             f"Deficit at {year_end(ends)}, the override's end, less cover still to come",
             "£",
-            lambda _, __: _most(0.0, cell(0.0) - closing[t] - cover[t]),
+            lambda _, __: most(0.0, cell(0.0) - closing[t] - cover[t]),
             years=1,
         )
     check = book.values(
         "The package's balance with the grant, on the settings this file was made with", "£", account.closing
     )
-    apart = [_most(closing[t] - check[t], check[t] - closing[t]) for t in range(len(years))]
-    furthest = _most(*apart)
+    apart = [most(closing[t] - check[t], check[t] - closing[t]) for t in range(len(years))]
+    furthest = most(*apart)
     book.row(
         "Check: furthest apart (0 until a yellow cell is changed)",
         "£",

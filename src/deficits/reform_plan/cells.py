@@ -1,0 +1,142 @@
+"""Terms and rows of a workbook: each formula is written with the value that the package works out for it."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Iterable
+from functools import reduce
+from pathlib import Path
+
+import xlsxwriter
+from xlsxwriter.utility import xl_rowcol_to_cell
+
+from deficits.formatting import financial_year
+
+FIRST = 2
+"""Column of the first year: labels and units stand before it."""
+
+
+class Cell:
+    """A term of the workbook: what Excel reads, and its value as the package works it out."""
+
+    def __init__(self, text: str, value: float) -> None:
+        self.text, self.value = text, value
+
+    def _with(self, sign: str, other: Term, value: float) -> Cell:
+        return Cell(f"({self.text}{sign}{cell(other).text})", value)
+
+    def __add__(self, other: Term) -> Cell:
+        return self._with("+", other, self.value + cell(other).value)
+
+    def __sub__(self, other: Term) -> Cell:
+        return self._with("-", other, self.value - cell(other).value)
+
+    def __mul__(self, other: Term) -> Cell:
+        return self._with("*", other, self.value * cell(other).value)
+
+    def __truediv__(self, other: Term) -> Cell:
+        below = cell(other).value
+        return self._with("/", other, self.value / below if below else math.nan)
+
+
+Term = Cell | float
+Row = list[Cell]
+
+
+def cell(term: Term) -> Cell:
+    """A number as a term."""
+    return term if isinstance(term, Cell) else Cell(repr(float(term)).upper(), float(term))
+
+
+def least(*terms: Term) -> Cell:
+    """The lowest of some terms."""
+    cells = [cell(term) for term in terms]
+    return Cell(f"MIN({','.join(each.text for each in cells)})", min(each.value for each in cells))
+
+
+def most(*terms: Term) -> Cell:
+    """The highest of some terms."""
+    cells = [cell(term) for term in terms]
+    return Cell(f"MAX({','.join(each.text for each in cells)})", max(each.value for each in cells))
+
+
+def total(terms: Iterable[Cell]) -> Cell:
+    """The sum of some terms, one at least."""
+    return reduce(operator.add, terms)
+
+
+def where(test: Cell, then: Cell, otherwise: Term) -> Cell:
+    """One term where another is above 0, else a third."""
+    other = cell(otherwise)
+    return Cell(f"IF({test.text}>0,{then.text},{other.text})", (then if test.value > 0 else other).value)
+
+
+class Book:
+    """The workbook as it is written; what is written on it can be named in later formulas."""
+
+    def __init__(self, path: Path, years: list[int], title: str, comments: str) -> None:
+        self.book = xlsxwriter.Workbook(str(path))
+        self.book.set_properties({"title": title, "comments": comments})
+        self.years = years
+        add = self.book.add_format
+        given = {"bg_color": "#FFF2CC", "border": 1, "locked": False}
+        self.head = add({"bold": True, "bottom": 1})
+        self.inputs = {
+            False: add(given | {"num_format": "#,##0.0000"}),
+            True: add(given | {"num_format": "#,##0"}),
+        }
+        self.styles = {False: add({"num_format": "#,##0;-#,##0"}), True: add({"num_format": "0.0000"})}
+        self.wrap = add({"text_wrap": True, "valign": "top"})
+
+    def sheet(self, name: str, heading: str) -> None:
+        """Begin a sheet: rows are written on it from now on, with a year over each column."""
+        self.name, self.next = name, 2
+        self.on = self.book.add_worksheet(name)
+        self.on.set_column(0, 0, 58)
+        self.on.set_column(1, 1, 14)
+        self.on.set_column(FIRST, FIRST + len(self.years), 16)
+        self.on.write_string(0, 0, heading, self.head)
+        self.on.freeze_panes(2, FIRST)
+        for t, year in enumerate(self.years):
+            self.on.write_string(1, FIRST + t, financial_year(year), self.head)
+
+    def _line(self, label: str, unit: str) -> int:
+        # As text, whatever it begins with: a title that a person typed is never a formula.
+        self.on.write_string(self.next, 0, label)
+        self.on.write_string(self.next, 1, unit)
+        self.next += 1
+        return self.next - 1
+
+    def _named(self, row: int, t: int, value: float) -> Cell:
+        return Cell(f"'{self.name}'!{xl_rowcol_to_cell(row, FIRST + t, row_abs=True, col_abs=True)}", value)
+
+    def values(self, label: str, unit: str, values: Iterable[float | None], *, given: bool = False) -> Row:
+        """A row of values, cells to change where `given`; None leaves a year blank, which is read as 0."""
+        row = self._line(label, unit)
+        cells: Row = []
+        for t, value in enumerate(values):
+            style = self.inputs[False] if given else self.styles[unit == "factor"]
+            if value is not None:
+                self.on.write_number(row, FIRST + t, float(value), style)
+            cells.append(self._named(row, t, float(value or 0.0)))
+        return cells
+
+    def row(self, label: str, unit: str, work: Callable[[int, Row], Term], years: int | None = None) -> Row:
+        """A row of formulas, from the year's place and the row so far."""
+        row = self._line(label, unit)
+        cells: Row = []
+        for t in range(years or len(self.years)):
+            term = cell(work(t, cells))
+            self.on.write_formula(row, FIRST + t, f"={term.text}", self.styles[unit == "factor"], term.value)
+            cells.append(self._named(row, t, term.value))
+        return cells
+
+    def given(self, label: str, unit: str, value: float | None) -> Cell:
+        """A cell to change."""
+        row, style = self._line(label, unit), self.inputs[unit.startswith("£")]
+        if value is None:
+            self.on.write_blank(row, FIRST, None, style)
+        else:
+            self.on.write_number(row, FIRST, float(value), style)
+        return self._named(row, 0, float(value or 0.0))
