@@ -134,7 +134,7 @@ def test_own_growth_moves_plans_spend_and_balance_alike(projection: Projection) 
     change = {"changes": "income", "size": 1, "payer": "nobody"}
     usual = d.plan(projection, "Kent", actions(change)).base
     own = d.plan(
-        projection, "Kent", actions(change, growth={"plan_growth": 0.0, "block_growth": {2028: 0.1}})
+        projection, "Kent", actions(change, growth={"plan_growth": "0%", "block_growth": {"2027-28": "10%"}})
     ).base
     assert np.allclose(own.position.plans, own.position.plans[0])
     apart = (own.block - own.position.spend) - (usual.block - usual.position.spend)

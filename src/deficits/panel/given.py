@@ -19,19 +19,28 @@ def amount_given(value: object) -> float:
     return amount
 
 
-def share_given(value: object) -> float:
-    """A share from 0 to 1, from a number or a text.
+def rate_given(value: object) -> float:
+    """A share or a rate of growth, from a number or a text.
 
-    >>> share_given("90%"), share_given(0.9), share_given("4.05 %")
-    (0.9, 0.9, 0.0405)
+    >>> rate_given("-1.5%"), rate_given(0.9), rate_given("4.05 %")
+    (-0.015, 0.9, 0.0405)
     """
     text = str(value).strip()
     found = number(text.removesuffix("%"))
     if found is None or isinstance(value, bool):
         raise ValueError(f"'{value}' is not a share: give it like 90% or 0.9")
-    share = round(found / 100, 12) if text.endswith("%") else found
+    return round(found / 100, 12) if text.endswith("%") else found
+
+
+def share_given(value: object) -> float:
+    """A share from 0 to 1.
+
+    >>> share_given("90%"), share_given(0.9)
+    (0.9, 0.9)
+    """
+    share = rate_given(value)
     if not 0 <= share <= 1:
-        hint = f"; {found:g}% is {found / 100:g}" if 1 < share <= 100 else ""
+        hint = f"; {share:g}% is {share / 100:g}" if 1 < share <= 100 else ""
         raise ValueError(f"found {value}, expected a share from 0 to 1{hint}")
     return share
 

@@ -17,10 +17,9 @@ import numpy.typing as npt
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, HttpUrl, model_validator
 
-from deficits.assumptions import Growth
 from deficits.errors import ProjectionError
 from deficits.formatting import financial_year, gbp, percent
-from deficits.panel.given import amount_given, ending_year, share_given
+from deficits.panel.given import amount_given, ending_year, rate_given, share_given
 from deficits.validation import validated
 
 Array = npt.NDArray[np.float64]
@@ -42,6 +41,7 @@ Z90 = 1.2815515655446004
 Year = Annotated[int, BeforeValidator(ending_year), Field(ge=2020, le=2040)]
 Pounds = Annotated[float, BeforeValidator(amount_given), Field(ge=0)]
 Share = Annotated[float, BeforeValidator(share_given), Field(ge=0, le=1)]
+Growth = Annotated[float, BeforeValidator(rate_given), Field(ge=-0.2, le=0.5)]
 GrowthByYear = Growth | dict[Year, Growth] | None
 
 
