@@ -112,3 +112,9 @@ def test_the_paper_on_a_reform_plan_runs_on_a_councils_own_file(tmp_path: Path) 
     shown = "".join(str(out.get("data", {}).get("text/plain", "")) for cell in cells for out in cell.outputs)
     assert "Reform plan of Leeds, 5 actions" in shown
     assert "Bases instead of special schools" in shown
+
+
+def test_the_paper_carries_its_outputs() -> None:
+    cells = [cell for cell in read(PLAN).cells if cell.cell_type == "code"]
+    assert sum(bool(cell.outputs) for cell in cells) == len(cells) - 1
+    assert all(output.output_type != "error" for cell in cells for output in cell.outputs)
