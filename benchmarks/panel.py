@@ -21,7 +21,7 @@ MOVES = """async () => {
         port2.postMessage(null)
     }))
     const taken = {}
-    for (const slider of document.querySelectorAll('.live input[type=range]')) {
+    for (const slider of document.querySelectorAll('.what-if input[type=range]')) {
         const figures = [], paints = []
         const least = Number(slider.min), most = Number(slider.max)
         for (let move = 0; move <= 50; move++) {
@@ -29,7 +29,7 @@ MOVES = """async () => {
             await painted() // so that the browser is at rest
             const start = performance.now()
             slider.dispatchEvent(new Event('input'))
-            document.querySelector('.live').getBoundingClientRect() // with the layout
+            document.querySelector('.what-if').getBoundingClientRect() // with the layout
             figures.push(performance.now() - start)
             await painted()
             paints.push(performance.now() - start)

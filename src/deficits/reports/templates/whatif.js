@@ -33,10 +33,10 @@
 
   // The same, moved by what the simulations here miss of the page's own numbers.
   const apply = (terms) => {
-    const part = own.share ? Math.min(terms.share / own.share, 1) : 0;
+    const found = simulated(terms), part = started[0][1] ? Math.min(found[0][1] / started[0][1], 1) : 0;
     const miss = (row, level) => part * (facts.own[row][level] - started[row][level])
       + (1 - part) * (facts.without[row][level] - none[row][level]);
-    return simulated(terms).map((found, row) => found.map((value, level) => value + miss(row, level)));
+    return found.map((range, row) => range.map((value, level) => value + miss(row, level)));
   };
 
   const words = ([low, , high]) => {
