@@ -36,6 +36,7 @@ def test_the_public_names_are_the_promised_ones() -> None:
         "Scheme",
         "frontier",
         "load_panel",
+        "plan",
         "project",
         "trace",
     ]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import pandas as pd
 import typer
 from rich.console import Console
 
@@ -14,6 +13,9 @@ from deficits.assumptions import assumed
 from deficits.errors import DeficitsError, ProjectionError
 from deficits.formatting import financial_year, gbp
 from deficits.validation import read_yaml
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 app = typer.Typer(
     help="SEND deficits in England's councils: published figures, a projection, partial write-offs, reports. "

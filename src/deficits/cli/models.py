@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, cast
 
-import pandas as pd
 import typer
 
 from deficits.cli.common import (
@@ -177,7 +176,7 @@ def writeoff(
         councils = councils.loc[[result.projection.code(code)]]
         row = councils.iloc[0]
         for column in (name.removesuffix("_p50") for name in councils if name.endswith("_p50")):
-            parts = pd.Series({part: row[f"{column}_{part}"] for part in ("p10", "p50", "p90")})
+            parts = {part: row[f"{column}_{part}"] for part in ("p10", "p50", "p90")}
             out.print(f"  {row['name']}: {column.replace('_', ' ')} {_ranged(parts)}")
     else:
         summary = result.summary()
@@ -190,6 +189,8 @@ def writeoff(
     for warning in result.warnings:
         err.print(f"Note: {warning}")
     if csv:
+        import pandas as pd
+
         england = pd.DataFrame([result.england_row()]) if code is None else None
         write_csv(pd.concat([councils.reset_index(), england]) if england is not None else councils, csv)
 
@@ -207,7 +208,7 @@ def _unfunded(result: Any, code: str | None) -> None:
         return
     out.print(f"Covering growth to {year_end(result.scheme.override_ends)} would cost:")
     for share, row in price_of_cover(result, authority=code).iterrows():
-        total = pd.Series({part: row[f"total_{part}"] for part in ("p10", "p50", "p90")})
+        total = {part: row[f"total_{part}"] for part in ("p10", "p50", "p90")}
         out.print(f"  {percent(share)} of it: {_ranged(total)}", markup=False)
 
 
