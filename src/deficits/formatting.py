@@ -91,6 +91,20 @@ def estimate_range(low: float, high: float) -> str:
     return between(*ends)
 
 
+NEAR, FAR, FAR_AHEAD = 100_000_000, 500_000_000, 4
+"""£: what England's deficit is known to until, and from, so many years after the newest balances."""
+
+
+def england_estimate(value: float, years_ahead: int) -> float:
+    """An estimate of England's deficit, £, rounded to what is known of it so many years after the newest balances.
+
+    >>> england_estimate(6_482_100_000, 2), england_estimate(17_610_000_000, 4)
+    (6500000000.0, 17500000000.0)
+    """
+    step = FAR if years_ahead >= FAR_AHEAD else NEAR
+    return round(value / step) * float(step) if math.isfinite(value) else value
+
+
 def between(low: str, high: str) -> str:
     """Two ends in words, or one where they read the same.
 

@@ -1,4 +1,6 @@
-"""`make notebooks`: run each notebook with its own parameters and store it with its outputs."""
+"""`make notebooks`: run each notebook, or those named, with its own parameters and store it with its outputs."""
+
+import sys
 
 import nbformat
 from nbclient import NotebookClient
@@ -14,6 +16,8 @@ def executed(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 def main() -> None:
     for path in sorted(notebooks_dir().glob("*.ipynb")):
+        if sys.argv[1:] and path.stem not in sys.argv[1:]:
+            continue
         notebook = executed(nbformat.read(path, as_version=4))
         for cell in notebook.cells:
             if "nbval-ignore-output" in cell.metadata.get("tags", []):

@@ -2,14 +2,18 @@
 
 import ast
 import inspect
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
 
+from deficits.formatting import gbp_range
 from deficits.paths import notebooks_dir
+from deficits.reports.display import HEADLINE
 from deficits.reports.params import REPORTS, check_parameters_cell, parameters_cell
 
 NOTEBOOKS = sorted(notebooks_dir().glob("*.ipynb"))
@@ -32,15 +36,53 @@ def test_a_notebooks_parameters_are_those_of_its_model(name: str) -> None:
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_holds_no_arithmetic_and_no_traces_of_its_run(path: Path) -> None:
+def test_a_notebook_calls_nothing_private_and_has_no_traces_of_its_run(path: Path) -> None:
     notebook = read(path)
     for cell in notebook.cells:
         assert set(cell.metadata) <= {"tags"}
         if cell.cell_type == "code":
-            tree = ast.parse(cell.source)
-            assert not [node for node in ast.walk(tree) if isinstance(node, ast.BinOp | ast.For | ast.Try)]
+            nodes = list(ast.walk(ast.parse(cell.source)))
+            assert not [node for node in nodes if isinstance(node, ast.Try)]
+            names = [getattr(node, "attr", getattr(node, "name", "")) for node in nodes]
+            assert not [name for name in names if name and name.split(".")[-1].startswith("_")]
     assert notebook.metadata.kernelspec.name == "python3"
     assert path.stat().st_size < 1_000_000
+
+
+def outputs(path: Path) -> list[dict[str, Any]]:
+    return [output.get("data", {}) for cell in read(path).cells for output in cell.get("outputs", [])]
+
+
+def test_a_named_value_has_one_value_whatever_page_it_stands_on() -> None:
+    seen: dict[str, Any] = {}
+    for path in REPORTED:
+        for data in outputs(path):
+            for name, value in data.get(HEADLINE, {}).items():
+                assert seen.setdefault(name, value) == value, (name, path.stem)
+    assert len(seen) > 10
+
+
+@pytest.mark.parametrize("name", ["00_data_quality", "01_england", "04_backtest"])
+def test_a_page_prints_its_headline_values_and_none_that_says_nothing(name: str) -> None:
+    shown = outputs(notebooks_dir() / f"{name}.ipynb")
+    text = "\n".join(data.get("text/plain", "") for data in shown)
+    headline = {key: value for data in shown for key, value in data.get(HEADLINE, {}).items()}
+    for key in headline:
+        if key.endswith("_p10") and key.startswith("england_"):
+            assert gbp_range(headline[key], headline[key.replace("p10", "p90")]) in text
+    for said in (r"£0 to £0", r"−0(\.0+)?(?![\d.])", r"(?<!\d)100% (of|likely)", r"\bnan\b|\binf\b|\bNone\b"):
+        assert not re.search(said, text), said
+
+
+@pytest.mark.parametrize("name", ["00_data_quality", "01_england", "04_backtest"])
+def test_every_figure_of_a_notebook_is_an_image_with_a_text_alternative(name: str) -> None:
+    html = "".join(data.get("text/html", "") for data in outputs(notebooks_dir() / f"{name}.ipynb"))
+    # Untrusted, JupyterLab strips inline SVG and scripts, and keeps an image whose address holds it.
+    assert "<svg" not in html
+    assert "<script" not in html
+    images = re.findall(r"<img [^>]*>", html)
+    assert images
+    assert all(re.search(r'src="data:image/svg\+xml;base64,[^"]+" alt="[^"]{40,}"', image) for image in images)
 
 
 @pytest.mark.parametrize("path", REPORTED, ids=lambda path: path.stem)

@@ -77,9 +77,8 @@ def fan_words(points: pd.DataFrame, fans: dict[str, pd.DataFrame], say: Callable
     if len(points):
         first, last = points.iloc[0], points.iloc[-1]
         start = f"{say(first['value'])} at {year_end(first['year'])}, " if len(points) > 1 else ""
-        told.append(
-            f"Observed: {start}{say(last['value'])} at {year_end(last['year'])} ({last['basis'].lower()})."
-        )
+        basis = f"{last['basis'][:1].lower()}{last['basis'][1:]}"
+        told.append(f"Observed: {start}{say(last['value'])} at {year_end(last['year'])} ({basis}).")
     for _, row in points.dropna(subset=["other"]).iterrows():
         told.append(
             f"A second source has {say(row['other'])} at {year_end(row['year'])}, not {say(row['value'])}."

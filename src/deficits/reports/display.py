@@ -154,13 +154,12 @@ def headline_faults(headline: Mapping[str, object]) -> list[str]:
     """What is wrong with headline values: none at all, or one that is missing or not finite."""
     faults = [] if headline else ["there is no headline value"]
     for name, value in headline.items():
-        if isinstance(value, bool) or not isinstance(value, int | float | str):
-            faults.append(f"headline '{name}' is {value!r}, expected a number or a text")
-        elif isinstance(value, str):
-            if not value.strip() or value.strip().casefold().lstrip("+-") in {"nan", "inf", "infinity", "none"}:
-                faults.append(f"headline '{name}' is the text {value!r}, expected a value")
-        elif not math.isfinite(value):
-            faults.append(f"headline '{name}' is {value}, expected a finite number")
+        if isinstance(value, str):
+            good = value.strip().casefold().lstrip("+-") not in {"", "nan", "inf", "infinity", "none"}
+        else:
+            good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        if not good:
+            faults.append(f"headline '{name}' is {value!r}, expected a finite number or a text")
     return faults
 
 

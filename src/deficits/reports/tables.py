@@ -23,8 +23,8 @@ Cell = str | int | float | None
 DATA = "application/vnd.dataresource+json"
 """Kind of output that holds a table's rows: a Frictionless data resource."""
 MISSING = "n/a"
-NARROW = 280
-"""Room for a table, in pixels, on a screen 320 pixels wide."""
+NARROW = 2
+"""Columns that a screen of 320 pixels has room for."""
 SHORT = 12
 """Longest text, in characters, that is kept in one line."""
 
@@ -157,7 +157,7 @@ def html_table(columns: Sequence[Column], name: str, caption: str) -> Markup:
     return Markup(
         '<div class="scroll"{}><table id="{}">\n<caption id="{}-caption"><span>{}</span></caption>\n'
         "<thead><tr>{}</tr></thead>\n<tbody>\n{}\n</tbody>\n</table></div>"
-    ).format(region if _least_width(columns) > NARROW else "", name, name, caption, head, rows)
+    ).format(region if len(columns) > NARROW else "", name, name, caption, head, rows)
 
 
 def _cell(column: Column, row: int, names_the_row: bool) -> Markup:
@@ -170,20 +170,6 @@ def _cell(column: Column, row: int, names_the_row: bool) -> Markup:
 def _class(column: Column) -> Markup:
     """How a column is set: numbers need no class, "t" is text, "s" text in one line."""
     return Markup("" if column.numeric else ' class="s"' if column.in_one_line else ' class="t"')
-
-
-def _least_width(columns: Sequence[Column]) -> float:
-    """Least width in pixels: the longest piece of each column that no browser breaks, in a wide font."""
-
-    def longest(text: str) -> int:
-        return max(map(len, text.replace("-", "- ").split()), default=1)
-
-    return sum(
-        18
-        + 9.5
-        * max(longest(each.heading), *((len if each.in_one_line else longest)(cell or "") for cell in each.cells))
-        for each in columns
-    )
 
 
 def text_table(columns: Sequence[Column]) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from deficits.assumptions import assumed
-from deficits.formatting import UNDATED, day_in_words, gbp, gbp_range, last_day
+from deficits.formatting import UNDATED, gbp, gbp_range
 from deficits.panel import Panel
+from deficits.projection import Projection
 
 OVERRIDE_ENDS = int(assumed("override", "ends").value)  # type: ignore[arg-type]
 """The last year end that the statutory override covers."""
@@ -49,29 +50,6 @@ def known_to(panel: Panel) -> str:
     return str(pd.concat(days).dropna().loc[lambda day: day < UNDATED].max())
 
 
-def has_passed(panel: Panel, year: int) -> bool:
-    """Whether 31 March of a year had passed on the day to which a panel knows what is published."""
-    return known_to(panel) > f"{year}-03-31"
-
-
-def named_sources(panel: Panel, figure: str, year: int) -> str:
-    """The publications that a figure of a year is from, each with its publisher and first day, in words.
-
-    The one of most councils comes first.
-    """
-    rows = panel.frame[[f"{figure}_source", f"{figure}_published"]].xs(year, level="year").dropna()
-    rows.columns = ["publication", "day"]
-    rows["publication"] = rows["publication"].str.partition("/")[0]
-    words = []
-    for publication in rows["publication"].value_counts().index:
-        source = panel.raw.source(publication)
-        day = rows.loc[rows["publication"] == publication, "day"].max()
-        # A month alone is kept as its last day.
-        when = day_in_words(day[:7] if day == last_day(day[:7]) else day)
-        words.append(f"{source.title.partition(':')[0]}, {source.publisher}, {when}")
-    return "; ".join(words)
-
-
 def pounds(value: float) -> float:
     """A headline value, to the pound: the same on every machine."""
     return float(round(value))
@@ -100,3 +78,10 @@ def standing_range(row: pd.Series) -> str:
 def sentence(text: str) -> str:
     """The text with a capital first letter."""
     return text[:1].upper() + text[1:]
+
+
+def span(projection: Projection) -> tuple[int, int]:
+    """The two year ends between which growth is explained: the one to report first, and the override's end or,
+    where that is no later, the last one."""
+    start, last = projection.headline_year, projection.years[-1]
+    return start, OVERRIDE_ENDS if start < OVERRIDE_ENDS <= last else last

@@ -14,9 +14,9 @@ from deficits.assumptions import assumed
 from deficits.errors import SchemeError
 from deficits.formatting import between, day_in_words, financial_year, gbp, gbp_range, listed, percent, year_end
 from deficits.panel import Panel
+from deficits.projection.england import published_forecasts
 from deficits.raw import read_table
 from deficits.reports.stories.common import Points, money_range, pounds, sentence
-from deficits.reports.stories.england import deficit_forecasts
 from deficits.writeoff import Scheme, WriteOff, frontier
 from deficits.writeoff.costs import interest_by_year
 
@@ -534,7 +534,7 @@ def beside_published(result: WriteOff) -> list[str]:
     scheme, panel = result.scheme, result.projection.panel
     if not isinstance(scheme.share, float | int) or not scheme.share:
         return []
-    known = deficit_forecasts(panel, scheme.base_year - 1).query("year == @scheme.base_year")
+    known = published_forecasts(panel, scheme.base_year - 1).query("year == @scheme.base_year")
     amounts = known[["low", "central", "high"]].to_numpy()
     if known.empty or np.isnan(amounts).all():
         return []

@@ -1,0 +1,249 @@
+"""England's deficit in tidy frames: as published, projected and forecast by others, and under other assumptions.
+
+Money is £, unrounded but for `estimates` and `headline`; a year is named by the calendar year that it ends in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from deficits.assumptions import Assumptions, CalibrationTarget, assumed
+from deficits.formatting import england_estimate
+from deficits.panel import Panel
+from deficits.projection.backtest import outturns, returned_gross
+from deficits.projection.condition import returned
+from deficits.projection.lever import Lever, lever_names
+from deficits.projection.projection import Projection, national
+
+OVERRIDE_ENDS = int(assumed("override", "ends").number)
+"""The last year end that the statutory override covers."""
+
+
+# As published
+
+
+def observed_gross(panel: Panel) -> pd.DataFrame:
+    """England's gross deficit as published: columns year, value (£), label (who it is from).
+
+    Sums of councils' returns where nearly all have one, then the national figure that is newer.
+    """
+    known, sums = outturns(panel), set(returned_gross(panel).index)
+    labels = [
+        "Councils' returns" if year in sums else f"National figure, {first_published(panel, year)['publisher']}"
+        for year in known
+    ]
+    return pd.DataFrame({"year": list(known), "value": list(known.values()), "label": labels})
+
+
+def first_published(panel: Panel, year: int) -> pd.Series:
+    """Who first published the national figure of a year end: publisher, published (ISO day), basis, value (£)."""
+    rows = returned(panel.national).query("year == @year").sort_values("published")
+    return rows.iloc[0][["publisher", "published", "basis", "value"]]
+
+
+def published_by(panel: Panel, figure: str, year: int) -> pd.DataFrame:
+    """The publications that councils' figures of a year are from: title, publisher, published (ISO day), councils.
+
+    The one of most councils comes first.
+    """
+    rows = panel.frame[[f"{figure}_source", f"{figure}_published"]].xs(year, level="year").dropna()
+    rows.columns = pd.Index(["folder", "published"])
+    rows["folder"] = rows["folder"].str.partition("/")[0]
+    found = rows.groupby("folder")["published"].agg(["max", "size"]).sort_values("size", ascending=False)
+    sources = [panel.raw.source(folder) for folder in found.index]
+    return pd.DataFrame(
+        {
+            "title": [source.title.partition(":")[0] for source in sources],
+            "publisher": [source.publisher for source in sources],
+            "published": found["max"].to_numpy(),
+            "councils": found["size"].to_numpy(),
+        }
+    )
+
+
+def published_forecasts(panel: Panel, after: int = 0) -> pd.DataFrame:
+    """Others' forecasts of England's cumulative deficit for year ends after `after`, £, oldest first.
+
+    Columns publisher, year, low, central, high, published. What only repeats another's figure is left out; a
+    forecast without central and high is a floor.
+    """
+    rows = panel.forecasts.query("measure == 'cumulative_deficit' and unit == 'gbp' and year > @after")
+    columns = ["publisher", "year", "low", "central", "high", "published"]
+    return rows.loc[rows["repeats"].isna(), columns].sort_values(["year", "published"], ignore_index=True)
+
+
+# As projected
+
+
+def estimates(projection: Projection) -> pd.DataFrame:
+    """England's gross deficit by projected year end, £, rounded to what is known of it: p10 to p90."""
+    gross = projection.england().loc["gross"].loc[projection.projected_years]
+    ahead = gross.index - projection.base_year
+    return gross.apply(lambda column: [england_estimate(*each) for each in zip(column, ahead, strict=True)])
+
+
+def headline(projection: Projection) -> dict[str, float]:
+    """England's headline values by name, £: its gross deficit at the headline year end and the override's end.
+
+    As councils returned it where nearly all have; else p10, p50 and p90 as `estimates` has them.
+    """
+    known, rounded = returned_gross(projection.panel), estimates(projection)
+    values: dict[str, float] = {}
+    for year in dict.fromkeys([projection.headline_year, OVERRIDE_ENDS]):
+        name = f"england_gross_deficit_{year}"
+        if year in known.index:
+            values[name] = england_estimate(known[year], 0)
+        elif year in rounded.index:
+            values |= {f"{name}_{part}": float(rounded.at[year, part]) for part in ("p10", "p50", "p90")}
+    return values
+
+
+def national_table(projection: Projection) -> pd.DataFrame:
+    """England's plans, spending, block and deficit by year: as published, then the mean of the simulations.
+
+    Columns plans, spending, block (£); plans_known, spending_known, block_known (whether published); and in £
+    shortfall (spending less block), safety_valve, other (what spending and block do not explain) and growth (of
+    the net deficit), which is shortfall less safety_valve plus other: these two from the first projected year on.
+    """
+    history, paths = projection.fit.history, projection.paths
+    published = pd.DataFrame({"plans": history.plans, "spending": history.spend, "block": projection.fit.block})
+    means = pd.DataFrame(
+        {
+            name: path.mean(axis=1)
+            for name, path in zip(published, (paths.plans, paths.spend, paths.block), strict=True)
+        },
+        index=paths.years,
+    )
+    first = max(int(history.spend.index[0]), int(projection.fit.block.index[0]))
+    table = published.combine_first(means).loc[first : paths.years[-1]].rename_axis("year")
+    for name in published:
+        table[f"{name}_known"] = published[name].reindex(table.index).notna()
+    paid = projection.dataset["bail_out"].sum("authority").to_series()
+    paid = paid.combine_first(projection.fit.safety_valve_payments.sum())
+    table["shortfall"] = table["spending"] - table["block"]
+    table["safety_valve"] = paid.reindex(table.index).fillna(0.0)
+    table["growth"] = national(projection.balance, "net").mean("draw").to_series().diff()
+    table["other"] = table["growth"] - table["shortfall"] + table["safety_valve"]
+    return table
+
+
+def spending_growth(projection: Projection, end: int) -> float:
+    """Growth of England's high needs spending a year, share: from the newest published year to `end`, median."""
+    spent = projection.fit.history.spend
+    first = int(spent.index[-1])
+    grown = np.median(projection.paths.spend[projection.paths.years.index(end)]) / spent[first]
+    return float(grown ** (1 / (end - first)) - 1)
+
+
+# Under other assumptions and levers
+
+
+def sensitivity(
+    projection: Projection, alternatives: Mapping[str, Mapping[str, Any]], years: Iterable[int]
+) -> pd.DataFrame:
+    """England's gross deficit under other assumptions, on the same random numbers, £.
+
+    `alternatives`: by its name in the table, what each changes of the projection's assumptions. Indexed by
+    (alternative, year), columns p10 to p90 and change (of the median, from the projection's own).
+
+    >>> import deficits as d
+    >>> projection = d.project(d.load_panel(), until=2028, draws=500)
+    >>> slower = sensitivity(projection, {"Plans grow 3%": {"plan_growth": 0.03}}, [2028])
+    >>> bool(slower.at[("Plans grow 3%", 2028), "change"] < 0)
+    True
+    """
+    chosen, own = list(years), projection.england().loc["gross"]
+    frames = {}
+    for name, changes in alternatives.items():
+        assumptions = Assumptions.model_validate({**dict(projection.assumptions), **changes})
+        frame = projection.with_assumptions(assumptions).england().loc["gross"].loc[chosen]
+        frames[name] = frame.assign(change=frame["p50"] - own.loc[chosen, "p50"])
+    return pd.concat(frames, names=["alternative"])
+
+
+def plan_growth_to_dfes_share(projection: Projection) -> tuple[int, float, float] | None:
+    """DfE's estimate of the share of pupils with a plan: year, share, and the yearly growth of plans to it.
+
+    With pupils as they are. None where the estimate was not public, or plans have been counted since.
+    """
+    shares = assumed("plans", "share_of_pupils").by_year(projection.panel.as_of)
+    counts = projection.panel.national.query("measure == 'ehc_plans_january'").drop_duplicates("year", keep="last")
+    plans = counts.set_index("year")["value"]
+    newest = int(plans.index.max())
+    start = next((year for year in sorted(shares) if year in plans.index), None)
+    end = next((year for year in sorted(shares) if year > newest), None)
+    if start is None or end is None:
+        return None
+    grown = plans[start] * shares[end] / shares[start] / plans[newest]
+    return end, float(shares[end]), float(grown ** (1 / (end - newest)) - 1)
+
+
+def obr_target(projection: Projection) -> CalibrationTarget | None:
+    """The OBR's forecast for the end of the override, to calibrate to; None where not public, or past."""
+    if OVERRIDE_ENDS not in projection.projected_years:
+        return None
+    rows = published_forecasts(projection.panel, after=projection.base_year)
+    theirs = rows.query("publisher == 'OBR' and year == @OVERRIDE_ENDS and central.notna()")
+    if theirs.empty:
+        return None
+    error = assumed("projection", "obr_error").number
+    return CalibrationTarget(year=OVERRIDE_ENDS, gross=float(theirs["central"].iloc[-1]), sd=error)
+
+
+def levers_compared(projection: Projection, year: int, levers: Sequence[Lever] | None = None) -> pd.DataFrame:
+    """What each lever alone, on the same draws, changes of England's net deficit at a year end, £.
+
+    The shipped levers and the projection's own, unless others are given. Columns lever, kind, terms, change_p10,
+    change_p50, change_p90 (negative = smaller deficit), payers (who else pays, in words) and others_pay (£ in that
+    year, median).
+    """
+    without = projection.with_assumptions(levers=[]) if projection.levers else projection
+    baseline = national(without.balance, "net").sel(year=year)
+    place = without.years.index(year) - 1
+    shape = (len(without.years) - 1, len(without.fit.councils), without.balance.sizes["draw"])
+    if levers is None:
+        shipped = [Lever.read(name) for name in lever_names()]
+        levers = [*shipped, *(lever for lever in projection.levers if lever not in shipped)]
+    rows = []
+    for lever in levers:
+        changed = national(without.with_assumptions(levers=[lever]).balance, "net").sel(year=year) - baseline
+        costs = lever.effect(without.fit, without.parts, without.paths).elsewhere
+        paid = {
+            payer: float(np.median(np.broadcast_to(cost, shape)[place].sum(axis=0)))
+            for payer, cost in costs.items()
+        }
+        low, middle, high = np.quantile(changed.values, [0.1, 0.5, 0.9])
+        rows.append(
+            {
+                "lever": lever.title,
+                "kind": "policy lever",
+                "terms": lever.terms(),
+                "change_p10": low,
+                "change_p50": middle,
+                "change_p90": high,
+                "payers": ", ".join(payer for payer, amount in paid.items() if amount) or "nobody",
+                "others_pay": sum(paid.values()),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def stated_forecasts(projection: Projection) -> pd.DataFrame:
+    """Councils' own forecasts of balances at projected year ends and the projection's, £ (negative = deficit).
+
+    Columns authority, name, year, stated, detail, p10, p90, inside (whether within the 80% range, as far as it is
+    rounded). What they state as an outturn is not in it: it counts as known. Nor is what is of doubtful origin.
+    """
+    stated, known = projection.panel.statements, projection.panel.frame["balance"].dropna().index
+    rows = stated[stated["measure"].eq("dsg_balance") & stated["kind"].eq("forecast") & stated["use"]]
+    rows = rows[~pd.MultiIndex.from_frame(rows[["authority", "year"]]).isin(known)]
+    rows = rows[rows["year"].isin(projection.projected_years)].rename(columns={"value": "stated"})
+    paths = [projection.authority(row.authority).loc[row.year] for row in rows.itertuples()]
+    low, high = (np.array([path[part] for path in paths], dtype=float) for part in ("p10", "p90"))
+    half, said = rows["rounding"].to_numpy(float) / 2, rows["stated"].to_numpy(float)
+    found = rows[["authority", "name", "year", "stated", "detail"]]
+    return found.assign(p10=low, p90=high, inside=(low - half <= said) & (said <= high + half))
