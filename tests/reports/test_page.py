@@ -173,12 +173,6 @@ def test_a_page_without_corrections_says_so_and_how_to_report_an_error(soup):
     assert "To report an error, tell whoever publishes this page" in said
 
 
-def test_a_chart_too_wide_for_a_phone_leads_to_its_table(soup):
-    (way,) = soup.find_all("a", class_="to-table")
-    assert way.parent["class"] == ["picture"]
-    assert soup.find(id=way["href"].removeprefix("#")).name == "table"
-
-
 def test_html_in_markdown_is_shown_and_not_used():
     assert "<b>" not in markdown("# A <b>bold</b> claim")
 

@@ -65,21 +65,6 @@ def without_first_heading(body: str) -> Markup:
     return Markup(re.sub(r"<h1[^>]*>.*?</h1>\s*", "", body, count=1, flags=re.DOTALL))
 
 
-CHART = re.compile(
-    r'(<figure class="chart" id="(?P<name>[^"]+)">.*?<div class="picture">.*?<img [^>]*>)(?=</div>)',
-    flags=re.DOTALL,
-)
-
-
-def with_way_to_table(output: str) -> Markup:
-    """A cell's HTML as the page has it: a chart that is wider than a phone says so and leads to its table.
-
-    The link is also what lets the keyboard into the box that scrolls. On a wide screen there is none.
-    """
-    way = r'\1<a class="to-table" href="#\g<name>-data">Scroll sideways, or see the table</a>'
-    return Markup(CHART.sub(way, output))
-
-
 def _without_tags(text: str) -> str:
     return re.sub(r"<[^>]+>", "", text)
 
@@ -100,7 +85,6 @@ class PageExporter(TemplateExporter):
             filters={
                 "markdown": lambda text: Markup(markdown(text)),
                 "headings": headings,
-                "with_way_to_table": with_way_to_table,
                 "without_first_heading": without_first_heading,
                 "day": day_in_words,
             },
