@@ -3,6 +3,7 @@
 City of London has no published DSG or reserves; Greenwich is in surplus until 31 March 2027.
 """
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 from deficits.errors import SchemeError
 from deficits.projection import Projection
-from deficits.writeoff import Inputs, Scheme, WriteOff, write_off
+from deficits.writeoff import Inputs, Scheme, WriteOff, read_allocations, write_off
 from tests.writeoff.examples import scheme, with_balances
 
 M = 1e6
@@ -224,3 +225,15 @@ def test_published_allocations_replace_the_estimates(inputs: Inputs) -> None:
     assert (result.balance.isel(authority=3).sel(year=2028).item() / M) == pytest.approx(-190 + 81)
     with pytest.raises(SchemeError, match="given twice"):
         inputs.with_allocations({"Hackney": 1e6, "hackney": 2e6}, 0.9, 2026)
+
+
+def test_a_file_of_allocations_is_read_and_its_faults_are_told_by_row(tmp_path: Path) -> None:
+    path = tmp_path / "allocations.csv"
+    path.write_text('council,grant_gbp\nHackney,£81m\nCamden,"18,000,000"\n', encoding="utf-8-sig")
+    assert read_allocations(path) == {"Hackney": 81e6, "Camden": 18e6}
+    path.write_text("council,grant_gbp\nHackney,lots\n", encoding="utf-8")
+    with pytest.raises(SchemeError, match="row 2, grant_gbp: found lots"):
+        read_allocations(path)
+    path.write_text("council,grant\nHackney,1\n", encoding="utf-8")
+    with pytest.raises(SchemeError, match="no column grant_gbp"):
+        read_allocations(path)

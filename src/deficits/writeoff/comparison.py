@@ -46,7 +46,7 @@ ROUNDING = 1e-6
 WORKERS = 2
 CHUNK = 25
 """Schemes of one task."""
-BLOCK = 1_000
+BLOCK = 500
 """Draws worked through at a time: arrays of so many stay in the processor's cache."""
 KEPT = 400_000
 """Values of a measure that are kept draw by draw: of more schemes, evenly spaced draws; quantiles are of all."""
@@ -289,14 +289,16 @@ def _measures(inputs: Inputs, scheme: Scheme, dates: Dates) -> Measured:
     level = inputs._once(("gross", dates.base), lambda: gross(inputs.balance(dates.base)))
     borne: dict[int, Array] = {}
     path: list[tuple[int, Array]] = []
-    deficit, above, left = level, level, level
-    if dates.base == inputs.years[0]:
+    cost = amounts.sum(axis=0)
+    deficit, above, left = level, level, level - cost
+    simple = scheme.base_year == dates.base and not (scheme.plus or scheme.cover)
+    if dates.base == inputs.years[0] and not simple:
         left = gross(_standing(result, dates.base, inputs.balance(dates.base)), scratch)
     for step in walk(scheme, inputs, flows, averages=range(dates.start + 1, dates.at + 1)):
         year = step.year
         if step.average is not None and not charged_to_dsg(scheme, year):
             borne[year] = step.rate * gross(step.average, scratch)
-        if year < dates.base:
+        if year < dates.base or (year == dates.base and simple):
             continue
         standing = _standing(result, year, step.closing)
         if year == dates.base:
@@ -317,7 +319,7 @@ def _measures(inputs: Inputs, scheme: Scheme, dates: Dates) -> Measured:
     exchequer = costs.exchequer_flows(result, as_agreed=False).values()
     even, top = _concentration(inputs, scheme, amounts)
     return {
-        "cost": amounts.sum(axis=0),
+        "cost": cost,
         "present_cost": sum(
             (_present(result, paid, dates) for paid in exchequer), start=np.zeros(inputs.shape[1])
         ),
