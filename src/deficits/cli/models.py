@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -235,7 +234,7 @@ def schemes(
     from deficits.writeoff import Scheme, scheme_names
 
     if schema:
-        print(json.dumps(Scheme.json_schema(), indent=2, ensure_ascii=False))
+        print(Scheme.json_schema())
         return
     widest = max(map(len, scheme_names()))
     for name in scheme_names():

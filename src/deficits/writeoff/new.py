@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from deficits.errors import SchemeError
@@ -27,6 +26,6 @@ def write_new(path: Path, like: str = "flat-share") -> tuple[Path, Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     schema = path.parent / SCHEMA
     head = f"# yaml-language-server: $schema={SCHEMA}\n# A copy of '{like}': change title, proposer and terms.\n"
-    write_whole(schema, json.dumps(Scheme.json_schema(), indent=2, ensure_ascii=False) + "\n")
+    write_whole(schema, Scheme.json_schema() + "\n")
     write_whole(path, head + declared)
     return path, schema
