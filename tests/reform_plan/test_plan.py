@@ -102,9 +102,12 @@ def test_a_moved_place_saves_the_difference_of_the_unit_costs(projection: Projec
     own = {"independent": "£60k", "state_special": 25_000}
     move = {"changes": "places", "from": "independent", "to": "state_special", "unit": "places", "size": 10}
     worked = d.plan(projection, "Kent", actions(move | {"start": 2029}, unit_costs=own))
-    prices = worked.base.prices / worked.base.prices[0]
-    expected = np.array([0, 0, 0, 10, 20, 30])[:, None] * 35_000 * prices
+    cost = worked.base.position.cost[[SECTORS.index(sector) for sector in own]]
+    assert cost[:, 0].mean(axis=1) == pytest.approx([60_000, 25_000])
+    expected = np.array([0, 0, 0, 10, 20, 30])[:, None] * (cost[0] - cost[1])
     assert np.allclose(worked.saved, expected)
+    with pytest.raises(ProjectionError, match=r"unit_costs: .* more than the council's high needs spend"):
+        d.plan(projection, "Kent", actions(move, unit_costs={"mainstream": "£1m"}))
 
 
 def test_costs_start_before_effects_and_others_pay_theirs(projection: Projection) -> None:

@@ -14,7 +14,7 @@ from python_calamine import CalamineWorkbook
 import deficits as d
 from deficits.projection import Projection
 from deficits.reform_plan import ReformPlan
-from deficits.reform_plan.workbook import Account, Settings, usual, workbook
+from deficits.reform_plan.spreadsheet import Account, Settings, usual, workbook
 
 COUNCILS = [
     "Kent",

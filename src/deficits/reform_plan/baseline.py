@@ -79,7 +79,7 @@ def baseline(projection: Projection, code: str, actions: Actions, plans: xr.Data
     places = number * weight / weight.sum(axis=0)
     prices = paths.unit_cost[ahead]
     spend = account.spend[ahead]
-    cost = _unit_costs(known.cost, prices, actions, places, spend)
+    cost = _unit_costs(known.cost, actions, places, spend)
     return Baseline(
         position=Position(years, places, cost, np.zeros_like(number)),
         block=np.broadcast_to(account.block[ahead], number.shape),
@@ -161,23 +161,29 @@ def _counts(panel: Panel, code: str, actions: Actions, plans: float) -> tuple[pd
     return counts.clip(lower=0.0), year
 
 
-def _unit_costs(england: pd.Series, prices: Array, actions: Actions, places: Array, spend: Array) -> Array:
-    """£ a place by sector, year and draw: the council's own where given, else England's, scaled to the spend."""
+def _unit_costs(england: pd.Series, actions: Actions, places: Array, spend: Array) -> Array:
+    """£ a place by sector, year and draw; all places together cost the spend.
+
+    In the first year a place costs, on average, what the council says, else as England's average of its placement.
+    """
     apart = assumed("reform_plan", "resource_base_cost").number
     cost = {sector: float(england[_placement(sector)]) for sector in SECTORS}
     cost["resource_base"] = (1 - apart) * cost["mainstream"] + apart * cost["state_special"]
-    relative = np.array([cost[sector] for sector in SECTORS])[:, None, None] * prices
+    first, whole = places[:, 0].mean(axis=1), float(spend[0].mean())
     given = np.array([sector in actions.unit_costs for sector in SECTORS])
-    own = np.array([actions.unit_costs.get(sector, 0.0) for sector in SECTORS])[:, None, None] * prices / prices[0]
-    left = spend - (places * own).sum(axis=0)
-    others = (places * relative)[~given].sum(axis=0)
-    if (left <= 0).any():
+    own = np.array([actions.unit_costs.get(sector, 0.0) for sector in SECTORS])
+    england_cost = np.array([cost[sector] for sector in SECTORS])
+    left = whole - float((first * own).sum())
+    if left <= 0:
         raise ProjectionError(
-            f"unit_costs: places at these costs come to {gbp(float((spend - left)[0].mean()))}, more than the "
-            f"council's high needs spend of {gbp(float(spend[0].mean()))}"
+            f"unit_costs: places at these costs come to {gbp(whole - left)}, more than the council's high needs "
+            f"spend of {gbp(whole)}"
         )
-    scaled: Array = np.where(given[:, None, None], own, relative * np.divide(left, others))
-    return scaled
+    others = float((first * england_cost)[~given].sum()) or 1.0  # none where the council gives every cost
+    relative = np.where(given, own, england_cost * left / others)
+    # Each simulation has its own spend and prices: every sector's cost moves with them alike.
+    costed: Array = relative[:, None, None] * spend / (places * relative[:, None, None]).sum(axis=0)
+    return costed
 
 
 def described(base: Baseline) -> str:

@@ -30,7 +30,7 @@ from deficits.reform_plan.actions import (
 )
 from deficits.reform_plan.baseline import Baseline, grown
 from deficits.reform_plan.cells import Book, Cell, Row, Term, cell, least, most, total, where
-from deficits.reform_plan.plan import ReformPlan, applied
+from deficits.reform_plan.effects import ReformPlan, applied
 from deficits.writeoff import Inputs, Scheme, write_off
 
 LICENCE = "Contains public sector information licensed under the Open Government Licence v3.0."
