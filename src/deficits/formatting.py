@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from calendar import monthrange
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from functools import cache
 
@@ -103,6 +103,31 @@ def england_estimate(value: float, years_ahead: int) -> float:
     """
     step = FAR if years_ahead >= FAR_AHEAD else NEAR
     return round(value / step) * float(step) if math.isfinite(value) else value
+
+
+def balance(value: float, write: Callable[[float], str] = gbp) -> str:
+    """A balance (£, negative = deficit) in words; an estimated one is written by `estimate`.
+
+    >>> balance(-67_167_405), balance(-67_167_405, estimate), balance(2e6), balance(0.2)
+    ('deficit of £67.2m', 'deficit of £67m', 'surplus of £2.0m', 'balance of £0')
+    """
+    if gbp(value) == gbp(0):
+        return "balance of £0"
+    return f"{'deficit' if value < 0 else 'surplus'} of {write(abs(value))}"
+
+
+def balance_range(low: float, high: float) -> str:
+    """A range of estimated balances in words, the smaller amount first.
+
+    >>> balance_range(-9e6, -3e6), balance_range(-9e6, 1e6), balance_range(2e6, 2e6)
+    ('deficit of £3.0m to £9.0m', 'deficit of £9.0m to surplus of £1.0m', 'surplus of £2.0m')
+    """
+    worst, best = balance(low, estimate), balance(high, estimate)
+    if worst == best:
+        return worst
+    if worst.split()[0] == best.split()[0]:
+        return f"{worst.split()[0]} of {estimate_range(*sorted((abs(low), abs(high))))}"
+    return f"{worst} to {best}"
 
 
 def between(low: str, high: str) -> str:

@@ -13,7 +13,7 @@ import deficits as d
 from deficits.errors import PanelError
 from deficits.panel import Answers, OwnFigures, Panel, keep_own, read_own, trace
 from deficits.panel.own_figures import find
-from deficits.projection import Projection
+from deficits.projection import Projection, profile
 
 TODAY = date(2026, 11, 29)
 KENT, RUTLAND = "886", "857"
@@ -109,11 +109,9 @@ def test_a_year_end_that_only_own_figures_know_is_added_for_every_council(tmp_pa
 
 def test_a_councils_table_of_figures_names_the_analysts_file(tmp_path: Path) -> None:
     panel = d.load_panel(own=own_file(tmp_path / "dsg.csv", "Rutland,2024-25,-9100000,"))
-    from deficits.reports.stories.authority import council_facts
-
-    facts = council_facts(panel, RUTLAND)
-    assert facts.loc[facts["Value"] == "−£9.1m", "From"].str.contains("dsg.csv").all()
-    assert (facts["Value"] == "−£9.1m").any()
+    facts = profile.newest(panel, RUTLAND)
+    assert facts.loc[facts["value"] == -9.1e6, "publication"].str.contains("dsg.csv").all()
+    assert (facts["value"] == -9.1e6).any()
 
 
 def test_a_trace_of_an_own_figure_ends_in_its_line(tmp_path: Path) -> None:

@@ -5,11 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import deficits as d
 from deficits.errors import PanelError
 from deficits.panel import divide, read_splits, shares
-from deficits.projection import Projection
-from deficits.reports import stories
 
 SURREY = read_splits()["936"]
 
@@ -50,10 +47,3 @@ def test_the_split_is_by_people_aged_2_to_18_unless_asked_otherwise() -> None:
 def test_weights_that_do_not_fit_are_refused(weights: dict[str, float], words: str) -> None:
     with pytest.raises(PanelError, match=words):
         shares(SURREY, weights)
-
-
-def test_the_page_of_a_council_to_be_divided_says_so(projection: Projection) -> None:
-    notes = stories.authority_notes(projection, "936")
-    assert any("Surrey is to be divided on 1 April 2027" in note and "West Surrey" in note for note in notes)
-    assert not any("divided" in note for note in stories.authority_notes(projection, "886"))
-    assert d.load_panel().authorities.existed("936", 2026)

@@ -315,7 +315,7 @@ def test_councils_above_reserves_are_told_of_those_whose_reserves_are_known(
 def test_help_so_far_and_new_help_add_up_to_the_bar(every_chart: Charts) -> None:
     chart = every_chart["helped"]
     together = HELPED["received_per_person"] + HELPED["new_per_person"]
-    assert chart.data["Together (£ per person)"].tolist() == together.tolist()
+    assert chart.data["Together, per person aged 2 to 18 (£)"].tolist() == together.tolist()
     first, second = chart.figure.axes[0].containers
     assert [bar.get_x() for bar in second] == [bar.get_width() for bar in first]
     assert first[0].get_hatch() != second[0].get_hatch()

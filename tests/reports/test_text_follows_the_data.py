@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Callable
-from pathlib import Path
 
 import nbformat
 import pytest
 
 import deficits as d
 from deficits.formatting import gbp
-from deficits.paths import PACKAGE, notebooks_dir
+from deficits.paths import notebooks_dir
 from deficits.projection import england
 from deficits.reports import REPORTS
 from tests.reports.reading import LATE, VINTAGES, Vintage, sentences
@@ -107,13 +105,3 @@ def test_no_year_stands_in_a_notebook_but_in_its_parameters(report: str) -> None
     notebook = nbformat.read(notebooks_dir() / REPORTS[report].notebook, as_version=4)
     cells = [cell for cell in notebook.cells if "parameters" not in cell.metadata.get("tags", [])]
     assert [cell.source for cell in cells if YEAR.search(cell.source)] == []
-
-
-@pytest.mark.parametrize(
-    "path", sorted((PACKAGE / "reporting" / "stories").glob("*.py")), ids=lambda path: path.stem
-)
-def test_no_year_stands_in_the_words_of_the_reports(path: Path) -> None:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    explained = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    said = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in explained]
-    assert [node.value for node in said if YEAR.search(str(node.value))] == []

@@ -16,11 +16,18 @@ from deficits.assumptions import Assumptions
 from deficits.errors import PanelError, ProjectionError, closest
 from deficits.explorer.fan import Fan, fan_svg
 from deficits.explorer.state import ENGLAND, State
-from deficits.formatting import MINUS, day_in_words, financial_year, gbp, gbp_range, year_end
+from deficits.formatting import (
+    MINUS,
+    balance,
+    balance_range,
+    day_in_words,
+    financial_year,
+    gbp,
+    gbp_range,
+    year_end,
+)
 from deficits.panel import Panel, Split, load_panel, read_splits
-from deficits.plots.words import balance, balance_range
-from deficits.projection import Projection, england, project
-from deficits.reports import stories
+from deficits.projection import Projection, england, profile, project
 from deficits.scenario import Scenario
 from deficits.writeoff import Inputs, WriteOff, write_off
 
@@ -301,9 +308,7 @@ def _observed(panel: Panel, area: Area) -> tuple[tuple[int, float], ...]:
     if area.kind == "region":
         return ()
     frame = (
-        stories.observed_balances(panel, area.codes[0])
-        if area.kind == "council"
-        else england.observed_gross(panel)
+        profile.known_balances(panel, area.codes[0]) if area.kind == "council" else england.observed_gross(panel)
     )
     rows = frame.dropna(subset=["value"]).sort_values("year")
     return tuple(zip(rows["year"].astype(int), rows["value"].astype(float), strict=True))

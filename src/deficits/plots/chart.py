@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from deficits.plots.style import house_style
-from deficits.plots.svg import inline_svg
+from deficits.plots.svg import as_svg
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,8 +30,8 @@ class Chart:
 
     Attributes:
         figure: made without pyplot, so nothing has to be closed.
-        name: lower-case words joined by hyphens, unique on a page: it begins every id in the SVG and names
-            files. `dataclasses.replace(chart, name=...)` gives a second chart of a kind its own.
+        name: lower-case words joined by hyphens, unique on a page: it names files.
+            `dataclasses.replace(chart, name=...)` gives a second chart of a kind its own.
         finding: the headline, in sentence case.
         subtitle: measure, geography and period.
         unit: of the value axis, such as "£bn".
@@ -42,12 +42,7 @@ class Chart:
     Raises:
         ValueError: a text is empty, the name is not a slug, or there is no data; it names chart and field.
 
-    Shown as the last line of a notebook cell, a chart gives its picture with its words:
-
-    >>> from deficits.plots import plans_history
-    >>> plans = pd.DataFrame({"year": [2024, 2025], "plans": [1000.0, 1100.0]})
-    >>> plans_history(plans, "Kent").name
-    'plans-history-kent'
+    Shown as the last line of a notebook cell, a chart gives its picture with its words.
     """
 
     figure: Figure
@@ -71,8 +66,8 @@ class Chart:
             raise ValueError(f"chart {self.name!r}: data is empty; no chart is published without its numbers")
 
     def svg(self) -> str:
-        """The figure as an `<svg>` element to put into a page; the same text on each run."""
-        return inline_svg(self.figure, self.name, self.finding, self.alt)
+        """The figure as an SVG file of its own, to show as an image; the same text on each run."""
+        return as_svg(self.figure, self.name, self.finding, self.alt)
 
     def png(self, dpi: float = 110) -> bytes:
         """The figure as a PNG file, for where SVG cannot go; the same bytes on each run."""

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import pandas as pd
 
-from deficits.formatting import estimate, percent, slug
+from deficits.formatting import balance as in_words
+from deficits.formatting import balance_range, estimate, percent, slug
 from deficits.plots import drawing, frames
 from deficits.plots.chart import Chart
 from deficits.plots.drawing import Bars, EndLabel
 from deficits.plots.england import SOURCE
 from deficits.plots.style import BLUE, GREY, NAVY, ORANGE, PLUM, house_style
-from deficits.plots.words import balance, balance_range, counted, fan_words, period
+from deficits.plots.words import counted, fan_words, period
 
 PLANS_SOURCE = "Education, health and care plans from the Department for Education"
 STACK = (NAVY, BLUE, ORANGE, PLUM, GREY)
 HATCHES = ("", "//", "", "", "")
+
+
+def balance(value: float) -> str:
+    """An estimated balance in words."""
+    return in_words(value, estimate)
 
 
 def authority_fan(
@@ -156,7 +162,7 @@ def placements_history(shares: pd.DataFrame, name: str) -> Chart:
 
     Args:
         shares: indexed by what each bar is (a January, or a place), one column a kind of placement; shares of the
-            plans, 0 to 1. The first and last rows are compared in the finding.
+            plans, 0 to 1. The first two rows are compared in the finding.
         name: of the council.
 
     >>> placements_history(pd.DataFrame({"Mainstream": [0.4, 0.3], "Special": [0.6, 0.7]}, index=["2024", "2025"]),
@@ -169,15 +175,15 @@ def placements_history(shares: pd.DataFrame, name: str) -> Chart:
         raise ValueError(
             f"chart {chart!r}: {len(shown.columns)} kinds of placement; at most {len(STACK)} are drawn"
         )
-    moved = (shown.iloc[-1] - shown.iloc[0]).abs()
+    first, last = shown.iloc[0], shown.iloc[min(1, len(shown) - 1)]
+    moved = (last - first).abs()
     most = str(moved.idxmax())
     rows = shown.assign(label=[str(place) for place in shown.index], text="")
     bars = {kind: Bars(kind, colour, hatch) for kind, colour, hatch in zip(shown, STACK, HATCHES, strict=False)}
     figure, _ = drawing.row_chart(rows, bars, axis="share")
-    first, last = shown.iloc[0], shown.iloc[-1]
     finding = (
         f"{name}: {most[0].lower()}{most[1:]} from {percent(first[most])} of plans ({shown.index[0]}) to "
-        f"{percent(last[most])} ({shown.index[-1]})"
+        f"{percent(last[most])} ({last.name})"
     )
     told = "; ".join(
         f"{place}: " + ", ".join(f"{kind} {percent(share)}" for kind, share in row.items())

@@ -348,11 +348,10 @@ def _forecasts(axes: Axes, others: pd.DataFrame) -> list[EndLabel]:
             place = year + step * (number - (len(rows) - 1) / 2)
             given, marks = frames.values_and_marks(row)
             axes.vlines(place, min(given), max(given), color=PLUM, linewidth=1.2, clip_on=False, zorder=3.2)
-            open_ended = pd.isna(row["central"]) and pd.isna(row["high"])
             axes.plot(
                 [place] * len(marks),
                 marks,
-                "^" if open_ended else "o",
+                "^" if frames.is_floor(row) else "o",
                 color=PLUM,
                 markerfacecolor=WHITE,
                 markersize=5,
@@ -380,7 +379,7 @@ class Bars:
 
 
 LETTERS = 54  # of a row's name and its amount together, in one line
-A_LINE, A_BAR, A_GAP = 0.19, 0.15, 0.13  # inches
+A_LINE, A_BAR, A_GAP = 0.21, 0.15, 0.13  # inches
 
 
 @house_style()
@@ -417,7 +416,9 @@ def row_chart(
     stacked = rows[list(bars)].to_numpy(dtype=float).cumsum(axis=1) + start[:, None]
     marks = [known[name].to_numpy(dtype=float) for name in ("dot", "low", "high", "target") if name in known]
     values = np.concatenate([start if bars else [], stacked.ravel(), *marks, band or []])
-    figure, axes = new_axes(float(bottoms[-1]) + (0.62 if across else 0.42) + (0.25 if len(bars) > 1 else 0))
+    figure, axes = new_axes(
+        float(bottoms[-1]) + (0.62 if across else 0.42) + (0.45 if len(bars) > 2 else 0.25 if len(bars) > 1 else 0)
+    )
     unit = _value_axis(axes, values[np.isfinite(values)], axis, from_zero)
     if band:
         axes.axvspan(*band, color=PROJECTION.wide[0], linewidth=0, alpha=0.6, zorder=0.5)
@@ -460,7 +461,7 @@ def row_chart(
         if "target" in known:
             axes.vlines(known["target"][number], place - 0.1, place + 0.1, color=TEXT, linewidth=LINE, zorder=3.2)
         box = CLEAR if band else None
-        top = place - 0.105
+        top = place - 0.125
         axes.text(0, top, names[number], transform=axes.get_yaxis_transform(), va="bottom", bbox=box, zorder=4)
         axes.text(
             1,
@@ -480,7 +481,7 @@ def row_chart(
     axes.set_yticks([])
     axes.set_xlabel(across)
     if len(bars) > 1:
-        legend_above(axes, 3)
+        legend_above(axes)
     settle(figure)
     return figure, unit
 

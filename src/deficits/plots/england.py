@@ -145,7 +145,7 @@ def forecasts_for_year(
     rows = pd.DataFrame([first | {"colour": NAVY, "shape": "o"}, *map(_forecast_row, theirs)])
     band = (float(own["p10"]), float(own["p90"])) if published is None else None
     figure, unit = drawing.row_chart(rows, from_zero=False, band=band)
-    highest = [np.nanmax([row["central"], row["high"]]) for row in theirs if not _open_ended(row)]
+    highest = [np.nanmax([row["central"], row["high"]]) for row in theirs if not frames.is_floor(row)]
     below = sum(value < level for value in highest)
     these = counted(len(highest), "published forecast" if published is None else "forecast")
     if not highest:
@@ -170,15 +170,11 @@ def forecasts_for_year(
     )
 
 
-def _open_ended(row: Row) -> bool:
-    return bool(pd.isna(row["central"]) and pd.isna(row["high"]))
-
-
 def _forecast_row(row: Row) -> Row:
     given, marks = frames.values_and_marks(row)
     label = ", ".join(filter(None, [row["publisher"], row["published"] and day_in_words(row["published"])]))
     dot = float("nan") if len(marks) > 1 else marks[0]
-    shape = ">" if _open_ended(row) else "o"
+    shape = ">" if frames.is_floor(row) else "o"
     ends = {"low": min(given), "high": max(given)} if len(given) > 1 else {}
     return {
         "label": label,

@@ -1,4 +1,7 @@
-"""Frames as the charts take them: checked, sorted, without gaps; and the tables that go with the charts."""
+"""Frames as the charts take them: checked, sorted, without gaps; and the tables that go with the charts.
+
+What does not fit is refused with a ValueError that names the chart, what was found and what is expected.
+"""
 
 from __future__ import annotations
 
@@ -33,11 +36,7 @@ Row = dict[str, Any]
 
 
 def columns(frame: pd.DataFrame, wanted: Iterable[str], chart: str) -> pd.DataFrame:
-    """The wanted columns of a frame.
-
-    Raises:
-        ValueError: a column is not there; it names the chart and offers the closest name.
-    """
+    """The wanted columns of a frame."""
     wanted = list(wanted)
     for column in wanted:
         if column not in frame.columns:
@@ -46,11 +45,7 @@ def columns(frame: pd.DataFrame, wanted: Iterable[str], chart: str) -> pd.DataFr
 
 
 def complete(frame: pd.DataFrame, wanted: Iterable[str], chart: str) -> pd.DataFrame:
-    """The wanted columns of the rows that have all of them.
-
-    Raises:
-        ValueError: a column is not there, or no row has all values.
-    """
+    """The wanted columns of the rows that have all of them."""
     wanted = list(wanted)
     found = columns(frame, wanted, chart).dropna()
     if found.empty:
@@ -59,11 +54,7 @@ def complete(frame: pd.DataFrame, wanted: Iterable[str], chart: str) -> pd.DataF
 
 
 def whole_years(years: Iterable[Any], chart: str, once: bool = False) -> list[int]:
-    """Years as integers; with `once`, each of which stands once.
-
-    Raises:
-        ValueError: something is not a whole year, or a year stands twice.
-    """
+    """Years as integers; with `once`, each of which stands once."""
     found = []
     for year in years:
         try:
@@ -80,11 +71,7 @@ def whole_years(years: Iterable[Any], chart: str, once: bool = False) -> list[in
 
 
 def quantiles_by_year(frame: pd.DataFrame, chart: str, names: Iterable[str] = QUANTILES) -> pd.DataFrame:
-    """Percentiles as floats by integer year, sorted, without years that lack one.
-
-    Raises:
-        ValueError: a column is missing, or a year stands twice.
-    """
+    """Percentiles as floats by integer year, sorted, without years that lack one."""
     found = columns(frame, names, chart).astype("float64").dropna()
     found.index = pd.Index(whole_years(found.index, chart, once=True), name="year", dtype="int64")
     return found.sort_index()
@@ -154,6 +141,11 @@ def values_and_marks(forecast: Row) -> tuple[list[float], list[float]]:
     """All values that a forecast gives, and those to mark: its central figure, or else the ends it gives."""
     given = [float(forecast[part]) for part in VALUES if pd.notna(forecast[part])]
     return given, [float(forecast["central"])] if pd.notna(forecast["central"]) else given
+
+
+def is_floor(forecast: Row) -> bool:
+    """Whether a forecast gives a lower end only, such as "over £5bn"."""
+    return bool(pd.isna(forecast["central"]) and pd.isna(forecast["high"]))
 
 
 def forecast_in_words(forecast: Row) -> str:

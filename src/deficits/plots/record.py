@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from deficits.formatting import MINUS, percent, year_end
+from deficits.formatting import MINUS, balance, balance_range, percent, year_end
 from deficits.plots import drawing, frames
 from deficits.plots.chart import Chart
 from deficits.plots.drawing import Bars
 from deficits.plots.style import BLUE, NAVY, ORANGE, TEXT, THIN, WHITE, house_style
-from deficits.plots.words import balance, balance_range, counted
+from deficits.plots.words import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,9 +23,7 @@ SOURCE = "this project's backtest on council returns to the Department for Educa
 INSIDE, BELOW, ABOVE = "Inside", "Below", "Above"
 MARKS = {INSIDE: ("o", NAVY, 3.4), BELOW: ("v", ORANGE, 5.5), ABOVE: ("^", ORANGE, 5.5)}
 """Where a council ended: shape, colour and size of its mark."""
-
-NAMED = 6
-"""Councils outside their range to name, the furthest first, where there is room."""
+NAMED = 6  # councils outside their range, the furthest first, where there is room
 
 SHOULD = {
     "Below 10th": 0.10,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 import pandas as pd
 
-from deficits.formatting import MINUS, estimate, estimate_range, gbp, year_end
+from deficits.formatting import MINUS, gbp, year_end
 
 UNITS = {"£bn": 1e9, "£m": 1e6, "£": 1.0}
 
@@ -35,31 +35,6 @@ def signed(value: float, unit: str) -> str:
     if not shown.strip("0.,"):
         return f"<£0.1{suffix}"
     return f"{MINUS if value < 0 else '+'}£{shown}{suffix}"
-
-
-def balance(value: float) -> str:
-    """An estimated balance in words.
-
-    >>> balance(-3.26e6), balance(2e6), balance(0.2)
-    ('deficit of £3.3m', 'surplus of £2.0m', 'balance of £0')
-    """
-    if gbp(value) == gbp(0):
-        return "balance of £0"
-    return f"{'deficit' if value < 0 else 'surplus'} of {estimate(abs(value))}"
-
-
-def balance_range(low: float, high: float) -> str:
-    """A range of estimated balances in words, the smaller amount first.
-
-    >>> balance_range(-9e6, -3e6), balance_range(-9e6, 1e6), balance_range(2e6, 2e6)
-    ('deficit of £3.0m to £9.0m', 'deficit of £9.0m to surplus of £1.0m', 'surplus of £2.0m')
-    """
-    worst, best = balance(low), balance(high)
-    if worst == best:
-        return worst
-    if worst.split()[0] == best.split()[0]:
-        return f"{worst.split()[0]} of {estimate_range(*sorted((abs(low), abs(high))))}"
-    return f"{worst} to {best}"
 
 
 def counted(number: int, thing: str) -> str:

@@ -91,9 +91,13 @@ def _grants(frame: pd.DataFrame, key: str, name: str, by: str, top: int | None) 
     grants = frames.complete(frame, (key, *AMOUNTS), name).rename(columns={key: "who"})
     order = ["grant_p50", "grant_p90", "who"]
     grants = grants.sort_values(order, ascending=[False, False, True], ignore_index=True)
-    shown, write = grants.head(top or len(grants)), gbp_range if key == "region" else estimate_range
+    shown = grants.head(top or len(grants))
     low, middle, high = (shown[column] for column in AMOUNTS)
-    amounts = [write(*ends) for ends in zip(low, high, strict=True)]
+    unit = drawing.money_ticks(*drawing.limits(high))[2]
+    amounts = [estimate_range(*ends) for ends in zip(low, high, strict=True)]
+    if key == "region":  # all in the unit of the largest
+        parts = [[signed(end, unit).lstrip("+") for end in ends] for ends in zip(low, high, strict=True)]
+        amounts = [between(*each).replace("none", "£0") for each in parts]
     rows = pd.DataFrame(
         {"label": shown["who"].astype(str), "text": amounts, "bar": middle, "low": low, "high": high}
     )
@@ -229,9 +233,9 @@ def help_per_person(frame: pd.DataFrame) -> Chart:
         data=pd.DataFrame(
             {
                 "Council": rows["who"],
-                "Safety valve so far (£ per person)": rows["received_per_person"],
-                "This scheme (£ per person)": rows["new_per_person"],
-                "Together (£ per person)": together,
+                "Safety valve so far, per person aged 2 to 18 (£)": rows["received_per_person"],
+                "This scheme, per person aged 2 to 18 (£)": rows["new_per_person"],
+                "Together, per person aged 2 to 18 (£)": together,
             }
         ),
     )

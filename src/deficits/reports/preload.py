@@ -19,10 +19,10 @@ import ipykernel.zmqshell  # noqa: E402
 import papermill  # noqa: E402
 
 import deficits.plots  # noqa: E402
+import deficits.projection.profile  # noqa: E402
 import deficits.reports.engine  # noqa: E402
 import deficits.reports.execute  # noqa: E402
-import deficits.reports.stories  # noqa: E402
-import deficits.writeoff  # noqa: E402
+import deficits.writeoff.summaries  # noqa: E402
 from deficits.panel import load_panel  # noqa: E402
 from deficits.reports.display import show  # noqa: E402
 

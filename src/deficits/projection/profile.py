@@ -1,0 +1,152 @@
+"""One council beside others: what is known of its balance, its plans and costs, its rank and its neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from deficits.panel import FIGURES, Panel
+from deficits.projection.projection import Projection
+from deficits.projection.summaries import dsg, pupils
+from deficits.publications.council_statements import STATED
+from deficits.publications.deprivation import deprivation
+from deficits.publications.editions import Reader
+from deficits.publications.statistical_neighbours import neighbours as dfe_neighbours
+
+RETURNS = {"balance_section251": "section 251 return", "balance_mhclg": "MHCLG revenue outturn"}
+"""The two national returns of a balance, by figure of the panel."""
+BASES = {
+    "reported": "published",
+    "derived_from_percentage": "published as a percentage",
+    STATED: "stated by the council",
+    "own_outturn": "supplied by the user",
+}
+"""What a balance is, in words."""
+PLACEMENTS = {
+    "plans_mainstream": "Mainstream schools",
+    "plans_state_special": "State special schools",
+    "plans_independent": "Independent schools",
+}
+ELSEWHERE = "Colleges or elsewhere"
+
+
+def known_balances(panel: Panel, code: str) -> pd.DataFrame:
+    """A council's closing balances, £ (negative = deficit), one row a year end.
+
+    Columns year, value, basis ("published", "disputed", "stated by the council" ...), from (the source of the
+    value), other and other_from (what the other national return says, where the two are in dispute).
+    """
+    rows = panel.frame.loc[code].dropna(subset=["balance"])
+    rows = rows[rows["balance_basis"] != "own_forecast"]
+    found = []
+    for year, row in rows.iterrows():
+        given = {words: row[figure] for figure, words in RETURNS.items() if pd.notna(row[figure])}
+        mine = next((words for words, value in given.items() if value == row["balance"]), "council papers")
+        others = {words: value for words, value in given.items() if abs(value - row["balance"]) >= 0.5}
+        basis = BASES.get(row["balance_basis"], row["balance_basis"].replace("_", " "))
+        disputed = row["balance_basis"] == "disputed" and len(others) > 0
+        words, value = next(iter(others.items())) if disputed else ("", np.nan)
+        found.append((year, row["balance"], basis, mine, value, words))
+    return pd.DataFrame(found, columns=["year", "value", "basis", "from", "other", "other_from"])
+
+
+def statements(panel: Panel, code: str) -> pd.DataFrame:
+    """What a council has said of its balance at year ends that no national return covers, as it was stated.
+
+    Columns year, value (£, negative = deficit), kind (outturn, forecast ...), measure, source, published (ISO day,
+    missing where not seen), used (whether the projection uses it), reason (why not) and url.
+    """
+    known = known_balances(panel, code)
+    newest = known.loc[known["basis"] != "stated by the council", "year"].max()
+    rows = panel.statements[panel.statements["authority"].eq(code)]
+    rows = rows[rows["year"] > (0 if pd.isna(newest) else newest)].sort_values(["year", "published"])
+    columns = ["year", "value", "kind", "measure", "source_kind", "published", "use", "reason", "url"]
+    return rows[columns].rename(columns={"source_kind": "source", "use": "used"}).reset_index(drop=True)
+
+
+def placements(panel: Panel, codes: Sequence[str]) -> pd.DataFrame:
+    """Where children with plans are taught: shares (0 to 1) of the plans of some councils together, by January.
+
+    What is in none of the kinds of school has a column of its own. Years that lack a kind are left out.
+    """
+    plans = panel.figure("plans").loc[list(codes)].sum(min_count=1)
+    kinds = {words: panel.figure(figure).loc[list(codes)].sum(min_count=1) for figure, words in PLACEMENTS.items()}
+    shares = pd.DataFrame(kinds).div(plans, axis=0).dropna()
+    return shares.assign(**{ELSEWHERE: 1 - shares.sum(axis=1)}).rename_axis("January")
+
+
+def costs(panel: Panel, codes: Sequence[str]) -> pd.DataFrame:
+    """High needs spending of some councils together, by year: plans, spend (£, net, without place funding) and
+    per_plan (£)."""
+    plans = panel.figure("plans").loc[list(codes)].sum(min_count=1)
+    spend = panel.figure("high_needs_net_spend").loc[list(codes)].sum(min_count=1)
+    return pd.DataFrame({"plans": plans, "spend": spend, "per_plan": spend / plans}).dropna()
+
+
+def neighbours(panel: Panel, code: str) -> list[str]:
+    """DfE numbers of a council's ten statistical neighbours, nearest first; none before DfE published them."""
+    listed = dfe_neighbours(Reader(panel.raw, panel.authorities, panel.as_of))
+    known = set(panel.frame.index.get_level_values("authority"))
+    mine = listed[listed["authority"].eq(code)].sort_values("rank")["neighbour"]
+    return [str(other) for other in mine if other in known]
+
+
+def measures(projection: Projection, year: int) -> pd.DataFrame:
+    """Each council at 31 March of a year, by DfE number: name, region, deficit (£, central estimate, negative =
+    surplus), per_person (£ per person aged 2 to 18), per_plan (£), share_of_dsg (of that year's DSG, 0 to 1) and
+    deprivation (average score of the index of multiple deprivation; higher is more deprived)."""
+    panel, councils = projection.panel, projection.fit.councils
+    codes = pd.Index(councils.index)
+    deficit = -projection.balance.sel(year=year).median("draw").to_series().reindex(codes)
+    sizes = {
+        "per_person": pupils(panel, codes, [year])[year],
+        "per_plan": projection.middle_plans(year),
+        "share_of_dsg": dsg(panel, projection.assumptions, codes, [year])[year],
+    }
+    scores = deprivation(Reader(panel.raw, panel.authorities, panel.as_of))["score"].reindex(codes)
+    shares = {name: deficit / size.reindex(codes).replace(0, np.nan) for name, size in sizes.items()}
+    return councils[["name", "region"]].assign(deficit=deficit, **shares, deprivation=scores)
+
+
+def ranks(projection: Projection, year: int) -> pd.DataFrame:
+    """Rank of each council among all in `measures`: 1 has the largest deficit, or is the most deprived."""
+    numbers = measures(projection, year).drop(columns=["name", "region"])
+    return numbers.rank(ascending=False, method="min")
+
+
+def compared(projection: Projection, places: Mapping[str, Sequence[str]], year: int) -> pd.DataFrame:
+    """Places side by side at 31 March of a year; a place is one council or several together, by DfE number.
+
+    Columns deficit (£, net, central estimate, negative = surplus), per_person (£ per person aged 2 to 18),
+    per_plan (£) and share_of_dsg (0 to 1).
+    """
+    panel, codes = projection.panel, pd.Index(projection.fit.councils.index)
+    sizes = {
+        "per_person": pupils(panel, codes, [year])[year],
+        "per_plan": projection.middle_plans(year),
+        "share_of_dsg": dsg(panel, projection.assumptions, codes, [year])[year],
+    }
+    rows = {}
+    for place, members in places.items():
+        together = projection.balance.sel(year=year, authority=list(members)).sum("authority")
+        deficit = -float(together.median("draw"))
+        whole = {name: float(size[list(members)].sum(min_count=1)) for name, size in sizes.items()}
+        rows[place] = {"deficit": deficit} | {name: deficit / size for name, size in whole.items()}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("place")
+
+
+def newest(panel: Panel, code: str) -> pd.DataFrame:
+    """The newest value of each figure that is published for a council: columns meaning, value, unit, year, basis
+    and publication (the analyst's file for an own figure)."""
+    rows = []
+    for figure in FIGURES.values():
+        known = panel.frame.loc[code, [figure.name, f"{figure.name}_basis", f"{figure.name}_source"]].dropna()
+        if len(known):
+            value, basis, source = known.iloc[-1]
+            name = f"{panel.own}, supplied by the user"
+            if not basis.startswith("own_"):
+                name = panel.raw.source(source.split("/")[0]).publication
+            rows.append((figure.meaning, value, figure.unit, int(known.index[-1]), basis.replace("_", " "), name))
+    return pd.DataFrame(rows, columns=["meaning", "value", "unit", "year", "basis", "publication"])

@@ -1,0 +1,170 @@
+"""What a write-off does, as tidy numeric frames: councils, places, other terms, help so far, other sharing.
+
+Money is £, shares and chances are 0 to 1; `p10`, `p50` and `p90` are quantiles over the simulations.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from deficits.errors import SchemeError
+from deficits.projection.summaries import Per
+from deficits.writeoff.comparison import frontier
+from deficits.writeoff.costs import interest_by_year
+from deficits.writeoff.scheme import Scheme
+from deficits.writeoff.write_off import WriteOff
+
+PER: tuple[Per, ...] = ("person_2_18", "plan", "dsg")
+NAMES = {"person_2_18": "per_person", "plan": "per_plan", "dsg": "share_of_dsg"}
+Terms = Mapping[str, Mapping[str, Any]]
+
+
+def moved_to(scheme: Scheme, year: int | None) -> Scheme:
+    """The scheme with another base year (31 March of `year`); all that has a date moves with it."""
+    later = 0 if year is None else year - scheme.base_year
+    if not later:
+        return scheme
+    changes: dict[str, Any] = {"base_year": scheme.base_year + later, "paid_in": scheme.paid_in + later}
+    if scheme.cover:
+        changes["cover.shares"] = {at + later: share for at, share in scheme.cover.shares.items()}
+    if scheme.clawback:
+        changes["clawback.year"] = scheme.clawback.year + later
+    return scheme.changed(**changes)
+
+
+def override_end(result: WriteOff) -> int:
+    """The year end at which the override ends, or the projection's last before it."""
+    return min(result.scheme.override_ends, result.projection.years[-1])
+
+
+def by_council(result: WriteOff) -> pd.DataFrame:
+    """Each council, by DfE number, largest grant first.
+
+    name, region; grant_p10 to grant_p90; paid (chance of any grant); per_person (central grant, £ per person
+    aged 2 to 18), per_plan and share_of_dsg; paid_share (mean grant over mean deficit at the base date); left_p50;
+    back_p50 (years until the deficit is back at its base level; missing where it is not by the last year) and
+    not_back (chance of that); interest_saved (£, mean, from the base date to the end of the override); reserves
+    and above_reserves (chance that the deficit is above them when the override ends; missing where they are not
+    published).
+    """
+    base, end = result.scheme.base_year, override_end(result)
+    frame = result.by_authority()
+    frame["left_p50"] = frame[f"left_of_{base}_p50"]
+    for per in PER:
+        frame[NAMES[per]] = result.by_authority(per=per)["grant_p50"]
+    deficit = result.base_deficit.mean("draw").to_series().reindex(frame.index)
+    frame["paid_share"] = result.grant.mean("draw").to_series().reindex(frame.index) / deficit.where(deficit > 0)
+    back = result.back_by_authority().reindex(frame.index)
+    frame = frame.assign(back_p50=back["p50"].replace(np.inf, np.nan), not_back=back["never"])
+    without, now = interest_by_year(result, paid=False), interest_by_year(result)
+    saved = sum((without[year] - now[year]).mean(axis=1) for year in without if base < year <= end)
+    frame["interest_saved"] = pd.Series(saved, index=result.inputs.codes, dtype=float)
+    frame["reserves"] = result.inputs.reserves.sum(axis=1, skipna=False)
+    above = result.cannot_balance()["chance_with"] if end == result.scheme.override_ends else np.nan
+    columns = ["name", "region", "grant_p10", "grant_p50", "grant_p90", "paid", *NAMES.values(), "paid_share"]
+    columns += ["left_p50", "back_p50", "not_back", "interest_saved", "reserves", "above_reserves"]
+    frame = frame.assign(above_reserves=above)[columns]
+    return frame.sort_values(["grant_p50", "name"], ascending=[False, True])
+
+
+def by_place(result: WriteOff, kind: Literal["region", "type"] = "region") -> pd.DataFrame:
+    """Each region or type of council, and England: grant_p10 to grant_p90, grant_mean, left_mean, and the mean
+    grant per_person aged 2 to 18, per_plan and as share_of_dsg. Means add up over places; ranges do not."""
+    grouped = result.by_region if kind == "region" else result.by_type
+    frame = grouped().assign(**{NAMES[per]: grouped(per=per)["grant_mean"] for per in PER})
+    return frame[[*(f"grant_{at}" for at in ("p10", "p50", "p90", "mean")), "left_mean", *NAMES.values()]]
+
+
+def not_paid(result: WriteOff, below: float = 0.5) -> pd.DataFrame:
+    """Councils with less than that chance of a grant, by DfE number: name, region, paid (the chance), the balance
+    at the base date (balance_p10, balance_p90, £, negative = deficit) and in_surplus (its chance)."""
+    frame = result.by_authority()[["name", "region", "paid"]]
+    balances = result.projection.balance.sel(year=result.scheme.base_year)
+    low, high = np.quantile(balances.values, [0.1, 0.9], axis=0)
+    surplus = (balances.values >= 0).mean(axis=0)
+    frame = frame.assign(balance_p10=low, balance_p90=high, in_surplus=surplus)
+    return frame[frame["paid"] < below].sort_values(["paid", "name"])
+
+
+def on_other_terms(result: WriteOff, terms: Terms, year: int | None = None) -> pd.DataFrame:
+    """The scheme with some of its terms changed, on the same simulations: one row for each that makes sense of it.
+
+    `terms`: for each row its changes, as for `Scheme.changed`; an empty one is the scheme itself. Columns
+    cost_p10, cost_p50, cost_p90 (£ paid), deficit_p50 (£, England's at 31 March of `year`), above_reserves_p50
+    (councils), councils_pay_p50 (£, discounted) and years_bought_p50 (missing where the deficit is not back).
+    """
+    kept = {}
+    for words, changed in terms.items():
+        try:
+            scheme = result.scheme.changed(**changed) if changed else result.scheme
+            scheme.apply(result.projection)
+        except SchemeError:
+            continue  # a loan with cover, or paid after the last year of the projection
+        kept[words] = scheme
+    measured = frontier(result.projection, list(kept.values()), year=year or override_end(result))
+    low, middle, high = (
+        {name: values[place] for name, values in measured.quantiles.items()} for place in range(3)
+    )
+    frame = pd.DataFrame({"cost_p10": low["cost"], "cost_p50": middle["cost"], "cost_p90": high["cost"]})
+    for name in ("deficit", "above_reserves", "councils_pay", "years_bought"):
+        frame[f"{name}_p50"] = middle[name]
+    frame.index = pd.Index(kept, name="terms")
+    return frame.replace([np.inf, -np.inf], np.nan)
+
+
+def help_by_group(result: WriteOff) -> pd.DataFrame:
+    """Councils that had a safety valve agreement (True), and the others: number of councils, and £ per person
+    aged 2 to 18 that they had before (received_per_person) and would get (new_per_person)."""
+    frame = result.help_so_far()
+    people = pd.Series(result.inputs.size("pupils", result.scheme.base_year)[:, 0], index=result.inputs.codes)
+    groups = frame.assign(people=people.reindex(frame.index)).groupby("safety_valve")
+    sums = groups[["received", "new", "people"]].sum()
+    return pd.DataFrame(
+        {
+            "councils": groups.size(),
+            "received_per_person": sums["received"] / sums["people"],
+            "new_per_person": sums["new"] / sums["people"],
+        }
+    ).sort_index(ascending=False)
+
+
+def at_equal_cost(reference: WriteOff, schemes: Iterable[Scheme]) -> pd.DataFrame:
+    """What other ways of sharing pay each council more than `reference`, once they cost as much, same draws.
+
+    One row a scheme and council: scheme (its title without its amount), authority, name, region,
+    difference_mean, difference_p10, difference_p50, difference_p90 (£, negative = paid less), per_person (£ per
+    person aged 2 to 18, mean), gains and loses (share of simulations). A scheme whose largest form pays less has
+    no row, nor one that shares the money as another does.
+    """
+    found: list[pd.DataFrame] = []
+    for scheme in schemes:
+        try:
+            frame = reference.against(scheme)
+        except SchemeError:
+            continue
+        turned = pd.DataFrame(
+            {"difference_mean": -frame["difference_mean"], "difference_p50": -frame["difference_p50"]}
+        )
+        turned = turned.assign(difference_p10=-frame["difference_p90"], difference_p90=-frame["difference_p10"])
+        turned = turned.assign(
+            per_person=-frame["difference_per_pupil"],
+            gains=frame["worse"],
+            loses=frame["better"],
+            scheme=re.sub(r", £[\d.]+(bn|m)$", "", scheme.title),
+        )
+        mine = frame[["name", "region"]].join(turned).sort_index()
+        alike = [
+            other for other in found if np.abs(other["difference_mean"] - mine["difference_mean"]).max() < 1000
+        ]
+        if not alike and np.abs(mine["difference_mean"]).max() >= 1000:
+            found.append(mine)
+    if not found:
+        return pd.DataFrame(columns=["scheme", "authority", "name", "region", "difference_mean"])
+    return (
+        pd.concat(found).rename_axis("authority").reset_index().sort_values(["scheme", "difference_mean", "name"])
+    )
