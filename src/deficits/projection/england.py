@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from deficits.assumptions import Assumptions, CalibrationTarget, assumed
-from deficits.formatting import england_estimate
+from deficits.formatting import england_estimate, last_day
 from deficits.panel import Panel
 from deficits.projection.backtest import outturns, returned_gross
 from deficits.projection.condition import returned
@@ -46,9 +46,9 @@ def first_published(panel: Panel, year: int) -> pd.Series:
 
 
 def published_by(panel: Panel, figure: str, year: int) -> pd.DataFrame:
-    """The publications that councils' figures of a year are from: title, publisher, published (ISO day), councils.
+    """The publications that councils' figures of a year are from: title, publisher, published, councils.
 
-    The one of most councils comes first.
+    The one of most councils comes first. `published` is an ISO day, or a month where only that is known.
     """
     rows = panel.frame[[f"{figure}_source", f"{figure}_published"]].xs(year, level="year").dropna()
     rows.columns = pd.Index(["folder", "published"])
@@ -59,7 +59,8 @@ def published_by(panel: Panel, figure: str, year: int) -> pd.DataFrame:
         {
             "title": [source.title.partition(":")[0] for source in sources],
             "publisher": [source.publisher for source in sources],
-            "published": found["max"].to_numpy(),
+            # A month alone is kept as its last day.
+            "published": [day[:7] if day == last_day(day[:7]) else day for day in found["max"]],
             "councils": found["size"].to_numpy(),
         }
     )
