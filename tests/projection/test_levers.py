@@ -178,7 +178,7 @@ def test_a_formula_review_keeps_the_sum_of_the_block(
 
 def test_a_formula_review_in_full_shares_the_block_out_by_its_basis(small: Projection) -> None:
     done = effect(at_once("formula-review", weight=1.0, basis="plans"), small)
-    share = small.parts.share
+    share = small.parts
     block = share["block"].to_numpy()[:, None] * small.paths.block[-1] + done.position[-1]
     funded = share["block"] > 0
     kept = share["plans"].where(funded, 0.0)

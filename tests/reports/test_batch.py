@@ -312,4 +312,6 @@ def test_wrong_choices_are_refused_together_with_the_closest() -> None:
 
 
 def test_the_front_page_is_written_for_what_a_run_left(good: Path) -> None:
-    assert "3 up to date" in write_index(good).read_text(encoding="utf-8")
+    text = write_index(good).read_text(encoding="utf-8")
+    assert "0 up to date; 3 out of date; 0 last run failed; 150 not made" in text
+    assert "its notebook has changed" in text  # these pages came from a notebook of the tests

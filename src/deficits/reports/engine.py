@@ -40,6 +40,16 @@ LONGEST_START = 120.0
 _starting = threading.Lock()
 
 
+def _unheld() -> None:
+    """A process forked while the lock is held would find it held for ever."""
+    global _starting
+    _starting = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unheld)
+
+
 def can_fork() -> bool:
     """Whether notebooks can have processes forked here: on Linux, and not in a daemon such as a dask worker."""
     return sys.platform == "linux" and not multiprocessing.current_process().daemon
@@ -138,7 +148,7 @@ def context() -> Any:
     """The standard library's "forkserver", with what every notebook imports loaded once; in a process that comes
     from it, "fork", since that has loaded all of it too.
     """
-    if "deficits.reports.preload" in sys.modules:
+    if multiprocessing.parent_process() is not None:
         return multiprocessing.get_context("fork")
     made = multiprocessing.get_context("forkserver")
     made.set_forkserver_preload(PRELOAD)
