@@ -64,7 +64,7 @@ class Scenario(BaseModel):
 
     >>> scenario = Scenario(assumptions=Assumptions(plan_growth=0.05), levers=(Lever.read("funding-growth"),))
     >>> scenario.name
-    'plan-growth-and-funding-growth-48e3f4'
+    'plan-growth-and-funding-growth-4960bf'
     >>> print(scenario.text(), end="")
     version: 1
     assumptions:

@@ -52,7 +52,7 @@ def test_per_plan_and_per_dsg_are_the_money_divided(small: Projection) -> None:
 
 def test_pupils_of_2023_24_are_the_people_published(small: Projection) -> None:
     people = small.panel.figure("population_2_18")[2024].sum()
-    england = small.england(per="pupil").loc[("gross", 2024), "p50"]
+    england = small.england(per="person_2_18").loc[("gross", 2024), "p50"]
     assert england == pytest.approx(small.england().loc[("gross", 2024), "p50"] / people, rel=1e-9)
 
 

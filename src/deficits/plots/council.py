@@ -165,9 +165,9 @@ def placements_history(shares: pd.DataFrame, name: str) -> Chart:
             plans, 0 to 1. The first two rows are compared in the finding.
         name: of the council.
 
-    >>> placements_history(pd.DataFrame({"Mainstream": [0.4, 0.3], "Special": [0.6, 0.7]}, index=["2024", "2025"]),
-    ...                    "Kent").finding
-    'Kent: special from 60% of plans (2024) to 70% (2025)'
+    >>> shares = {"Mainstream": [0.4, 0.35], "Special": [0.5, 0.6], "Elsewhere": [0.1, 0.05]}
+    >>> placements_history(pd.DataFrame(shares, index=["2024", "2025"]), "Kent").finding
+    'Kent: special from 50% of plans (2024) to 60% (2025)'
     """
     chart = f"placements-{slug(name)}"
     shown = frames.complete(shares.rename(columns=str), [str(kind) for kind in shares], chart)

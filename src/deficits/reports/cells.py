@@ -20,7 +20,7 @@ from typing import Any
 from jupyter_client.jsonutil import json_default
 from jupyter_client.session import Session
 from nbclient import NotebookClient
-from nbformat import NotebookNode, from_dict
+from nbformat import NotebookNode
 from traitlets.config import Config
 
 READY = "ready"
@@ -112,7 +112,8 @@ class _Shell:
         from ipykernel.zmqshell import ZMQInteractiveShell
 
         self._cells, self._place = cells, 0
-        whole: NotebookNode = from_dict({"cells": cells, "metadata": {}})  # type: ignore[no-untyped-call]
+        # Of the very same cells: a display that is shown again is looked for among them.
+        whole = NotebookNode(cells=cells, metadata={})  # type: ignore[no-untyped-call]
         self._client = NotebookClient(whole, record_timing=False)
         session = _Session(lambda told: self._client.process_message(told, cells[self._place], self._place))
         # No file of past commands: it would be written by all notebooks at once, and nobody asks for it.
