@@ -74,7 +74,7 @@ def test_a_figure_is_well_formed_and_its_words_lie_within_it(place: str, width: 
 
 def test_the_table_has_scoped_headers_and_the_figures_numbers(engine) -> None:
     seen = view(MOVED, engine)
-    rows = ET.fromstring(seen.table()).findall("tbody/tr")
+    rows = ET.fromstring(seen.table()).findall("table/tbody/tr")
     assert [row.findtext("th") for row in rows] == [str(year) for year in seen.years]
     last = [cell.text for cell in rows[-1].findall("td")]
     assert gbp(seen.quantiles.loc[("scenario", seen.years[-1]), "p50"]) in last

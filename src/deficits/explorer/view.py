@@ -242,8 +242,9 @@ class View:
             for year, values in zip(shown.index, shown.to_numpy(), strict=True)
         )
         return (
+            '<div class="deficits-scroll" role="region" tabindex="0" aria-label="The numbers of the figure">'
             f"<table><caption>{escape(self.area.name)}: 80% range and central estimate</caption>"
-            f'<thead><tr><th scope="col">At 31 March</th>{head}</tr></thead><tbody>{rows}</tbody></table>'
+            f'<thead><tr><th scope="col">At 31 March</th>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
         )
 
 
