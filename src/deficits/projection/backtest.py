@@ -15,6 +15,7 @@ from deficits.assumptions import Assumptions, assumed
 from deficits.errors import ProjectionError
 from deficits.formatting import gbp, iso_day, year_end
 from deficits.panel import Panel, load_panel
+from deficits.projection.cache import cache_folder, kept, key_of
 from deficits.projection.condition import newest_national_figure
 from deficits.projection.fit import fit
 from deficits.projection.history import NEARLY_ALL, base_year
@@ -154,8 +155,17 @@ def backtest(
     each number of the model is an assumption stated in `Assumptions`, or fitted to figures that were public then.
 
     Raises ProjectionError when the older panel has no date, or too few balances of the target are known to score
-    it.
+    it. Kept in the folder that DEFICITS_CACHE names, if it does, as `project` is.
     """
+    folder = cache_folder(None)
+    if folder is None:
+        return _backtest(now, then, target, assumptions, draws)
+    keys = [key_of(panel, assumptions or Assumptions(), (), target, draws) for panel in (now, then)]
+    made = "-".join(["backtest", *keys])
+    return kept(folder, made, lambda: _backtest(now, then, target, assumptions, draws))
+
+
+def _backtest(now: Panel, then: Panel, target: int, assumptions: Assumptions | None, draws: int) -> Backtest:
     if then.as_of is None:
         raise ProjectionError("a backtest needs a panel as of a day: load_panel(as_of='2023-02-28')")
     if target not in returned_gross(now).index:

@@ -1,4 +1,4 @@
-"""A projection kept in a folder and found again by what it depends on."""
+"""Projections and backtests kept in a folder and found again by what they depend on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
 import joblib
 from filelock import FileLock
@@ -18,9 +18,7 @@ from deficits.assumptions import Assumptions
 from deficits.panel import Panel
 from deficits.projection.lever import Lever
 
-if TYPE_CHECKING:
-    from deficits.projection.projection import Projection
-
+Kept = TypeVar("Kept")
 FOLDER = "DEFICITS_CACHE"
 """Environment variable that names the folder where no other is given. Let nobody else write to it: its files are
 pickles."""
@@ -32,10 +30,8 @@ def cache_folder(given: Path | str | None) -> Path | None:
     return Path(folder) if folder else None
 
 
-def kept(folder: Path, key: str, make: Callable[[], Projection]) -> Projection:
-    """The projection of that key from the folder, its arrays mapped and not read; made and written where it is not
-    there.
-    """
+def kept(folder: Path, key: str, make: Callable[[], Kept]) -> Kept:
+    """What the key names in the folder, its arrays mapped and not read; made and written where it is not there."""
     path = folder / f"{key}.joblib"
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{path}.lock"):
@@ -43,14 +39,15 @@ def kept(folder: Path, key: str, make: Callable[[], Projection]) -> Projection:
             beside = path.with_suffix(".part")
             joblib.dump(make(), beside)
             beside.replace(path)
-    found: Projection = joblib.load(path, mmap_mode="c")  # a change is this process's own
+    found: Kept = joblib.load(path, mmap_mode="c")  # a change is this process's own
     return found
 
 
 def key_of(panel: Panel, assumptions: Assumptions, levers: Sequence[Lever], *run: int) -> str:
     """What a projection depends on, as the name of a file: figures, assumptions, levers, the run and the code."""
-    own = [panel.frame["balance_own"].dropna().to_csv(), panel.own_paths.to_csv()]
-    parts: list[Any] = [panel.as_of, panel.rule, own, panel.raw.hashes(), assumptions.model_dump(mode="json")]
+    # What a panel holds may have been replaced by its reader, as a backtest does with agreements.
+    held = [panel.frame["balance_own"].dropna().to_csv(), panel.own_paths.to_csv(), panel.agreements.to_csv()]
+    parts: list[Any] = [panel.as_of, panel.rule, held, panel.raw.hashes(), assumptions.model_dump(mode="json")]
     parts += [[lever.model_dump(mode="json") for lever in levers], run, _code()]
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:32]
 
