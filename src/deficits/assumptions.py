@@ -107,6 +107,9 @@ def assumed(theme: str, name: str) -> Assumption:
 
 BLOCK_GROWTH = assumed("funding", "block_growth")
 """Growth of the high needs block as announced for England; used where no allocation by council is held."""
+FIRST_YEAR = int(assumed("projection", "first_accepted_year").number)
+LAST_YEAR = int(assumed("projection", "last_accepted_year").number)
+"""Years (ends) that a lever, an action or a scheme may name."""
 PROGRAMME_ENDED = assumed("safety_valve", "programme_ended")
 """Last year of the safety valve programme. Whether instalments due later are still paid was not read:
 `Assumptions.safety_valve_payments` takes either."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deficits.explorer.view import Engine
+from deficits.explorer.views import Engine
 
 
 @pytest.fixture(autouse=True)

@@ -29,15 +29,17 @@ def listed(folder: Folder = None) -> None:
 def issue(
     name: Annotated[str, typer.Argument(help="What the entry is called, after the day.")],
     note: Annotated[str, typer.Option(help="What a reader must know, above all of figures that were not seen.")],
-    until: Annotated[int, typer.Option(help="Last year end.")] = 2029,
+    until: Annotated[int | None, typer.Option(help="Last year end: a year past the end of the override.")] = None,
     draws: Draws = 4000,
     seed: Seed = 1,
     folder: Folder = None,
 ) -> None:
     """Add today's projection to the ledger."""
     from deficits import load_panel, project
+    from deficits.assumptions import assumed
     from deficits.projection.forecasts import issue as add
 
+    until = until or int(assumed("projection", "ledger_last_year").number)
     entry = add(project(load_panel(), until=until, draws=draws, seed=seed), name, note, folder)
     out.print(f"forecasts/{entry.name}, hash {entry.hash}", markup=False)
 

@@ -8,18 +8,19 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from deficits.explorer.state import State
-from deficits.explorer.view import View, view
-
 if TYPE_CHECKING:
     from deficits.explorer.panel import Explorer
     from deficits.explorer.server import serve
+    from deficits.explorer.state import State
+    from deficits.explorer.views import View, view
 
 __all__ = ["Explorer", "State", "View", "serve", "view"]
 
+_FILE = {"Explorer": "panel", "State": "state", "View": "views", "serve": "server", "view": "views"}
+
 
 def __getattr__(name: str) -> Any:
-    # Only these two need ipywidgets and voila.
-    if name in ("Explorer", "serve"):
-        return getattr(import_module(f"deficits.explorer.{'panel' if name == 'Explorer' else 'server'}"), name)
+    # Imported on first use: the server needs none of what the panel needs.
+    if name in _FILE:
+        return getattr(import_module(f"deficits.explorer.{_FILE[name]}"), name)
     raise AttributeError(f"module 'deficits.explorer' has no attribute '{name}'")

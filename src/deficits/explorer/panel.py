@@ -23,7 +23,7 @@ from deficits.assumptions import PROGRAMME_ENDED
 from deficits.errors import DeficitsError, ProjectionError
 from deficits.explorer.report import make, wanted
 from deficits.explorer.state import ENGLAND, SIZES, State, shipped_lever
-from deficits.explorer.view import Engine, View, places, view
+from deficits.explorer.views import Engine, View, places, view
 from deficits.formatting import financial_year, year_end
 from deficits.panel import load_panel
 from deficits.paths import reports_dir, write_whole

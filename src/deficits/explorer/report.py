@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deficits.explorer.state import State
-from deficits.explorer.view import Area
+from deficits.explorer.views import Area
 from deficits.reports import REPORTS
 from deficits.scenario import as_yaml
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from typing import Any
 
-from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
-from tornado.ioloop import PeriodicCallback
-from tornado.web import HTTPError
-from voila.app import Voila
+# jsonschema looks for this one to check addresses that no notebook has; it takes as long as all of pandas.
+sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
+
+from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager  # noqa: E402
+from tornado.ioloop import PeriodicCallback  # noqa: E402
+from tornado.web import HTTPError  # noqa: E402
+from voila.app import Voila  # noqa: E402
 
 TOKEN = "DEFICITS_EXPLORER_TOKEN"
 KERNELS = 6

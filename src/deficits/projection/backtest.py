@@ -325,7 +325,7 @@ def coverage(now: Panel, draws: int = 1000) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def components(now: Panel, first: int = 2012) -> pd.DataFrame:
+def components(now: Panel) -> pd.DataFrame:
     """How the rules for parts with long histories would have done: growth a year ahead, from each year before it.
 
     One row a component (plans of England, spend a plan, councils' shares of plans and of spend) and rule: origins,
@@ -336,7 +336,7 @@ def components(now: Panel, first: int = 2012) -> pd.DataFrame:
     known = fit(now, assumptions, base_year(now) + 1)
     plans, spend = known.history.plans, known.history.spend
     growth = {
-        "plans": plans.pct_change().dropna().loc[first - 1 :],
+        "plans": plans.pct_change().dropna(),
         "spend": spend.pct_change().dropna(),
         "spend a plan": (spend / plans).pct_change().dropna(),
     }
@@ -351,7 +351,7 @@ def components(now: Panel, first: int = 2012) -> pd.DataFrame:
             "no growth": 0 * last,
         }
         rows += [_component(name, rule, (series - said).dropna()) for rule, said in rules.items()]
-    plan_shares = known.accounts.plans.loc[:, first - 1 : int(plans.index[-1])]
+    plan_shares = known.accounts.plans.loc[:, int(plans.index[0]) + 1 : int(plans.index[-1])]
     councils = {
         "councils' shares of plans": plan_shares,
         "councils' shares of spend": known.accounts.spend.loc[:, : known.accounts.spent],

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import statsmodels.api as sm
+from statsmodels.robust.norms import HuberT
+from statsmodels.robust.robust_linear_model import RLM
+from statsmodels.tools import add_constant
 from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
 from deficits.assumptions import Assumptions, CouncilAssumptions
@@ -38,7 +40,7 @@ class Spending:
     (statsmodels), over every council and published year.
     """
 
-    result: sm.RLM
+    result: RLM
     shock: pd.Series
     usual: pd.Series
 
@@ -188,7 +190,7 @@ def _plan_shares(panel: Panel, authorities: pd.Index, known: History, until: int
     return plans
 
 
-def robust(outcome: pd.Series, causes: pd.DataFrame) -> sm.RLM:
+def robust(outcome: pd.Series, causes: pd.DataFrame) -> RLM:
     """statsmodels' robust linear model (Huber); ProjectionError when it does not converge.
 
     A few grants and restatements are far from what any rule says: a robust regression gives them little weight.
@@ -196,7 +198,7 @@ def robust(outcome: pd.Series, causes: pd.DataFrame) -> sm.RLM:
     with warnings.catch_warnings():
         warnings.simplefilter("error", ConvergenceWarning)
         try:
-            return sm.RLM(outcome, causes, M=sm.robust.norms.HuberT()).fit()
+            return RLM(outcome, causes, M=HuberT()).fit()
         except (ConvergenceWarning, np.linalg.LinAlgError) as error:
             raise ProjectionError(f"how councils move could not be fitted to the figures held: {error}") from None
 
@@ -208,7 +210,7 @@ def restless(missed: pd.Series, signs: pd.DataFrame) -> pd.Series:
     much. The scale gives the 80% range of what was missed: the range that the projection publishes.
     """
     known = signs.loc[missed.index]
-    size = robust(missed.abs(), sm.add_constant(known)).params.clip(lower=0.0)
+    size = robust(missed.abs(), add_constant(known)).params.clip(lower=0.0)
     by_council: pd.Series = size["const"] + signs @ size[signs.columns]
     low, high = (missed / by_council.loc[missed.index]).quantile([0.1, 0.9])
     return by_council * float((high - low) / 2 / UPPER_DECILE)

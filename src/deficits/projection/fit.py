@@ -15,7 +15,8 @@ from typing import TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import statsmodels.api as sm
+from statsmodels.robust.robust_linear_model import RLM
+from statsmodels.tools import add_constant
 
 from deficits.assumptions import Assumptions, assumed
 from deficits.errors import ProjectionError
@@ -56,7 +57,7 @@ class Offsets:
     gain: float
     lasting: pd.Series
     shock: pd.Series
-    result: sm.RLM
+    result: RLM
 
 
 @dataclass(frozen=True)
@@ -217,7 +218,7 @@ def _offsets(
         raise ProjectionError(
             f"only {len(sample)} councils have balances and spend of two years: {FEWEST} are needed"
         )
-    result = robust(sample["now"], sm.add_constant(sample[["before"]]))
+    result = robust(sample["now"], add_constant(sample[["before"]]))
     persistence = assumed("projection", "offset_persistence").number
     # Of an offset's variance, the share that lasts: what a year has in common with the next, less what fades.
     common = float(np.clip(result.params["before"] / persistence, 0.05, 0.95))

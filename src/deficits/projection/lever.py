@@ -19,6 +19,7 @@ import numpy.typing as npt
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, ValidationError
 
+from deficits.assumptions import FIRST_YEAR, LAST_YEAR
 from deficits.errors import ProjectionError, closest
 from deficits.formatting import financial_year, gbp
 from deficits.paths import levers_dir
@@ -40,7 +41,7 @@ INDEPENDENT, STATE_SPECIAL, MAINSTREAM = range(len(PLACEMENTS))
 Share = Annotated[float, Field(ge=0, le=1, json_schema_extra={"unit": "share"})]
 Points = Annotated[float, Field(ge=0, le=0.2, json_schema_extra={"unit": "share"})]
 Pounds = Annotated[float, Field(json_schema_extra={"unit": "£"})]
-Year = Annotated[int, Field(ge=2020, le=2040, json_schema_extra={"unit": "year"})]
+Year = Annotated[int, Field(ge=FIRST_YEAR, le=LAST_YEAR, json_schema_extra={"unit": "year"})]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 import pandas as pd
 
-from deficits.assumptions import Assumptions, Setting, Spread, assumed, setting_in
+from deficits.assumptions import FIRST_YEAR, Assumptions, Setting, Spread, assumed, setting_in
 from deficits.projection.history import PLACEMENTS, History
 from deficits.projection.streams import Array, Shock, stream, uncertain_size
 
@@ -168,14 +168,10 @@ def _spread(given: Spread, year: int, draws: int, kind: Shock, seed: int) -> Arr
     """Standard normal numbers of a year, one a draw, which follow those of the year before as far as it says."""
     normal = stream(seed, kind).standard_normal(draws)
     if given.correlation < 1:
-        for each in range(FIRST_SPREAD, year + 1):
+        for each in range(FIRST_YEAR, year + 1):
             fresh = stream(seed, kind, each).standard_normal(draws)
             normal = given.correlation * normal + np.sqrt(1 - given.correlation**2) * fresh
     return normal
-
-
-FIRST_SPREAD = 2020
-"""Year from which a spread's numbers run, whatever the projection's first year: so a longer one has the same."""
 
 
 def _mixed(shares: Array, independent: float | None) -> Array:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
-import statsmodels.api as sm
+from statsmodels.regression.linear_model import OLS
+from statsmodels.tools import add_constant
 
 from deficits.formatting import financial_year
 from deficits.projection.projection import Projection, national
@@ -62,5 +63,5 @@ def _figures(projection: Projection, year: int, authority: str | int | None) -> 
 def _left(outcome: Array, figure: Array) -> float:
     """Share of the spread of an outcome that is left once the figure is known."""
     scaled = (figure - figure.mean()) / figure.std()
-    fitted = sm.OLS(outcome, sm.add_constant(np.column_stack([scaled, scaled**2, scaled**3]))).fit()
+    fitted = OLS(outcome, add_constant(np.column_stack([scaled, scaled**2, scaled**3]))).fit()
     return float(np.sqrt(max(fitted.ssr / fitted.centered_tss, 0.0)))

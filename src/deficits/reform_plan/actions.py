@@ -17,6 +17,7 @@ import numpy.typing as npt
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, HttpUrl, model_validator
 
+from deficits.assumptions import FIRST_YEAR, LAST_YEAR
 from deficits.errors import ProjectionError
 from deficits.formatting import financial_year, gbp, percent
 from deficits.panel.given import amount_given, ending_year, rate_given, share_given
@@ -38,7 +39,7 @@ ACTION_STREAM = 2_000
 Z90 = 1.2815515655446004
 """Upper decile of the normal distribution: what turns an 80% range into a standard deviation."""
 
-Year = Annotated[int, BeforeValidator(ending_year), Field(ge=2020, le=2040)]
+Year = Annotated[int, BeforeValidator(ending_year), Field(ge=FIRST_YEAR, le=LAST_YEAR)]
 Pounds = Annotated[float, BeforeValidator(amount_given), Field(ge=0)]
 Share = Annotated[float, BeforeValidator(share_given), Field(ge=0, le=1)]
 Growth = Annotated[float, BeforeValidator(rate_given), Field(ge=-0.2, le=0.5)]

@@ -22,6 +22,7 @@ from pydantic import (
     model_validator,
 )
 
+from deficits.assumptions import FIRST_YEAR, LAST_YEAR
 from deficits.errors import PanelError, closest
 from deficits.formatting import year_of
 from deficits.panel import Authorities, load_authorities
@@ -96,7 +97,7 @@ def _refuse(faults: list[str]) -> None:
 Share = Annotated[float, BeforeValidator(amount), Field(ge=0, le=1)]
 Pounds = Annotated[float, BeforeValidator(amount), Field(ge=0, allow_inf_nan=False)]
 Rate = Annotated[float, BeforeValidator(amount), Field(ge=0, le=0.2)]
-YearEnd = Annotated[int, BeforeValidator(_year_end), Field(ge=2020, le=2040)]
+YearEnd = Annotated[int, BeforeValidator(_year_end), Field(ge=FIRST_YEAR, le=LAST_YEAR)]
 Caps = dict[Size, Pounds]
 """A limit in £ for each thing named: `{dsg: 0.1, pupils: 400}` is 10% of the DSG and £400 a pupil, whichever is
 less."""
