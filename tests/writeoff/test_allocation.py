@@ -66,7 +66,9 @@ def test_reserves_borne_first_are_the_published_ones(four: Projection) -> None:
     assert grants(scheme(share=1, ineligible={"reserves": part}), four)[3] == pytest.approx(60e6)
 
 
-@pytest.mark.parametrize("allocation", ["pro_rata", "pupils", "plans", "largest_of_dsg", "largest_of_reserves"])
+@pytest.mark.parametrize(
+    "allocation", ["pro_rata", "pupils", "people_2_18", "plans", "largest_of_dsg", "largest_of_reserves"]
+)
 def test_a_budget_that_binds_is_spent_to_the_pound(projection: Projection, allocation: str) -> None:
     result = scheme(share=1, budget={"pounds": 4e9, "allocation": allocation}).apply(projection)
     assert result.grant.sum("authority").values == pytest.approx(4e9, abs=1e-3)

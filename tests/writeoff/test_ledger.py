@@ -29,12 +29,14 @@ BODIES = st.fixed_dictionaries(
         "ineligible": st.fixed_dictionaries({"share": SHARES, "reserves": st.floats(0, 1)}),
         "source": st.sampled_from(["projection", "lowest"]),
         "eligibility": st.lists(CONDITIONS, max_size=1),
-        "cap": st.dictionaries(st.sampled_from(["dsg", "reserves", "pupils", "plans"]), st.floats(0, 1e3)),
+        "cap": st.dictionaries(
+            st.sampled_from(["dsg", "reserves", "pupils", "people_2_18", "plans"]), st.floats(0, 1e3)
+        ),
         "budget": st.fixed_dictionaries(
             {
                 "pounds": st.floats(0, 5e8),
                 "allocation": st.sampled_from(
-                    ["pro_rata", "pupils", "plans", "largest_of_dsg", "largest_of_reserves"]
+                    ["pro_rata", "pupils", "people_2_18", "plans", "largest_of_dsg", "largest_of_reserves"]
                 ),
             }
         ),

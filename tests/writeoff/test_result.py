@@ -49,7 +49,7 @@ def test_councils_sum_to_england_in_every_draw(grant: WriteOff) -> None:
 
 def test_grants_are_told_per_pupil_per_plan_and_as_a_share_of_the_dsg(grant: WriteOff) -> None:
     plain = grant.by_authority()["grant_p50"]
-    for per, size in [("pupil", "pupils"), ("plan", "plans"), ("dsg", "dsg")]:
+    for per, size in [("pupil", "pupils"), ("person_2_18", "people_2_18"), ("plan", "plans"), ("dsg", "dsg")]:
         told = grant.by_authority(per=per)["grant_p50"]
         number = pd.Series(Inputs(grant.projection).size(size, 2026).ravel(), index=plain.index)
         assert (told * number).dropna().to_numpy() == pytest.approx(plain[told.notna()].to_numpy())
@@ -193,7 +193,7 @@ def test_help_so_far_adds_up_the_safety_valve_and_the_grant(grant: WriteOff) -> 
     assert kent["together"] == pytest.approx(kent["received"] + kent["new"])
     never = helped[~helped["safety_valve"]]
     assert not never["received"].any()
-    assert helped["together_per_pupil"].dropna().is_monotonic_decreasing
+    assert helped["together_per_person"].dropna().is_monotonic_decreasing
 
 
 def test_cover_that_is_expected_costs_more_where_councils_respond(projection: Projection) -> None:

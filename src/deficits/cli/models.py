@@ -269,7 +269,7 @@ COMPARED = {
     "deficit": "Remaining deficit",
     "above_reserves": "Councils with more deficit than reserves",
     "years_bought": "Years until the deficit is back",
-    "gini": "Gini of £ per pupil",
+    "gini": "Gini of £ per person aged 2 to 18",
 }
 """Measures of the comparison that the command prints; `--csv` has all."""
 STATUS = {

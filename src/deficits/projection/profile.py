@@ -9,7 +9,7 @@ import pandas as pd
 
 from deficits.panel import FIGURES, Panel
 from deficits.projection.projection import Projection
-from deficits.projection.summaries import dsg, pupils
+from deficits.projection.summaries import dsg, people_2_18
 from deficits.publications.council_statements import STATED
 from deficits.publications.deprivation import deprivation
 from deficits.publications.editions import Reader
@@ -101,7 +101,7 @@ def measures(projection: Projection, year: int) -> pd.DataFrame:
     codes = pd.Index(councils.index)
     deficit = -projection.balance.sel(year=year).median("draw").to_series().reindex(codes)
     sizes = {
-        "per_person": pupils(panel, codes, [year])[year],
+        "per_person": people_2_18(panel, codes, [year])[year],
         "per_plan": projection.middle_plans(year),
         "share_of_dsg": dsg(panel, projection.assumptions, codes, [year])[year],
     }
@@ -124,7 +124,7 @@ def compared(projection: Projection, places: Mapping[str, Sequence[str]], year: 
     """
     panel, codes = projection.panel, pd.Index(projection.fit.councils.index)
     sizes = {
-        "per_person": pupils(panel, codes, [year])[year],
+        "per_person": people_2_18(panel, codes, [year])[year],
         "per_plan": projection.middle_plans(year),
         "share_of_dsg": dsg(panel, projection.assumptions, codes, [year])[year],
     }

@@ -31,8 +31,8 @@ from deficits.projection.summaries import (
     check_per,
     decomposed,
     dsg,
+    people_2_18,
     price_factor,
-    pupils,
     school_pupils,
 )
 
@@ -205,7 +205,7 @@ class Projection:
         if per == "pupil":
             number = school_pupils(self.panel, index, years).sum()
         elif per == "person_2_18":
-            number = pupils(self.panel, index, years).sum()
+            number = people_2_18(self.panel, index, years).sum()
         else:
             number = dsg(self.panel, self.assumptions, index, years).sum(min_count=1)
         return money / xr.DataArray(number.to_numpy(), dims="year", coords={"year": years})

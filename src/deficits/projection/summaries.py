@@ -16,7 +16,7 @@ from deficits.projection.streams import Array
 Per = Literal["pupil", "person_2_18", "plan", "dsg"]
 PERS: tuple[Per, ...] = get_args(Per)
 SCHOOL_AGES = list(range(4, 19))
-PUPIL_AGES = range(2, 19)
+AGES_2_18 = range(2, 19)
 """Ages that DfE's high needs benchmarking divides by."""
 
 
@@ -48,13 +48,17 @@ def school_pupils(panel: Panel, authorities: pd.Index, years: list[int]) -> pd.D
     """Pupils on schools' rolls by authority and year: counted in January, else the newest count before, grown as
     the council's people aged 4 to 18 are."""
     if panel.ages.empty:
-        raise ProjectionError(f"no population by age was public on {panel.as_of}: leave per 'pupil' out")
+        raise ProjectionError(
+            f"no population by age was public on {panel.as_of}: pupils of {years[-1]} are not known"
+        )
     counted = panel.figure("pupils").reindex(authorities).dropna(axis=1, how="all")
     found = {}
     for year in years:
         before = [int(each) for each in counted if each <= year]
         if not before:
-            raise ProjectionError(f"no count of pupils to {year} is known: leave per 'pupil' out")
+            raise ProjectionError(
+                f"no count of pupils to {year} was public: divide by people aged 2 to 18 (person_2_18) instead"
+            )
         grown: pd.Series | float = 1.0
         if before[-1] < year:
             then, later = (panel.ages.people_in(each)[SCHOOL_AGES].sum(axis=1) for each in (before[-1], year))
@@ -63,14 +67,14 @@ def school_pupils(panel: Panel, authorities: pd.Index, years: list[int]) -> pd.D
     return pd.DataFrame(found)
 
 
-def pupils(panel: Panel, authorities: pd.Index, years: list[int]) -> pd.DataFrame:
+def people_2_18(panel: Panel, authorities: pd.Index, years: list[int]) -> pd.DataFrame:
     """People aged 2 to 18 by authority and year: those of mid-2023 grown older, births as in the newest year."""
     if panel.ages.empty:
         raise ProjectionError(
             f"no population by age was public on {panel.as_of}: per 'person_2_18' cannot be worked out"
         )
     return pd.DataFrame(
-        {year: panel.ages.people_in(year)[list(PUPIL_AGES)].sum(axis=1, min_count=1) for year in years}
+        {year: panel.ages.people_in(year)[list(AGES_2_18)].sum(axis=1, min_count=1) for year in years}
     ).reindex(authorities)
 
 

@@ -83,7 +83,7 @@ def within(budget: Budget, inputs: Inputs, year: int, claims: Array, deficit: Ar
         case "pro_rata":
             part: Array = np.divide(np.minimum(left, total), total, out=np.ones_like(total), where=total > 0)
             return claims * part
-        case "pupils" | "plans":
+        case "pupils" | "people_2_18" | "plans":
             size = np.nan_to_num(inputs.size(budget.allocation, year))
             return alike(claims, np.broadcast_to(size, claims.shape), left)
         case "largest_of_dsg" | "largest_of_reserves":
@@ -92,7 +92,7 @@ def within(budget: Budget, inputs: Inputs, year: int, claims: Array, deficit: Ar
 
 
 def alike(claims: Array, size: Array, left: Array | float) -> Array:
-    """The same £ for each pupil (or plan) everywhere, no more than the claim, so that all is spent."""
+    """The same £ for each pupil, person or plan everywhere, no more than the claim, so that all is spent."""
     wanted = np.divide(claims, size, out=np.full_like(claims, np.inf), where=size > 0)
     order = wanted.argsort(axis=0, kind="stable")
     met, sizes = np.take_along_axis(claims, order, 0), np.take_along_axis(size, order, 0)

@@ -80,8 +80,8 @@ class Frontier:
     councils still owe with interest after `dates.at`, in cash; deficit: England's gross deficit then, £, grant
     that is owed counted as paid; above_reserves: councils with more deficit than usable reserves then, of
     the `reserves_known` whose reserves are published; years_bought: from 31 March of `dates.base` until England's
-    gross deficit is back at its level of then without help, inf where it is not; gini (of £ per pupil between
-    councils) and top_10_share: NaN where nothing is paid.
+    gross deficit is back at its level of then without help, inf where it is not; gini (of £ per person aged 2
+    to 18 between councils) and top_10_share: NaN where nothing is paid.
 
     `quantiles`: p10, p50, p90 of all draws, shape (3, schemes); `draws`: those kept, (schemes, draws).
     """
@@ -341,13 +341,13 @@ def _standing(result: Result, year: int, closing: Array) -> Array:
 
 
 def _concentration(inputs: Inputs, scheme: Scheme, amounts: Array) -> tuple[Array, Array]:
-    """Gini of £ a pupil and share of the ten largest. Neither depends on the size of a flat share, so that schemes
-    which differ in that, or in dates, have the same."""
+    """Gini of £ per person and share of the ten largest. Neither depends on the size of a flat share, so that
+    schemes which differ in that, or in dates, have the same."""
 
     def worked_out() -> tuple[Array, Array]:
         turned = inputs.empty(turned=True)
-        per_pupil = np.divide(amounts, inputs.size("pupils", scheme.base_year), out=inputs.empty())
-        return gini(per_pupil, turned), top_share(amounts, out=turned)
+        per_person = np.divide(amounts, inputs.size("people_2_18", scheme.base_year), out=inputs.empty())
+        return gini(per_person, turned), top_share(amounts, out=turned)
 
     if (
         isinstance(scheme.share, float | int)

@@ -27,10 +27,10 @@ from deficits.errors import PanelError, closest
 from deficits.formatting import year_of
 from deficits.panel import Authorities, load_authorities
 
-Size = Literal["pounds", "dsg", "reserves", "unallocated_reserves", "pupils", "plans"]
+Size = Literal["pounds", "dsg", "reserves", "unallocated_reserves", "pupils", "people_2_18", "plans"]
 """What an amount is measured against: £ themselves; the council's whole DSG of the base year; its usable reserves
-(unallocated and other earmarked) or the unallocated alone, at the newest year end published; people aged 2 to 18;
-EHC plans in January."""
+(unallocated and other earmarked) or the unallocated alone, at the newest year end published; pupils
+on the rolls of state schools; people aged 2 to 18; EHC plans in January."""
 CouncilType = Literal["county", "unitary", "metropolitan", "london"]
 Payer = Literal["general_fund", "dsg"]
 
@@ -215,11 +215,13 @@ class Budget(Part):
     """A national amount that the grants of a scheme may not pass, in any draw."""
 
     pounds: Pounds
-    allocation: Literal["pro_rata", "pupils", "plans", "largest_of_dsg", "largest_of_reserves"] = Field(
-        default="pro_rata",
-        description="how it is shared where it is too little: every claim cut alike; the same £ a pupil or plan, "
-        "no more than the claim; or claims in full, largest deficit first as a multiple of DSG or usable "
-        "reserves, until the money is gone: the last council reached is paid in part",
+    allocation: Literal["pro_rata", "pupils", "people_2_18", "plans", "largest_of_dsg", "largest_of_reserves"] = (
+        Field(
+            default="pro_rata",
+            description="how it is shared where it is too little: every claim cut alike; the same £ per pupil, "
+            "person aged 2 to 18 or plan, no more than the claim; or claims in full, largest deficit first as a "
+            "multiple of DSG or usable reserves, until the money is gone, the last one reached paid in part",
+        )
     )
 
 

@@ -48,7 +48,8 @@ CAPS = {
     "dsg": "DSG",
     "reserves": "usable reserves",
     "unallocated_reserves": "unallocated reserves",
-    "pupils": "people aged 2 to 18",
+    "pupils": "pupils",
+    "people_2_18": "people aged 2 to 18",
     "plans": "EHC plans",
 }
 

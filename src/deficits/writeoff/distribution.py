@@ -80,18 +80,18 @@ def against(result: Result, other: Scheme, *, equal_cost: bool = True) -> pd.Dat
     """Who gains and who loses against another scheme, made as dear as this one unless `equal_cost` is False.
 
     By council, largest loser first: mean of both grants, their difference (this less other, £: mean, p10, p50,
-    p90, and mean a pupil) and `better`, the share of draws in which this one pays more.
+    p90, and mean per person aged 2 to 18) and `better`, the share of draws in which this one pays more.
     """
     inputs = result.inputs
     rival = Result.of(at_cost_of(other, result.scheme, inputs) if equal_cost else other, inputs)
     mine, theirs = result.paid.total("write_off", "cover"), rival.paid.total("write_off", "cover")
     difference = mine - theirs
-    pupils = inputs.size("pupils", result.scheme.base_year)[:, 0]
+    people = inputs.size("people_2_18", result.scheme.base_year)[:, 0]
     frame = inputs.councils.assign(
         grant_mean=mine.mean(axis=1), other_mean=theirs.mean(axis=1), difference_mean=difference.mean(axis=1)
     )
     frame = frame.join(three(difference, frame.index, "difference"))
-    frame["difference_per_pupil"] = frame["difference_mean"] / pupils
+    frame["difference_per_person"] = frame["difference_mean"] / people
     # Less than a pound either way is neither a gain nor a loss.
     frame["better"] = (difference > 1).mean(axis=1)
     frame["worse"] = (difference < -1).mean(axis=1)
@@ -132,16 +132,17 @@ def top_share(amounts: Array, top: int = TOP, out: Array | None = None) -> Array
     return found
 
 
-def per_pupil(inputs: Inputs, amounts: Array, year: int) -> Array:
+def per_person(inputs: Inputs, amounts: Array, year: int) -> Array:
     """£ a person aged 2 to 18."""
-    return amounts / inputs.size("pupils", year)
+    return amounts / inputs.size("people_2_18", year)
 
 
-def concentration(result: Result, per: Literal["pupil"] | None = "pupil") -> pd.DataFrame:
-    """How unevenly the grant falls on councils, quantiles over draws: `gini` of £ a pupil (or £) between councils,
+def concentration(result: Result, per: Literal["person_2_18"] | None = "person_2_18") -> pd.DataFrame:
+    """How unevenly the grant falls on councils, quantiles over draws: `gini` of £ per person aged
+    2 to 18 (or of £) between councils,
     0 where all get the same and near 1 where one gets all; `top_10_share`, of £, of the ten largest grants."""
     amounts = result.paid.total("write_off", "cover")
-    shared = per_pupil(result.inputs, amounts, result.scheme.base_year) if per else amounts
+    shared = per_person(result.inputs, amounts, result.scheme.base_year) if per else amounts
     rows = {"gini": gini(shared), "top_10_share": top_share(amounts)}
     found = {
         name: ordered(values[~np.isnan(values)]) for name, values in rows.items() if not np.isnan(values).all()
@@ -151,7 +152,8 @@ def concentration(result: Result, per: Literal["pupil"] | None = "pupil") -> pd.
 
 def help_so_far(result: Result) -> pd.DataFrame:
     """Safety valve grant up to the base date, published or scheduled, and the new help of the scheme, by council:
-    £ and £ a pupil, most helped first. `safety_valve` says who ever had an agreement."""
+    £ and £ per
+    person aged 2 to 18, most helped first. `safety_valve` says who ever had an agreement."""
     inputs, base = result.inputs, result.scheme.base_year
     received = inputs.agreed.loc[:, [year for year in inputs.agreed if year <= base]].sum(axis=1)
     to_come = result.paid.total("safety_valve").mean(axis=1)
@@ -162,10 +164,10 @@ def help_so_far(result: Result) -> pd.DataFrame:
         instalments=to_come,
     )
     frame["together"] = frame[["received", "new", "instalments"]].sum(axis=1)
-    pupils = inputs.size("pupils", base)[:, 0]
+    people = inputs.size("people_2_18", base)[:, 0]
     for column in ("received", "new", "together"):
-        frame[f"{column}_per_pupil"] = frame[column] / pupils
-    return frame.sort_values(["together_per_pupil", "name"], ascending=[False, True])
+        frame[f"{column}_per_person"] = frame[column] / people
+    return frame.sort_values(["together_per_person", "name"], ascending=[False, True])
 
 
 def moral_hazard(result: Result, extra: Sequence[float] = (0.0, 0.01, 0.02)) -> pd.DataFrame:

@@ -22,7 +22,7 @@ from deficits.errors import PanelError, SchemeError, closest
 from deficits.panel import Panel
 from deficits.projection import Projection
 from deficits.projection.history import NEARLY_ALL, Balances
-from deficits.projection.summaries import dsg, price_factor, pupils
+from deficits.projection.summaries import dsg, people_2_18, price_factor, school_pupils
 from deficits.writeoff.conditions import (
     CouncilType,
     DeficitAbove,
@@ -251,7 +251,9 @@ class Inputs:
             case "dsg":
                 return self._column(dsg(self.panel, self.projection.assumptions, self.codes, [year])[year])
             case "pupils":
-                return self._column(pupils(self.panel, self.codes, [year])[year])
+                return self._column(school_pupils(self.panel, self.codes, [year])[year])
+            case "people_2_18":
+                return self._column(people_2_18(self.panel, self.codes, [year])[year])
             case "plans":
                 return self._plans(year)
             case "reserves":

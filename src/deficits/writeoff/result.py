@@ -25,7 +25,7 @@ from deficits.writeoff.ledger import Kind, Paid
 from deficits.writeoff.scheme import Scheme
 
 Reserves = Literal["reserves", "unallocated_reserves"]
-PER: dict[Per, Size] = {"pupil": "pupils", "person_2_18": "pupils", "plan": "plans", "dsg": "dsg"}
+PER: dict[Per, Size] = {"pupil": "pupils", "person_2_18": "people_2_18", "plan": "plans", "dsg": "dsg"}
 THREE = ("p10", "p50", "p90")
 PENNY = 0.01
 
@@ -160,8 +160,8 @@ class Result:
     def by_authority(self, per: Per | None = None) -> pd.DataFrame:
         """Each council: indexed by DfE number; name, region, type, quantiles of grant, of what is left of the
         base year's deficit and of the balance at the last year end (£), and `paid`, the share of draws in which
-        it is paid anything. `per`: £ a "pupil" (person aged 2 to 18) or "plan", or a share of the "dsg", of the
-        base year.
+        it is paid anything. `per`: £ a "pupil" (on a state school's roll), "person_2_18" (of that age) or "plan",
+        or a share of the "dsg", of the base year.
         """
         base, last = self.scheme.base_year, self.projection.years[-1]
         values = {

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from deficits.writeoff.write_off import WriteOff
 
 OVERRIDE = assumed("override", "ends")
+EACH = {"pupils": "per pupil", "people_2_18": "per person aged 2 to 18", "plans": "per EHC plan"}
 _NAMES = {"type": "array", "items": {"type": "string"}, "description": "schemes paid on top, by name or file"}
 
 
@@ -304,7 +305,7 @@ def _value(key: str, value: Any) -> str:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if number and name in _SHARES:
         return percent(value)
-    if number and name in ("pounds", "pupils", "plans"):
+    if number and name in ("pounds", *EACH):
         return gbp(value)
     if isinstance(value, Part):
         value = value.model_dump(exclude_defaults=True)
@@ -320,8 +321,7 @@ _SIZES = {
     "dsg": "its DSG",
     "reserves": "its usable reserves",
     "unallocated_reserves": "its unallocated reserves",
-    "pupils": "per person aged 2 to 18",
-    "plans": "per EHC plan",
+    **EACH,
 }
 
 
@@ -346,13 +346,14 @@ def _terms(scheme: Scheme) -> str:
     if scheme.eligibility:
         told += " where it is eligible"
     for size, amount in scheme.cap.items():
-        if size in ("pounds", "pupils", "plans"):
+        if size in ("pounds", *EACH):
             told += f", at most {gbp(amount)}" + (f" {_SIZES[size]}" if size != "pounds" else " a council")
         else:
             told += f", at most {percent(amount)} of {_SIZES[size]}"
     if scheme.budget:
-        how = {"pupils": ", the same amount per pupil", "plans": ", the same amount per EHC plan"}
-        told += f", within {gbp(scheme.budget.pounds)} for England{how.get(scheme.budget.allocation, '')}"
+        told += f", within {gbp(scheme.budget.pounds)} for England"
+        if scheme.budget.allocation in EACH:
+            told += f", the same amount {EACH[scheme.budget.allocation]}"
     last = scheme.paid_in + len(scheme.instalments) - 1
     told += f", paid in {financial_year(scheme.paid_in)}"
     if last > scheme.paid_in:

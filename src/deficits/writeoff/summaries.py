@@ -121,7 +121,7 @@ def help_by_group(result: WriteOff) -> pd.DataFrame:
     """Councils that had a safety valve agreement (True), and the others: number of councils, and £ per person
     aged 2 to 18 that they had before (received_per_person) and would get (new_per_person)."""
     frame = result.help_so_far()
-    people = pd.Series(result.inputs.size("pupils", result.scheme.base_year)[:, 0], index=result.inputs.codes)
+    people = pd.Series(result.inputs.size("people_2_18", result.scheme.base_year)[:, 0], index=result.inputs.codes)
     groups = frame.assign(people=people.reindex(frame.index)).groupby("safety_valve")
     sums = groups[["received", "new", "people"]].sum()
     return pd.DataFrame(
@@ -152,7 +152,7 @@ def at_equal_cost(reference: WriteOff, schemes: Iterable[Scheme]) -> pd.DataFram
         )
         turned = turned.assign(difference_p10=-frame["difference_p90"], difference_p90=-frame["difference_p10"])
         turned = turned.assign(
-            per_person=-frame["difference_per_pupil"],
+            per_person=-frame["difference_per_person"],
             gains=frame["worse"],
             loses=frame["better"],
             scheme=re.sub(r", £[\d.]+(bn|m)$", "", scheme.title),
