@@ -334,3 +334,81 @@ def test_a_persons_own_lever_is_read_from_a_file(tmp_path: Path) -> None:
         Lever.read(path)
     with pytest.raises(ProjectionError, match="no lever file"):
         Lever.read(tmp_path / "other.yaml")
+
+
+BASIS = st.one_of(
+    st.sampled_from(["people", "plans", "spend", "deprivation"]),
+    st.floats(0, 1).map(lambda share: {"people": share, "deprivation": 1 - share}),
+)
+LIMIT = st.one_of(st.none(), st.floats(0, 0.1))
+
+
+@settings(max_examples=30, deadline=None)
+@given(weight=st.floats(0, 1), basis=BASIS, floor=LIMIT, cap=LIMIT, early=st.integers(2027, 2029))
+def test_a_formula_review_keeps_the_sum_within_its_floor_and_cap_in_every_simulation(
+    small: Projection, weight: float, basis: Any, floor: float | None, cap: float | None, early: int
+) -> None:
+    terms = {"weight": weight, "basis": basis, "floor": floor, "gains_cap": cap}
+    lever = at_once("formula-review", **terms, pathfinders={"London": early})
+    moved = effect(lever, small).position
+    region = small.fit.councils["region"].eq("London").to_numpy()
+    # Those that start in a year of their own share out their own blocks.
+    for group in (region, ~region) if early != 2027 else (region | ~region,):
+        assert np.abs(moved[:, group].sum(axis=1)).max() < 0.01
+    block = small.parts["block"].to_numpy()[:, None] * small.paths.block[1:, None, :]
+    assert (moved >= -(1.0 if floor is None else floor) * block - 0.01).all()
+    assert cap is None or (moved <= cap * block + 0.01).all()
+
+
+def test_a_floor_protects_losers_at_the_gainers_cost(small: Projection) -> None:
+    free = effect(at_once("formula-review"), small).position[-1, :, 0]
+    kept = effect(at_once("formula-review", floor=0.01), small).position[-1, :, 0]
+    block = small.parts["block"].to_numpy() * small.paths.block[-1, 0]
+    assert (free < -0.01 * block - 1).any()
+    assert kept[free < -0.01 * block] == pytest.approx(-0.01 * block[free < -0.01 * block])
+    assert (kept[free > 0] < free[free > 0]).all()
+
+
+def test_deprivation_moves_money_to_councils_with_more_poor_children(small: Projection) -> None:
+    moved = effect(at_once("formula-review", basis="deprivation"), small).position[-1, :, 0]
+    gain = dict(zip(small.fit.councils["name"], moved, strict=True))
+    assert gain["Blackpool"] > 0 > gain["Wokingham"]
+
+
+def test_shares_of_a_formulas_factors_add_up_to_one() -> None:
+    with pytest.raises(ProjectionError, match=r"basis: .*add up to 0\.9, expected 1"):
+        Lever.read("formula-review", basis={"people": 0.5, "plans": 0.4})
+
+
+@pytest.mark.parametrize("name", lever_names())
+def test_a_pathfinder_starts_in_its_own_year_as_all_would_have(small: Projection, name: str) -> None:
+    if name == "formula-review":
+        return  # shares out the pathfinders' own blocks: see above
+    late = at_once(name).model_copy(update={"start": 2029})
+    phased = effect(late.model_copy(update={"pathfinders": {"South East": 2028, "Kent": 2027}}), small)
+    councils = small.fit.councils
+    kent = (councils["name"] == "Kent").to_numpy()
+    region = (councils["region"] == "South East").to_numpy() & ~kent
+    for places, year in ((kent, 2027), (region, 2028), (~kent & ~region, 2029)):
+        alone = effect(at_once(name).model_copy(update={"start": year}), small)
+        assert np.allclose(phased.position[:, places], alone.position[:, places])
+        for payer, cost in alone.elsewhere.items():
+            assert np.allclose(phased.elsewhere[payer][:, places], cost[:, places])
+
+
+def test_a_pilot_moves_nobody_else(panel: Panel, small: Projection) -> None:
+    pilot = at_once("funding-growth", pathfinders={"886": 2027}, only_pathfinders=True)
+    moved = (with_levers(panel, pilot).balance != small.balance).any(["draw", "year"])
+    assert [str(code) for code in moved["authority"].values[moved.values]] == ["886"]
+    assert pilot.timing() == "only in 886 from 2026-27"
+
+
+def test_an_unknown_pathfinder_offers_the_closest(small: Projection) -> None:
+    with pytest.raises(ProjectionError, match="no council or region 'Kemt'; did you mean 'Kent'"):
+        effect(at_once("funding-growth", pathfinders={"Kemt": 2027}), small)
+
+
+def test_what_a_lever_does_to_councils_adds_up_to_england(small: Projection) -> None:
+    lever = at_once("health-share")
+    councils = lever.for_councils(small)["mean"].groupby("year").sum().cumsum()
+    assert -councils[UNTIL] == pytest.approx(lever.for_england(small).loc[("net deficit", UNTIL), "mean"])

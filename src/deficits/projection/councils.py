@@ -19,6 +19,8 @@ from deficits.panel import Panel
 from deficits.projection.history import History, place_rate
 from deficits.projection.national import LEAST, MOST, Paths, chosen
 from deficits.projection.streams import Array, Shock, own_shocks, stream
+from deficits.publications.deprivation import deprivation
+from deficits.publications.editions import Reader
 
 FEWEST = 30
 """Councils below which nothing can be fitted."""
@@ -223,9 +225,11 @@ def parts(panel: Panel, accounts: Accounts, base: int) -> pd.DataFrame:
     """Each council's share of England's plans, of plans by placement, spend and block, adding up to 1.
 
     Indexed by authority; columns plans, independent, state_special, mainstream_and_other, spend and block, from
-    the newest year in which each is published; 0 where none is. Levers share England's money out by them.
+    the newest year in which each is published, and deprivation (children in income deprivation); 0 where none is.
+    Levers share England's money out by them.
     """
     index = accounts.spend.index
+    deprived = deprivation(Reader(panel.raw, panel.authorities, panel.as_of))["children_in_income_deprivation"]
 
     def newest(figure: str) -> pd.Series:
         return panel.figure(figure).reindex(index).ffill(axis=1).iloc[:, -1].fillna(0.0)
@@ -238,8 +242,10 @@ def parts(panel: Panel, accounts: Accounts, base: int) -> pd.DataFrame:
         "mainstream_and_other": (plans - special - independent).clip(lower=0.0),
         "spend": accounts.spend[max(accounts.spent, base)],
         "block": accounts.block[base],
+        # A share of children, times people aged 2 to 18.
+        "deprivation": (deprived.reindex(index) * newest("population_2_18")).fillna(0.0),
     }
-    return pd.DataFrame({name: shares(figure) for name, figure in number.items()})
+    return pd.DataFrame({name: shares(figure).fillna(0.0) for name, figure in number.items()})
 
 
 def own_assumptions(panel: Panel, assumptions: Assumptions, councils: pd.Index) -> dict[str, CouncilAssumptions]:

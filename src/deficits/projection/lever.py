@@ -1,7 +1,8 @@
 """Levers: declared changes to what moves the deficit, each with its size, lag, ramp and evidence.
 
 A lever is off unless it is asked for. Each is worked out on the paths of the baseline, draw by draw, and what
-several do is added: they do not act on one another. Signs: what a lever does to a position is £, positive = less
+several do is added: they do not act on one another. Named councils or regions may start in a year of their own, as
+pathfinders. Signs: what a lever does to a position is £, positive = less
 deficit; what somebody else pays is £, positive = a cost to them.
 """
 
@@ -17,11 +18,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, ValidationError, field_validator
 
 from deficits.assumptions import FIRST_YEAR, LAST_YEAR
 from deficits.errors import ProjectionError, closest
-from deficits.formatting import financial_year, gbp
+from deficits.formatting import financial_year, gbp, listed
 from deficits.paths import levers_dir
 from deficits.projection.fit import Fit
 from deficits.projection.history import PLACEMENTS
@@ -41,6 +42,14 @@ INDEPENDENT, STATE_SPECIAL, MAINSTREAM = range(len(PLACEMENTS))
 Share = Annotated[float, Field(ge=0, le=1, json_schema_extra={"unit": "share"})]
 Points = Annotated[float, Field(ge=0, le=0.2, json_schema_extra={"unit": "share"})]
 Pounds = Annotated[float, Field(json_schema_extra={"unit": "£"})]
+Basis = Literal["people", "plans", "spend", "deprivation"]
+BASES = {
+    "people": "people by age at England's plan rates",
+    "plans": "EHC plans",
+    "spend": "high needs spend",
+    "deprivation": "children in income deprivation",
+}
+"""What a formula review may share the block out by, in words."""
 Year = Annotated[int, Field(ge=FIRST_YEAR, le=LAST_YEAR, json_schema_extra={"unit": "year"})]
 
 
@@ -81,6 +90,12 @@ class _Head(BaseModel):
     start: Year = Field(description="first financial year it may change, named by the year in which it ends")
     lag: int = Field(ge=0, le=10, description="years from the start before it begins to work")
     ramp: int = Field(ge=1, le=10, description="years that it takes to reach full size; 1 is full size at once")
+    pathfinders: dict[str, Year] = Field(
+        default_factory=dict,
+        description="first financial year of councils (name or DfE number) or regions that do not start with the "
+        "others; a council goes before its region",
+    )
+    only_pathfinders: bool = Field(default=False, description="whether the other councils never start")
 
 
 class Lever(_Head):
@@ -114,12 +129,56 @@ class Lever(_Head):
         told = ", ".join(f"{name} {lever.shown(name)}" for name in changed)
         return lever.model_copy(update={"title": f"{lever.title} ({told})"})
 
-    @abstractmethod
     def effect(self, fit: Fit, parts: pd.DataFrame, paths: Paths) -> Effect:
         """What it does on the baseline's paths, by year, council and draw.
 
-        Raises ProjectionError when it starts in a year that is published.
+        Raises ProjectionError when it starts in a year that is published, or for an unknown pathfinder.
         """
+        if not self.pathfinders:
+            return self._effect(fit, parts, paths)
+        starts = self.starts(fit.councils)
+        position: Array = np.zeros((len(paths.years) - 1, len(parts), paths.plans.shape[1]))
+        elsewhere: dict[str, Array] = {}
+        for year in sorted(starts.dropna().unique()):
+            # A council that has no part in England's money is left as it is.
+            there = parts.where(starts.eq(year).reindex(parts.index), 0.0)
+            done = self.model_copy(update={"start": int(year)})._effect(fit, there, paths)
+            position += done.position
+            for payer, cost in done.elsewhere.items():
+                elsewhere[payer] = elsewhere.get(payer, 0.0) + cost
+        return Effect(position, elsewhere)
+
+    @abstractmethod
+    def _effect(self, fit: Fit, parts: pd.DataFrame, paths: Paths) -> Effect:
+        """What it does where all councils that have a part start together."""
+
+    def starts(self, councils: pd.DataFrame) -> pd.Series:
+        """First year of each council, by DfE number; missing where it never starts. `councils`: as in `Fit`.
+
+        Raises ProjectionError for a pathfinder that is no council and no region.
+        """
+        usual = np.nan if self.only_pathfinders else float(self.start)
+        starts = pd.Series(usual, index=councils.index)
+        named = {place.strip().casefold(): year for place, year in self.pathfinders.items()}
+        # The council last, so that it goes before its region.
+        columns = (councils["region"], councils["name"], pd.Series(councils.index, index=councils.index))
+        for column in columns:
+            own = column.str.casefold().map(named)
+            starts = own.where(own.notna(), starts)
+        known = {str(place) for column in columns for place in column}
+        unknown = [place for place in self.pathfinders if place.strip().casefold() not in map(str.casefold, known)]
+        if unknown:
+            raise ProjectionError(
+                f"lever '{self.title}': pathfinders: no council or region '{unknown[0]}'; "
+                f"{closest(unknown[0], known)}"
+            )
+        return starts
+
+    @property
+    def first_start(self) -> int:
+        """The first year in which it may change anything anywhere."""
+        years = [*self.pathfinders.values(), *([] if self.only_pathfinders else [self.start])]
+        return min(years, default=self.start)
 
     @abstractmethod
     def terms(self) -> str:
@@ -132,8 +191,13 @@ class Lever(_Head):
         '£8,819'
         """
         value, extra = getattr(self, name), type(self).model_fields[name].json_schema_extra
+        if isinstance(value, dict):
+            year = name == "pathfinders"
+            return ", ".join(
+                f"{key} {financial_year(each) if year else f'{100 * each:.6g}%'}" for key, each in value.items()
+            )
         unit = extra.get("unit") if isinstance(extra, dict) else None
-        if unit == "share":
+        if unit == "share" and value is not None:
             return f"{100 * value:.6g}%"
         if unit == "£":
             return gbp(value)
@@ -150,6 +214,9 @@ class Lever(_Head):
             said += f", first felt in {financial_year(self.start + self.lag)}"
         if self.ramp > 1:
             said += f", at full size in {financial_year(self.start + self.lag + self.ramp - 1)}"
+        if self.pathfinders:
+            own = listed([f"{place} from {financial_year(year)}" for place, year in self.pathfinders.items()])
+            said = f"only in {own}" if self.only_pathfinders else f"{said}; {own}"
         return said
 
     def size(self, years: list[int], lag: int | None = None) -> Array:
@@ -182,6 +249,19 @@ class Lever(_Head):
         frame = pd.DataFrame.from_dict(rows, orient="index", columns=["mean", "p10", "p50", "p90"])
         return frame.set_axis(pd.MultiIndex.from_tuples(frame.index, names=["who", "year"]))
 
+    def for_councils(self, projection: Projection) -> pd.DataFrame:
+        """What it does to each council in each projected year, £ (positive = less deficit): indexed by (authority,
+        year), columns mean, p10, p50, p90 over the draws of the projection, on whose baseline it is worked out."""
+        position = self.effect(projection.fit, projection.parts, projection.paths).position
+        draws, authorities, years = projection.balance.shape
+        money = np.broadcast_to(position, (years - 1, authorities, draws)).transpose(1, 0, 2)
+        found = [money.mean(axis=2), *np.quantile(money, (0.1, 0.5, 0.9), axis=2)]
+        index = pd.MultiIndex.from_product(
+            [projection.fit.councils.index, projection.paths.years[1:]], names=["authority", "year"]
+        )
+        columns = ["mean", "p10", "p50", "p90"]
+        return pd.DataFrame({name: each.ravel() for name, each in zip(columns, found, strict=True)}, index=index)
+
     def _years(self, paths: Paths) -> list[int]:
         """The projected years. ProjectionError where the lever would change a published one."""
         if self.start <= paths.years[0]:
@@ -211,8 +291,7 @@ class ThresholdUprating(Lever):
     affected: Share = Field(description="share of plans outside special and independent schools that it concerns")
     passed_on: Share = Field(description="share of the rise by which councils' top-ups do fall")
 
-    def effect(self, fit: Fit, parts: pd.DataFrame, paths: Paths) -> Effect:
-        """See the class."""
+    def _effect(self, fit: Fit, parts: pd.DataFrame, paths: Paths) -> Effect:
         years = self._years(paths)
         since = np.array(years, dtype=float)[:, None] - self.start
         rise = self.threshold * (1 + self.rate) ** np.maximum(since, 0.0) - THRESHOLD
@@ -244,8 +323,7 @@ class EarlySupport(Lever):
         description="cost of a plan that is not issued: of one in a mainstream or other place, or the mean"
     )
 
-    def effect(self, fit: Fit, parts: pd.DataFrame, paths: Paths) -> Effect:
-        """See the class."""
+    def _effect(self, fit: Fit, parts: pd.DataFrame, paths: Paths) -> Effect:
         years = self._years(paths)
         spent = self.cost * paths.spend[1:] * (np.array(years)[:, None] >= self.start)
         growth = paths.plans[1:] / paths.plans[:-1]
@@ -278,8 +356,7 @@ class PlacementShift(Lever):
     moved: Points = Field(description="share of independent placements that moves a year")
     capital: Pounds = Field(ge=0, le=500_000, description="£ to build a place, paid by DfE, not uprated")
 
-    def effect(self, fit: Fit, parts: pd.DataFrame, paths: Paths) -> Effect:
-        """See the class."""
+    def _effect(self, fit: Fit, parts: pd.DataFrame, paths: Paths) -> Effect:
         years = self._years(paths)
         gone = 1 - np.cumprod(1 - self.moved * self.size(years), axis=0)
         plans = gone * (paths.plans * paths.shares[INDEPENDENT])[1:]
@@ -304,50 +381,96 @@ class PlacementShift(Lever):
 class FormulaReview(Lever):
     """The high needs block is shared out anew; its sum stays.
 
-    Change(council, t) = block(t) x weight x size(t) x (share of the basis - share of the block). Councils' changes
-    add up to nothing in every year and draw.
+    Change(council, t) = block(t) x weight x size(t) x (share of the basis - share of the block), within a floor
+    and a cap where they are given. Where gains and losses then do not match, the larger side comes down in
+    proportion: councils' changes add up to nothing in every year and draw. Councils that start in different years
+    share out their own blocks apart.
     """
 
     kind: Literal["formula_review"]
     weight: Share = Field(description="part of the block that follows the basis, when fully in place")
-    basis: Literal["people", "plans", "spend"] = Field(
-        description="people: people by age at England's plan rates; plans: EHC plans; spend: high needs spend"
+    basis: Basis | dict[Basis, Share] = Field(
+        description="people: people by age at England's plan rates; plans: EHC plans; spend: high needs spend so "
+        "far; deprivation: children in income deprivation. Or several with their shares, which add up to 1"
+    )
+    floor: Share | None = Field(
+        default=None,
+        json_schema_extra={"unit": "share"},
+        description="most that a council loses, as a share of its block",
+    )
+    gains_cap: Share | None = Field(
+        default=None,
+        json_schema_extra={"unit": "share"},
+        description="most that one gains, as a share of its block",
     )
 
-    def effect(self, fit: Fit, parts: pd.DataFrame, paths: Paths) -> Effect:
-        """See the class."""
+    @field_validator("basis")
+    @classmethod
+    def _shares_add_up(cls, basis: Any) -> Any:
+        if isinstance(basis, dict) and abs(sum(basis.values()) - 1) > 1e-9:
+            raise ValueError(f"shares add up to {sum(basis.values()):g}, expected 1")
+        return basis
+
+    @property
+    def mixed(self) -> dict[str, float]:
+        """The factors of the basis and their shares."""
+        basis = self.basis if isinstance(self.basis, dict) else {self.basis: 1.0}
+        return {str(name): share for name, share in basis.items()}
+
+    def _effect(self, fit: Fit, parts: pd.DataFrame, paths: Paths) -> Effect:
         years = self._years(paths)
         funded = parts["block"].to_numpy()
-        apart = np.stack([self._shares(fit, parts, year) for year in years]) - funded
+        apart = np.stack([self._shares(fit, parts, year) for year in years]) * funded.sum() - funded
         # What rounding leaves goes where the money is, so that the sum is kept to the penny.
-        apart -= apart.sum(axis=1, keepdims=True) * funded
-        return Effect((self.weight * self.size(years) * paths.block[1:])[:, None, :] * apart[:, :, None])
+        apart -= apart.sum(axis=1, keepdims=True) * funded / funded.sum()
+        moved = self._bounded(self.weight * self.size(years) * apart, funded)
+        return Effect(paths.block[1:][:, None, :] * moved[:, :, None])
+
+    def _bounded(self, moved: Array, funded: Array) -> Array:
+        """Changes as shares of England's block, shape (years, authorities), within the floor and the cap."""
+        if self.floor is None and self.gains_cap is None:
+            return moved
+        gains = np.minimum(moved.clip(min=0.0), np.inf if self.gains_cap is None else self.gains_cap * funded)
+        losses = np.minimum((-moved).clip(min=0.0), np.inf if self.floor is None else self.floor * funded)
+        gained, lost = gains.sum(axis=1, keepdims=True), losses.sum(axis=1, keepdims=True)
+        kept = np.minimum(gained, lost)
+        zero = np.zeros_like(kept)
+        bounded: Array = gains * np.divide(kept, gained, out=zero.copy(), where=gained > 0) - losses * np.divide(
+            kept, lost, out=zero, where=lost > 0
+        )
+        return bounded
 
     def _shares(self, fit: Fit, parts: pd.DataFrame, year: int) -> Array:
         """Councils' shares of the basis in a year, adding up to 1. A council without a block stays outside."""
-        outside = parts["block"].to_numpy() == 0
-        if self.basis == "people":
-            people = fit.history.people
-            if people is None:
-                raise ProjectionError(
-                    f"lever '{self.title}': basis 'people' needs people by age, which are not among the figures "
-                    "known; give basis 'plans' or 'spend'"
-                )
-            number = people[min(year, int(people.columns[-1]))].reindex(parts.index).fillna(0.0).to_numpy()
-        else:
-            number = parts[self.basis].to_numpy()
-        kept = np.where(outside, 0.0, number)
+        shares = np.zeros(len(parts))
+        for name, part in self.mixed.items():
+            shares += part * self._factor(fit, parts, year, name)
+        return shares
+
+    def _factor(self, fit: Fit, parts: pd.DataFrame, year: int, name: str) -> Array:
+        people, number = fit.history.people, parts.get(name)
+        if name == "people" and people is not None:
+            number = people[min(year, int(people.columns[-1]))].reindex(parts.index).fillna(0.0)
+        if number is None or number.sum() == 0:
+            raise ProjectionError(
+                f"lever '{self.title}': basis '{name}' needs {BASES[name]}, which are not among the figures "
+                "known; give basis 'plans' or 'spend'"
+            )
+        kept = np.where(parts["block"].to_numpy() == 0, 0.0, number.to_numpy())
         shares: Array = kept / kept.sum()
         return shares
 
     def terms(self) -> str:
         """The lever's parameters in one sentence, without its timing."""
-        basis = {
-            "people": "people by age at England's plan rates",
-            "plans": "EHC plans",
-            "spend": "high needs spend",
-        }[self.basis]
-        return f"{self.shown('weight')} of the block is shared out by {basis}; its sum stays the same"
+        one = len(self.mixed) == 1
+        words = [BASES[name] + ("" if one else f" ({100 * part:.6g}%)") for name, part in self.mixed.items()]
+        said = f"{self.shown('weight')} of the block is shared out by {listed(words)}; its sum stays the same"
+        limits = [
+            f"no council {verb} more than {self.shown(name)} of its block"
+            for name, verb in (("floor", "loses"), ("gains_cap", "gains"))
+            if getattr(self, name) is not None
+        ]
+        return "; ".join([said, *limits])
 
 
 class HealthShare(Lever):
@@ -360,8 +483,7 @@ class HealthShare(Lever):
     joint: Share = Field(description="share of independent placements that are joint ones")
     paid: Share = Field(description="share of a joint placement's cost that health pays, besides what it pays now")
 
-    def effect(self, fit: Fit, parts: pd.DataFrame, paths: Paths) -> Effect:
-        """See the class."""
+    def _effect(self, fit: Fit, parts: pd.DataFrame, paths: Paths) -> Effect:
         years = self._years(paths)
         cost = float(fit.history.cost["independent"]) * paths.unit_cost[1:]
         plans = (paths.plans * paths.shares[INDEPENDENT])[1:]
@@ -386,8 +508,7 @@ class FundingGrowth(Lever):
     kind: Literal["funding_growth"]
     growth: Points = Field(description="points a year that the block grows more: 0.01 is one point")
 
-    def effect(self, fit: Fit, parts: pd.DataFrame, paths: Paths) -> Effect:
-        """See the class."""
+    def _effect(self, fit: Fit, parts: pd.DataFrame, paths: Paths) -> Effect:
         years = self._years(paths)
         growth = paths.block[1:] / paths.block[:-1]
         higher = np.cumprod((growth + self.growth * self.size(years)) / growth, axis=0)

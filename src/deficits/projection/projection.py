@@ -375,10 +375,10 @@ def _projected(
     if calibration is not None and _mostly_known(councils["block"], known.get(calibration.year)):
         calibration = None
     for lever in levers:
-        if calibration is not None and base < lever.start <= calibration.year:
+        if calibration is not None and base < lever.first_start <= calibration.year:
             raise ProjectionError(
-                f"lever '{lever.title}' starts in {lever.start}, for which a national figure is published: give "
-                f"start={calibration.year + 1} or later"
+                f"lever '{lever.title}' starts in {lever.first_start}, for which a national figure is published: "
+                f"give start={calibration.year + 1} or later"
             )
     share = parts(panel, fitted.accounts, base)
     own = own_assumptions(panel, assumptions, councils.index)
@@ -546,8 +546,8 @@ def _without_effect(fitted: Fit, assumptions: Assumptions, levers: tuple[Lever, 
                 why = f"figures are published to {newest}" if year <= newest else f"the projection ends in {until}"
                 found.append(f"{name} of {year} has no effect: {why}.")
     for lever in levers:
-        if lever.start + lever.lag > until:
-            first = lever.start + lever.lag
+        if lever.first_start + lever.lag > until:
+            first = lever.first_start + lever.lag
             found.append(f"Lever '{lever.title}' has no effect: it is first felt in {first}, after {until}.")
     return found
 
