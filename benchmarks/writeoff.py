@@ -19,7 +19,7 @@ def sweep_at_once() -> float:
     scheme = d.Scheme.read("high-needs-stability-grant")
     many = scheme.vary(share=np.linspace(0, 1, SCHEMES // 2).tolist(), part_of_year=[0.25, 0.5])
     start = time.perf_counter()
-    d.frontier(projection, many).table()
+    d.compare(projection, many).table()
     return time.perf_counter() - start
 
 

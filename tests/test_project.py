@@ -34,7 +34,7 @@ def test_the_public_names_are_the_promised_ones() -> None:
         "Lever",
         "Scenario",
         "Scheme",
-        "frontier",
+        "compare",
         "load_panel",
         "plan",
         "project",

@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from deficits.projection import Assumptions, Lever, project
     from deficits.reform_plan import plan
     from deficits.scenario import Scenario
-    from deficits.writeoff import Scheme, frontier
+    from deficits.writeoff import Scheme, compare
 
 __version__ = "0.1.0"
-__all__ = ["Assumptions", "Lever", "Scenario", "Scheme", "frontier", "load_panel", "plan", "project", "trace"]
+__all__ = ["Assumptions", "Lever", "Scenario", "Scheme", "compare", "load_panel", "plan", "project", "trace"]
 
 _ROOM = {
     "Assumptions": "deficits.projection",
     "Lever": "deficits.projection",
     "Scenario": "deficits.scenario",
     "Scheme": "deficits.writeoff",
-    "frontier": "deficits.writeoff",
+    "compare": "deficits.writeoff",
     "load_panel": "deficits.panel",
     "plan": "deficits.reform_plan",
     "project": "deficits.projection",

@@ -148,7 +148,7 @@ def test_schemes_side_by_side_are_the_frontiers(tmp_path: Path) -> None:
     done = run("compare", *names, "--until", "2029", "--draws", "300", "--csv", str(tmp_path / "c.csv"))
     assert done.returncode == 0, done.stderr
     projection = d.project(d.load_panel(), until=2029, draws=300)
-    table = d.frontier(projection, [d.Scheme.read(name) for name in names], year=2028).table()
+    table = d.compare(projection, [d.Scheme.read(name) for name in names], year=2028).table()
     written = pd.read_csv(tmp_path / "c.csv", index_col=0)
     assert list(written.index) == list(table.index)
     assert written["cost_p50 (£)"].to_numpy() == pytest.approx(table["cost_p50"].to_numpy(), abs=0.5)

@@ -17,7 +17,6 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from deficits.authorities import load_authorities
 from deficits.errors import ProjectionError, SourceError
 from deficits.fetch import Fetched, FetchError, fetch, listing, news, undo
 from deficits.fetch.folder import trial
@@ -27,6 +26,7 @@ from deficits.paths import beside, lock_of, put_back, raw_dir
 from deficits.publications import Publication, Table, find
 from deficits.publications.publication import FixedUrl
 from deficits.raw import RawData, read_source
+from deficits.raw.authorities import load_authorities
 from tests.fetch.local_site import Reply, Site, local_site
 
 FOLDER = "section251-outturn"

@@ -206,7 +206,7 @@ def test_instalments_after_the_programme_ended_count_only_where_asked(panel: Pan
     later = agreed.balance.sel(year=2028) - small.balance.sel(year=2028)
     assert float(later.mean("draw").sum()) > 100e6
     assert bool((later >= -1e-3).all())
-    assert float(none.dataset["bail_out"].sel(year=[2025, 2026]).sum()) == 0
+    assert float(none.simulations["safety_valve_payments"].sel(year=[2025, 2026]).sum()) == 0
     past = agreed.england().loc["in_year"] - small.england().loc["in_year"]
     assert np.allclose(past.loc[[2027, 2028]], 0.0, atol=1.0)  # a grant never counts as improvement
 

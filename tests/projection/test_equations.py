@@ -73,5 +73,5 @@ def test_a_spreadsheet_of_the_equations_gives_the_councils_balances(still: Proje
             position = accounts.block.at[code, year] * block_of_england[year]
             position -= share[code][year] * spend_of_england[year]
             position += size * (england + lasting)
-            balance += position + float(still.dataset["bail_out"].sel(authority=code, year=year))
+            balance += position + float(still.simulations["safety_valve_payments"].sel(authority=code, year=year))
             assert float(still.balance.sel(authority=code, year=year).mean()) == pytest.approx(balance, abs=1.0)

@@ -3,11 +3,11 @@
 import pandas as pd
 import pytest
 
-from deficits.authorities import load_authorities
 from deficits.formatting import last_day
 from deficits.publications import Reader
 from deficits.publications.national_figures import RETURNED, forecasts, national
 from deficits.raw import raw_data
+from deficits.raw.authorities import load_authorities
 
 
 def reader(as_of: str | None = None) -> Reader:

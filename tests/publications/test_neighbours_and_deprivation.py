@@ -1,10 +1,10 @@
 """Rules of statistical neighbours and of deprivation: every authority once, and only from their day on."""
 
-from deficits.authorities import load_authorities
 from deficits.publications import Reader
 from deficits.publications.deprivation import deprivation
 from deficits.publications.statistical_neighbours import neighbours
 from deficits.raw import raw_data
+from deficits.raw.authorities import load_authorities
 
 AUTHORITIES = load_authorities()
 

@@ -110,7 +110,7 @@ def test_another_notebook_with_the_same_code_is_called_that():
         ("balance_2024", "Balance at 31 March 2024"),
         ("newest_balances", "Newest balances"),
         ("crps", "CRPS"),
-        ("left_of_2026", "Left of at 31 March 2026"),
+        ("left_2026", "Left at 31 March 2026"),
     ],
 )
 def test_a_headline_values_name_is_put_in_words(name, words):

@@ -34,9 +34,11 @@ def with_balances(projection: Projection, pounds: dict[int, list[float]]) -> Pro
 
 def with_draws(projection: Projection, values: np.ndarray, years: list[int]) -> Projection:
     """The same of values with the shape (draws, councils, years)."""
-    some = projection.dataset.isel(draw=slice(0, len(values)), authority=slice(0, values.shape[1])).sel(year=years)
+    some = projection.simulations.isel(draw=slice(0, len(values)), authority=slice(0, values.shape[1])).sel(
+        year=years
+    )
     dataset = some.assign(
         balance=(("draw", "authority", "year"), np.asarray(values, dtype=float)),
-        bail_out=(("authority", "year"), np.zeros(values.shape[1:])),
+        safety_valve_payments=(("authority", "year"), np.zeros(values.shape[1:])),
     )
-    return dataclasses.replace(projection, dataset=dataset)
+    return dataclasses.replace(projection, simulations=dataset)

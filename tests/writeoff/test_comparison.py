@@ -11,18 +11,18 @@ import pytest
 import deficits as d
 from deficits.errors import SchemeError
 from deficits.projection import Projection
-from deficits.writeoff import Frontier
+from deficits.writeoff import Comparison
 from tests.writeoff.examples import scheme
 
 
 @pytest.fixture(scope="module")
-def some(projection: Projection) -> Frontier:
+def some(projection: Projection) -> Comparison:
     shares = scheme().vary(share=[0.5, 0.7, 0.9])
     # The same cost to the pound, later in the year: it saves less interest, and buys nothing for that.
-    return d.frontier(projection, [*shares, scheme(title="Late", part_of_year=0.9), scheme(title="None", share=0)])
+    return d.compare(projection, [*shares, scheme(title="Late", part_of_year=0.9), scheme(title="None", share=0)])
 
 
-def test_a_frontier_agrees_with_each_scheme_alone(some: Frontier, projection: Projection) -> None:
+def test_a_frontier_agrees_with_each_scheme_alone(some: Comparison, projection: Projection) -> None:
     for place, one in enumerate(some.schemes):
         result = one.apply(projection)
         assert some.draws["cost"][place] == pytest.approx(result.grant.sum("authority").values)
@@ -35,7 +35,7 @@ def test_a_frontier_agrees_with_each_scheme_alone(some: Frontier, projection: Pr
             )
 
 
-def test_a_scheme_that_costs_councils_more_for_the_same_is_dominated(some: Frontier) -> None:
+def test_a_scheme_that_costs_councils_more_for_the_same_is_dominated(some: Comparison) -> None:
     table = some.table()
     assert table["present_cost_p50"].is_monotonic_increasing
     assert table["dominated"].to_dict() == {"None": False, "Late": True} | dict.fromkeys(some.titles[:3], False)
@@ -43,18 +43,18 @@ def test_a_scheme_that_costs_councils_more_for_the_same_is_dominated(some: Front
     assert table.at["Late", "in_draws"] == 1
 
 
-def test_a_larger_share_leaves_less_in_every_draw(some: Frontier) -> None:
+def test_a_larger_share_leaves_less_in_every_draw(some: Comparison) -> None:
     assert (some.differences("None").loc[some.titles[0], ["p10", "p50", "p90"]] < 0).all()
 
 
-def test_ranks_say_whether_they_survive_the_width_of_the_forecast(some: Frontier) -> None:
+def test_ranks_say_whether_they_survive_the_width_of_the_forecast(some: Comparison) -> None:
     ranks = some.ranks("deficit")
     assert ranks.at["None", "p50"] == 5
     assert ranks["first"].max() == 1
 
 
 def test_schemes_that_share_the_money_alike_share_a_rank_and_none_is_even_where_nothing_is_paid(
-    some: Frontier,
+    some: Comparison,
 ) -> None:
     ranks = some.ranks("gini")
     assert ranks.loc[some.titles[:4], ["p10", "p50", "p90"]].eq(1).all(axis=None)
@@ -63,13 +63,13 @@ def test_schemes_that_share_the_money_alike_share_a_rank_and_none_is_even_where_
 
 def test_schemes_of_two_base_dates_are_in_prices_of_one_and_count_the_same_years(projection: Projection) -> None:
     earlier = scheme(title="Earlier", base_year=2025, paid_in=2026)
-    both = d.frontier(projection, [scheme(), earlier, scheme(title="None", share=0)])
+    both = d.compare(projection, [scheme(), earlier, scheme(title="None", share=0)])
     assert (both.dates.base, both.dates.start) == (2026, 2025)
     alone = earlier.apply(projection).exchequer(real=2026)["mean"]
     gross = float((both.draws["present_cost"][1]).mean())
     assert gross == pytest.approx(alone["present", "gross"], rel=1e-9)
     # Without help and before any is paid, a year's interest is the same whichever scheme is beside it.
-    no_help = d.frontier(projection, [scheme(title="None", share=0), earlier]).draws["councils_pay"][0]
+    no_help = d.compare(projection, [scheme(title="None", share=0), earlier]).draws["councils_pay"][0]
     assert both.draws["councils_pay"][2] == pytest.approx(no_help)
     # Timed from March 2026: what was paid on the deficit of 2025 is back sooner than its size suggests.
     assert np.median(both.draws["years_bought"][1]) < np.median(both.draws["years_bought"][0])
@@ -78,7 +78,7 @@ def test_schemes_of_two_base_dates_are_in_prices_of_one_and_count_the_same_years
 def test_cover_that_is_owed_leaves_no_deficit_and_a_loan_what_must_be_repaid(projection: Projection) -> None:
     full = scheme(title="All", share=1, cover={"shares": {2027: 1, 2028: 1}})
     loan = scheme(title="Loan", share=1, repayment={"years": 10, "rate": 0})
-    compared = d.frontier(projection, [full, loan], year=2028)
+    compared = d.compare(projection, [full, loan], year=2028)
     assert compared.quantiles["deficit"][:, 0].tolist() == pytest.approx([0, 0, 0], abs=0.01)
     assert compared.quantiles["above_reserves"][:, 0].tolist() == [0, 0, 0]
     assert compared.reserves_known == 151
@@ -89,14 +89,14 @@ def test_cover_that_is_owed_leaves_no_deficit_and_a_loan_what_must_be_repaid(pro
 
 def test_many_schemes_keep_evenly_spaced_draws_and_quantiles_of_all(projection: Projection) -> None:
     many = scheme().vary(share=np.linspace(0.1, 1, 500).tolist())
-    few = d.frontier(projection, many[:2])
-    compared = d.frontier(projection, many)
+    few = d.compare(projection, many[:2])
+    compared = d.compare(projection, many)
     assert compared.draws["cost"].shape[1] < few.draws["cost"].shape[1]
     for name, values in few.quantiles.items():
         assert compared.quantiles[name][:, :2] == pytest.approx(values, nan_ok=True), name
 
 
-def test_what_cannot_be_compared_is_refused(some: Frontier, projection: Projection) -> None:
+def test_what_cannot_be_compared_is_refused(some: Comparison, projection: Projection) -> None:
     with pytest.raises(SchemeError, match="no measure 'deficits': did you mean 'deficit'"):
         some.ranks("deficits")
     with pytest.raises(SchemeError, match="no scheme 'Later' here: did you mean 'Late'"):
@@ -104,9 +104,9 @@ def test_what_cannot_be_compared_is_refused(some: Frontier, projection: Projecti
     with pytest.raises(SchemeError, match="compare it with ranks"):
         some.differences("None", "gini")
     with pytest.raises(SchemeError, match="give at least one"):
-        d.frontier(projection, [])
+        d.compare(projection, [])
     with pytest.raises(SchemeError, match="2026 is not after the base date"):
-        d.frontier(projection, [scheme()], year=2026)
+        d.compare(projection, [scheme()], year=2026)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -114,7 +114,7 @@ def test_what_cannot_be_compared_is_refused(some: Frontier, projection: Projecti
 def test_a_cluster_gives_the_same_and_loses_nothing_with_a_worker(projection: Projection) -> None:
     distributed = pytest.importorskip("distributed")
     schemes = scheme().vary(share=np.linspace(0, 1, 500).tolist())
-    here = d.frontier(projection, schemes)
+    here = d.compare(projection, schemes)
     left = []
     with distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
@@ -133,7 +133,7 @@ def test_a_cluster_gives_the_same_and_loses_nothing_with_a_worker(projection: Pr
 
         killer = threading.Thread(target=end_one)
         killer.start()
-        there = d.frontier(projection, schemes, cluster=cluster.scheduler_address)
+        there = d.compare(projection, schemes, cluster=cluster.scheduler_address)
         killer.join()
     assert left[0] > 0
     for name, values in here.draws.items():

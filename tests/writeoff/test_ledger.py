@@ -127,7 +127,7 @@ def test_the_order_of_councils_does_not_matter(
     projection: Projection, values: np.ndarray, order: list[int], body: dict
 ) -> None:
     some = with_draws(projection, values, YEARS)
-    turned = dataclasses.replace(some, dataset=some.dataset.isel(authority=order))
+    turned = dataclasses.replace(some, simulations=some.simulations.isel(authority=order))
     declared = scheme(**body)
     straight, other = declared.apply(some).balance, declared.apply(turned).balance
     assert np.allclose(other.values, straight.isel(authority=order).values, rtol=1e-12, atol=1e-3)
@@ -166,7 +166,7 @@ def test_one_draw_of_approval_decides_for_every_scheme(projection: Projection) -
 
 
 def test_an_approval_draw_belongs_to_its_council(projection: Projection) -> None:
-    fewer = dataclasses.replace(projection, dataset=projection.dataset.isel(authority=[5, 9]))
+    fewer = dataclasses.replace(projection, simulations=projection.simulations.isel(authority=[5, 9]))
     assert np.array_equal(Inputs(fewer).chance, Inputs(projection).chance[[5, 9]])
 
 
@@ -273,7 +273,7 @@ def test_safety_valve_instalments_stop_or_go_on(projection: Projection) -> None:
 def test_instalments_in_the_projection_can_be_stopped(panel: d.load_panel) -> None:
     agreed = d.project(panel, d.Assumptions(safety_valve_payments="as_agreed"), until=2029, draws=100, seed=1)
     result = scheme(share=0, safety_valve="stop").apply(agreed)
-    less = agreed.dataset["bail_out"].sel(year=slice(2027, None)).sum()
+    less = agreed.simulations["safety_valve_payments"].sel(year=slice(2027, None)).sum()
     difference = (agreed.balance - result.balance).sel(year=2029).sum("authority")
     assert difference.values == pytest.approx(float(less))
     assert float(less) > 0

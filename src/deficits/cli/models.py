@@ -179,8 +179,9 @@ def writeoff(
             out.print(f"  {row['name']}: {column.replace('_', ' ')} {_ranged(parts)}")
     else:
         summary = result.summary()
-        for name, row in summary.iterrows():
-            out.print(f"  {str(name).replace('_', ' '):24}{_told(row)}")
+        for (name, row), by_year in zip(summary.iterrows(), summary.index.duplicated(keep=False), strict=True):
+            words = f"{name} {row['year']}" if by_year else str(name)
+            out.print(f"  {words.replace('_', ' '):24}{_told(row)}")
         if design.source == "lowest":
             _lowest_source(result)
     if unpromised:
@@ -324,7 +325,7 @@ def compare(
     chosen = d.Scenario.read(scenario) if scenario else d.Scenario()
     projection = chosen.project(d.load_panel(as_of, own=own_figures), until=until, draws=draws, seed=seed)
     schemes = [d.Scheme.read(name) for name in names]
-    measured = d.frontier(projection, schemes, year=year, rate=rate, cluster=cluster)
+    measured = d.compare(projection, schemes, year=year, rate=rate, cluster=cluster)
     table, prices = measured.table(), f"{financial_year(measured.dates.base)} prices"
     out.print(
         f"At {year_end(measured.year)}, cheapest to the Exchequer first (80% ranges; {prices} are discounted to "
@@ -351,7 +352,7 @@ def _told(row: Any) -> str:
     if row["unit"] == "£":
         return _ranged(row)
     if row["unit"] == "share of draws":
-        return percent(row["p50"])
+        return percent(row["mean"])
     places = 1 if row["unit"] == "years" else 0
     low, middle, high = (f"{row[part]:.{places}f}" for part in ("p10", "p50", "p90"))
     span = between(low, high)

@@ -17,7 +17,6 @@ from datetime import date, timedelta
 from itertools import chain, count
 from pathlib import Path
 
-from deficits.authorities import load_authorities
 from deficits.errors import DeficitsError, SourceError
 from deficits.fetch import folder, gates
 from deficits.fetch.addresses import locate
@@ -29,6 +28,7 @@ from deficits.paths import exchange, processed_dir, raw_dir
 from deficits.projection import Projection, project
 from deficits.publications import PUBLICATIONS, Publication, Table, find
 from deficits.raw import GuardFailed, RawData, Source, SourceFile, read_source
+from deficits.raw.authorities import load_authorities
 
 TRIAL = timedelta(days=366)
 """How far ahead of today an edition may be dated, so that one that is expected can be tried."""

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from deficits.authorities import Authorities
 from deficits.fetch.compare import Held, years_of
 from deficits.formatting import financial_year, gbp, listed
 from deficits.panel import FIGURES, Panel, reconcile
 from deficits.publications import Table
+from deficits.raw.authorities import Authorities
 
 WATCHED = (
     "balance_section251",

@@ -1,6 +1,5 @@
 """Published figures by authority and year in one panel, each with its basis, source and date."""
 
-from deficits.authorities import Authorities, load_authorities
 from deficits.panel.checks import Checked, check_panel, reconcile
 from deficits.panel.choice import RULES, Rule, disagreements
 from deficits.panel.outputs import write
@@ -9,6 +8,7 @@ from deficits.panel.panel import Ages, Panel, build, load_panel
 from deficits.panel.schema import FIGURES
 from deficits.panel.splits import Split, divide, read_splits, shares
 from deficits.panel.trace import Trace, trace
+from deficits.raw.authorities import Authorities, load_authorities
 
 __all__ = [
     "FIGURES",

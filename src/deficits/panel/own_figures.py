@@ -11,7 +11,6 @@ from typing import Any
 
 import pandas as pd
 
-from deficits.authorities import Authorities
 from deficits.errors import PanelError, closest
 from deficits.formatting import UNDATED, financial_year, gbp, listed, year_end
 from deficits.panel import choice
@@ -19,6 +18,7 @@ from deficits.panel.own_file import ROLES, SAYS, STATUS, UNITS, Column, amount_i
 from deficits.paths import own_dir, write_whole
 from deficits.publications.cells import heading, reason
 from deficits.publications.editions import CANDIDATE, KEY
+from deficits.raw.authorities import Authorities
 
 FALL, RISE = 1.2, 0.6
 """High needs blocks by which a balance may fall or rise in a year before it is asked about: about twice the

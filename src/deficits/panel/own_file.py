@@ -9,11 +9,11 @@ from itertools import accumulate, zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from deficits.authorities import plain_code
 from deficits.errors import PanelError, SourceError
 from deficits.formatting import listed, year_given
 from deficits.publications.cells import heading, number
 from deficits.publications.files import Workbook, is_workbook, typed_rows
+from deficits.raw.authorities import plain_code
 
 LARGEST = 5_000_000
 """Bytes of a file that is read at all."""

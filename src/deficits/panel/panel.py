@@ -10,7 +10,6 @@ from pathlib import Path
 import pandas as pd
 
 from deficits.assumptions import assumed
-from deficits.authorities import Authorities, load_authorities
 from deficits.errors import PanelError, closest
 from deficits.formatting import iso_day
 from deficits.panel import choice, own_figures
@@ -29,6 +28,7 @@ from deficits.publications import (
 from deficits.publications.council_statements import STATED
 from deficits.publications.editions import KEY, newest
 from deficits.raw import RawData, raw_data
+from deficits.raw.authorities import Authorities, load_authorities
 
 
 @dataclass(frozen=True)

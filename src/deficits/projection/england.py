@@ -123,7 +123,7 @@ def national_table(projection: Projection) -> pd.DataFrame:
     table = published.combine_first(means).loc[first : paths.years[-1]].rename_axis("year")
     for name in published:
         table[f"{name}_known"] = published[name].reindex(table.index).notna()
-    paid = projection.dataset["bail_out"].sum("authority").to_series()
+    paid = projection.simulations["safety_valve_payments"].sum("authority").to_series()
     paid = paid.combine_first(projection.fit.safety_valve_payments.sum())
     table["shortfall"] = table["spending"] - table["block"]
     table["safety_valve"] = paid.reindex(table.index).fillna(0.0)

@@ -69,14 +69,14 @@ class Reach:
 class Projection:
     """Draws of balances at each 31 March.
 
-    `dataset` has `balance` (£, negative = deficit), with dims (draw, authority, year) and coordinates name and
-    region along authority, and `bail_out` (£, authority and year): safety valve payments inside those balances. Up
-    to `base_year` they are the published ones, the same in every draw but for councils that have not reported;
-    later ones are simulated. `paths`: England's plans, spend and block behind them. `warnings` are for a person to
-    act on.
+    `simulations` has `balance` (£, negative = deficit), with dims (draw, authority, year) and coordinates name,
+    region and type along authority, and `safety_valve_payments` (£, authority and year), which are inside those
+    balances. Up to `base_year` they are the published ones, the same in every draw but for councils that have not
+    reported; later ones are simulated. `paths`: England's plans, spend and block behind them. `warnings` are for a
+    person to act on.
     """
 
-    dataset: xr.Dataset
+    simulations: xr.Dataset
     panel: Panel
     assumptions: Assumptions
     levers: tuple[Lever, ...]
@@ -112,7 +112,7 @@ class Projection:
     @property
     def years(self) -> list[int]:
         """Year ends of the projection, the published one first."""
-        return [int(year) for year in self.dataset["year"].values]
+        return [int(year) for year in self.simulations["year"].values]
 
     @property
     def base_year(self) -> int:
@@ -134,7 +134,7 @@ class Projection:
     @property
     def balance(self) -> xr.DataArray:
         """£, dims (draw, authority, year), negative = deficit."""
-        return self.dataset["balance"]
+        return self.simulations["balance"]
 
     def england(self, per: Per | None = None, real: int | None = None) -> pd.DataFrame:
         """Quantiles for England, £: indexed by (measure, year), columns p10 to p90.
@@ -180,13 +180,13 @@ class Projection:
 
     def _national(self, councils: list[str] | None, per: Per | None, real: int | None) -> pd.DataFrame:
         balance = self.balance if councils is None else self.balance.sel(authority=councils)
-        bail_out = self.dataset["bail_out"].sel(authority=balance["authority"]).sum("authority")
+        paid = self.simulations["safety_valve_payments"].sel(authority=balance["authority"]).sum("authority")
         codes = list(balance["authority"].values)
         frames = {}
         for measure in MEASURES:
             money = national(balance, measure)
             if measure == "in_year":
-                money = money - bail_out.sel(year=money["year"])
+                money = money - paid.sel(year=money["year"])
             frames[measure] = quantiles(self._divided(money, codes, per, real))
         return pd.concat(frames, names=["measure"])
 
@@ -245,7 +245,7 @@ class Projection:
         years, draws = paths.spend.shape
         codes = list(self.fit.councils.index) if authority is None else [self.code(authority)]
         places = [self.fit.councils.index.get_loc(code) for code in codes]
-        added = self.dataset["bail_out"].sel(authority=codes).sum("authority").values[:, None]
+        added = self.simulations["safety_valve_payments"].sel(authority=codes).sum("authority").values[:, None]
         changed = np.zeros((years, draws))
         if self.changed is not None:
             ahead, councils = len(self.projected_years), len(self.fit.councils)
@@ -275,7 +275,7 @@ class Projection:
     def code(self, authority: str | int) -> str:
         """DfE number of a council of the projection."""
         code = self.panel.authorities.resolve(authority)
-        if code not in self.dataset["authority"].values:
+        if code not in self.simulations["authority"].values:
             raise ProjectionError(gone(self.panel, code, self.fit.councils.index))
         return code
 
@@ -401,18 +401,19 @@ def _projected(
                 ("draw", "authority", "year"),
                 _with_published(panel, councils, first, base, run.balances),
             ),
-            "bail_out": (("authority", "year"), safety_valve_payments.T),
+            "safety_valve_payments": (("authority", "year"), safety_valve_payments.T),
         },
         coords={
             "authority": councils.index.to_numpy(dtype=object),
             "year": every,
             "name": ("authority", councils["name"].to_numpy(dtype=object)),
             "region": ("authority", councils["region"].to_numpy(dtype=object)),
+            "type": ("authority", panel.authorities.types(councils.index).to_numpy(dtype=object)),
         },
         attrs={"units": "£", "sign": "negative = deficit", "seed": seed},
     )
     return Projection(
-        dataset=dataset,
+        simulations=dataset,
         panel=panel,
         assumptions=assumptions,
         levers=levers,

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from deficits.authorities import load_authorities
 from deficits.errors import SourceError
 from deficits.publications.cells import financial_year, heading, number
 from deficits.publications.editions import direct, financial
 from deficits.publications.files import Workbook
 from deficits.publications.publication import GovUk, Publication, Table
 from deficits.publications.reading import Columns, Sheet, open_sheets, refuse, sums_to, table_of
+from deficits.raw.authorities import load_authorities
 
 BLOCKS: Columns = {
     "schools_block": ("schools block",),

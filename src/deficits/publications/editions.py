@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from deficits.authorities import Authorities
 from deficits.errors import PanelError
 from deficits.formatting import UNDATED, last_day, year_of
 from deficits.raw import RawData, SourceFile
+from deficits.raw.authorities import Authorities
 from deficits.raw.corrections import TOUCHED, correct
 
 KEY = ["authority", "year"]

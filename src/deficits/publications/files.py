@@ -21,8 +21,8 @@ import pyarrow.csv as arrow_csv
 from pyarrow import compute
 from python_calamine import CalamineError, CalamineWorkbook
 
-from deficits.authorities import plain_code
 from deficits.errors import SourceError
+from deficits.raw.authorities import plain_code
 
 Rows = list[list[object]]
 

@@ -21,7 +21,6 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from deficits.authorities import is_upper_tier
 from deficits.errors import SourceError
 from deficits.formatting import financial_year as words_for
 from deficits.formatting import year_of
@@ -29,6 +28,7 @@ from deficits.publications.cells import financial_year, heading, number
 from deficits.publications.editions import REPORTED, Reader, candidates, direct, financial
 from deficits.publications.publication import GovUk, Publication, Table
 from deficits.publications.reading import Columns, Sheet, one_of, open_sheet, refuse, sums_to, table_of
+from deficits.raw.authorities import is_upper_tier
 
 THOUSAND = 1000.0
 

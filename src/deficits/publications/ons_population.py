@@ -18,13 +18,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from deficits.authorities import is_upper_tier, load_authorities
 from deficits.errors import SourceError
 from deficits.publications.cells import heading
 from deficits.publications.editions import REPORTED, Reader, calendar, candidates
 from deficits.publications.publication import FixedUrl, Publication, Table
 from deficits.publications.reading import Columns, one_of, open_sheets, some, table_of
 from deficits.raw import read_table
+from deficits.raw.authorities import is_upper_tier, load_authorities
 
 OLDEST = 25
 """EHC plans run to the age of 25."""

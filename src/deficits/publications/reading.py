@@ -18,12 +18,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from deficits.authorities import load_authorities, plain_code
 from deficits.errors import SourceError, closest
 from deficits.formatting import listed
 from deficits.publications.cells import heading, number, reason
 from deficits.publications.files import Workbook, below, csv_columns, csv_rows, opened
 from deficits.publications.publication import Table
+from deficits.raw.authorities import load_authorities, plain_code
 
 Columns = dict[str, tuple[str, ...]]
 """Our name of each column and the publisher's spellings of its heading."""

@@ -14,13 +14,13 @@ from typing import Any
 import pandas as pd
 
 from deficits.assumptions import assumed
-from deficits.authorities import load_authorities
 from deficits.errors import PanelError, SourceError
 from deficits.formatting import last_day, year_of
 from deficits.publications.cells import financial_year, number
 from deficits.publications.editions import CANDIDATE, REPORTED, Reader
 from deficits.publications.publication import ByHand, Publication, Table
 from deficits.publications.reading import open_sheet, refuse, table_of
+from deficits.raw.authorities import load_authorities
 
 FOLDER = "safety-valve"
 _PAYMENTS = "payments_by_year_gbp"

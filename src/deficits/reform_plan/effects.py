@@ -91,7 +91,7 @@ class ReformPlan:
         balance.loc[{"authority": self.code, "year": self.years}] = xr.DataArray(
             self.balance, dims=("year", "draw"), coords={"year": self.years}
         )
-        return dataclasses.replace(self.source, dataset=self.source.dataset.assign(balance=balance))
+        return dataclasses.replace(self.source, simulations=self.source.simulations.assign(balance=balance))
 
     def _variants(self, measure: str) -> tuple[Array, Array]:
         """A measure without and with the plan, shape (years, draws)."""

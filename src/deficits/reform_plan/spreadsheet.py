@@ -142,12 +142,12 @@ def worked(plan: ReformPlan, settings: Settings) -> Account:
     _, saved, _ = applied(base, plan.actions.actions, sizes)
     without = (base.balance + saved.sum(axis=0).cumsum(axis=0))[:, 0]
     scheme = _scheme(plan, settings)
-    row = int(np.flatnonzero(plan.source.dataset["authority"].values == plan.code)[0])
-    dataset = plan.source.dataset.isel(draw=slice(0, 1)).sel(year=years).copy(deep=True)
+    row = int(np.flatnonzero(plan.source.simulations["authority"].values == plan.code)[0])
+    dataset = plan.source.simulations.isel(draw=slice(0, 1)).sel(year=years).copy(deep=True)
     dataset["balance"][0, row] = without
-    dataset["bail_out"][row] = 0.0
+    dataset["safety_valve_payments"][row] = 0.0
     assumptions = plan.source.assumptions.model_copy(update={"financing_rate": settings.rate})
-    source = dataclasses.replace(plan.source, dataset=dataset, assumptions=assumptions)
+    source = dataclasses.replace(plan.source, simulations=dataset, assumptions=assumptions)
     result = write_off(Inputs(source), scheme)
     money = result.ledger.sel(authority=plan.code).isel(draw=0)
 

@@ -32,7 +32,7 @@ from deficits.paths import notebooks_dir, raw_dir
 from deficits.validation import shortened
 
 if TYPE_CHECKING:
-    from deficits.authorities import Authorities
+    from deficits.raw.authorities import Authorities
     from deficits.scenario import Scenario
     from deficits.writeoff import Scheme
 

@@ -260,8 +260,8 @@ def _projected(
 
     projection = scenario_of(scenario).project(load_panel(as_of, own=own), until=until, draws=draws, seed=seed)
     held = np.quantile(projection.balance.transpose("authority", "year", "draw").values, (0.1, 0.5, 0.9), axis=-1)
-    wide = held.transpose(1, 2, 0).reshape(len(projection.dataset.authority), -1)
-    council = pd.DataFrame(wide, index=projection.dataset.authority.values)
+    wide = held.transpose(1, 2, 0).reshape(len(projection.simulations.authority), -1)
+    council = pd.DataFrame(wide, index=projection.simulations.authority.values)
     return council, projection.england().loc["gross"]
 
 

@@ -37,7 +37,7 @@ def what_if(result: WriteOff, code: str | None = None) -> Shown:
     facts = what_if_facts(result, code)
     years, place = facts["years"], "England"
     if code is not None:
-        place = str(result.projection.dataset["name"].sel(authority=result.projection.code(code)).item())
+        place = str(result.projection.simulations["name"].sel(authority=result.projection.code(code)).item())
     kind = "Deficit" if code else "Gross deficit"
     labels = [f"Grant for the deficit at {year_end(years[0])}", *(f"{kind} at {year_end(year)}" for year in years)]
     rows = Markup("\n").join(

@@ -1,6 +1,6 @@
 """Partial write-offs: schemes as declared, what each does on the draws of a projection, and many side by side."""
 
-from deficits.writeoff.comparison import Frontier, frontier
+from deficits.writeoff.comparison import Comparison, compare
 from deficits.writeoff.costs import STPR
 from deficits.writeoff.distribution import at_cost_of
 from deficits.writeoff.inputs import Inputs, financing_rate, read_allocations
@@ -14,13 +14,13 @@ from deficits.writeoff.write_off import WriteOff, write_off
 
 __all__ = [
     "STPR",
-    "Frontier",
+    "Comparison",
     "Inputs",
     "Scheme",
     "WriteOff",
     "at_cost_of",
+    "compare",
     "financing_rate",
-    "frontier",
     "grants_inside",
     "price_of_cover",
     "read_allocations",

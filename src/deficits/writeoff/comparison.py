@@ -71,7 +71,7 @@ class Dates:
 
 
 @dataclass(frozen=True)
-class Frontier:
+class Comparison:
     """Schemes side by side on the same draws, in prices of one year and from one date.
 
     Measures (see `BETTER`): cost: £ of write-off and cover, in cash; present_cost: net of what stops, is clawed
@@ -181,7 +181,7 @@ class Frontier:
         return self.draws[measure]
 
     def __repr__(self) -> str:
-        return f"Frontier of {len(self.schemes)} schemes, deficits at 31 March {self.year}\n{self.table()}"
+        return f"Comparison of {len(self.schemes)} schemes, deficits at 31 March {self.year}\n{self.table()}"
 
 
 def _lower_is_better(measure: str, values: Array) -> Array:
@@ -194,14 +194,14 @@ def _margin(values: Array, axis: int | None = None) -> Any:
     return ROUNDING * np.nan_to_num(np.abs(values)).max(axis=axis)
 
 
-def frontier(
+def compare(
     projection: Projection | Inputs,
     schemes: Sequence[Scheme],
     *,
     year: int | None = None,
     rate: RateGiven | None = None,
     cluster: str | None = None,
-) -> Frontier:
+) -> Comparison:
     """Compare any number of schemes on the same draws.
 
     `year`: year end at which the deficit and the councils above reserves are counted; by default the first
@@ -215,7 +215,7 @@ def frontier(
     >>> import deficits as d
     >>> projection = d.project(d.load_panel(), draws=200)
     >>> shares = d.Scheme.read("flat-share").vary(share=[0.5, 0.75, 1.0])
-    >>> bool(d.frontier(projection, shares).table()["cost_p50"].is_monotonic_increasing)
+    >>> bool(d.compare(projection, shares).table()["cost_p50"].is_monotonic_increasing)
     True
 
     Raises SchemeError when there is no scheme, or one does not fit the projection.
@@ -230,7 +230,7 @@ def frontier(
     if late:
         raise SchemeError(f"{at} is not after the base date of '{late[0]}': compare at a later year end")
     chunks = [chosen[start : start + CHUNK] for start in range(0, len(chosen), CHUNK)]
-    count = inputs.projection.dataset.sizes["draw"]
+    count = inputs.projection.simulations.sizes["draw"]
     kept = np.unique(np.linspace(0, count - 1, min(count, max(KEPT // len(chosen), LEAST_KEPT)), dtype=int))
     draws = {name: np.empty((len(chosen), len(kept))) for name in BETTER}
     quantiles = {name: np.empty((3, len(chosen))) for name in BETTER}
@@ -242,7 +242,7 @@ def frontier(
         cost_mean[place] = part["cost"].mean(axis=1)
         done = place.stop
     known = int((~np.isnan(inputs.size("reserves", dates.base))).sum())
-    return Frontier(chosen, dates, draws, quantiles, cost_mean, known)
+    return Comparison(chosen, dates, draws, quantiles, cost_mean, known)
 
 
 def _here(inputs: Inputs, chunks: list[tuple[Scheme, ...]], dates: Dates) -> Iterator[Measured]:

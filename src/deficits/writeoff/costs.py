@@ -117,7 +117,7 @@ def exchequer_flows(result: Result, *, as_agreed: bool = True) -> dict[str, dict
             }
         }
     for year in (year for year in inputs.agreed if year > base):
-        inside = inputs.bail_out(year) if year in inputs.years else 0.0
+        inside = inputs.safety_valve_payments(year) if year in inputs.years else 0.0
         received = inputs.agreed_in(year) if going_on else inside + changes.get(year, 0.0)
         saved = float((inputs.agreed_in(year) - received).sum())
         if saved:

@@ -669,19 +669,19 @@ def _with_own(
     """The projection with three draws: other councils at their middles, this one on its own paths."""
     middle = projection.balance.sel(year=years).median("draw")
     values = np.repeat(middle.transpose("authority", "year").values[None], len(PATHS), axis=0)
-    row = int(np.flatnonzero(projection.dataset["authority"].values == code)[0])
+    row = int(np.flatnonzero(projection.simulations["authority"].values == code)[0])
     for year, balances in paths.items():
         values[:, row, years.index(year)] = balances
-    dataset = projection.dataset.isel(draw=slice(0, len(PATHS))).sel(year=years)
-    received = dataset["bail_out"].copy()
+    dataset = projection.simulations.isel(draw=slice(0, len(PATHS))).sel(year=years)
+    received = dataset["safety_valve_payments"].copy()
     received.loc[{"authority": code}] = 0.0  # own figures are without instalments, or hold them already
-    dataset = dataset.assign(balance=(("draw", "authority", "year"), values), bail_out=received)
+    dataset = dataset.assign(balance=(("draw", "authority", "year"), values), safety_valve_payments=received)
     assumptions = (
         projection.assumptions
         if rate is None
         else projection.assumptions.model_copy(update={"financing_rate": rate})
     )
-    return dataclasses.replace(projection, dataset=dataset, assumptions=assumptions)
+    return dataclasses.replace(projection, simulations=dataset, assumptions=assumptions)
 
 
 def _certain(scheme: Scheme, name: str, ineligible: float, terms: Terms) -> Scheme:

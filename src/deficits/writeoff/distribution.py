@@ -186,8 +186,8 @@ def moral_hazard(result: Result, extra: Sequence[float] = (0.0, 0.01, 0.02)) -> 
         rows[response] = {
             "grant": there.paid.total("write_off").sum(axis=0).mean(),
             "cover": there.paid.total("cover").sum(axis=0).mean(),
-            f"deficit_without_{last}": float(national(projection.balance, "gross").sel(year=last).mean()),
-            f"deficit_with_{last}": float(national(there.balance, "gross").sel(year=last).mean()),
+            "deficit_without": float(national(projection.balance, "gross").sel(year=last).mean()),
+            "deficit_with": float(national(there.balance, "gross").sel(year=last).mean()),
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("extra")
 
@@ -205,4 +205,4 @@ def _responding(result: Result, covered: list[int], response: float) -> Projecti
         times = sum(year - start + 1 for start in covered if start <= year)
         values[place] -= times * response * block * in_deficit
     balance = projection.balance.copy(data=values.transpose(2, 1, 0))
-    return dataclasses.replace(projection, dataset=projection.dataset.assign(balance=balance))
+    return dataclasses.replace(projection, simulations=projection.simulations.assign(balance=balance))

@@ -24,7 +24,6 @@ from deficits.projection import Projection
 from deficits.projection.history import NEARLY_ALL, Balances
 from deficits.projection.summaries import dsg, people_2_18, price_factor, school_pupils
 from deficits.writeoff.conditions import (
-    CouncilType,
     DeficitAbove,
     HasSafetyValve,
     InRegion,
@@ -36,8 +35,6 @@ from deficits.writeoff.conditions import (
 
 Array = npt.NDArray[np.float64]
 
-TYPES: dict[str, CouncilType] = {"E06": "unitary", "E08": "metropolitan", "E09": "london", "E10": "county"}
-"""Type of council by the first three characters of its ONS code (ONS coding guidance)."""
 RESERVES = ("unallocated", "earmarked")
 APPROVAL_STREAM = 1_000
 """Key of the random stream of approvals, beside the projection's own (`deficits.projection.streams.Shock`)."""
@@ -112,7 +109,7 @@ class Inputs:
 
     def blocks(self, size: int) -> list[Inputs]:
         """The same in blocks of draws: small arrays stay near the processor, and are worked through faster."""
-        count = self.projection.dataset.sizes["draw"]
+        count = self.projection.simulations.sizes["draw"]
         starts, arena = range(0, count, size), Arena()
         return [dataclasses.replace(self, draws=slice(at, at + size), whole=self, arena=arena) for at in starts]
 
@@ -140,7 +137,9 @@ class Inputs:
             row, base = self.codes.get_loc(code), self.years.index(year)
             values[:, row, base:] -= values[:, row, base, None] + pounds / share
         balance = self.projection.balance.transpose("draw", "authority", "year").copy(data=values)
-        moved = dataclasses.replace(self.projection, dataset=self.projection.dataset.assign(balance=balance))
+        moved = dataclasses.replace(
+            self.projection, simulations=self.projection.simulations.assign(balance=balance)
+        )
         return dataclasses.replace(self, projection=moved, allocated=self.allocated | codes)
 
     def rate_in(self, year: int) -> float:
@@ -179,7 +178,7 @@ class Inputs:
     @cached_property
     def codes(self) -> pd.Index:
         """DfE numbers of the councils, in the order of every array."""
-        return pd.Index([str(code) for code in self.projection.dataset["authority"].values], name="authority")
+        return pd.Index([str(code) for code in self.projection.simulations["authority"].values], name="authority")
 
     @cached_property
     def balances(self) -> Array:
@@ -205,19 +204,18 @@ class Inputs:
     @cached_property
     def councils(self) -> pd.DataFrame:
         """Name, region and type, by authority."""
-        listed = self.panel.authorities.frame.loc[self.codes]
-        kinds = [TYPES[str(gss)[:3]] for gss in listed["gss"]]
-        return listed[["name", "region"]].assign(type=kinds)
+        known = self.panel.authorities
+        return known.frame.loc[self.codes, ["name", "region"]].assign(type=known.types(self.codes))
 
-    def bail_out(self, year: int) -> Array:
+    def safety_valve_payments(self, year: int) -> Array:
         """Safety valve payments of a year inside the projection's balances."""
         place = self.years.index(year)
-        values: Array = self._bail_outs[:, place][:, None]
+        values: Array = self._safety_valve_payments[:, place][:, None]
         return values
 
     @cached_property
-    def _bail_outs(self) -> Array:
-        values: Array = self.projection.dataset["bail_out"].transpose("authority", "year").values
+    def _safety_valve_payments(self) -> Array:
+        values: Array = self.projection.simulations["safety_valve_payments"].transpose("authority", "year").values
         return values
 
     @cached_property
@@ -363,7 +361,7 @@ class Inputs:
         """A number from 0 to 1 by council and draw, which decides on approval: the same for every scheme."""
         if self.whole:
             return self.whole.chance[:, self.draws]
-        drawn = np.empty((len(self.codes), self.projection.dataset.sizes["draw"]))
+        drawn = np.empty((len(self.codes), self.projection.simulations.sizes["draw"]))
         for row, code in enumerate(self.codes):
             stream = np.random.SeedSequence(self.projection.seed, spawn_key=(APPROVAL_STREAM, int(code)))
             drawn[row] = np.random.default_rng(stream).random(drawn.shape[1])

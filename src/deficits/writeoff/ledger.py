@@ -203,7 +203,7 @@ def _instalments(scheme: Scheme, inputs: Inputs) -> list[Flow]:
     flows = []
     for year in (later for later in inputs.years if later > scheme.base_year):
         wanted = inputs.agreed_in(year) if variant == "continue" else 0.0
-        change = wanted - inputs.bail_out(year)
+        change = wanted - inputs.safety_valve_payments(year)
         if change.any():
             flows.append(Flow("safety_valve", year, MIDDLE, change, 1))
     return flows
@@ -362,7 +362,7 @@ def ledger(scheme: Scheme, inputs: Inputs, flows: Sequence[Flow]) -> xr.Dataset:
             step.closing,
             step.interest,
         )
-        received = inputs.bail_out(year)
+        received = inputs.safety_valve_payments(year)
         money["safety_valve"][place] = received
         money["in_year"][place] = inputs.balance(year) - inputs.balance(year - 1) - received
         for flow in (flow for flow in flows if flow.year == year):
@@ -378,6 +378,6 @@ def ledger(scheme: Scheme, inputs: Inputs, flows: Sequence[Flow]) -> xr.Dataset:
 
 def labelled(inputs: Inputs, values: Array, years: list[int] | None = None) -> xr.DataArray:
     """An array (years, authorities, draws) as dims (draw, authority, year), with name and region; no copy."""
-    dataset = inputs.projection.dataset
+    dataset = inputs.projection.simulations
     coords = {name: dataset[name] for name in ("authority", "name", "region")} | {"year": years or inputs.years}
     return xr.DataArray(values.transpose(2, 1, 0), dims=("draw", "authority", "year"), coords=coords)

@@ -119,43 +119,45 @@ class Result:
         return deficit
 
     def summary(self) -> pd.DataFrame:
-        """The scheme for England: one row a measure, with its unit and quantiles p10 to p90.
+        """The scheme for England: a row for each measure and year, with its unit, mean and quantiles p10 to p90.
 
-        Money in £. `grant` is the write-off of the base date's deficits; cover, contribution and the like have a
-        row where the scheme has them. `deficit_with_2028` is what remains with councils then: grant that is owed
-        for it, `owed_2028`, counts as paid. `not_counted` is what comes off because the lowest of the sources
-        counts. `years_bought` is the time from the base date until England's gross
-        deficit is back at its level of that date, on straight lines between year ends; `not_back` the share of
-        draws in which it is not by the last year.
+        Money in £. `grant` is the write-off of the base date's deficits, `left` what it leaves of them; cover,
+        contribution and the like have a row where the scheme has them. `deficit_with` is what remains with
+        councils at a year end: grant that is owed for it, `owed`, counts as paid. `not_counted` is what comes off
+        because the lowest of the sources counts. `years_bought` is time from the base date until England's
+        gross deficit is back at its level of that date, on straight lines between year ends; `not_back`: share of
+        draws in which it is not by the last year (its mean).
         """
         base, last = self.scheme.base_year, self.projection.years[-1]
         without, with_grant = national(self.projection.balance, "gross"), national(self.standing, "gross")
         years = self.years_until_back()
-        measures: dict[str, tuple[str, Array]] = {
-            f"deficit_{base}": ("£", without.sel(year=base).values),
-            "grant": ("£", self.grant.sum("authority").values),
-            f"left_of_{base}": ("£", self.left.sum("authority").values),
-            "councils_paid": ("councils", (self.grant > 0).sum("authority").values),
-            "councils_in_surplus": (
-                "councils",
-                (self.projection.balance.sel(year=base) >= 0).sum("authority").values,
-            ),
-        }
+        found: list[tuple[str, int, str, Array]] = [
+            ("deficit_without", base, "£", without.sel(year=base).values),
+            ("grant", base, "£", self.grant.sum("authority").values),
+            ("left", base, "£", self.left.sum("authority").values),
+            ("councils_paid", base, "councils", (self.grant > 0).sum("authority").values),
+        ]
+        surplus = (self.projection.balance.sel(year=base) >= 0).sum("authority").values
+        found.append(("councils_in_surplus", base, "councils", surplus))
         if self.scheme.source == "lowest":
             gap = np.minimum(self.inputs.source_gap(base), self.base_deficit.values.T)
-            measures["not_counted"] = ("£", gap.sum(axis=0))
+            found.append(("not_counted", base, "£", gap.sum(axis=0)))
         others: tuple[Kind, ...] = ("cover", "safety_valve", "contribution", "clawback", "levy", "repayment")
         for kind in (kind for kind in others if any(flow.kind == kind for flow in self.paid.flows)):
-            measures[kind] = ("£", self.paid.total(kind).sum(axis=0))
+            found.append((kind, last, "£", self.paid.total(kind).sum(axis=0)))
         for year in range(base + 1, last + 1):
-            measures[f"deficit_without_{year}"] = ("£", without.sel(year=year).values)
-            measures[f"deficit_with_{year}"] = ("£", with_grant.sel(year=year).values)
+            found.append(("deficit_without", year, "£", without.sel(year=year).values))
+            found.append(("deficit_with", year, "£", with_grant.sel(year=year).values))
             if any(flow.owed(year) for flow in self.paid.flows):
-                measures[f"owed_{year}"] = ("£", self.owed(year).sum(axis=0))
-        measures["years_bought"] = ("years", years)
-        rows = {name: {"unit": unit, **ordered(values)} for name, (unit, values) in measures.items()}
-        rows["not_back"] = {"unit": "share of draws", "p50": float(np.isinf(years).mean())}
-        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("measure")
+                found.append(("owed", year, "£", self.owed(year).sum(axis=0)))
+        found.append(("years_bought", base, "years", years))
+        rows = [
+            {"measure": name, "year": year, "unit": unit, "mean": float(values.mean()), **ordered(values)}
+            for name, year, unit, values in found
+        ]
+        never = float(np.isinf(years).mean())
+        rows.append({"measure": "not_back", "year": last, "unit": "share of draws", "mean": never})
+        return pd.DataFrame(rows).set_index("measure")
 
     def by_authority(self, per: Per | None = None) -> pd.DataFrame:
         """Each council: indexed by DfE number; name, region, type, quantiles of grant, of what is left of the
@@ -163,31 +165,20 @@ class Result:
         it is paid anything. `per`: £ a "pupil" (on a state school's roll), "person_2_18" (of that age) or "plan",
         or a share of the "dsg", of the base year.
         """
-        base, last = self.scheme.base_year, self.projection.years[-1]
-        values = {
-            "grant": self.grant,
-            f"left_of_{base}": self.left,
-            f"balance_{last}": self.standing.sel(year=last),
-        }
-        size = self._size(per)
-        councils = self.inputs.councils
-        frame = councils.join(
-            [three(array.values.T / size, councils.index, name) for name, array in values.items()]
-        )
-        return frame.assign(paid=(self.grant > 0).mean("draw").values)
+        size, councils = self._size(per), self.inputs.councils
+        frames = [three(array.values.T / size, councils.index, name) for name, array in self._by_council().items()]
+        return councils.join(frames).assign(paid=(self.grant > 0).mean("draw").values)
 
     def england_row(self) -> dict[str, Any]:
         """England's line under `by_authority`: quantiles of the sums of the councils, and of the net balance."""
-        base, last = self.scheme.base_year, self.projection.years[-1]
-        totals = {
-            "grant": self.grant.sum("authority").values,
-            f"left_of_{base}": self.left.sum("authority").values,
-            f"balance_{last}": self.standing.sel(year=last).sum("authority").values,
-        }
         row: dict[str, Any] = {"authority": "England", "name": "England", "region": "England"}
-        for name, values in totals.items():
-            row |= {f"{name}_{part}": value for part, value in _three(values)}
-        return row | {"paid": float((totals["grant"] > 0).mean())}
+        for name, values in self._by_council().items():
+            row |= {f"{name}_{part}": value for part, value in _three(values.sum("authority").values)}
+        return row | {"paid": float((self.grant.sum("authority") > 0).mean())}
+
+    def _by_council(self) -> dict[str, xr.DataArray]:
+        last = self.projection.years[-1]
+        return {"grant": self.grant, "left": self.left, "balance": self.standing.sel(year=last)}
 
     def by_region(self, per: Per | None = None) -> pd.DataFrame:
         """Each region and England: quantiles of the grant and of what is left of the base year's deficit (£).
@@ -292,7 +283,7 @@ class Result:
             last = min(split.on.year if split.on.month > 3 else split.on.year - 1, self.projection.years[-1])
             values = {
                 "grant": self.grant,
-                f"left_of_{self.scheme.base_year}": self.left,
+                "left": self.left,
                 "balance": self.balance.sel(year=last),
             }
             part = shares(split, given.get(code))
@@ -327,7 +318,7 @@ class Result:
         return np.ones((1, 1)) if per is None else self.inputs.size(PER[per], self.scheme.base_year)
 
     def _labelled(self, values: Array) -> xr.DataArray:
-        dataset = self.projection.dataset
+        dataset = self.projection.simulations
         coords = {name: dataset[name] for name in ("authority", "name", "region")}
         return xr.DataArray(values.T, dims=("draw", "authority"), coords=coords)
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from deficits.errors import SchemeError
 from deficits.projection import Projection
-from deficits.writeoff.comparison import frontier
+from deficits.writeoff.comparison import compare
 from deficits.writeoff.scheme import Scheme
 
 SWEPT: dict[str, tuple[float, float]] = {
@@ -53,7 +53,7 @@ def sweep(
             for (name, (low, high)), part in zip(ranges.items(), place, strict=True)
         }
         there = projection.with_assumptions(projection.assumptions.model_copy(update=chosen))
-        compared = frontier(there, schemes)
+        compared = compare(there, schemes)
         for number, (title, (by, _)) in enumerate(zip(compared.titles, compared.dominating(), strict=True)):
             middles = {
                 name: compared.quantiles[name][1, number] for name in ("years_bought", "deficit", "present_cost")

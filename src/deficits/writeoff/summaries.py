@@ -14,7 +14,7 @@ import pandas as pd
 
 from deficits.errors import SchemeError
 from deficits.projection.summaries import Per
-from deficits.writeoff.comparison import frontier
+from deficits.writeoff.comparison import compare
 from deficits.writeoff.costs import interest_by_year
 from deficits.writeoff.scheme import Scheme
 from deficits.writeoff.write_off import WriteOff
@@ -54,7 +54,6 @@ def by_council(result: WriteOff) -> pd.DataFrame:
     """
     base, end = result.scheme.base_year, override_end(result)
     frame = result.by_authority()
-    frame["left_p50"] = frame[f"left_of_{base}_p50"]
     for per in PER:
         frame[NAMES[per]] = result.by_authority(per=per)["grant_p50"]
     deficit = result.base_deficit.mean("draw").to_series().reindex(frame.index)
@@ -106,7 +105,7 @@ def on_other_terms(result: WriteOff, terms: Terms, year: int | None = None) -> p
         except SchemeError:
             continue  # a loan with cover, or paid after the last year of the projection
         kept[words] = scheme
-    measured = frontier(result.projection, list(kept.values()), year=year or override_end(result))
+    measured = compare(result.projection, list(kept.values()), year=year or override_end(result))
     low, middle, high = (
         {name: values[place] for name, values in measured.quantiles.items()} for place in range(3)
     )

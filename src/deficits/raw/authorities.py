@@ -14,13 +14,15 @@ from functools import cache, cached_property
 import pandas as pd
 
 from deficits.errors import PanelError, SourceError, closest
-from deficits.raw import RawData, raw_data
+from deficits.raw.tables import RawData, raw_data
 
 FORMER_ECODES = {"E2721": "815", "E0421": "825", "E3320": "933"}
 """E-codes of counties before they became unitary authorities under the same DfE number: North Yorkshire and
 Somerset (April 2023), Buckinghamshire (April 2020). Read in MHCLG's revenue outturn of 2015-16 to 2017-18."""
 
 _ONS_CODE = re.compile(r"E(06|08|09|10)\d{6}")
+TYPES = {"E06": "unitary", "E08": "metropolitan", "E09": "london", "E10": "county"}
+"""Type of council by the beginning of its ONS code."""
 _DROPPED = {
     *("and", "the", "of", "upon", "on", "council", "borough", "royal", "metropolitan", "county", "district"),
     *("cc", "ua", "mbc", "lb", "mdc", "rb", "unitary", "authority"),
@@ -161,6 +163,10 @@ class Authorities:
     def name(self, authority: str) -> str:
         """Its name, for a DfE number."""
         return str(self.frame.at[authority, "name"])
+
+    def types(self, codes: pd.Index) -> pd.Series:
+        """Type of each council (unitary, metropolitan, london, county), for DfE numbers."""
+        return self.frame.loc[codes, "gss"].str[:3].map(TYPES).rename("type")
 
     def predecessors(self, authority: str) -> list[str]:
         """DfE numbers of the authorities that it replaced, whole or in part."""
