@@ -7,6 +7,7 @@ from datetime import date
 from functools import cache, cached_property
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from deficits.assumptions import assumed
@@ -62,7 +63,9 @@ class Ages:
         count = max((each for each in self.counts if each <= year), default=self.counts[0])
         people = self.people[count]
         older = year - count
-        return pd.DataFrame({age: people[min(max(age - older, 0), people.columns[-1])] for age in people})
+        then = people.columns.to_numpy()
+        grown = people[np.clip(then - older, 0, then[-1])]
+        return grown.set_axis(people.columns, axis=1)
 
 
 @dataclass(frozen=True)

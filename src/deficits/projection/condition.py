@@ -57,8 +57,9 @@ def returned(national: pd.DataFrame) -> pd.DataFrame:
 
     Not from a survey, not net, and none that repeats another; one of unknown basis is taken to be gross.
     """
-    rows = national.query("measure == 'gross_deficit' and unit == 'gbp' and price_basis == 'nominal'")
-    return rows[rows["kind"].isin(RETURNED) & rows["basis"].ne("net") & rows["repeats"].isna()]
+    gross = national["measure"].eq("gross_deficit") & national["unit"].eq("gbp") & national["basis"].ne("net")
+    counts = gross & national["price_basis"].eq("nominal") & national["kind"].isin(RETURNED)
+    return national[counts & national["repeats"].isna()]
 
 
 def newest_national_figure(panel: Panel, assumptions: Assumptions, year: int) -> Calibration | None:

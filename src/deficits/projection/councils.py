@@ -79,7 +79,8 @@ class Spending:
         given = stream(seed, Shock.COEFFICIENTS).multivariate_normal(
             self.result.params, self.result.cov_params(), draws
         )
-        momentum, reversion, *_ = given.T
+        momentum, *lasting = np.ascontiguousarray(given.T)
+        reversion = lasting[0]
         spend, spent = accounts.spend, accounts.spent
         ahead = range(spent + 1, years[-1] + 1)
         codes = tuple(int(code) for code in spend.index)
@@ -103,7 +104,7 @@ class Spending:
             causes.append(block[year] - block[year - 1])
             known = pd.concat(causes, axis=1).replace([np.inf, -np.inf], np.nan).fillna(0.0).to_numpy()
             moved *= momentum
-            moved += np.matmul(known, given.T[1:], out=part)
+            moved += np.einsum("cj,jd->cd", known, np.stack(lasting), out=part)
             moved += np.multiply(share, reversion, out=part)
             moved += np.multiply(shocks[t], scale, out=part)
             np.clip(moved, -FURTHEST, FURTHEST, out=moved)

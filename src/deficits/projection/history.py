@@ -286,11 +286,12 @@ class Balances:
         A grant is no improvement. Where the two ends come from sources that disagree, the later one's source is
         taken at both ends.
         """
-        earlier = self.chosen[before].copy()
+        earlier = self.chosen[before]
+        source, source_before = self.source[year].to_numpy(), self.source[before].to_numpy()
         for name, balances in self.sources.items():
-            restated = balances[before].where(self.source[year].eq(name) & self.source[before].ne(name))
-            differs = (restated - earlier).abs() > RESTATED
-            earlier = earlier.mask(differs, restated)
+            apart = (balances[before] - earlier).abs().to_numpy()
+            restated = (source == name) & (source_before != name) & (apart > RESTATED)
+            earlier = earlier.mask(restated, balances[before])
         paid = self.payments.reindex(columns=range(before + 1, year + 1)).fillna(0.0).sum(axis=1)
         return self.chosen[year] - earlier - paid
 

@@ -371,7 +371,7 @@ def _projected(
     first = min(base, int(assumed("write_offs", "measured_from").value))  # type: ignore[arg-type]
     every, years = list(range(first, until + 1)), list(range(base + 1, until + 1))
     calibration = newest_national_figure(panel, assumptions, base + 1)
-    known = _known(panel, councils.index, years, draws, seed)
+    known = fitted.cached("known", (until, draws, seed), lambda: _known(panel, councils.index, years, draws, seed))
     if calibration is not None and _mostly_known(councils["block"], known.get(calibration.year)):
         calibration = None
     for lever in levers:
@@ -438,11 +438,11 @@ def national(balance: xr.DataArray, measure: Measure) -> xr.DataArray:
     Any other dims stay; in_year has one year end fewer.
     """
     if measure == "gross":
-        return (-balance).clip(min=0.0).sum("authority")
+        return abs(balance.clip(max=0.0).sum("authority", skipna=False))
     if measure == "net":
-        return -balance.sum("authority")
+        return -balance.sum("authority", skipna=False)
     if measure == "in_year":
-        return balance.sum("authority").diff("year")
+        return balance.sum("authority", skipna=False).diff("year")
     raise ProjectionError(f"no measure '{measure}': {closest(measure, MEASURES)}")
 
 

@@ -126,7 +126,9 @@ def _run(
 
     def money(t: int, level: Array, out: Array) -> Array:
         """£ that a council's block, spend, size and grant add in a year, written to `out`."""
-        np.matmul(per_council[t], np.stack([later.block[t + 1], national + level, np.ones(draws)]), out=out)
+        # Not by BLAS, whose threads wait for one another where other work runs.
+        shared_by_all = [later.block[t + 1], national + level, np.ones(draws)]
+        np.einsum("cj,jd->cd", per_council[t], shared_by_all, out=out)
         out -= np.multiply(shares[t], later.spend[t + 1], out=spare)
         return out
 
