@@ -51,8 +51,16 @@ _PLACEMENTS = {
     "perm_ex_2022": ("perm_ex_2022", "perm_ex"),
     **_named("mainstream_independent elective_home_education specialist_post_16_institutions"),
 }
+RESOURCE_BASES = tuple(
+    f"mainstream_{kind}_{place}"
+    for kind in ("la_maintained", "academy", "free_school")
+    for place in ("resourced_provision", "senunit")
+)
+"""Columns of plans in resourced provision and SEN units, which stand within `mainstream_total`."""
+_PLACEMENTS |= {column: (column,) for column in RESOURCE_BASES}
 _SPLIT_IN_2026 = _named("special_academy special_free_school")
-_NOT_IN_2022 = ("assessments", "document")
+_DISPUTES = ("mediation_related_request", "tribunal_related_request")
+_NOT_IN_EVERY_RELEASE = ("assessments", "document", *RESOURCE_BASES, *_DISPUTES)
 
 
 def _calendar(period: str, source: str) -> int:
@@ -138,7 +146,7 @@ _SHAPES = (
     _Shape(
         "plans_total", "annual_reviews", _REVIEWED, year_of=lambda period, source: _calendar(period, source) + 1
     ),
-    _Shape("flows", "requests", _named(_REQUESTS)),
+    _Shape("flows", "requests", _named(_REQUESTS) | {column: (column,) for column in _DISPUTES}),
     _Shape("flows", "assessments", _named("assess_in_year assess_issued assess_not_issued")),
     _Shape("flows", "newplans", _named("new_ehc_plans")),
     _Shape("flows", "ceased_plans", _named("total_ceased")),
@@ -194,7 +202,7 @@ def _part(shape: _Shape, sheet: Sheet, headings: set[str]) -> tuple[pd.DataFrame
     if "special_academy_free" in wanted and "special academy" in headings:
         del wanted["special_academy_free"]
         wanted |= _SPLIT_IN_2026
-    rows = shape.rows(sheet.take(_PLACE | shape.filters | wanted, _NOT_IN_2022))
+    rows = shape.rows(sheet.take(_PLACE | shape.filters | wanted, _NOT_IN_EVERY_RELEASE))
     if rows.empty and not shape.also:
         raise SourceError(f"{sheet.name} has no rows for {shape.kind}: no totals among its breakdowns")
     rows = rows.assign(
@@ -274,33 +282,60 @@ def _joined(kind: str, parts: list[_Part], source: str) -> Table:
 
 
 def load(reader: Reader) -> Iterator[pd.DataFrame]:
-    """Plans in force in January, in all and by placement, and new plans of the calendar year before."""
+    """Plans in force in January, in all, by placement and of young people, and the requests, plans made, issued
+    and ceased of the calendar year before."""
     by_age = reader.read("ehc-plans", "plans_by_age", ["plans"], calendar("january"))
     # One row an age group: the council's total stands at the first of its rows.
     grouped = by_age.groupby(level=KEY)
     total = grouped[["source", "published", "edition", "flagged"]].first()
     yield candidates(total, {"plans": grouped["plans"].sum(min_count=1)}, DERIVED)
+    yield _of_young_people(by_age, by_age["age_group"].isin(("Age 16 to 19", "Age 20 to 25")))
+    ages = reader.read("ehc-plans", "plans_by_single_age", ["plans"], calendar("january"))
+    yield _of_young_people(ages, pd.to_numeric(ages["age"], errors="coerce") >= 16)
     parts = {
         "plans_state_special": ["special_la_maintained", "special_academy_free"],
         "plans_independent": ["special_independent", "special_non_maintained", "mainstream_independent"],
         "plans_post_16": ["fe_total"],
     }
-    needed = ["plans", "mainstream_total", *[column for columns in parts.values() for column in columns]]
+    needed = ["plans", "mainstream_total", *RESOURCE_BASES]
+    needed += [column for columns in parts.values() for column in columns]
     rows = reader.read("ehc-plans", "plans_by_placement", needed, calendar("january"))
     yield candidates(rows, {"plans": rows["plans"]}, REPORTED, "plans")
     placed = {figure: rows[columns].sum(axis=1, min_count=len(columns)) for figure, columns in parts.items()}
     placed["plans_mainstream"] = rows["mainstream_total"] - rows["mainstream_independent"]
+    bases = rows[list(RESOURCE_BASES)].sum(axis=1, min_count=len(RESOURCE_BASES))
+    placed["plans_resource_base"] = bases.where(placed["plans_mainstream"].notna())
     yield candidates(rows, placed, DERIVED)
     yield from direct("ehc-plans", "plans_total", calendar("january"), {"plans": "plans"})(reader)
     # A calendar year is counted in the January that follows it.
-    after, new = calendar("calendar_year", 1), {"new_ehc_plans": "new_plans"}
-    yield from direct("ehc-plans", "flows_before_2023", after, new)(reader)
+    after, requests = calendar("calendar_year", 1), {"requests_received_in_year": "requests"}
+    older = requests | {"requests_refused": "requests_refused", "new_ehc_plans": "new_plans"}
+    yield from direct("ehc-plans", "flows_before_2023", after, older)(reader)
+    flows = requests | {
+        "requests_decided_not_to_assess": "requests_refused",
+        "tribunal_related_request": "requests_at_tribunal",
+        "total_ceased": "plans_ceased",
+        "plans_issued_den_ex": "plans_issued",
+        "plans_issued_20_weeks_ex": "plans_issued_in_20_weeks",
+    }
     published = "new_ehc_plans_as_published"
-    columns = [published, "new_ehc_plans", "new_ehc_plans_2023_release"]
+    columns = [published, "new_ehc_plans", "new_ehc_plans_2023_release", *flows]
     rows = reader.read("ehc-plans", "flows", columns, after)
+    for column, figure in flows.items():
+        yield candidates(rows, {figure: rows[column]}, REPORTED, column)
     # Only an edition with a known error keeps what was published apart.
     plans = rows[published].fillna(rows["new_ehc_plans"])
     yield candidates(rows, {"new_plans": plans}, REPORTED, published)
+
+
+def _of_young_people(rows: pd.DataFrame, aged: pd.Series) -> pd.DataFrame:
+    """Plans of young people aged 16 to 25, of a file's rows by age: those that are `aged`."""
+    # An age without a row has no plans; a council without figures has rows without any.
+    counted = rows.assign(plans=rows["plans"] * aged.astype(float)).groupby([*KEY, "file"])
+    first = counted[["source", "published", "edition", "flagged"]].first()
+    return candidates(
+        first.droplevel("file"), {"plans_16_25": counted["plans"].sum(min_count=1).droplevel("file")}, DERIVED
+    )
 
 
 NEARLY_ALL = 0.9
