@@ -12,7 +12,7 @@ from bs4 import BeautifulSoup
 from deficits.errors import ReportError
 from deficits.raw import raw_data
 from deficits.reports import figure, main_points, notes, paragraph, sources, table
-from deficits.reports.tables import DATA
+from deficits.reports.tables import DATA, Link
 
 FRAME = pd.DataFrame(
     {
@@ -247,3 +247,29 @@ def test_sources_are_linked_dated_and_licensed():
 def test_an_unknown_source_is_refused_with_the_closest_name():
     with pytest.raises(ReportError, match=r"'section251-outurn', did you mean|did you mean 'section251-outturn'"):
         sources("section251-outurn")
+
+
+def test_a_cell_that_links_is_a_link_on_a_page_and_its_text_elsewhere():
+    shown = table(
+        FRAME[["Council", "Plans"]],
+        caption="Plans",
+        source="DfE",
+        formats={"Council": lambda name: Link(name, "a.html?b=1&c")},
+    )
+    link = soup(shown).tbody.find_all("a")[1]
+    assert (link["href"], link.get_text()) == ("a.html?b=1&c", "Bury <b>")
+    assert "<a" not in shown.text
+    assert shown.other[DATA]["data"][1][0] == "Bury <b>"
+
+
+def test_a_tables_filters_are_its_columns_and_wait_for_a_script():
+    tools = soup(largest(filters=["Year"])).find(class_="filter")
+    assert tools.has_attr("hidden")  # without a script there is no dead control
+    assert tools["data-table"] == "table-largest"
+    assert {label["for"] for label in tools.find_all("label")} == {
+        each["id"] for each in tools.find_all(["input", "select"])
+    }
+    assert tools.find("select")["data-column"] == "3"
+    assert soup(largest()).find(class_="filter") is None
+    with pytest.raises(ReportError, match="filter 'Yaer' is no column; did you mean 'Year'"):
+        largest(filters=["Yaer"])

@@ -17,7 +17,7 @@ from markupsafe import Markup
 from deficits.errors import ReportError, closest
 from deficits.formatting import slug
 from deficits.raw import raw_data
-from deficits.reports.tables import DATA, Format, csv_link, html_table, laid_out, resource, text_table
+from deficits.reports.tables import DATA, Format, Link, csv_link, html_table, laid_out, resource, text_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from deficits.plots import Chart
     from deficits.raw import Source
 
+FILTER = 'class="filter tools"'
+"""By what a page knows that it has a table to filter."""
 HEADLINE = "application/vnd.deficits.headline+json"
 POINTS = "application/vnd.deficits.points+json"
 
@@ -92,16 +94,18 @@ def table(
     source: str = "",
     formats: Mapping[str, Format] | None = None,
     units: str = "",
+    filters: Sequence[str] = (),
 ) -> Shown:
     """A table with its caption, its source and its figures as CSV.
 
     The first column (a named index, where there is one) names the rows. `units` is what numbers are shown in: "£",
     "£m", "£bn", "%" (of shares from 0 to 1) or "number"; `formats` gives one of these for a column, or "year" (the
-    calendar year in which a financial year ends), or a function from a value to a text. The unit goes to the
-    column's heading; a missing value is "n/a". `name` is the id, unique on the page.
+    calendar year in which a financial year ends), or a function from a value to a text or a `Link`. The unit goes
+    to the column's heading; a missing value is "n/a". `name` is the id, unique on the page. `filters` are columns
+    of which a reader can choose a value, next to a search of all cells; without scripts the whole table shows.
 
-    Raises ReportError for an empty caption or source, no rows, or a format that is not known or belongs to no
-    column.
+    Raises ReportError for an empty caption or source, no rows, or a format or filter that is not known or belongs
+    to no column.
 
     >>> import pandas as pd
     >>> frame = pd.DataFrame({"Council": ["Kent", "Bury"], "Deficit": [142.1e6, None]})
@@ -120,12 +124,35 @@ def table(
         columns = laid_out(frame, units, formats)
     except ValueError as error:
         raise ReportError(f"table '{name}': {error}") from None
+    tools = _filter(f"table-{name}", caption, [each.heading for each in columns], filters)
     source = source.rstrip(".")
-    html = Markup('<div class="table">\n{}\n<p class="source">Source: {}. {}</p>\n</div>').format(
-        html_table(columns, f"table-{name}", caption), source, csv_link(columns, name)
+    html = Markup('<div class="table">\n{}{}\n<p class="source">Source: {}. {}</p>\n</div>').format(
+        tools, html_table(columns, f"table-{name}", caption), source, csv_link(columns, name)
     )
     text = f"{caption}\n{text_table(columns)}\nSource: {source}."
     return Shown(str(html), text, {DATA: resource(columns, f"table-{name}", caption, source)})
+
+
+def _filter(name: str, caption: str, headings: Sequence[str], filters: Sequence[str]) -> Markup:
+    """What a reader chooses a table's rows with, which the page's script shows; nothing without filters."""
+    for heading in filters:
+        if heading not in headings:
+            raise ReportError(f"table '{name}': filter '{heading}' is no column; {closest(heading, headings)}")
+    if not filters:
+        return Markup("")
+    choices = Markup("").join(
+        Markup(
+            '<div><label for="{0}-{1}">{2}</label><select id="{0}-{1}" data-column="{1}">'
+            '<option value="">All</option></select></div>'
+        ).format(name, headings.index(heading), heading)
+        for heading in filters
+    )
+    return Markup(
+        '<div class="filter tools" data-table="{0}" role="search" aria-label="{1}" hidden>'
+        '<div><label for="{0}-search">Find words</label>'
+        '<input id="{0}-search" type="search" autocomplete="off"></div>'
+        '{2}<p role="status"></p></div>\n'
+    ).format(name, caption, choices)
 
 
 def main_points(points: Sequence[str], headline: Mapping[str, float | int | str]) -> Shown:
@@ -238,5 +265,5 @@ def _dates(source: Source) -> list[str]:
 def _link(text: str, url: object) -> Markup:
     """A link, or the text alone when the address is none that a reader's browser opens as a page."""
     if str(url).startswith(("https://", "http://")):
-        return Markup('<a href="{}">{}</a>').format(str(url), text)
+        return Markup("{}").format(Link(text, str(url)))
     return Markup("{}").format(text)

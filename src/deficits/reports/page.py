@@ -17,6 +17,7 @@ from nbconvert.exporters import TemplateExporter
 from deficits.errors import ReportError
 from deficits.formatting import day_in_words, slug
 from deficits.reports.changes import Changes
+from deficits.reports.display import FILTER
 from deficits.reports.frame import PARTS, SITE, csp_hash, part
 from deficits.reports.glossary import corrections, used_in
 from deficits.reports.params import PARAMETERS, parse
@@ -115,16 +116,15 @@ def notebook_page(notebook: NotebookNode, record: RunRecord, changes: Changes | 
     `changes`: what differs from the last run; none given is a page's first run.
 
     Raises ReportError that lists what is wrong: a second first-level heading, an id that stands twice, a picture
-    without a text alternative, a script that is not the panel's, an output that the page cannot show.
+    without a text alternative, a script that is not of the project, an output that the page cannot show.
     """
     tables = tables_of(notebook)
     words = _shown_text(notebook)
     differences = parse(record.content.report, record.content.parameters).differences()
-    # Only a page with a panel has a script: its one own.
-    script = part("whatif.js") if MARK in words else Markup("")
+    script = _script(words)
     shown = {
         "record": record,
-        "style": part("style.css") + (part("whatif.css") if script else ""),
+        "style": part("style.css") + (part("whatif.css") if MARK in words else ""),
         "script": script,
         "script_hash": csp_hash(script) if script else "",
         "site": SITE,
@@ -140,6 +140,15 @@ def notebook_page(notebook: NotebookNode, record: RunRecord, changes: Changes | 
     if faults:
         raise ReportError("the page is not fit to publish: " + "; ".join(faults))
     return str(body)
+
+
+SCRIPTS = {MARK: "whatif.js", FILTER: "filter.js"}
+"""The scripts that a page may have, by what it must hold to have one: each is the project's own."""
+
+
+def _script(words: str) -> Markup:
+    """The scripts of a page, in one; nothing where it has neither a panel nor a table to filter."""
+    return Markup("").join(part(name) for mark, name in SCRIPTS.items() if mark in words)
 
 
 def _shown_text(notebook: NotebookNode) -> str:
@@ -175,7 +184,7 @@ def page_faults(body: str) -> list[str]:
     faults += [f"two elements have the id '{name}'" for name in twice]
     pictures = [tag for tag in re.findall(r"<img\b[^>]*>", body) if not re.search(r'\salt="[^"]+"', tag)]
     faults += [f"{len(pictures)} pictures without a text alternative"] if pictures else []
-    rest = body.replace(f"<script>{part('whatif.js')}</script>", "", 1) if MARK in body else body
+    rest = body.replace(f"<script>{_script(body)}</script>", "", 1)
     faults += [f"there is a <{tag}> element" for tag in ("script", "iframe", "object") if f"<{tag}" in rest]
     return faults
 

@@ -42,6 +42,28 @@ UNIT_IN_NAME = {"(£)": "£", "(0 to 1)": "%"}
 """How a column's own name tells what it holds."""
 
 
+class Link(str):
+    """A cell's text of which a part, or all, leads to an address: a link on a page, text alone elsewhere.
+
+    >>> Markup("<td>{}</td>").format(Link("See England", "england.html", "England"))
+    Markup('<td>See <a href="england.html">England</a></td>')
+    """
+
+    __slots__ = ("address", "part")
+    address: str
+    part: str
+
+    def __new__(cls, text: str, address: str, part: str = "") -> Link:
+        """A text with the address that its last `part` leads to; by default all of it."""
+        link = super().__new__(cls, text)
+        link.address, link.part = address, part or text
+        return link
+
+    def __html__(self) -> Markup:
+        before, part, after = self.rpartition(self.part)
+        return Markup('{}<a href="{}">{}</a>{}').format(before, self.address, part, after)
+
+
 @dataclass(frozen=True)
 class Column:
     """A column ready to be shown: its heading with the unit, and its cells as texts (None where missing)."""
