@@ -78,6 +78,11 @@ def assumptions_dir() -> Path:
     return _given() / "data" / "assumptions"
 
 
+def recommendations_file() -> Path:
+    """What the Education Committee recommended, and what government has answered."""
+    return _given() / "data" / "recommendations.yaml"
+
+
 def write_whole(path: Path, content: bytes | str) -> None:
     """Write a file beside its place and move it in, so that a reader meets the old one or the new one.
 

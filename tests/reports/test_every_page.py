@@ -24,7 +24,7 @@ from tests.reports.folder import DSG, fail, put_council, put_england
 DAY = date.fromisoformat(made.TODAY)
 HEAVIEST = {"authority": 400_000, "index": 400_000}
 OTHERWISE = 600_000  # bytes
-TYPES = ["england", "writeoff", "authority", "index"]
+TYPES = ["england", "writeoff", "authority", "recommendations", "index"]
 AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 HIDE_ROWS = "hide => document.querySelectorAll('tr:nth-child(n + 6)').forEach(row => { row.hidden = hide })"
 """The rows of a table are alike; axe takes ten seconds for 150 of them."""
@@ -99,7 +99,12 @@ def test_a_page_is_no_heavier_than_its_budget(page_of, name):
 # among its own.
 @pytest.mark.parametrize(
     ("name", "width", "scheme"),
-    [("england", 1280, "light"), ("authority", 320, "light"), ("writeoff", 1280, "dark")],
+    [
+        ("england", 1280, "light"),
+        ("authority", 320, "light"),
+        ("writeoff", 1280, "dark"),
+        ("recommendations", 320, "light"),
+    ],
 )
 def test_axe_finds_no_violation(opened, name, width, scheme):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
@@ -152,3 +157,20 @@ TEXT_SIZES = """() => [...document.querySelectorAll('.picture img')].flatMap(img
 
 def test_the_list_of_reports_tells_of_a_failed_run(opened):
     assert "failed in cell 5" in opened("index").inner_text("main")
+
+
+def test_a_reader_finds_rows_by_words_and_by_a_columns_values(opened):
+    page = opened("recommendations")
+    shown = "[...document.querySelectorAll('#table-recommendations tbody tr')].filter(row => !row.hidden)"
+    every = page.evaluate(f"{shown}.length")
+    theme = "#table-recommendations-1"
+    page.select_option(theme, "Funding")
+    cells = page.evaluate(f"{shown}.map(row => row.cells[1].textContent)")
+    assert 0 < len(cells) < every
+    assert set(cells) == {"Funding"}
+    page.fill("#table-recommendations-search", "write-off")
+    assert page.evaluate(f"{shown}.map(row => row.cells[0].textContent.includes('write-off'))") == [True]
+    assert page.inner_text(".filter [role=status]") == f"1 of {every} shown"
+    page.select_option(theme, "")
+    page.fill("#table-recommendations-search", "")
+    assert page.evaluate(f"{shown}.length") == every

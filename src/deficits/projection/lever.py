@@ -326,14 +326,20 @@ class EarlySupport(Lever):
     def _effect(self, fit: Fit, parts: pd.DataFrame, paths: Paths) -> Effect:
         years = self._years(paths)
         spent = self.cost * paths.spend[1:] * (np.array(years)[:, None] >= self.start)
-        growth = paths.plans[1:] / paths.plans[:-1]
-        # Plans that are left, as a share of the baseline's: each year's lower growth stays in all later years.
-        left = np.cumprod((growth - self.fewer * self.size(years)) / growth, axis=0)
+        left = self.plans_left(paths)
         mean = paths.mix[1:] if self.avoided == "average" else float(fit.history.cost[self.avoided])
         saved = paths.plans[1:] * (1 - left) * mean * paths.unit_cost[1:]
         cost = spread(parts, "spend", spent)
         effect = spread(parts, "plans", saved) - cost * self.from_block
         return Effect(effect, {"DfE": cost * (1 - self.from_block)} if self.from_block < 1 else {})
+
+    def plans_left(self, paths: Paths) -> Array:
+        """Plans that are left, as a share of the baseline's, shape (projected years, draws).
+
+        Each year's lower growth stays in all later years.
+        """
+        growth = paths.plans[1:] / paths.plans[:-1]
+        return np.cumprod((growth - self.fewer * self.size(self._years(paths))) / growth, axis=0, dtype=np.float64)
 
     def terms(self) -> str:
         """The lever's parameters in one sentence, without its timing."""

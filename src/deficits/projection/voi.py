@@ -10,17 +10,21 @@ from statsmodels.regression.linear_model import OLS
 from statsmodels.tools import add_constant
 
 from deficits.formatting import financial_year
+from deficits.panel import Panel
 from deficits.projection.projection import Projection, national
 from deficits.projection.streams import Array
 
 
-def value_of_information(projection: Projection, year: int, authority: str | int | None = None) -> pd.DataFrame:
+def value_of_information(
+    projection: Projection, year: int, authority: str | int | None = None, last: int | None = None
+) -> pd.DataFrame:
     """By how much figures that are not held would narrow the 80% range at a year end, if they were known.
 
     England's gross deficit, or a council's balance. One row a figure, the most telling first: width (£, p90 less
     p10 now), expected (£, once the figure is known, mean over what it may turn out to be) and narrowing (share).
     Worked out on the projection's own draws: a cubic regression of the year end on the figure (statsmodels) leaves
-    the spread that would remain. Figures are not added up: two of them may tell the same.
+    the spread that would remain. Figures are not added up: two of them may tell the same. `last`: the last year
+    that a figure may be of (see `last_year_over`); by default all years before `year`.
     """
     projection.year(year)
     if authority is None:
@@ -29,11 +33,22 @@ def value_of_information(projection: Projection, year: int, authority: str | int
         outcome = projection.balance.sel(authority=projection.code(authority), year=year).values
     low, high = np.quantile(outcome, [0.1, 0.9])
     rows = {}
-    for name, figure in _figures(projection, year, authority):
+    for name, figure in _figures(projection, year if last is None else min(year, last + 1), authority):
         rest = _left(outcome, figure)
         rows[name] = {"width": high - low, "expected": (high - low) * rest, "narrowing": 1 - rest}
     frame = pd.DataFrame.from_dict(rows, orient="index", columns=["width", "expected", "narrowing"])
     return frame.rename_axis("figure").sort_values("narrowing", ascending=False)
+
+
+def last_year_over(panel: Panel) -> int:
+    """The last financial year that had ended when the newest figure held was published: later ones are future.
+
+    >>> from deficits.panel import load_panel
+    >>> last_year_over(load_panel("2025-09-17"))
+    2025
+    """
+    day = panel.as_of or panel.frame.filter(like="_published").stack().max()
+    return int(day[:4]) - (day[4:] < "-03-31")
 
 
 def _figures(projection: Projection, year: int, authority: str | int | None) -> Iterator[tuple[str, Array]]:

@@ -325,6 +325,17 @@ class ExploreNotebook(PanelReport):
     scenario: str | None = Field(default=None, description="a scenario's file to start from")
 
 
+class RecommendationsReport(EnglandReport):
+    """Parameters of the report on the committee's recommendations."""
+
+    until: Whole = Field(
+        default=ENDS + 3,  # some levers take years to work
+        ge=MEASURED + 1,
+        le=LAST,
+        description="year end at which levers are measured: 2031 is 31 March 2031",
+    )
+
+
 LONGEST_NAME = 120
 """Characters of a page's name, beyond which it is cut and numbered by its digest."""
 NOT_NAMING = frozenset({"until", "draws", "seed"})
@@ -376,6 +387,12 @@ REPORTS: dict[str, Report] = {
         Report("authority", "03_authority.ipynb", AuthorityReport, "SEND deficits by council", ("authority",)),
         Report("backtest", "04_backtest.ipynb", BacktestReport, "How good the projection has been"),
         Report("compare", "05_compare.ipynb", CompareReport, "Write-off schemes compared"),
+        Report(
+            "recommendations",
+            "07_recommendations.ipynb",
+            RecommendationsReport,
+            "What the committee recommended, with figures",
+        ),
     )
 }
 

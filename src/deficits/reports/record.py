@@ -179,9 +179,10 @@ def now() -> Now:
 
 
 def _assumptions() -> dict[str, str]:
+    ledger = paths.recommendations_file()
     return {
         f"assumptions/{path.name}": file_digest(path) for path in sorted(paths.assumptions_dir().glob("*.yaml"))
-    }
+    } | {ledger.name: file_digest(ledger)}
 
 
 def own_file(values: Mapping[str, Any]) -> dict[str, str]:
