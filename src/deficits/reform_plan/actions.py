@@ -331,7 +331,7 @@ class Actions(_Declared):
 
     `growth`: its own view of growth without the plan, where it is not the projection's. `unit_costs`: £ a place in
     the year of the newest count, where the council has its own; `places`: its own count by sector, such as its
-    resource bases, which no publication held here counts apart.
+    resource bases since the newest count.
     """
 
     actions: tuple[

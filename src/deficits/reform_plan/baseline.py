@@ -21,7 +21,8 @@ COUNTED: dict[Sector, str] = {
     "independent": "plans_independent",
     "post_16": "plans_post_16",
 }
-"""Sectors that a publication counts, and their figure in the panel. Resource bases stand in mainstream there."""
+"""Sectors that a publication counts, and their figure in the panel. Resource bases stand in mainstream there, and
+have a figure of their own where the release counts them."""
 
 
 @dataclass(frozen=True)
@@ -131,10 +132,11 @@ def _placement(sector: Sector) -> str:
 def _counts(panel: Panel, code: str, actions: Actions, plans: float) -> tuple[pd.Series, int]:
     """Plans by sector at the newest count of all sectors that are counted, and its year.
 
-    The council's own numbers go before, and its resource bases come out of mainstream; what the sectors leave of
-    all plans is in `other`.
+    The council's own numbers go before, and resource bases, its own number or the published one, come out of
+    mainstream; what the sectors leave of all plans is in `other`.
     """
-    rows = panel.frame.loc[code, [*COUNTED.values(), "plans"]].dropna()
+    rows = panel.frame.loc[code, [*COUNTED.values(), "plans", "plans_resource_base"]]
+    rows = rows.fillna({"plans_resource_base": 0.0}).dropna()
     name = panel.authorities.name(code)
     if rows.empty:
         raise ProjectionError(
@@ -144,12 +146,14 @@ def _counts(panel: Panel, code: str, actions: Actions, plans: float) -> tuple[pd
     counts = pd.Series(0.0, index=list(SECTORS))
     for sector, figure in COUNTED.items():
         counts[sector] = rows.at[year, figure]
+    counts["resource_base"] = rows.at[year, "plans_resource_base"]
+    counts["mainstream"] -= counts["resource_base"]
     own = pd.Series(
         {sector: number for sector, number in actions.places.items() if sector != "other"}, dtype=float
     )
     whole = plans if len(own) else float(rows.at[year, "plans"])
     counts *= whole / float(rows.at[year, "plans"])
-    counts["mainstream"] -= own.get("resource_base", 0.0)
+    counts["mainstream"] -= own.get("resource_base", counts["resource_base"]) - counts["resource_base"]
     counts.update(own)
     counts["other"] = whole - counts.drop("other").sum()
     if (counts < -0.5).any():
