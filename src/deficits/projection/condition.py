@@ -105,11 +105,13 @@ def condition(
     target = calibration.gross + calibration.half_width * stream(seed, Shock.ANCHOR).uniform(-1.0, 1.0, draws)
     net = stream(seed, Shock.NET).uniform(size=draws) < calibration.net
     own_var, level_var = (own_scale * T_SD) ** 2, level_sd**2
-    calibrated = None
+    calibrated, after = None, np.empty_like(own)
     for _ in range(50):
-        after = expected + block * (own + level)
-        gross = np.maximum(-after, 0.0).sum(axis=0)
+        np.add(own, level, out=after)
+        after *= block
+        after += expected
         if calibrated is None:
+            gross = -np.minimum(after, 0.0).sum(axis=0)
             calibrated = Calibrated(
                 calibration,
                 expected=float(gross.mean()),
@@ -117,15 +119,18 @@ def condition(
                 low=float(np.quantile(gross, 0.1)),
                 high=float(np.quantile(gross, 0.9)),
             )
-        lacking = target - np.where(net, -after.sum(axis=0), gross)
+        counted = (after < 0) | net
+        after *= counted
+        lacking = target + after.sum(axis=0)
         if np.all(np.abs(lacking) < 1.0):
             return calibrated
         # £ of deficit for each unit (share of the block) that a shock falls.
-        counts = np.where((after < 0) | net, block, 0.0)
+        counts = counted * block
         total = counts.sum(axis=0)
-        step = lacking / (level_var * total**2 + (own_var * counts**2).sum(axis=0))
+        moved = np.multiply(own_var, counts, out=after)
+        step = lacking / (level_var * total**2 + np.einsum("cd,cd->d", moved, counts))
         level -= level_var * total * step
-        own -= own_var * counts * step
+        own -= np.multiply(moved, step, out=moved)
     raise ProjectionError(
         f"the draws cannot be calibrated to a deficit of {calibration.gross:,.0f} at 31 March {calibration.year}: "
         "set calibration to 'none' or give a larger calibration_half_width"

@@ -106,106 +106,58 @@ def _run(
     # In memory the draws lie innermost: sums over councils and quantiles over draws then read straight on.
     draws = shared.level.shape[1]
     years = [year for year in every if year > fit.base_year]
+    codes = tuple(int(code) for code in fit.councils.index)
     # No assumption but those of the fit moves these, so a changed assumption or lever finds them as they were.
     run = (tuple(every), draws, seed)
     spend = fit.cached("spend", run, lambda: fit.accounts.spending.simulated(fit.accounts, every, draws, seed))
     start = fit.cached("start", run, lambda: _start(fit, draws, seed))
-    spent = list(range(fit.origin + 1, years[-1] + 1))
-    england = paths(fit.history, fit.block, fit.origin, assumptions, spent, shared, seed)
-    later = england.since(fit.base_year)
-    size = fit.councils["block"].to_numpy()[:, None]
-    payments = _payments(fit, assumptions, years)
-    # A council's money of a year without its spend and its offset: its share of the block, its size times what
-    # England's councils share, its grant.
-    per_council = np.stack(
-        [np.column_stack([fit.accounts.block[year], size, payments[t]]) for t, year in enumerate(years)]
-    )
-    national = fit.position - _reference(fit, england) / fit.total_block
-    shares = spend[every.index(years[0]) :]
-    spare = np.empty((len(size), draws))
-
-    def money(t: int, level: Array, out: Array) -> Array:
-        """£ that a council's block, spend, size and grant add in a year, written to `out`."""
-        # Not by BLAS, whose threads wait for one another where other work runs.
-        shared_by_all = [later.block[t + 1], national + level, np.ones(draws)]
-        np.einsum("cj,jd->cd", per_council[t], shared_by_all, out=out)
-        out -= np.multiply(shares[t], later.spend[t + 1], out=spare)
-        return out
-
-    # Published figures after the base year say what councils' own shocks were: as far as those years go.
-    last = max([0, *known, calibration.year if calibration else 0])
-    told = sum(year <= last for year in years)
-
-    def follow() -> tuple[Calibrated | None, Array, Array]:
-        return _follow(fit, start, money, told, years, shared.level, seed, calibration, known)
-
-    seen = [part[1 : told + 1].tobytes() for part in (later.block, later.spend)]
-    seen += [payments[:told].tobytes(), shared.level[:told].tobytes()]
-    seen += [given.balances.tobytes() for given in known.values()]
-    calibrated, first, own = fit.cached("own", (*run, calibration, tuple(seen)), follow)
-    level = np.vstack([first, shared.level[1:]]).cumsum(axis=0)
+    drawn = own_shocks(codes, Shock.OWN_POSITION, len(years), draws, seed)
+    england = paths(fit.history, fit.block, fit.origin, assumptions, list(range(fit.origin + 1, years[-1] + 1)), shared, seed)
+    later, shares = england.since(fit.base_year), spend[every.index(years[0]) :]
     changed = change(england, spend)
-    balances = np.empty((len(years) + 1, *own.shape[1:]))
+    payments = _payments(fit, assumptions, years)
+    size, offsets = fit.councils["block"].to_numpy()[:, None], fit.offsets
+    scale = offsets.shock.to_numpy()[:, None]
+    national = fit.position - _reference(fit, england) / fit.total_block
+    lasting = np.repeat(offsets.lasting.to_numpy()[:, None], draws, axis=1)
+    level, calibrated, spare = np.zeros(draws), None, np.empty((len(size), draws))
+    balances = np.empty((len(years) + 1, len(size), draws))
     balances[0] = start
     for t, year in enumerate(years):
-        money(t, level[t], balances[t + 1])
-        balances[t + 1] += own[t]
-        balances[t + 1] += balances[t]
-        if changed is not None:
-            balances[t + 1] += changed[t]
-        if year in known:
-            balances[t + 1, known[year].places] = known[year].balances
-    return Simulation(balances.transpose(2, 1, 0), england, spend, calibrated, payments, changed, ())
-
-
-def _follow(
-    fit: Fit,
-    start: Array,
-    money: Callable[[int, Array, Array], Array],
-    told: int,
-    years: list[int],
-    steps: Array,
-    seed: int,
-    calibration: Calibration | None,
-    known: dict[int, Known],
-) -> tuple[Calibrated | None, Array, Array]:
-    """How the national figure fitted, the level's first step, and councils' offsets of all years, £, shape (years,
-    authorities, draws).
-
-    In the first `told` years, what is published moves the shocks: the national figure all of them, a known balance
-    that council's own.
-    """
-    draws, offsets, size = steps.shape[1], fit.offsets, fit.councils["block"].to_numpy()[:, None]
-    codes = tuple(int(code) for code in fit.councils.index)
-    drawn = own_shocks(codes, Shock.OWN_POSITION, len(years), draws, seed)
-    scale = offsets.shock.to_numpy()[:, None]
-    lasting = np.repeat(offsets.lasting.to_numpy()[:, None], draws, axis=1)
-    own, before, level, calibrated = np.empty(drawn.shape), start, np.zeros(draws), None
-    first = steps[0].copy()
-    for t, year in enumerate(years):
         lasting *= offsets.persistence
-        shock = scale * drawn[t]
-        if t < told:
-            given = known.get(year, Known([], np.empty((0, draws))))
-            expected = before + money(t, level, np.empty_like(shock)) + size * lasting
-            if t == 0 and calibration is not None:
-                free = size * ~np.isin(np.arange(len(codes)), given.places)[:, None]
-                fixed = expected.copy()
-                fixed[given.places] = given.balances
-                level_sd = _first_step(fit) * _level_size(fit, draws, seed)
-                calibrated = condition(fixed, free, shock, first, scale, level_sd, calibration, seed)
-            step = first if t == 0 else steps[t]
-            level = level + step
-            expected += size * step
-            missing = given.balances - expected[given.places]
-            held = size[given.places]
-            shock[given.places] = np.divide(missing, held, out=np.zeros_like(missing), where=held > 0)
-            before = expected + size * shock
-            before[given.places] = given.balances
-        np.multiply(size, lasting + shock, out=own[t])
-        lasting += offsets.gain * shock
-    own.setflags(write=False)
-    return calibrated, first, own
+        shock, step = scale * drawn[t], shared.level[t]
+        # What block, spend, the offsets that last and grants lead to, before the year's own shocks.
+        per_council = np.column_stack([fit.accounts.block[year], size, payments[t]])
+        shared_by_all = [later.block[t + 1], national + level, np.ones(draws)]
+        # Not by BLAS, whose threads wait for one another where other work runs.
+        expected = np.einsum("cj,jd->cd", per_council, shared_by_all, out=balances[t + 1])
+        expected -= np.multiply(shares[t], later.spend[t + 1], out=spare)
+        expected += np.multiply(size, lasting, out=spare)
+        expected += balances[t]
+        given = known.get(year, Known([], np.empty((0, draws))))
+        if t == 0 and calibration is not None:
+            step = step.copy()
+            free = size * ~np.isin(np.arange(len(codes)), given.places)[:, None]
+            fixed = expected.copy()
+            fixed[given.places] = given.balances
+            level_sd = _first_step(fit) * _level_size(fit, draws, seed)
+            calibrated = condition(fixed, free, shock, step, scale, level_sd, calibration, seed)
+        level = level + step
+        expected += np.multiply(size, step, out=spare)
+        # A published balance says what the council's own shock was.
+        missing, held = given.balances - expected[given.places], size[given.places]
+        shock[given.places] = np.divide(missing, held, out=np.zeros_like(missing), where=held > 0)
+        expected += np.multiply(size, shock, out=spare)
+        balances[t + 1, given.places] = given.balances
+        lasting += np.multiply(offsets.gain, shock, out=shock)
+    if changed is not None:
+        # Beside the rest, so that what is published says the same of a council's shocks with a lever as without.
+        so_far = np.zeros_like(spare)
+        for t, year in enumerate(years):
+            so_far += changed[t]
+            so_far[known[year].places if year in known else []] = 0.0
+            balances[t + 1] += so_far
+    return Simulation(balances.transpose(2, 1, 0), england, spend, calibrated, payments, changed, ())
 
 
 def _reference(fit: Fit, england: Paths) -> Array:
