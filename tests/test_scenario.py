@@ -141,7 +141,7 @@ def test_a_scenario_is_projected_on_the_baselines_draws(panel: Panel) -> None:
     changed = Scenario(levers=(lever,)).project(panel, until=2028, draws=200, seed=3)
     plain = d.project(panel, until=2028, draws=200, seed=3)
     assert np.array_equal(baseline.balance.values, plain.balance.values)
-    more = lever.effect(baseline.fit, baseline.parts, baseline.paths).position.sum(axis=0).T
+    more = lever.effect(baseline.fit, baseline.paths).position.sum(axis=0).T
     difference = (changed.balance - baseline.balance).sel(year=2028).values
     assert np.allclose(difference, more, atol=1e-2)
     assert changed.levers == (lever,)

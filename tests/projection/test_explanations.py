@@ -11,9 +11,9 @@ import deficits as d
 from deficits.errors import ProjectionError
 from deficits.panel import Panel
 from deficits.projection import Projection
+from deficits.projection.england import CURRENT, DFE, OBR, scenarios
 from deficits.projection.forecasts import entries, issue
 from deficits.projection.revisions import diff, entry
-from deficits.projection.scenarios import CURRENT, DFE, OBR, scenarios
 from deficits.projection.voi import value_of_information
 
 

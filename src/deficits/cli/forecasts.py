@@ -1,14 +1,17 @@
-"""Commands on forecasts: forecasts list, issue, verify, score, diff; voi."""
+"""Commands on forecasts: forecasts list, issue, verify, score, diff, from-obr; voi."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from deficits.cli.common import AuthorityOption, Draws, Seed, app, out
 from deficits.formatting import gbp, percent, year_end
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ledger = typer.Typer(help="The forecast ledger: projections as they were issued, never changed, and scored.")
 app.add_typer(ledger, name="forecasts")
@@ -100,6 +103,19 @@ def diff(
     held = entries(folder)
     steps = explained(entry(first, held), entry(second, held), load_panel(), year, authority)
     out.print(f"{'Gross deficit of England' if authority is None else authority}, {year_end(year)}, £")
+    _print_steps(steps)
+
+
+@ledger.command()
+def from_obr(draws: Draws = 4000, seed: Seed = 1) -> None:
+    """From the OBR's newest forecast of England's deficit to today's projection, cause by cause; takes minutes."""
+    from deficits import load_panel, project
+    from deficits.projection.revisions import from_the_obr
+
+    _print_steps(from_the_obr(project(load_panel(), draws=draws, seed=seed)))
+
+
+def _print_steps(steps: pd.DataFrame) -> None:
     for cause, row in steps.iterrows():
         change = "" if row["change"] != row["change"] else f"{row['change']:+18,.0f}"
         out.print(f"  {row['value']:18,.0f} {change:18}  {cause}", markup=False)

@@ -166,33 +166,56 @@ def sensitivity(
     return pd.concat(frames, names=["alternative"])
 
 
-def plan_growth_to_dfes_share(projection: Projection) -> tuple[int, float, float] | None:
-    """DfE's estimate of the share of pupils with a plan: year, share, and the yearly growth of plans to it.
+CURRENT, DFE, OBR = "Current policy", "DfE's path of plans", "Calibrated to the OBR"
 
-    With pupils as they are. None where the estimate was not public, or plans have been counted since.
+
+def scenarios(projection: Projection) -> dict[str, Projection]:
+    """The projection under three named sets of assumptions, draw for draw, in this order.
+
+    Current policy: the projection as it is. DfE's path of plans: plans grow as `dfe_plan_growth` says. Calibrated
+    to the OBR: draws are moved to `obr_target`, as far as the error assumed for it allows. One that cannot be
+    made, where the figures were not public or the years are past, is left out.
     """
-    shares = assumed("plans", "share_of_pupils").by_year(projection.panel.as_of)
-    counts = projection.panel.national.query("measure == 'ehc_plans_january'").drop_duplicates("year", keep="last")
-    plans = counts.set_index("year")["value"]
-    newest = int(plans.index.max())
-    start = next((year for year in sorted(shares) if year in plans.index), None)
-    end = next((year for year in sorted(shares) if year > newest), None)
-    if start is None or end is None:
-        return None
-    grown = plans[start] * shares[end] / shares[start] / plans[newest]
-    return end, float(shares[end]), float(grown ** (1 / (end - newest)) - 1)
+    found, now = {CURRENT: projection}, projection.assumptions
+    growth, target = dfe_plan_growth(projection), obr_target(projection)
+    if growth:
+        found[DFE] = projection.with_assumptions(now.model_copy(update={"plan_growth": growth}))
+    if target:
+        found[OBR] = projection.with_assumptions(now.model_copy(update={"calibrated_to": (target,)}))
+    return found
+
+
+def dfe_plan_growth(projection: Projection) -> dict[int, float]:
+    """Growth of plans by projected year (shares) that leads from the newest count to DfE's next estimates of the
+    share of pupils with a plan, with pupils as they are; empty where its estimates were not public."""
+    estimates = assumed("plans", "share_of_pupils").by_year(projection.panel.as_of)
+    plans = projection.fit.history.plans
+    start = next((year for year in sorted(estimates) if year in plans.index), None)
+    if start is None:
+        return {}
+    before, level = int(plans.index[-1]), float(plans.iloc[-1])
+    growth: dict[int, float] = {}
+    for year in sorted(year for year in estimates if year > before):
+        target = float(plans[start] * estimates[year] / estimates[start])
+        growth |= dict.fromkeys(range(before + 1, year + 1), (target / level) ** (1 / (year - before)) - 1)
+        before, level = year, target
+    return {year: each for year, each in growth.items() if year <= projection.years[-1]}
+
+
+def obr_forecast(projection: Projection) -> pd.Series | None:
+    """The OBR's newest forecast for a projected year end, a row of `published_forecasts`; None where none is."""
+    rows = published_forecasts(projection.panel, after=projection.base_year)
+    theirs = rows[rows["publisher"].eq("OBR") & rows["central"].notna() & rows["year"].le(projection.years[-1])]
+    return None if theirs.empty else theirs.sort_values("published").iloc[-1]
 
 
 def obr_target(projection: Projection) -> CalibrationTarget | None:
-    """The OBR's forecast for the end of the override, to calibrate to; None where not public, or past."""
-    if OVERRIDE_ENDS not in projection.projected_years:
-        return None
-    rows = published_forecasts(projection.panel, after=projection.base_year)
-    theirs = rows.query("publisher == 'OBR' and year == @OVERRIDE_ENDS and central.notna()")
-    if theirs.empty:
+    """That forecast with the error assumed for it, to calibrate to."""
+    theirs = obr_forecast(projection)
+    if theirs is None:
         return None
     error = assumed("projection", "obr_error").number
-    return CalibrationTarget(year=OVERRIDE_ENDS, gross=float(theirs["central"].iloc[-1]), sd=error)
+    return CalibrationTarget(year=int(theirs["year"]), gross=float(theirs["central"]), sd=error)
 
 
 def levers_compared(projection: Projection, year: int, levers: Sequence[Lever] | None = None) -> pd.DataFrame:
@@ -212,7 +235,7 @@ def levers_compared(projection: Projection, year: int, levers: Sequence[Lever] |
     rows = []
     for lever in levers:
         changed = national(without.with_assumptions(levers=[lever]).balance, "net").sel(year=year) - baseline
-        costs = lever.effect(without.fit, without.parts, without.paths).elsewhere
+        costs = lever.effect(without.fit, without.paths).elsewhere
         paid = {
             payer: float(np.median(np.broadcast_to(cost, shape)[place].sum(axis=0)))
             for payer, cost in costs.items()

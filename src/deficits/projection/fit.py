@@ -22,7 +22,7 @@ from deficits.assumptions import Assumptions, assumed
 from deficits.errors import ProjectionError
 from deficits.formatting import year_end
 from deficits.panel import Panel
-from deficits.projection.councils import FEWEST, Accounts, accounts, restless, robust
+from deficits.projection.councils import FEWEST, Accounts, accounts, parts, restless, robust
 from deficits.projection.history import (
     ENGLAND,
     NEARLY_ALL,
@@ -88,6 +88,7 @@ class Fit:
     level_sd: float
     level_misses: int
     safety_valve_payments: pd.DataFrame
+    parts: pd.DataFrame
 
     @property
     def total_block(self) -> float:
@@ -155,6 +156,7 @@ def fit(panel: Panel, assumptions: Assumptions, until: int) -> Fit:
         level_sd=float(np.sqrt((missed**2).mean())),
         level_misses=len(missed),
         safety_valve_payments=payments,
+        parts=parts(panel, held, base),
     )
 
 

@@ -27,6 +27,7 @@ from deficits.errors import ProjectionError
 from deficits.formatting import last_day
 from deficits.panel import Panel
 from deficits.paths import PACKAGE, checkout, forecasts_dir, write_whole
+from deficits.projection.backtest import skill as compared
 from deficits.projection.condition import returned
 from deficits.projection.history import NEARLY_ALL
 from deficits.projection.projection import Projection, national
@@ -195,38 +196,25 @@ def outturns(panel: Panel, after: str) -> pd.DataFrame:
     outturn.
     """
     balance = panel.frame[["balance", "balance_published", "region"]].dropna().reset_index()
-    rows = balance.rename(columns={"authority": "location", "balance": "value", "balance_published": "known"})
-    councils = rows.assign(target="balance")
-    sizes = pd.Series({year: len(panel.authorities.in_year(year)) for year in set(balance["year"])}, name="size")
-    deficits = balance.assign(value=(-balance["balance"]).clip(lower=0))
-    england = deficits.groupby("year").agg(
-        value=("value", "sum"), known=("balance_published", "max"), count=("authority", "size")
+    balance = balance.rename(columns={"authority": "location", "balance": "value", "balance_published": "known"})
+    deficits = balance.assign(value=(-balance["value"]).clip(lower=0))
+    regions = panel.authorities.frame["region"]
+    sums = []
+    for year, found in deficits.groupby("year"):
+        # Of a region all councils, of England nearly all.
+        sizes = regions[panel.authorities.in_year(int(year))].value_counts()
+        needed = {**sizes, "England": NEARLY_ALL * sizes.sum()}
+        areas = pd.concat([found.assign(location=found["region"]), found.assign(location="England")])
+        whole = areas.groupby("location").agg(value=("value", "sum"), known=("known", "max"), n=("value", "size"))
+        sums.append(whole[whole["n"] >= pd.Series(needed).reindex(whole.index)].reset_index().assign(year=year))
+    england = returned(panel.national)
+    england = england.assign(known=england["published"].map(last_day), location="England")
+    returns = pd.concat(sums)
+    newer = ~england["year"].isin(returns.loc[returns["location"].eq("England"), "year"])
+    found = pd.concat(
+        [balance.assign(target="balance"), pd.concat([returns, england[newer]]).assign(target="gross_deficit")],
+        ignore_index=True,
     )
-    whole = england[england["count"] >= NEARLY_ALL * sizes.reindex(england.index)].reset_index()
-    regions = deficits.groupby(["region", "year"]).agg(
-        value=("value", "sum"), known=("balance_published", "max"), count=("authority", "size")
-    )
-    every = pd.Series(
-        {
-            (region, year): size
-            for year in sizes.index
-            for region, size in panel.authorities.frame.loc[panel.authorities.in_year(year), "region"]
-            .value_counts()
-            .items()
-        }
-    )
-    complete = regions[regions["count"] == every.reindex(regions.index)].reset_index()
-    published = returned(panel.national)
-    national_figures = published.assign(known=published["published"].map(last_day))[["year", "value", "known"]]
-    parts = [
-        councils,
-        complete.assign(target="gross_deficit", location=complete["region"]),
-        whole.assign(target="gross_deficit", location="England"),
-        national_figures[~national_figures["year"].isin(whole["year"])].assign(
-            target="gross_deficit", location="England"
-        ),
-    ]
-    found = pd.concat(parts, ignore_index=True)
     found["target_end_date"] = found["year"].astype(int).astype(str) + "-03-31"
     return found.loc[found["known"] > after, ["target", "location", "target_end_date", "value", "known"]]
 
@@ -275,20 +263,14 @@ def skill(entry: Entry, panel: Panel, resamples: int = 2000, seed: int = 1) -> p
             "end": told.index.get_level_values("target_end_date"),
         }
     ).dropna()
-    rng = np.random.default_rng(seed)
-    rows = []
-    for end, found in scores.groupby("end"):
-        draws = rng.integers(0, len(found), (resamples, len(found)))
-        by_council = [found[name].to_numpy()[draws].sum(axis=1) for name in ("entry", "last")]
-        sums = found.groupby("region")[["entry", "last"]].sum().to_numpy()
-        picked = sums[rng.integers(0, len(sums), (resamples, len(sums)))].sum(axis=1)
-        row = {"target_end_date": end, "n": len(found), "skill": 1 - found["entry"].sum() / found["last"].sum()}
-        for name, ratio in (
-            ("councils", by_council[0] / by_council[1]),
-            ("regions", picked[:, 0] / picked[:, 1]),
-        ):
-            row[f"{name}_low"], row[f"{name}_high"] = np.quantile(1 - ratio, [0.025, 0.975])
-        rows.append(row)
+    rows = [
+        {
+            "target_end_date": end,
+            "n": len(found),
+            **compared(found["entry"], found["last"], found["region"], resamples, seed),
+        }
+        for end, found in scores.groupby("end")
+    ]
     return pd.DataFrame(rows)
 
 

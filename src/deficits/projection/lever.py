@@ -129,11 +129,12 @@ class Lever(_Head):
         told = ", ".join(f"{name} {lever.shown(name)}" for name in changed)
         return lever.model_copy(update={"title": f"{lever.title} ({told})"})
 
-    def effect(self, fit: Fit, parts: pd.DataFrame, paths: Paths) -> Effect:
+    def effect(self, fit: Fit, paths: Paths) -> Effect:
         """What it does on the baseline's paths, by year, council and draw.
 
         Raises ProjectionError when it starts in a year that is published, or for an unknown pathfinder.
         """
+        parts = fit.parts
         if not self.pathfinders:
             return self._effect(fit, parts, paths)
         starts = self.starts(fit.councils)
@@ -229,30 +230,10 @@ class Lever(_Head):
         steps = (np.array(years, dtype=float) - first + 1) / self.ramp
         return np.clip(steps, 0.0, 1.0)[:, None]
 
-    def for_england(self, projection: Projection) -> pd.DataFrame:
-        """What it has done for England by each year end since its start, £: indexed by (who, year).
-
-        `net deficit`: how much larger (positive) or smaller it is than without; then what each payer elsewhere has
-        paid. Columns mean, p10, p50, p90 over the draws of the projection, on whose baseline it is worked out
-        whether or not the projection has it.
-        """
-        effect = self.effect(projection.fit, projection.parts, projection.paths)
-        draws, authorities, years = projection.balance.shape
-        rows = {}
-        for who, money in {"net deficit": -effect.position, **effect.elsewhere}.items():
-            total = np.broadcast_to(money, (years - 1, authorities, draws)).sum(axis=1).cumsum(axis=0)
-            quantiles = np.quantile(total, (0.1, 0.5, 0.9), axis=1)
-            for year, mean, *across in zip(
-                projection.paths.years[1:], total.mean(axis=1), *quantiles, strict=True
-            ):
-                rows[who, year] = [mean, *across]
-        frame = pd.DataFrame.from_dict(rows, orient="index", columns=["mean", "p10", "p50", "p90"])
-        return frame.set_axis(pd.MultiIndex.from_tuples(frame.index, names=["who", "year"]))
-
     def for_councils(self, projection: Projection) -> pd.DataFrame:
         """What it does to each council in each projected year, £ (positive = less deficit): indexed by (authority,
         year), columns mean, p10, p50, p90 over the draws of the projection, on whose baseline it is worked out."""
-        position = self.effect(projection.fit, projection.parts, projection.paths).position
+        position = self.effect(projection.fit, projection.paths).position
         draws, authorities, years = projection.balance.shape
         money = np.broadcast_to(position, (years - 1, authorities, draws)).transpose(1, 0, 2)
         found = [money.mean(axis=2), *np.quantile(money, (0.1, 0.5, 0.9), axis=2)]

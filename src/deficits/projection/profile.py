@@ -100,14 +100,21 @@ def measures(projection: Projection, year: int) -> pd.DataFrame:
     panel, councils = projection.panel, projection.fit.councils
     codes = pd.Index(councils.index)
     deficit = -projection.balance.sel(year=year).median("draw").to_series().reindex(codes)
-    sizes = {
-        "per_person": people_2_18(panel, codes, [year])[year],
-        "per_plan": projection.middle_plans(year),
-        "share_of_dsg": dsg(panel, projection.assumptions, codes, [year])[year],
-    }
     scores = deprivation(Reader(panel.raw, panel.authorities, panel.as_of))["score"].reindex(codes)
+    sizes = _sizes(projection, year)
     shares = {name: deficit / size.reindex(codes).replace(0, np.nan) for name, size in sizes.items()}
     return councils[["name", "region"]].assign(deficit=deficit, **shares, deprivation=scores)
+
+
+def _sizes(projection: Projection, year: int) -> dict[str, pd.Series]:
+    """What a deficit is divided by, by council: people aged 2 to 18, plans (England's at the median), DSG (£)."""
+    panel, codes = projection.panel, pd.Index(projection.fit.councils.index)
+    plans = float(np.median(projection.paths.plans[projection.years.index(projection.year(year))]))
+    return {
+        "per_person": people_2_18(panel, codes, [year])[year],
+        "per_plan": projection.fit.accounts.plans[year] * plans,
+        "share_of_dsg": dsg(panel, projection.assumptions, codes, [year])[year],
+    }
 
 
 def ranks(projection: Projection, year: int) -> pd.DataFrame:
@@ -122,13 +129,7 @@ def compared(projection: Projection, places: Mapping[str, Sequence[str]], year: 
     Columns deficit (£, net, central estimate, negative = surplus), per_person (£ per person aged 2 to 18),
     per_plan (£) and share_of_dsg (0 to 1).
     """
-    panel, codes = projection.panel, pd.Index(projection.fit.councils.index)
-    sizes = {
-        "per_person": people_2_18(panel, codes, [year])[year],
-        "per_plan": projection.middle_plans(year),
-        "share_of_dsg": dsg(panel, projection.assumptions, codes, [year])[year],
-    }
-    rows = {}
+    sizes, rows = _sizes(projection, year), {}
     for place, members in places.items():
         together = projection.balance.sel(year=year, authority=list(members)).sum("authority")
         deficit = -float(together.median("draw"))

@@ -17,7 +17,7 @@ from deficits.formatting import gbp, gbp_range, listed, year_end
 from deficits.panel import Panel
 from deficits.projection.cache import cache_folder, kept, key_of
 from deficits.projection.condition import Calibrated, newest_national_figure
-from deficits.projection.councils import gone, own_assumptions, own_changes, parts, plans_by_council
+from deficits.projection.councils import gone, own_assumptions, own_changes, plans_by_council
 from deficits.projection.fit import Fit, fit
 from deficits.projection.history import base_year, received
 from deficits.projection.lever import Lever
@@ -82,7 +82,6 @@ class Projection:
     levers: tuple[Lever, ...]
     fit: Fit
     paths: Paths
-    parts: pd.DataFrame
     spend: np.ndarray
     changed: np.ndarray | None
     seed: int
@@ -173,11 +172,6 @@ class Projection:
         values = plans_by_council(self.fit.history, self.fit.accounts, self.paths, own, self.seed)
         return self.balance.copy(data=values).rename("plans")
 
-    def middle_plans(self, year: int) -> pd.Series:
-        """EHC plans by authority in the January of a year, where England's are at the middle of their path."""
-        place = self.years.index(self.year(year))
-        return self.fit.accounts.plans[year].rename("plans") * float(np.median(self.paths.plans[place]))
-
     def _national(self, councils: list[str] | None, per: Per | None, real: int | None) -> pd.DataFrame:
         balance = self.balance if councils is None else self.balance.sel(authority=councils)
         paid = self.simulations["safety_valve_payments"].sel(authority=balance["authority"]).sum("authority")
@@ -226,7 +220,7 @@ class Projection:
             raise ProjectionError(
                 f"decompose from {start} to {end}: expected a start in {self.base_year} or after, and a later end"
             )
-        return decomposed(self._step(authority), start, end)
+        return decomposed(self.account(authority), start, end)
 
     def breakeven(self, authority: str | int | None = None, year: int | None = None) -> pd.DataFrame:
         """What would stop the deficit from growing in one year, for England or one council: p10, p50, p90.
@@ -237,10 +231,10 @@ class Projection:
         year = self.year(self.years[-1] if year is None else year)
         if year <= self.base_year:
             raise ProjectionError(f"breakeven in {year}: that year is published; give a later one")
-        return breaks_even(self._step(authority), year)
+        return breaks_even(self.account(authority), year)
 
-    def _step(self, authority: str | int | None) -> Step:
-        """England or a council as the questions need it."""
+    def account(self, authority: str | int | None = None) -> Step:
+        """Balance, spend and block of England or a council, and what moves them, £ by year and draw."""
         paths = self.paths
         years, draws = paths.spend.shape
         codes = list(self.fit.councils.index) if authority is None else [self.code(authority)]
@@ -267,10 +261,6 @@ class Projection:
             changed=changed,
             factors=factors,
         )
-
-    def account(self, authority: str | int) -> Step:
-        """A council's balance, spend and block, and what moves them, £ by year and draw: see `Step`."""
-        return self._step(authority)
 
     def code(self, authority: str | int) -> str:
         """DfE number of a council of the projection."""
@@ -380,13 +370,12 @@ def _projected(
                 f"lever '{lever.title}' starts in {lever.first_start}, for which a national figure is published: "
                 f"give start={calibration.year + 1} or later"
             )
-    share = parts(panel, fitted.accounts, base)
     own = own_assumptions(panel, assumptions, councils.index)
 
     def change(paths: Paths, spend: np.ndarray) -> np.ndarray | None:
         paths = paths.since(first)
         changes = [own_changes(fitted.history, fitted.block, fitted.accounts, spend, paths, own, seed)]
-        changes += [lever.effect(fitted, share, paths).position for lever in levers]
+        changes += [lever.effect(fitted, paths).position for lever in levers]
         found = [each for each in changes if each is not None]
         return sum(found[1:], found[0])[-len(years) :] if found else None
 
@@ -419,7 +408,6 @@ def _projected(
         levers=levers,
         fit=fitted,
         paths=run.paths.since(first),
-        parts=share,
         spend=run.spend,
         changed=run.changed,
         seed=seed,

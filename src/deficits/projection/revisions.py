@@ -6,12 +6,13 @@ from typing import Any
 
 import pandas as pd
 
-from deficits.assumptions import BLOCK_GROWTH, PROGRAMME_ENDED, Assumptions, CalibrationTarget, assumed
+from deficits.assumptions import BLOCK_GROWTH, PROGRAMME_ENDED, Assumptions
 from deficits.errors import ProjectionError, closest
 from deficits.formatting import financial_year, last_day, listed
 from deficits.panel import Panel
 from deficits.projection.backtest import as_known
 from deficits.projection.condition import returned
+from deficits.projection.england import obr_forecast
 from deficits.projection.forecasts import Entry, entries
 from deficits.projection.projection import Projection, project
 from deficits.publications.council_statements import STATED
@@ -110,8 +111,10 @@ def from_the_obr(projection: Projection) -> pd.DataFrame:
     The first step is method: what this projection says with the figures of the OBR's day. Then what became public
     since is taken in, day by day.
     """
-    target, day = obr_target(projection)
-    panel, year = projection.panel, target.year
+    forecast, panel = obr_forecast(projection), projection.panel
+    if forecast is None:
+        raise ProjectionError("no forecast of the OBR for a projected year end is among the figures known")
+    year, day = int(forecast["year"]), last_day(forecast["published"])
 
     def value(then: Panel) -> float:
         made = project(
@@ -119,28 +122,15 @@ def from_the_obr(projection: Projection) -> pd.DataFrame:
         )
         return _projected(made, "England", year)
 
-    steps = {"the OBR's forecast": target.gross, f"method: this projection on {day}": value(as_known(panel, day))}
+    steps = {
+        "the OBR's forecast": float(forecast["central"]),
+        f"method: this projection on {day}": value(as_known(panel, day)),
+    }
     later = news(panel, day, panel.as_of)
     for each, names in later.items():
         steps[f"{each}: {names}"] = value(as_known(panel, each))
     steps["figures without a day, levers and own figures"] = _projected(projection, "England", year)
     return _steps(steps)
-
-
-def obr_target(projection: Projection) -> tuple[CalibrationTarget, str]:
-    """The OBR's newest forecast of England's deficit at a projected year end, with the error assumed for it, and
-    the day it was published. ProjectionError where there is none."""
-    rows = projection.panel.forecasts.query(
-        "publisher == 'OBR' and measure == 'cumulative_deficit' and unit == 'gbp' and central.notna()"
-    )
-    rows = rows[rows["year"].isin(projection.projected_years)].sort_values("published")
-    if rows.empty:
-        raise ProjectionError("no forecast of the OBR for a projected year end is among the figures known")
-    row = rows.iloc[-1]
-    error = assumed("projection", "obr_error").number
-    return CalibrationTarget(year=int(row["year"]), gross=float(row["central"]), sd=error), last_day(
-        row["published"]
-    )
 
 
 def _assumptions(entry: Entry) -> Assumptions:

@@ -112,7 +112,9 @@ def _run(
     spend = fit.cached("spend", run, lambda: fit.accounts.spending.simulated(fit.accounts, every, draws, seed))
     start = fit.cached("start", run, lambda: _start(fit, draws, seed))
     drawn = own_shocks(codes, Shock.OWN_POSITION, len(years), draws, seed)
-    england = paths(fit.history, fit.block, fit.origin, assumptions, list(range(fit.origin + 1, years[-1] + 1)), shared, seed)
+    england = paths(
+        fit.history, fit.block, fit.origin, assumptions, list(range(fit.origin + 1, years[-1] + 1)), shared, seed
+    )
     later, shares = england.since(fit.base_year), spend[every.index(years[0]) :]
     changed = change(england, spend)
     payments = _payments(fit, assumptions, years)
