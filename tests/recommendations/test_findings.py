@@ -56,7 +56,7 @@ def test_a_lever_does_here_what_it_does_on_the_page_on_england(
 
 
 def test_a_formula_moves_money_and_adds_none(found: dict[str, Finding | None], projection: Projection) -> None:
-    effect = d.Lever.read("formula-review").effect(projection.fit, projection.parts, projection.paths).position
+    effect = d.Lever.read("formula-review").effect(projection.fit, projection.paths).position
     figure = found["formula-review"]
     assert figure
     assert np.abs(effect.sum(axis=1)).max() < 1

@@ -86,7 +86,7 @@ def _costs_to_wait(projection: Projection, measure: Measure, year: int) -> Findi
 
 def _cumulated(projection: Projection, lever: Lever, year: int) -> Array:
     """What a lever does to England's position to a year end, £ by draw, positive = less deficit."""
-    position = lever.effect(projection.fit, projection.parts, projection.paths).position
+    position = lever.effect(projection.fit, projection.paths).position
     return _to(projection, position, year)
 
 
@@ -98,13 +98,13 @@ def _to(projection: Projection, money: Array, year: int) -> Array:
 
 
 def _moves_between_councils(projection: Projection, measure: Measure, year: int) -> Finding:
-    change = _lever(projection, measure).effect(projection.fit, projection.parts, projection.paths).position
+    change = _lever(projection, measure).effect(projection.fit, projection.paths).position
     moved = np.clip(change[projection.years.index(year) - 1], 0, None).sum(axis=0)
     return Finding(*_ends(moved), "£", f"gained by some councils and lost by others in {financial_year(year)}")
 
 
 def _is_paid_by_others(projection: Projection, measure: Measure, year: int) -> Finding:
-    paid = _lever(projection, measure).effect(projection.fit, projection.parts, projection.paths).elsewhere
+    paid = _lever(projection, measure).effect(projection.fit, projection.paths).elsewhere
     total = sum(_to(projection, money, year) for money in paid.values())
     return Finding(*_ends(np.asarray(total)), "£", f"paid by others to {year_end(year)}: {', '.join(paid)}")
 
