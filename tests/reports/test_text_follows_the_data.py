@@ -97,6 +97,15 @@ def test_an_earlier_day_knows_nothing_that_was_said_after_it(vintage: Callable[[
     assert "£3.8bn" not in text  # December 2025
 
 
+def test_recommendations_are_answered_by_what_was_public_on_the_day(vintage: Callable[[str], Vintage]) -> None:
+    before, later = (vintage(name).text("recommendations", draws=200) for name in ("replayed", "two years on"))
+    assert "on the day of this page it was not known" in before  # the report is of 18 September 2025
+    assert "High Needs Stability Grant" not in before
+    assert "High Needs Stability Grant pays 90%" in later
+    for text in (before, later):
+        assert not re.search(r"\b(nan|NaN|inf|None(?! of these))\b", text)
+
+
 # Notebooks and words
 
 
