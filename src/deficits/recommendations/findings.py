@@ -11,6 +11,7 @@ import pandas as pd
 from deficits.errors import PanelError, closest
 from deficits.formatting import estimate_range, financial_year, gbp_range, percent, year_end
 from deficits.panel import FIGURES
+from deficits.places import PROVISION, Places, places_of_all
 from deficits.projection import Lever, Projection
 from deficits.projection.england import OVERRIDE_ENDS, levers_compared
 from deficits.projection.streams import Array
@@ -87,13 +88,8 @@ def _costs_to_wait(projection: Projection, measure: Measure, year: int) -> Findi
 def _cumulated(projection: Projection, lever: Lever, year: int) -> Array:
     """What a lever does to England's position to a year end, £ by draw, positive = less deficit."""
     position = lever.effect(projection.fit, projection.paths).position
-    return _to(projection, position, year)
-
-
-def _to(projection: Projection, money: Array, year: int) -> Array:
-    """England's sum of money by year, council and draw, from the first projected year to `year`, by draw."""
     shape = (len(projection.years) - 1, len(projection.fit.councils), projection.balance.sizes["draw"])
-    total: Array = np.broadcast_to(money, shape)[: projection.years.index(year)].sum(axis=(0, 1))
+    total: Array = np.broadcast_to(position, shape)[: projection.years.index(year)].sum(axis=(0, 1))
     return total
 
 
@@ -103,10 +99,13 @@ def _moves_between_councils(projection: Projection, measure: Measure, year: int)
     return Finding(*_ends(moved), "£", f"gained by some councils and lost by others in {financial_year(year)}")
 
 
-def _is_paid_by_others(projection: Projection, measure: Measure, year: int) -> Finding:
-    paid = _lever(projection, measure).effect(projection.fit, projection.paths).elsewhere
-    total = sum(_to(projection, money, year) for money in paid.values())
-    return Finding(*_ends(np.asarray(total)), "£", f"paid by others to {year_end(year)}: {', '.join(paid)}")
+def _capital(projection: Projection, measure: Measure, _: int) -> Finding:
+    built = [each for _, each in places_of_all(projection) if isinstance(each, Places)]
+    if not built or measure.name not in built[0].capital:
+        raise PanelError(f"data/recommendations.yaml names '{measure.name}': {closest(measure.name, PROVISION)}")
+    total = sum(each.capital[measure.name].sum(axis=0) for each in built)
+    of = f"capital for the places that are short by {financial_year(projection.years[-1])}, {len(built)} councils"
+    return Finding(*_ends(np.asarray(total)), "£", of)
 
 
 def _grants(projection: Projection, measure: Measure, _: int) -> Finding:
@@ -178,7 +177,7 @@ _KINDS: dict[str, Callable[[Projection, Measure, int], Finding | None]] = {
     "lever": _changes_deficit,
     "delay": _costs_to_wait,
     "moved": _moves_between_councils,
-    "paid": _is_paid_by_others,
+    "capital": _capital,
     "scheme": _grants,
     "shortfall": _shortfall,
     "share": _share_of_plans,

@@ -14,7 +14,17 @@ from deficits.paths import recommendations_file
 from deficits.validation import read_text, read_yaml, validated
 
 Kind = Literal[
-    "lever", "delay", "moved", "paid", "scheme", "shortfall", "share", "number", "information", "posts", "price"
+    "lever",
+    "delay",
+    "moved",
+    "capital",
+    "scheme",
+    "shortfall",
+    "share",
+    "number",
+    "information",
+    "posts",
+    "price",
 ]
 Words = Annotated[str, Field(min_length=3)]
 
