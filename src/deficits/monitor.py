@@ -23,7 +23,12 @@ from deficits.reform_plan import SECTOR_WORDS, SECTORS
 
 NEIGHBOURS = "Statistical neighbours"
 FLOWS = ("new_plans", "requests", "requests_refused", "requests_at_tribunal", "plans_issued", "plans_ceased")
-CAUSES = ("plans", "mix", "unit cost")
+CAUSES = {
+    "plans": "the number of plans",
+    "mix": "the mix of placements",
+    "unit cost": "what the same placements cost",
+}
+"""Causes of a change in spend, in words."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +139,20 @@ def _councils(panel: Panel, place: Sequence[str]) -> pd.Series:
     """How many of a place's councils there were, by year."""
     codes, years = (panel.frame.index.get_level_values(key) for key in ("authority", "year"))
     return pd.Series(years[codes.isin(list(place))]).value_counts().reindex(years.unique(), fill_value=0)
+
+
+def latest(panel: Panel, place: Sequence[str], year: int | None) -> pd.Series:
+    """A place's rates in one year, by measure."""
+    found = rates(panel, place)
+    return found[found["year"] == year].set_index("measure")["value"]
+
+
+def rates_by_council(panel: Panel) -> dict[str, pd.DataFrame]:
+    """Each rate by council (rows) and year; missing where a part is not published."""
+    held = by_council(panel)
+    return {
+        name: rate.times * held[rate.top] / held[rate.bottom].replace(0, np.nan) for name, rate in RATES.items()
+    }
 
 
 def compared(panel: Panel, code: str) -> pd.DataFrame:

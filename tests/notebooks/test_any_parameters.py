@@ -69,6 +69,16 @@ def test_the_report_on_several_schemes_runs_whatever_they_are(values: dict[str, 
 
 
 @pytest.mark.parametrize(
+    "values",
+    [{"place": "South East"}, {"place": "Newham"}, {"place": "City of London"}, {"as_of": "2023-12-31"}],
+    ids=lambda values: "-".join(map(str, values.values())),
+)
+def test_the_monitor_runs_for_any_place_and_day(values: dict[str, object]) -> None:
+    told = points(run("08_monitor.ipynb", **values))
+    assert not NOT_SAID.search(told), told
+
+
+@pytest.mark.parametrize(
     "authority", ["Bury", "Birmingham", "Westmorland and Furness", "Surrey", "City of London", "Isles of Scilly"]
 )
 def test_the_report_on_a_council_runs_for_any(authority: str) -> None:

@@ -24,7 +24,7 @@ from tests.reports.folder import DSG, fail, put_council, put_england
 DAY = date.fromisoformat(made.TODAY)
 HEAVIEST = {"authority": 400_000, "index": 400_000}
 OTHERWISE = 600_000  # bytes
-TYPES = ["england", "writeoff", "authority", "recommendations", "index"]
+TYPES = ["england", "writeoff", "authority", "recommendations", "monitor", "index"]
 AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 HIDE_ROWS = "hide => document.querySelectorAll('tr:nth-child(n + 6)').forEach(row => { row.hidden = hide })"
 """The rows of a table are alike; axe takes ten seconds for 150 of them."""

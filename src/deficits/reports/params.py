@@ -325,6 +325,14 @@ class ExploreNotebook(PanelReport):
     scenario: str | None = Field(default=None, description="a scenario's file to start from")
 
 
+class MonitorReport(PanelReport):
+    """Parameters of the annual monitor."""
+
+    place: Name = Field(
+        default="England", description="England, a region, or a council by name, DfE number or ONS code"
+    )
+
+
 class RecommendationsReport(EnglandReport):
     """Parameters of the report on the committee's recommendations."""
 
@@ -393,6 +401,7 @@ REPORTS: dict[str, Report] = {
             RecommendationsReport,
             "What the committee recommended, with figures",
         ),
+        Report("monitor", "08_monitor.ipynb", MonitorReport, "Annual monitor of EHC plans"),
     )
 }
 
