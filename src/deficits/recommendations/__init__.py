@@ -1,6 +1,6 @@
 """What the Education Committee recommended, what government has answered, and what this project can say of it."""
 
-from deficits.recommendations.findings import Finding, findings
+from deficits.recommendations.findings import Finding, england_places, findings
 from deficits.recommendations.ledger import Answer, Ledger, Measure, Recommendation, read_ledger
 from deficits.recommendations.people import (
     HOURS_OF_A_POST,
@@ -19,6 +19,7 @@ __all__ = [
     "Ledger",
     "Measure",
     "Recommendation",
+    "england_places",
     "findings",
     "hours",
     "new_plans",

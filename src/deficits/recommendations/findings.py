@@ -11,7 +11,7 @@ import pandas as pd
 from deficits.errors import PanelError, closest
 from deficits.formatting import estimate_range, financial_year, gbp_range, percent, year_end
 from deficits.panel import FIGURES
-from deficits.places import PROVISION, Places, places_of_all
+from deficits.places import Places, places_of_all, together
 from deficits.projection import Lever, Projection
 from deficits.projection.england import OVERRIDE_ENDS, levers_compared
 from deficits.projection.streams import Array
@@ -45,17 +45,30 @@ class Finding:
         return f"{' to '.join(ends)} {self.unit}"
 
 
-def findings(ledger: Ledger, projection: Projection, year: int | None = None) -> dict[str, Finding | None]:
+def findings(
+    ledger: Ledger, projection: Projection, year: int | None = None, places: Places | None = None
+) -> dict[str, Finding | None]:
     """By recommendation, the figure that its measure names at a year end (by default the projection's last).
 
     None where there is no measure, or where a published price or time was not public on the projection's day.
-    Raises the error of what a measure names: an unknown lever, scheme, figure, profession or price.
+    `places`: of `england_places`, where worked out already. Raises the error of what a measure names: an unknown
+    lever, scheme, figure, profession or price.
     """
     at = projection.years[-1] if year is None else year
-    return {
-        each.name: _KINDS[each.measure.kind](projection, each.measure, at) if each.measure else None
-        for each in ledger.recommendations
-    }
+    found: dict[str, Finding | None] = {}
+    for each in ledger.recommendations:
+        if each.measure is None:
+            found[each.name] = None
+        elif each.measure.kind == "capital":
+            found[each.name] = _capital(projection, each.measure, places)
+        else:
+            found[each.name] = _KINDS[each.measure.kind](projection, each.measure, at)
+    return found
+
+
+def england_places(projection: Projection) -> Places:
+    """Specialist places of all councils that can be worked out, together, if they now have those in use."""
+    return together("England", [each for _, each in places_of_all(projection) if isinstance(each, Places)])
 
 
 def _lever(projection: Projection, measure: Measure, later: int = 0) -> Lever:
@@ -99,13 +112,12 @@ def _moves_between_councils(projection: Projection, measure: Measure, year: int)
     return Finding(*_ends(moved), "£", f"gained by some councils and lost by others in {financial_year(year)}")
 
 
-def _capital(projection: Projection, measure: Measure, _: int) -> Finding:
-    built = [each for _, each in places_of_all(projection) if isinstance(each, Places)]
-    if not built or measure.name not in built[0].capital:
-        raise PanelError(f"data/recommendations.yaml names '{measure.name}': {closest(measure.name, PROVISION)}")
-    total = sum(each.capital[measure.name].sum(axis=0) for each in built)
-    of = f"capital for the places that are short by {financial_year(projection.years[-1])}, {len(built)} councils"
-    return Finding(*_ends(np.asarray(total)), "£", of)
+def _capital(projection: Projection, measure: Measure, places: Places | None) -> Finding:
+    capital = (places or england_places(projection)).capital
+    if measure.name not in capital:
+        raise PanelError(f"data/recommendations.yaml names '{measure.name}': {closest(measure.name, capital)}")
+    of = f"capital for the places that are short by {financial_year(projection.years[-1])}"
+    return Finding(*_ends(capital[measure.name].sum(axis=0)), "£", of)
 
 
 def _grants(projection: Projection, measure: Measure, _: int) -> Finding:
@@ -177,7 +189,6 @@ _KINDS: dict[str, Callable[[Projection, Measure, int], Finding | None]] = {
     "lever": _changes_deficit,
     "delay": _costs_to_wait,
     "moved": _moves_between_councils,
-    "capital": _capital,
     "scheme": _grants,
     "shortfall": _shortfall,
     "share": _share_of_plans,
