@@ -20,8 +20,8 @@ from deficits.projection.projection import QUANTILES
 from deficits.writeoff import costs
 from deficits.writeoff.distribution import gini, top_share
 from deficits.writeoff.inputs import Array, Inputs, RateGiven, inputs_of
-from deficits.writeoff.ledger import charged_to_dsg, walk
-from deficits.writeoff.result import PENNY, Result, back, gross
+from deficits.writeoff.ledger import Flow, charged_to_dsg, check_dates, paid, walk
+from deficits.writeoff.result import PENNY, Places, Result, Return
 from deficits.writeoff.scheme import Scheme
 
 BETTER: dict[str, int] = {
@@ -46,7 +46,7 @@ ROUNDING = 1e-6
 WORKERS = 2
 CHUNK = 25
 """Schemes of one task."""
-BLOCK = 500
+BLOCK = 1_000
 """Draws worked through at a time: arrays of so many stay in the processor's cache."""
 KEPT = 400_000
 """Values of a measure that are kept draw by draw: of more schemes, evenly spaced draws; quantiles are of all."""
@@ -229,7 +229,8 @@ def compare(
     late = [scheme.title for scheme in chosen if scheme.base_year >= at]
     if late:
         raise SchemeError(f"{at} is not after the base date of '{late[0]}': compare at a later year end")
-    chunks = [chosen[start : start + CHUNK] for start in range(0, len(chosen), CHUNK)]
+    size = min(CHUNK, math.ceil(len(chosen) / WORKERS))
+    chunks = [chosen[start : start + size] for start in range(0, len(chosen), size)]
     count = inputs.projection.simulations.sizes["draw"]
     kept = np.unique(np.linspace(0, count - 1, min(count, max(KEPT // len(chosen), LEAST_KEPT)), dtype=int))
     draws = {name: np.empty((len(chosen), len(kept))) for name in BETTER}
@@ -247,10 +248,8 @@ def compare(
 
 def _here(inputs: Inputs, chunks: list[tuple[Scheme, ...]], dates: Dates) -> Iterator[Measured]:
     """On this machine's cores: the arithmetic is numpy's, which lets threads run side by side."""
-    blocks = inputs.blocks(BLOCK)
-    measured(blocks, chunks[0][:1], dates)
     with ThreadPoolExecutor(WORKERS) as pool:
-        yield from pool.map(lambda chunk: measured(blocks, chunk, dates), chunks)
+        yield from pool.map(lambda chunk: measured(inputs, chunk, dates), chunks)
 
 
 def _there(inputs: Inputs, chunks: list[tuple[Scheme, ...]], dates: Dates, address: str) -> Iterator[Measured]:
@@ -265,110 +264,155 @@ def _there(inputs: Inputs, chunks: list[tuple[Scheme, ...]], dates: Dates, addre
             # It is large on purpose.
             warnings.filterwarnings("ignore", "Sending large graph")
             sent = client.submit(pickle.loads, pickle.dumps(replace(inputs)), pure=False)
-        tasks = [client.submit(_measured_there, sent, chunk, dates, pure=False) for chunk in chunks]
+        tasks = [client.submit(measured, sent, chunk, dates, pure=False) for chunk in chunks]
         yield from client.gather(tasks)
 
 
-def _measured_there(inputs: Inputs, chunk: tuple[Scheme, ...], dates: Dates) -> Measured:
-    return measured(inputs.blocks(BLOCK), chunk, dates)
+def measured(inputs: Inputs, schemes: Sequence[Scheme], dates: Dates) -> Measured:
+    """The measures of schemes, each (schemes, draws). All schemes work through one block of draws, then the next:
+    what they share of a block is worked out once, and is gone after it."""
+    for scheme in schemes:
+        check_dates(scheme, inputs)
+    patterns = [_pattern(scheme) for scheme in schemes]
+    found = {name: np.empty((len(schemes), inputs.projection.simulations.sizes["draw"])) for name in BETTER}
+    for block in inputs.blocks(BLOCK):
+        for row, (scheme, pattern) in enumerate(zip(schemes, patterns, strict=True)):
+            for name, values in _measures(block, scheme, pattern, dates).items():
+                found[name][row, block.draws] = values
+    return found
 
 
-def measured(blocks: Sequence[Inputs], schemes: Sequence[Scheme], dates: Dates) -> Measured:
-    """The measures of schemes, each (schemes, draws)."""
-    rows = [[_measures(block, scheme, dates) for block in blocks] for scheme in schemes]
-    return {name: np.array([np.concatenate([part[name] for part in row]) for row in rows]) for name in BETTER}
-
-
-def _measures(inputs: Inputs, scheme: Scheme, dates: Dates) -> Measured:
+def _measures(inputs: Inputs, scheme: Scheme, pattern: str, dates: Dates) -> Measured:
     assert inputs.arena is not None
     inputs.arena.restart()
-    result = Result.of(scheme, inputs)
-    flows, scratch = result.paid.flows, inputs.empty()
-    amounts = result.paid.total("write_off", "cover")
-    most = -inputs.size("reserves", dates.base) - PENNY
-    level = inputs._once(("gross", dates.base), lambda: gross(inputs.balance(dates.base)))
-    borne: dict[int, Array] = {}
-    path: list[tuple[int, Array]] = []
-    cost = amounts.sum(axis=0)
-    deficit, above, left = level, level, level - cost
+    result, none = Result(scheme, inputs, paid(scheme, inputs)), np.zeros(inputs.shape[1])
+    flows, deficits = result.paid.flows, Deficits(inputs, result.paid.flows)
+    cost = sum((flow.total for flow in flows if flow.kind in ("write_off", "cover")), start=none)
+    level = deficits.gross(dates.base, None)
+    deficit, above, borne, path = level, none, dict[int, Array](), Return(level, level - cost)
     simple = scheme.base_year == dates.base and not (scheme.plus or scheme.cover)
     if dates.base == inputs.years[0] and not simple:
-        left = gross(_standing(result, dates.base, inputs.balance(dates.base)), scratch)
-    for step in walk(scheme, inputs, flows, averages=range(dates.start + 1, dates.at + 1)):
+        path = Return(level, deficits.gross(dates.base, _owed(inputs, flows, dates.base, None)))
+    for step in walk(scheme, inputs, flows):
         year = step.year
-        if step.average is not None and not charged_to_dsg(scheme, year):
-            borne[year] = step.rate * gross(step.average, scratch)
+        if dates.start < year <= dates.at and not charged_to_dsg(scheme, year):
+            borne[year] = step.rate * deficits.gross(year, step.halfway, average=True)
         if year < dates.base or (year == dates.base and simple):
             continue
-        standing = _standing(result, year, step.closing)
+        standing = _owed(inputs, flows, year, step.added)
         if year == dates.base:
-            left = gross(standing, scratch)
-            continue
-        total = gross(standing, scratch)
-        path.append((year - dates.base, total))
-        if year == dates.at:
-            deficit, above = total, np.count_nonzero(standing < most, axis=0)
-        if year >= dates.at and np.isfinite(back(level, left, path)).all():
+            path = Return(level, deficits.gross(year, standing))
+        elif year <= dates.at:
+            path.on(year - dates.base, deficits.gross(year, standing))
+            if year == dates.at:
+                deficit, above = path.low, deficits.above(year, standing, dates.base)
+        elif len(still := path.still):
+            path.on(year - dates.base, deficits.gross(year, standing, still), still)
+        else:
             break
-    owing = np.zeros(inputs.shape[1])
+    owing = none.copy()
     for flow in flows:
         if flow.kind in ("contribution", "repayment", "levy"):
-            borne[flow.year] = borne.get(flow.year, 0.0) + flow.amount.sum(axis=0)
+            borne[flow.year] = borne.get(flow.year, 0.0) + flow.total
         if flow.kind == "repayment" and flow.year > dates.at:
-            owing += flow.amount.sum(axis=0)
+            owing += flow.total
     exchequer = costs.exchequer_flows(result, as_agreed=False).values()
-    even, top = _concentration(inputs, scheme, amounts)
+    even, top = _concentration(result, pattern)
     return {
         "cost": cost,
-        "present_cost": sum(
-            (_present(result, paid, dates) for paid in exchequer), start=np.zeros(inputs.shape[1])
-        ),
-        "councils_pay": _present(result, borne, dates),
+        "present_cost": sum((_present(inputs, by_year, dates) for by_year in exchequer if by_year), start=none),
+        "councils_pay": _present(inputs, borne, dates),
         "to_repay": owing,
         "deficit": deficit,
-        "above_reserves": above.astype(float),
-        "years_bought": back(level, left, path),
+        "above_reserves": above,
+        "years_bought": path.reached,
         "gini": even,
         "top_10_share": top,
     }
 
 
-def _standing(result: Result, year: int, closing: Array) -> Array:
-    """Balances of a year end, the grant that is owed counted as paid."""
-    for flow in (flow for flow in result.paid.flows if flow.owed(year)):
-        closing = np.add(closing, flow.amount, out=result.inputs.empty())
-    return closing
+class Deficits:
+    """England's deficits of a block of draws, for one scheme: of the projection's balances with amounts added.
+
+    The sum of max(deficit - added, 0) is that of max(deficit, added), less the sum of `added`: no balance with the
+    scheme is worked out, and what years share is summed once.
+    """
+
+    def __init__(self, inputs: Inputs, flows: Sequence[Flow]) -> None:
+        self.inputs, self.scratch = inputs, inputs.empty()
+        self.sums = {id(flow.amount): (flow.amount, flow.total) for flow in flows}
+
+    def _total(self, added: Array) -> Array:
+        if id(added) not in self.sums:  # the array is kept, so that no other gets its id
+            self.sums[id(added)] = added, np.add.reduce(added, axis=0)
+        return self.sums[id(added)][1]
+
+    def gross(self, year: int, added: Array | None, at: Places | None = None, *, average: bool = False) -> Array:
+        """£ (>= 0) a draw, at the end of a year or on its average; of the draws `at` only."""
+        inputs = self.inputs
+        below = inputs.below(year, average=average)
+        if added is None:
+            whole: Array = inputs.once(("gross", (year, average)), lambda: np.maximum(below, 0.0).sum(axis=0))
+        elif at is not None and len(at) < below.shape[1] / 4:
+            few: Array = np.maximum(below[:, at] - (added[:, at] if added.shape[1] > 1 else added), 0.0).sum(
+                axis=0
+            )
+            return few
+        else:
+            whole = np.add.reduce(np.maximum(below, added, out=self.scratch), axis=0) - self._total(added)
+        return whole if at is None else whole[at]
+
+    def above(self, year: int, added: Array | None, known: int) -> Array:
+        """Councils a draw with more deficit than usable reserves, of those whose reserves are published."""
+        inputs = self.inputs
+        more = inputs.once(
+            ("above", (year, known)), lambda: inputs.below(year) - (inputs.size("reserves", known) + PENNY)
+        )
+        # Ones of a byte each are summed much faster than truths are counted.
+        found = (more > (0.0 if added is None else added)).view(np.uint8)
+        counted: Array = np.add.reduce(found, axis=0, dtype=np.uint8 if len(found) < 256 else np.uint32)
+        return counted.astype(float)
 
 
-def _concentration(inputs: Inputs, scheme: Scheme, amounts: Array) -> tuple[Array, Array]:
-    """Gini of £ per person and share of the ten largest. Neither depends on the size of a flat share, so that
-    schemes which differ in that, or in dates, have the same."""
+def _owed(inputs: Inputs, flows: Sequence[Flow], year: int, added: Array | None) -> Array | None:
+    """What is added to balances of a year end, the grant that is owed counted as paid."""
+    for flow in flows:
+        if flow.owed(year):
+            added = flow.amount if added is None else np.add(added, flow.amount, out=inputs.empty())
+    return added
+
+
+def _pattern(scheme: Scheme) -> str:
+    """What the pattern of grants over councils depends on, where it does not depend on the size of a flat share;
+    empty where it does."""
+    flat = isinstance(scheme.share, float | int) and scheme.share
+    if not flat or scheme.cap or scheme.budget or scheme.cover or scheme.plus:
+        return ""
+    terms = {"base_year", "source", "ineligible", "eligibility", "approval", "safety_valve"}
+    return scheme.model_dump_json(include=terms)
+
+
+def _concentration(result: Result, pattern: str) -> tuple[Array, Array]:
+    """Gini of £ per person and share of the ten largest; of schemes with the same pattern, worked out once."""
+    inputs = result.inputs
 
     def worked_out() -> tuple[Array, Array]:
-        turned = inputs.empty(turned=True)
-        per_person = np.divide(amounts, inputs.size("people_2_18", scheme.base_year), out=inputs.empty())
-        return gini(per_person, turned), top_share(amounts, out=turned)
+        amounts, turned = result.paid.total("write_off", "cover"), inputs.empty(turned=True)
+        people = inputs.size("people_2_18", result.scheme.base_year)
+        return gini(np.divide(amounts, people, out=inputs.empty()), turned), top_share(amounts, out=turned)
 
-    if (
-        isinstance(scheme.share, float | int)
-        and scheme.share
-        and not (scheme.cap or scheme.budget or scheme.cover or scheme.plus)
-    ):
-        pattern = scheme.model_dump_json(
-            include={"base_year", "source", "ineligible", "eligibility", "approval", "safety_valve"}
-        )
-        found: tuple[Array, Array] = inputs._once(("concentration", pattern), worked_out)
-        return found
-    return worked_out()
+    found: tuple[Array, Array] = inputs.once(("concentration", pattern), worked_out) if pattern else worked_out()
+    return found
 
 
-def _present(result: Result, by_year: dict[int, Array], dates: Dates) -> Array:
+def _present(inputs: Inputs, by_year: dict[int, Array], dates: Dates) -> Array:
     """£ of several years in prices of the common base year, discounted to it."""
-    factors = costs.weights(result, sorted(by_year), dates.base, costs.STPR)["present"]
-    total = np.zeros(result.inputs.shape[1])
-    for year, amount in by_year.items():
-        total += factors[year] * amount
-    return total
+    years = tuple(sorted(by_year))
+    factors = inputs.shared(
+        ("present", (years, dates.base)),
+        lambda whole: costs.weights(whole, list(years), dates.base, costs.STPR)["present"],
+    )
+    return sum((factors[year] * by_year[year] for year in years), start=np.zeros(inputs.shape[1]))
 
 
 def _three(values: Array) -> Array:

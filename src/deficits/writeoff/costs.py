@@ -9,7 +9,7 @@ from deficits.assumptions import assumed
 from deficits.errors import SchemeError
 from deficits.projection.projection import QUANTILES
 from deficits.writeoff import ledger
-from deficits.writeoff.inputs import Array
+from deficits.writeoff.inputs import Array, Inputs
 from deficits.writeoff.result import Result
 from deficits.writeoff.scheme import Scheme
 
@@ -21,10 +21,7 @@ def interest_by_year(result: Result, *, paid: bool = True) -> dict[int, Array]:
     """Interest of each year by council and draw, £, with the scheme or without any."""
     flows = result.paid.flows if paid else ()
     scheme = result.scheme if paid else result.scheme.model_copy(update={"interest_borne_by": "general_fund"})
-    found = {}
-    for step in ledger.walk(scheme, result.inputs, flows, averages=result.projection.years):
-        found[step.year] = step.interest
-    return found
+    return {step.year: step.interest for step in ledger.walk(scheme, result.inputs, flows)}
 
 
 def interest(result: Result, authority: str | int | None = None) -> pd.DataFrame:
@@ -75,7 +72,7 @@ def exchequer(result: Result, rate: float = STPR, real: int | None = None) -> pd
     flows = exchequer_flows(result)
     at = result.scheme.base_year if real is None else real
     years = sorted({year for by_year in flows.values() for year in by_year})
-    factors = weights(result, years, at, rate)
+    factors = weights(result.inputs, years, at, rate)
     rows: dict[tuple[str, str], dict[str, float]] = {}
     for basis, factor in factors.items():
         totals = {
@@ -105,7 +102,7 @@ def exchequer_flows(result: Result, *, as_agreed: bool = True) -> dict[str, dict
     for flow in result.paid.flows:
         if flow.kind in items:
             item, sign = items[flow.kind]
-            amount = sign * flow.amount.sum(axis=0)
+            amount = sign * flow.total
             flows[item][flow.year] = flows[item].get(flow.year, 0.0) + amount
     stopped = flows["instalments_stopped"]
     changes = {flow.year: flow.amount for flow in result.paid.flows if flow.kind == "safety_valve"}
@@ -125,11 +122,11 @@ def exchequer_flows(result: Result, *, as_agreed: bool = True) -> dict[str, dict
     return flows
 
 
-def weights(result: Result, years: list[int], at: int, rate: float) -> dict[str, dict[int, float]]:
+def weights(inputs: Inputs, years: list[int], at: int, rate: float) -> dict[str, dict[int, float]]:
     """What £ of each year count for, by basis: cash, in prices of `at`, and discounted to it as well."""
     if not years:
         return {"cash": {}, "real": {}, "present": {}}
-    real = dict(zip(years, result.inputs.prices(years, at), strict=True))
+    real = dict(zip(years, inputs.prices(years, at), strict=True))
     return {
         "cash": dict.fromkeys(years, 1.0),
         "real": {year: float(factor) for year, factor in real.items()},

@@ -6,8 +6,7 @@ Arrays are (authorities, draws), or (authorities, 1) where every draw has the sa
 from __future__ import annotations
 
 import dataclasses
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -71,9 +70,8 @@ def financing_rate(given: RateGiven) -> float | dict[int, float]:
     return found if isinstance(found, dict) else float(found)
 
 
-class Arena(threading.local):
-    """Arrays that a thread fills again for each scheme of a comparison: fresh memory costs more than the
-    arithmetic."""
+class Arena:
+    """Arrays that are filled again for each scheme: fresh memory costs more than the arithmetic."""
 
     def __init__(self) -> None:
         self.held: dict[tuple[int, ...], list[Array]] = {}
@@ -107,11 +105,12 @@ class Inputs:
     whole: Inputs | None = field(default=None, repr=False)
     arena: Arena | None = field(default=None, repr=False)
 
-    def blocks(self, size: int) -> list[Inputs]:
-        """The same in blocks of draws: small arrays stay near the processor, and are worked through faster."""
-        count = self.projection.simulations.sizes["draw"]
-        starts, arena = range(0, count, size), Arena()
-        return [dataclasses.replace(self, draws=slice(at, at + size), whole=self, arena=arena) for at in starts]
+    def blocks(self, size: int) -> Iterator[Inputs]:
+        """The same in blocks of draws, one after the other: small arrays stay near the processor, and are worked
+        through faster."""
+        arena = Arena()
+        for start in range(0, self.projection.simulations.sizes["draw"], size):
+            yield dataclasses.replace(self, draws=slice(start, start + size), whole=self, arena=arena)
 
     def empty(self, turned: bool = False) -> Array:
         """An array of the inputs' shape to fill, or (draws, authorities)."""
@@ -151,15 +150,16 @@ class Inputs:
             return self.rate[max(known)]
         return self.rate
 
-    def _once(self, key: tuple[str, Any], work: Callable[[], Any]) -> Any:
+    def once(self, key: tuple[str, Any], work: Callable[[], Any]) -> Any:
+        """What is worked out from these inputs alone, kept for other schemes."""
         if key not in self._kept:
             self._kept[key] = work()
         return self._kept[key]
 
-    def _shared(self, key: tuple[str, Any], work: Callable[[Inputs], Any]) -> Any:
+    def shared(self, key: tuple[str, Any], work: Callable[[Inputs], Any]) -> Any:
         """What is the same in every draw, worked out once for all blocks."""
         owner = self.whole or self
-        return owner._once(key, lambda: work(owner))
+        return owner.once(key, lambda: work(owner))
 
     @cached_property
     def _kept(self) -> dict[tuple[str, Any], Any]:
@@ -183,8 +183,10 @@ class Inputs:
     @cached_property
     def balances(self) -> Array:
         """£, shape (years, authorities, draws), negative = deficit."""
-        values: Array = self.projection.balance.transpose("year", "authority", "draw").values[..., self.draws]
-        return np.ascontiguousarray(values) if self.whole else values
+        if self.whole:
+            return np.ascontiguousarray(self.whole.balances[..., self.draws])
+        values: Array = self.projection.balance.transpose("year", "authority", "draw").values
+        return values[..., self.draws]
 
     @cached_property
     def shape(self) -> tuple[int, int]:
@@ -193,12 +195,25 @@ class Inputs:
 
     def balance(self, year: int) -> Array:
         """£ at 31 March of a year, as the projection has it."""
-        values: Array = self._once(("balance", year), lambda: self.balances[self.years.index(year)])
-        return values
+        return self._by_year[year]
+
+    @cached_property
+    def _by_year(self) -> dict[int, Array]:
+        return dict(zip(self.years, self.balances, strict=True))
 
     def deficit(self, year: int) -> Array:
         """£ (>= 0) at 31 March of a year, as the projection has it; not to be changed."""
-        values: Array = self._once(("deficit", year), lambda: np.maximum(0.0 - self.balance(year), 0.0))
+        values: Array = self.once(("deficit", year), lambda: np.maximum(0.0 - self.balance(year), 0.0))
+        return values
+
+    def below(self, year: int, *, average: bool = False) -> Array:
+        """£ by which balances are below 0 at 31 March of a year, or on its average (< 0 where they are above)."""
+
+        def worked_out() -> Array:
+            end = 0.0 - self.balance(year)
+            return 0.5 * (self.below(self.years[self.years.index(year) - 1]) + end) if average else end
+
+        values: Array = self.once(("below", (year, average)), worked_out)
         return values
 
     @cached_property
@@ -226,7 +241,7 @@ class Inputs:
     def agreed_in(self, year: int) -> Array:
         """Agreed safety valve payments of a year."""
         none = pd.Series(0.0, index=self.codes)
-        values: Array = self._shared(("agreed_in", year), lambda own: self._column(own.agreed.get(year, none)))
+        values: Array = self.shared(("agreed_in", year), lambda own: self._column(own.agreed.get(year, none)))
         return values
 
     def agreed_after(self, year: int) -> Array:
@@ -239,7 +254,7 @@ class Inputs:
         DSG after the published years grows as the projection's assumptions say; reserves are those of
         `reserves_year`, carried on unchanged (an assumption).
         """
-        values: Array = self._shared((of, year), lambda own: own._size(of, year))
+        values: Array = self.shared((of, year), lambda own: own._size(of, year))
         return values[:, self.draws] if self.whole and values.shape[1] > 1 else values
 
     def _size(self, of: Size, year: int) -> Array:
@@ -282,15 +297,13 @@ class Inputs:
         published = self.panel.figure("plans").reindex(self.codes)
         if year in published and published[year].notna().mean() >= NEARLY_ALL:
             return self._column(published[year])
-        drawn = self._once(("drawn_plans", None), self.projection.plans)
+        drawn = self.once(("drawn_plans", None), self.projection.plans)
         values: Array = drawn.sel(year=year, authority=list(self.codes)).transpose("authority", "draw").values
         return values[:, self.draws]
 
     def source_gap(self, year: int) -> Array:
         """£ (>= 0) by which the deficit of a year end is above the lowest of the sources that count."""
-        values: Array = self._shared(
-            ("gap", year), lambda own: own._column(own.source_differences(year)["counts"])
-        )
+        values: Array = self.shared(("gap", year), lambda own: own._column(own.source_differences(year)["counts"]))
         return values
 
     def source_differences(self, year: int) -> pd.DataFrame:
@@ -376,7 +389,7 @@ class Inputs:
             factors = (1 + assumptions.long_run_prices) ** (real - np.array(years, dtype=float))
         else:
             key = ("prices", (tuple(years), real))
-            factors = self._shared(key, lambda own: price_factor(self.panel, assumptions, years, real))
+            factors = self.shared(key, lambda own: price_factor(self.panel, assumptions, years, real))
         return factors
 
     def _column(self, values: pd.Series) -> Array:

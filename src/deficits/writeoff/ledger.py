@@ -6,9 +6,11 @@ closing = opening + in_year + write_off + cover + safety_valve + contribution - 
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import Literal, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -52,6 +54,12 @@ class Flow:
     raises: int
     earned: int | None = None
 
+    @cached_property
+    def total(self) -> Array:
+        """£ of all councils, shape (draws,) or (1,)."""
+        whole: Array = np.add.reduce(self.amount, axis=0)
+        return whole
+
     def owed(self, year: int) -> bool:
         """Whether it is a grant owed at 31 March of a year: for a deficit of then or before, and paid later."""
         return self.earned is not None and self.earned <= year < self.year
@@ -82,6 +90,11 @@ def pay(scheme: Scheme, inputs: Inputs) -> Paid:
     not in the projection.
     """
     check_dates(scheme, inputs)
+    return paid(scheme, inputs)
+
+
+def paid(scheme: Scheme, inputs: Inputs) -> Paid:
+    """What `pay` gives, for a scheme whose dates have been checked."""
     parts = scheme.parts
     instalments = _instalments(scheme, inputs)
     continuing = any(part.safety_valve == "continue" for part in parts)
@@ -110,7 +123,7 @@ def pay(scheme: Scheme, inputs: Inputs) -> Paid:
 
     for year, number, growth in _dates(parts):
         part, before = parts[number], position(year, year - 1)
-        spent = sum(flow.amount.sum(axis=0) for flow in own[number] if flow.kind in ("write_off", "cover"))
+        spent = sum(flow.total for flow in own[number] if flow.kind in ("write_off", "cover"))
         left = np.maximum(part.budget.pounds - spent, 0.0) if part.budget else np.inf
         if growth:
             grown = inputs.balance(year - 1) - inputs.balance(year)
@@ -127,19 +140,19 @@ def pay(scheme: Scheme, inputs: Inputs) -> Paid:
             own[number] += _dated(part, inputs, "cover", amount, year, year + _cover(part).paid_after, (1.0,))
             continue
         granted.append(amount)
-        paid = _dated(part, inputs, "write_off", amount, year, part.paid_in, part.instalments)
-        own[number] += paid
+        dated = _dated(part, inputs, "write_off", amount, year, part.paid_in, part.instalments)
+        own[number] += dated
         if part.match_funding:
             matched = np.minimum(part.match_funding * amount, room(year))
             ratio = np.divide(matched, amount, out=np.zeros_like(amount), where=amount > 0)
-            own[number] += [Flow("contribution", flow.year, flow.at, flow.amount * ratio, 1) for flow in paid]
+            own[number] += [Flow("contribution", flow.year, flow.at, flow.amount * ratio, 1) for flow in dated]
             credits.append((year, matched))
         if part.clawback:
             taken = _taken_back(part, inputs, amount)
             own[number].append(taken)
             moved.append((taken.year, -taken.amount))
         if part.repayment:
-            own[number] += [flow for one in paid for flow in _repaid(part, inputs, one)]
+            own[number] += [flow for one in dated for flow in _repaid(part, inputs, one)]
     for number, part in enumerate(parts):
         if part.payer == "schools_budget":
             own[number] += _levied(inputs, own[number])
@@ -200,13 +213,18 @@ def _instalments(scheme: Scheme, inputs: Inputs) -> list[Flow]:
     variant = next((part.safety_valve for part in scheme.parts if part.safety_valve != "as_projected"), None)
     if variant is None:
         return []
-    flows = []
-    for year in (later for later in inputs.years if later > scheme.base_year):
-        wanted = inputs.agreed_in(year) if variant == "continue" else 0.0
-        change = wanted - inputs.safety_valve_payments(year)
-        if change.any():
-            flows.append(Flow("safety_valve", year, MIDDLE, change, 1))
-    return flows
+
+    def worked_out(whole: Inputs) -> list[Flow]:
+        flows = []
+        for year in (later for later in whole.years if later > scheme.base_year):
+            wanted = whole.agreed_in(year) if variant == "continue" else 0.0
+            change = wanted - whole.safety_valve_payments(year)
+            if change.any():
+                flows.append(Flow("safety_valve", year, MIDDLE, change, 1))
+        return flows
+
+    found: list[Flow] = inputs.shared(("instalments", (variant, scheme.base_year)), worked_out)
+    return found
 
 
 def _dated(
@@ -269,59 +287,62 @@ def _levied(inputs: Inputs, flows: Sequence[Flow]) -> list[Flow]:
     for flow in flows:
         if flow.kind in ("write_off", "cover"):
             grant = np.nan_to_num(inputs.size("dsg", flow.year))
-            levies.append(Flow("levy", flow.year, flow.at, grant / grant.sum() * flow.amount.sum(axis=0), -1))
+            levies.append(Flow("levy", flow.year, flow.at, grant / grant.sum() * flow.total, -1))
     return levies
 
 
-@dataclass(frozen=True)
-class Step:
-    """One financial year: £, shape (authorities, draws). `average`: the balance that interest is paid on, which is
-    None in years it was not asked for."""
+class Step(NamedTuple):
+    """One financial year: £, shape (authorities, draws) or broadcasting to it.
+
+    `before`, `projected`: the projection's balance at its start and end. What the scheme has added to them: `had`
+    at the start, `added` at the end and `halfway` on average, None where nothing. All else comes evenly through
+    the year, so that half of it stands on average; a grant stands once it is paid.
+    """
 
     year: int
-    opening: Array
-    closing: Array
-    average: Array | None
     rate: float
+    before: Array
+    projected: Array
+    had: Array | None
+    added: Array | None
+    halfway: Array | None
+
+    @property
+    def opening(self) -> Array:
+        """£ at the start of the year, negative = deficit."""
+        return self.before if self.had is None else self.before + self.had
+
+    @property
+    def closing(self) -> Array:
+        """£ at the end of the year, negative = deficit."""
+        return self.projected if self.added is None else self.projected + self.added
 
     @property
     def interest(self) -> Array:
         """£ (>= 0) on the average deficit of the year."""
-        assert self.average is not None
-        return self.rate * np.maximum(0.0 - self.average, 0.0)
+        average = 0.5 * (self.before + self.projected)
+        if self.halfway is not None:
+            average += self.halfway
+        return self.rate * np.maximum(0.0 - average, 0.0)
 
 
-def walk(
-    scheme: Scheme, inputs: Inputs, flows: Sequence[Flow], *, averages: Container[int] = ()
-) -> Iterator[Step]:
-    """The years of the projection after its first, one by one, with what the scheme makes of them.
-
-    `averages`: years of which the average balance is asked for; it takes time.
-    """
+def walk(scheme: Scheme, inputs: Inputs, flows: Sequence[Flow]) -> Iterator[Step]:
+    """The years of the projection after its first, one by one, with what the scheme makes of them."""
     added: Array | None = None
-    opening = inputs.balance(inputs.years[0])
-    for year in inputs.years[1:]:
-        moved = [flow for flow in flows if flow.year == year and flow.raises]
-        for flow in moved:
-            change = flow.amount if flow.raises == 1 else -flow.amount
-            added = change if added is None else np.add(added, change, out=inputs.empty())
-        closing = inputs.balance(year)
-        if added is not None:
-            closing = np.add(closing, added, out=inputs.empty())
-        on_dsg = charged_to_dsg(scheme, year)
-        average = None
-        if on_dsg or year in averages:
-            # All else comes evenly through the year: half of it stands on average. A grant stands once it is paid.
-            average = np.add(opening, closing, out=inputs.empty())
-            average *= 0.5
-            for flow in (flow for flow in moved if flow.at != MIDDLE):
-                average += np.multiply(flow.amount, flow.raises * (MIDDLE - flow.at), out=inputs.empty())
-        step = Step(year, opening, closing, average, inputs.rate_in(year))
-        if on_dsg:
+    for before, year in pairwise(inputs.years):
+        had = halfway = added
+        for flow in flows:
+            if flow.year == year and flow.raises:
+                change = flow.amount if flow.raises == 1 else -flow.amount
+                added = change if added is None else np.add(added, change, out=inputs.empty())
+                part = np.multiply(change, 1 - flow.at, out=inputs.empty())
+                halfway = part if halfway is None else np.add(part, halfway, out=part)
+        ends = inputs.balance(before), inputs.balance(year)
+        step = Step(year, inputs.rate_in(year), *ends, had, added, halfway)
+        if charged_to_dsg(scheme, year):
             added = -step.interest if added is None else added - step.interest
-            step = replace(step, closing=closing - step.interest)
+            step = step._replace(added=added)
         yield step
-        opening = step.closing
 
 
 def charged_to_dsg(scheme: Scheme, year: int) -> bool:
@@ -355,7 +376,7 @@ def ledger(scheme: Scheme, inputs: Inputs, flows: Sequence[Flow]) -> xr.Dataset:
     money |= {kind: np.zeros(shape) if kind in used else np.broadcast_to(0.0, shape) for kind in RAISES}
     borne = scheme.interest_borne_by == "dsg" or any(flow.kind == "repayment" and flow.raises for flow in flows)
     money["charged"] = np.zeros(shape) if borne else np.broadcast_to(0.0, shape)
-    for place, step in enumerate(walk(scheme, inputs, flows, averages=years)):
+    for place, step in enumerate(walk(scheme, inputs, flows)):
         year = step.year
         money["opening"][place], money["closing"][place], money["interest"][place] = (
             step.opening,

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any, Literal, Self
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
@@ -25,6 +26,7 @@ from deficits.writeoff.ledger import Kind, Paid
 from deficits.writeoff.scheme import Scheme
 
 Reserves = Literal["reserves", "unallocated_reserves"]
+Places = npt.NDArray[np.intp]
 PER: dict[Per, Size] = {"pupil": "pupils", "person_2_18": "people_2_18", "plan": "plans", "dsg": "dsg"}
 THREE = ("p10", "p50", "p90")
 PENNY = 0.01
@@ -344,20 +346,44 @@ def gross(balances: Array, out: Array | None = None) -> Array:
     return total
 
 
-def back(level: Array, left: Array, path: Sequence[tuple[int, Array]]) -> Array:
+class Return:
     """Years until a deficit that was `level`, and is `left` once the grant is counted, is back at `level`.
 
-    On straight lines between the year ends of `path` (years since, deficit); 0 where nothing was paid; infinite
-    where it is not back by the last.
+    On straight lines between the year ends that it is told of, in order; `reached` is 0 where nothing was paid,
+    and infinite where it is not back by the last.
     """
-    reached = np.where(left >= level, 0.0, np.inf)
-    before, low = 0, left
-    for since, now in path:
+
+    def __init__(self, level: Array, left: Array) -> None:
+        self.level, self.low, self.since = level, left, 0
+        self.reached = np.where(left >= level, 0.0, np.inf)
+
+    @property
+    def still(self) -> Places:
+        """Places of the draws that are not back."""
+        return np.isinf(self.reached).nonzero()[0]
+
+    def on(self, since: int, now: Array, at: Any = slice(None)) -> None:
+        """What the deficit is some years on: of the draws `at` only, where others are back."""
+        low, level, reached = self.low[at], self.level[at], self.reached[at]
         there = np.isinf(reached) & (now >= level)
-        part = np.divide(level - low, now - low, out=np.ones_like(level), where=now > low)
-        reached = np.where(there, before + np.clip(part, 0.0, 1.0) * (since - before), reached)
-        before, low = since, now
-    return reached
+        if there.any():
+            part = (level[there] - low[there]) / (now[there] - low[there])
+            reached[there] = self.since + part * (since - self.since)
+            self.reached[at] = reached
+        if isinstance(at, slice):
+            self.low = now
+        else:
+            self.low = self.low.copy()
+            self.low[at] = now
+        self.since = since
+
+
+def back(level: Array, left: Array, path: Sequence[tuple[int, Array]]) -> Array:
+    """Years until a deficit is back (see `Return`), over a path of (years since, deficit)."""
+    found = Return(level, left)
+    for since, now in path:
+        found.on(since, now)
+    return found.reached
 
 
 def ordered(values: Array) -> dict[str, float]:

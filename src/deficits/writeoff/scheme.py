@@ -215,6 +215,8 @@ class Scheme(BaseModel):
     @property
     def parts(self) -> tuple[Scheme, ...]:
         """The scheme without what is paid on top, then each scheme that is."""
+        if not self.plus:
+            return (self,)
         alone = self.model_copy(update={"plus": ()})
         return (alone, *(part for other in self.plus for part in other.parts))
 
