@@ -1,7 +1,8 @@
-"""1,000 schemes with every measure of the frontier, beside one of them on a long frame, scaled up."""
+"""1,000 schemes with every measure of a comparison, beside one of them on a long frame, scaled up."""
 
 from __future__ import annotations
 
+import resource
 import time
 
 import numpy as np
@@ -12,15 +13,44 @@ DRAWS = 4000
 UNTIL = 2031
 
 
-def sweep_at_once() -> float:
+def sweep_at_once(schemes: int = SCHEMES) -> float:
     import deficits as d
 
     projection = d.project(d.load_panel(), until=UNTIL, draws=DRAWS, seed=1)
     scheme = d.Scheme.read("high-needs-stability-grant")
-    many = scheme.vary(share=np.linspace(0, 1, SCHEMES // 2).tolist(), part_of_year=[0.25, 0.5])
+    many = scheme.vary(share=np.linspace(0, 1, schemes // 2).tolist(), part_of_year=[0.25, 0.5])
     start = time.perf_counter()
     d.compare(projection, many).table()
     return time.perf_counter() - start
+
+
+def figures() -> None:
+    """Print what the promises on write-offs are held against: seconds and processor seconds (more than one core
+    works, and on a busy machine only these say how much), and the memory that comparing adds."""
+    import deficits as d
+
+    projection = d.project(d.load_panel(), until=UNTIL, draws=DRAWS, seed=1)
+    rows = []
+    for name, schemes in {
+        "one scheme": 1,
+        f"{SCHEMES:,} schemes": SCHEMES,
+        "10,000 schemes": 10 * SCHEMES,
+    }.items():
+        scheme = d.Scheme.read("high-needs-stability-grant")
+        many = scheme.vary(share=np.linspace(0.1, 1, max(schemes // 2, 1)).tolist(), part_of_year=[0.25, 0.5])
+        before, start, worked = peak(), time.perf_counter(), time.process_time()
+        if schemes == 1:
+            scheme.apply(projection).grant.sum()
+        else:
+            d.compare(projection, many)
+        rows.append([name, time.perf_counter() - start, time.process_time() - worked, before, peak() - before])
+    columns = ["what", "seconds", "processor seconds", "MB before", "MB more at peak"]
+    print(pd.DataFrame(rows, columns=columns).round(3).to_string(index=False))
+
+
+def peak() -> float:
+    """MB of memory that this process has held at most."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def sweep_with_group_by() -> float:

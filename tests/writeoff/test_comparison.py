@@ -123,7 +123,7 @@ def test_a_cluster_gives_the_same_and_loses_nothing_with_a_worker(projection: Pr
 
         def states() -> list[str]:
             tasks = list(cluster.scheduler.tasks.items())
-            return [task.state for key, task in tasks if str(key).startswith("_measured_there")]
+            return [task.state for key, task in tasks if str(key).startswith("measured")]
 
         def end_one() -> None:
             while "memory" not in states():
