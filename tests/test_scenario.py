@@ -10,7 +10,6 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
 import deficits as d
 from deficits.assumptions import CalibrationTarget, CouncilAssumptions, Spread
@@ -156,7 +155,7 @@ def test_a_scenarios_schemes_are_worked_out_on_its_projection(panel: Panel) -> N
 
 def test_the_same_lever_twice_is_refused() -> None:
     lever = Lever.read("funding-growth")
-    with pytest.raises(ValidationError, match="there twice"):
+    with pytest.raises(ProjectionError, match="there twice"):
         Scenario(levers=(lever, lever))
     assert Scenario(levers=(lever, Lever.read("funding-growth", growth=0.01)))
 

@@ -3,7 +3,7 @@
 >>> import deficits as d
 >>> panel = d.load_panel()
 >>> projection = d.project(panel, d.Assumptions(), until=2028, draws=500, seed=1)
->>> result = d.Scheme.read("high-needs-stability-grant").apply(projection)
+>>> result = d.write_off(projection, "high-needs-stability-grant")
 >>> result.summary().index.name
 'measure'
 """
@@ -14,25 +14,39 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from deficits.panel import load_panel, trace
-    from deficits.projection import Assumptions, Lever, project
+    from deficits.panel import authorities, load_panel, trace
+    from deficits.projection import Assumptions, Lever, Spread, project
+    from deficits.projection.lever import levers
     from deficits.reform_plan import plan
     from deficits.scenario import Scenario
     from deficits.writeoff import Scheme, compare
+    from deficits.writeoff.scheme import schemes
+    from deficits.writeoff.write_off import write_off
 
 __version__ = "0.1.0"
-__all__ = ["Assumptions", "Lever", "Scenario", "Scheme", "compare", "load_panel", "plan", "project", "trace"]
+__all__ = [
+    "Assumptions",
+    "Lever",
+    "Scenario",
+    "Scheme",
+    "Spread",
+    "authorities",
+    "compare",
+    "levers",
+    "load_panel",
+    "plan",
+    "project",
+    "schemes",
+    "trace",
+    "write_off",
+]
 
 _ROOM = {
-    "Assumptions": "deficits.projection",
-    "Lever": "deficits.projection",
+    **dict.fromkeys(("authorities", "load_panel", "trace"), "deficits.panel"),
+    **dict.fromkeys(("Assumptions", "Lever", "Spread", "levers", "project"), "deficits.projection"),
+    **dict.fromkeys(("Scheme", "compare", "schemes", "write_off"), "deficits.writeoff"),
     "Scenario": "deficits.scenario",
-    "Scheme": "deficits.writeoff",
-    "compare": "deficits.writeoff",
-    "load_panel": "deficits.panel",
     "plan": "deficits.reform_plan",
-    "project": "deficits.projection",
-    "trace": "deficits.panel",
 }
 
 

@@ -11,20 +11,16 @@ from functools import cache
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
-from deficits.errors import PanelError, closest
+from deficits.errors import PanelError, ProjectionError, closest
 from deficits.paths import assumptions_dir
-from deficits.validation import validated
+from deficits.validation import Declared, shortened, validated
 
 Scalar = float | int | date | str
 
 
-class _Declared(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Dated(_Declared):
+class Dated(Declared):
     """A value for one year, the day by which it was public, and where it was read."""
 
     value: Scalar
@@ -33,7 +29,7 @@ class Dated(_Declared):
     note: str = ""
 
 
-class Assumption(_Declared):
+class Assumption(Declared):
     """One assumption: a value, or values by financial year (2026 is 2025-26).
 
     `kind`: announced (somebody with the power to decide said so), published (a statistic), assumed (a choice of
@@ -121,10 +117,12 @@ def _assumed(theme: str, name: str) -> dict[str, Any]:
     return {"default": assumption.number, "description": assumption.description}
 
 
-Growth = Annotated[float, Field(ge=-0.2, le=0.5)]
+LEAST, MOST = -0.2, 0.5
+"""Growth a year that is accepted: what is outside is a slip."""
+Growth = Annotated[float, Field(ge=LEAST, le=MOST)]
 
 
-class Spread(_Declared):
+class Spread(Declared):
     """An assumption that is not known for sure: normal, one value a draw and year.
 
     `correlation` of a year's value with that of the year before: at 1 a draw keeps its value for all years.
@@ -153,7 +151,7 @@ def setting_in(setting: Setting | None, year: int) -> float | Spread | None:
     return setting.get(year) if isinstance(setting, dict) else setting
 
 
-class CouncilAssumptions(_Declared):
+class CouncilAssumptions(Declared):
     """What differs for one council, in projected years: growth a year, and its own contribution (£, by year)."""
 
     plan_growth: Setting | None = Field(default=None, description="growth of the council's EHC plans")
@@ -167,7 +165,7 @@ class CouncilAssumptions(_Declared):
     )
 
 
-class CalibrationTarget(_Declared):
+class CalibrationTarget(Declared):
     """A forecast of England's gross deficit that an analyst lets count, with how far off it may be (£)."""
 
     year: int = Field(description="the year end it is for")
@@ -175,7 +173,7 @@ class CalibrationTarget(_Declared):
     sd: float = Field(gt=0, le=50e9, description="its standard error, £: the smaller, the more it counts")
 
 
-class Assumptions(_Declared):
+class Assumptions(Declared):
     """The projection's assumptions. Growth is a share a year: 0.05 is 5%.
 
     >>> Assumptions().block_growth[2027]
@@ -228,6 +226,10 @@ class Assumptions(_Declared):
         "allows (none by default: the projection is its own)",
     )
 
+    @classmethod
+    def _refused(cls, error: ValidationError, given: dict[str, Any]) -> ProjectionError:
+        return ProjectionError("\n  ".join(["assumptions are not usable:", *assumption_faults(error, given)]))
+
     def known_on(self, as_of: str | None) -> Assumptions:
         """These assumptions without what was announced after a day (ISO date; None knows everything).
 
@@ -249,3 +251,32 @@ class Assumptions(_Declared):
     def growth_of_block(self, year: int) -> float:
         """Growth of the high needs block in a year after the published ones (share)."""
         return self.block_growth.get(year, self.later_block_growth)
+
+
+def assumption_faults(error: ValidationError, given: dict[str, Any]) -> list[str]:
+    """What is wrong with assumptions as they were given, a line each: name, what was found, what is possible."""
+    # It may be a growth, a spread or either by year: pydantic tells of each, a person wants one line.
+    seen: dict[tuple[int | str, ...], list[Any]] = {}
+    for fault in error.errors():
+        loc = fault["loc"]
+        growth = next((depth for depth, part in enumerate(loc, 1) if str(part).endswith("_growth")), len(loc))
+        seen.setdefault(loc[:growth], []).append(fault)
+    return [_assumption_fault(place, told, given) for place, told in seen.items()]
+
+
+def _assumption_fault(place: tuple[int | str, ...], told: list[Any], given: dict[str, Any]) -> str:
+    """What is wrong with one assumption, from all that pydantic says of it."""
+    key, first = ".".join(map(str, place)), told[0]
+    if first["type"] == "extra_forbidden" and first["loc"] == place:
+        fields = CouncilAssumptions.model_fields if place[0] == "councils" else Assumptions.model_fields
+        return (
+            f"{key}: found {first['input']!r}, an assumption there is none of; {closest(str(place[-1]), fields)}"
+        )
+    found: Any = given
+    for part in place:
+        found = found[part] if isinstance(found, dict) and part in found else first["input"]
+    if len(told) > 1 and str(place[-1]).endswith("_growth"):
+        expected = f"expected growth a year from {LEAST:g} to {MOST:g}, a spread (mean, sd), or either by year"
+        return f"{key}: found {shortened(found)}, {expected}"
+    said = dict.fromkeys(f"{fault['msg'][0].lower()}{fault['msg'][1:]}" for fault in told)
+    return f"{key}: found {shortened(found)}; {' or '.join(said)}"

@@ -11,9 +11,17 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, InstanceOf, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    InstanceOf,
+    ValidationError,
+    model_validator,
+)
 
-from deficits.assumptions import CouncilAssumptions
+from deficits.assumptions import CouncilAssumptions, assumption_faults
 from deficits.errors import DeficitsError, PanelError, ProjectionError, closest
 from deficits.formatting import MINUS, gbp, year_end
 from deficits.panel import Panel
@@ -21,9 +29,8 @@ from deficits.paths import write_whole
 from deficits.projection import Assumptions, Projection, project
 from deficits.projection.history import base_year
 from deficits.projection.lever import Lever, lever_from, lever_names
-from deficits.projection.national import LEAST, MOST
 from deficits.projection.projection import UNTIL
-from deficits.validation import read_text, read_yaml
+from deficits.validation import Declared, read_text, read_yaml, several
 from deficits.writeoff import Scheme, WriteOff, scheme_names
 
 VERSION: Literal[1] = 1
@@ -55,7 +62,15 @@ def _on_one_line(text: str) -> str:
     return text
 
 
-class Scenario(BaseModel):
+def _levers(given: Any) -> tuple[Lever, ...]:
+    return several("levers", given, Lever, Lever.read, ProjectionError)
+
+
+def _schemes(given: Any) -> tuple[Scheme, ...]:
+    return several("schemes", given, Scheme, Scheme.read, ProjectionError)
+
+
+class Scenario(Declared):
     """What is assumed, what is changed and what is written off.
 
     `assumptions` are the projection's assumptions; `levers` change each draw from what it would be without them;
@@ -73,7 +88,7 @@ class Scenario(BaseModel):
     - name: funding-growth
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    _error = ProjectionError
 
     version: Literal[1] = VERSION
     title: Annotated[str, AfterValidator(_on_one_line)] | None = Field(default=None, min_length=1, max_length=200)
@@ -81,8 +96,8 @@ class Scenario(BaseModel):
     as_of: date | None = None
     until: int | None = None
     assumptions: Assumptions = Field(default_factory=Assumptions)
-    levers: tuple[InstanceOf[Lever], ...] = ()
-    schemes: tuple[InstanceOf[Scheme], ...] = ()
+    levers: Annotated[tuple[InstanceOf[Lever], ...], BeforeValidator(_levers)] = ()
+    schemes: Annotated[tuple[InstanceOf[Scheme], ...], BeforeValidator(_schemes)] = ()
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:
@@ -361,32 +376,8 @@ def _assumptions_from(given: Any, faults: list[str]) -> Assumptions:
     try:
         return Assumptions.model_validate(given)
     except ValidationError as error:
-        # It may be a growth, a spread or either by year: pydantic tells of each, a person wants one line.
-        seen: dict[tuple[int | str, ...], list[Any]] = {}
-        for fault in error.errors():
-            loc = fault["loc"]
-            growth = next((depth for depth, part in enumerate(loc, 1) if str(part).endswith("_growth")), len(loc))
-            seen.setdefault(loc[:growth], []).append(fault)
-        faults += [_assumption_fault(place, told, given) for place, told in seen.items()]
+        faults += [f"assumptions.{fault}" for fault in assumption_faults(error, given)]
         return Assumptions()
-
-
-def _assumption_fault(place: tuple[int | str, ...], told: list[Any], given: dict[str, Any]) -> str:
-    """What is wrong with one assumption, from all that pydantic says of it."""
-    key, first = ".".join(str(part) for part in ("assumptions", *place)), told[0]
-    if first["type"] == "extra_forbidden" and first["loc"] == place:
-        fields = CouncilAssumptions.model_fields if place[0] == "councils" else Assumptions.model_fields
-        return (
-            f"{key}: found {first['input']!r}, an assumption there is none of; {closest(str(place[-1]), fields)}"
-        )
-    found: Any = given
-    for part in place:
-        found = found[part] if isinstance(found, dict) and part in found else first["input"]
-    if len(told) > 1 and str(place[-1]).endswith("_growth"):
-        expected = f"expected growth a year from {LEAST:g} to {MOST:g}, a spread (mean, sd), or either by year"
-        return f"{key}: found {found!r}, {expected}"
-    said = dict.fromkeys(f"{fault['msg'][0].lower()}{fault['msg'][1:]}" for fault in told)
-    return f"{key}: found {found!r}; {' or '.join(said)}"
 
 
 def _scheme_from(declared: dict[str, Any], where: str) -> Scheme:

@@ -1,21 +1,132 @@
-"""One reader of faults: what pydantic, TOML and YAML found wrong, as lines that a person can act on."""
+"""One reader of faults: what pydantic, TOML, YAML and callers got wrong, as lines that a person can act on."""
 
 from __future__ import annotations
 
+import operator
 import re
 import tomllib
+from collections.abc import Callable, Iterable
+from inspect import Parameter, Signature
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
-from deficits.errors import DeficitsError
+from deficits.errors import DeficitsError, closest
 
 Model = TypeVar("Model", bound=BaseModel)
+Thing = TypeVar("Thing")
 
 LONGEST = 60
 """Characters of a faulty value that a message repeats."""
+
+
+if TYPE_CHECKING:
+    _Model = BaseModel
+else:
+
+    class _Kind(type(BaseModel)):
+        """Of a declared class: one that cannot be made raises an error of ours; only its own names complete."""
+
+        def __call__(cls, *args: Any, **given: Any) -> Any:
+            try:
+                return super().__call__(*args, **given)
+            except ValidationError as error:
+                raise cls._refused(error, given) from None
+
+        def __dir__(cls) -> list[str]:
+            return _own(super().__dir__())
+
+    class _Model(BaseModel, metaclass=_Kind):
+        pass
+
+
+def _own(names: Iterable[str]) -> list[str]:
+    return [name for name in names if name.startswith("__") or not (name[0] == "_" or hasattr(BaseModel, name))]
+
+
+class Declared(_Model):
+    """A value that is declared, in Python or in a file: checked, never changed, without unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    _error: ClassVar[type[DeficitsError]] = DeficitsError
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        # The signature and help that an editor shows: names and defaults, then what each is.
+        fields = cls.model_fields
+        told = [f"    {name}: {field.description}" for name, field in fields.items() if field.description]
+        if told and cls.__doc__ and "Parameters:" not in cls.__doc__:
+            cls.__doc__ = "\n    ".join([cls.__doc__.rstrip(), "", "Parameters:", *told])
+        cls.__signature__ = Signature(
+            [
+                Parameter(name, Parameter.KEYWORD_ONLY)
+                if each.is_required()
+                else Parameter(name, Parameter.KEYWORD_ONLY, default=each.get_default(call_default_factory=True))
+                for name, each in fields.items()
+            ]
+        )
+
+    @classmethod
+    def _refused(cls, error: ValidationError, given: dict[str, Any]) -> Exception:
+        """What a caller is told who made a faulty one."""
+        faults: dict[str, None] = {}
+        for fault, told in zip(error.errors(), faults_of(error), strict=True):
+            name = ".".join(map(str, fault["loc"]))
+            if fault["type"] == "extra_forbidden" and name in given:
+                told = f"no parameter '{name}': {closest(name, cls.model_fields)}"
+            faults[f"{name}: missing" if fault["type"] == "missing" else told] = None
+        return cls._error("\n  ".join([f"{cls.__name__} is not usable:", *faults]))
+
+    def __dir__(self) -> list[str]:
+        return _own(super().__dir__())
+
+    def __repr_args__(self) -> Any:
+        # What is as usual is not repeated.
+        return [
+            (name, getattr(self, name))
+            for name, field in type(self).model_fields.items()
+            if field.is_required() or getattr(self, name) != field.get_default(call_default_factory=True)
+        ]
+
+
+def whole(
+    name: str, value: Any, error: type[DeficitsError], low: float = -float("inf"), high: float = float("inf")
+) -> int:
+    """A whole number of Python or numpy; `error` names the argument, what was given and what is possible.
+
+    >>> whole("until", "2028", DeficitsError, 2027, 2040)
+    Traceback (most recent call last):
+    deficits.errors.DeficitsError: until: found '2028', expected a whole number from 2027 to 2040
+    """
+    try:
+        number = None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = None
+    if number is not None and low <= number <= high:
+        return number
+    span = "" if low == -float("inf") else f" from {low}" if high == float("inf") else f" from {low} to {high}"
+    raise error(f"{name}: found {shortened(value)}, expected a whole number{span}")
+
+
+def one_of(name: str, given: Any, kind: type, read: Callable[..., Thing], error: type[DeficitsError]) -> Thing:
+    """A thing as itself, or by the name or file that it is read by; `error` for anything else."""
+    if isinstance(given, kind):
+        return cast(Thing, given)
+    if isinstance(given, str | Path):
+        return read(given)
+    raise error(
+        f"{name}: found {shortened(given)} ({type(given).__name__}), expected a {kind.__name__} or its name"
+    )
+
+
+def several(
+    name: str, given: Any, kind: type, read: Callable[..., Thing], error: type[DeficitsError]
+) -> tuple[Thing, ...]:
+    """One thing or several, each as for `one_of`."""
+    alone = isinstance(given, kind | str | Path) or not hasattr(given, "__iter__")
+    return tuple(one_of(name, each, kind, read, error) for each in ([given] if alone else given))
 
 
 def faults_of(error: ValidationError) -> list[str]:

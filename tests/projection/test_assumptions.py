@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
 import deficits as d
 from deficits.assumptions import CalibrationTarget, Spread, setting_in
@@ -188,7 +187,7 @@ def test_a_lever_cannot_change_a_published_year(small: Projection) -> None:
     ],
 )
 def test_a_assumption_out_of_range_or_misspelt_is_refused(wrong: dict) -> None:
-    with pytest.raises(ValidationError) as refused:
+    with pytest.raises(ProjectionError) as refused:
         d.Assumptions(**wrong)
     assert next(iter(wrong)) in str(refused.value)
 

@@ -10,7 +10,6 @@ import pytest
 import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
 from scipy import stats
 from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
@@ -21,8 +20,9 @@ from deficits.projection import Projection, national
 from deficits.projection.condition import T_SD
 from deficits.projection.councils import UPPER_DECILE
 from deficits.projection.history import Balances
-from deficits.projection.projection import QUANTILES, _crossing
+from deficits.projection.projection import _crossing
 from deficits.projection.streams import TAIL
+from deficits.simulated import QUANTILES
 
 
 def test_the_scale_of_own_shocks_is_that_of_a_students_t() -> None:
@@ -264,9 +264,9 @@ def test_a_fit_that_does_not_converge_is_an_error_and_no_result(
 
 
 def test_an_unknown_or_impossible_assumption_is_refused() -> None:
-    with pytest.raises(ValidationError, match="growth_persistance"):
+    with pytest.raises(ProjectionError, match="growth_persistance"):
         d.Assumptions(growth_persistance=0.4)
-    with pytest.raises(ValidationError, match="less than or equal to 1"):
+    with pytest.raises(ProjectionError, match="less than or equal to 1"):
         d.Assumptions(growth_persistence=40)
 
 

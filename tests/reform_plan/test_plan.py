@@ -204,7 +204,7 @@ def test_the_lines_of_the_management_plan_add_up(kent: ReformPlan) -> None:
 
 
 def test_the_tidy_table_has_each_row_once(kent: ReformPlan) -> None:
-    tidy = kent.tidy()
+    tidy = kent.to_frame()
     assert not tidy.duplicated(["year", "measure", "sector", "action", "variant"]).any()
     assert set(tidy["sector"]) == {*SECTORS, ""}
     saved = tidy[tidy["measure"] == "saved"].groupby("year")["mean"].sum()

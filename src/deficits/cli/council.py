@@ -63,7 +63,7 @@ def plan(
         worked = [d.plan(projection, council, declared)]
         _say(worked[0])
     if csv:
-        rows = pd.concat([each.tidy() for each in worked], ignore_index=True)
+        rows = pd.concat([each.to_frame() for each in worked], ignore_index=True)
         write_whole(csv, rows.round(2).to_csv(index=False).encode("utf-8-sig"))
 
 

@@ -23,7 +23,7 @@ from deficits.cli.common import (
     out,
     write_csv,
 )
-from deficits.errors import ProjectionError, SchemeError, closest
+from deficits.errors import ProjectionError, SchemeError
 from deficits.formatting import between, financial_year, gbp, gbp_range, percent, year_end
 
 
@@ -54,7 +54,8 @@ def project(
     import deficits as d
 
     chosen = d.Scenario.read(scenario) if scenario else d.Scenario()
-    assumptions = _assumptions(chosen.assumptions, assigned(assignments or [], example="plan_growth=0.05"))
+    given = assigned(assignments or [], example="plan_growth=0.05")
+    assumptions = d.Assumptions(**(chosen.assumptions.model_dump() | given))
     used = [*chosen.levers, *(d.Lever.read(name) for name in levers or [])]
     twice = sorted({lever.title for lever in used if used.count(lever) > 1})
     if twice:
@@ -67,10 +68,10 @@ def project(
         out.print(f"DSG balance of {projected.panel.authorities.name(code)}, negative = deficit")
     elif region is not None:
         frame = projected.region(region, cast(Any, per), real).loc["gross"]
-        out.print(f"Gross deficit of councils in {region} (8 in 10 draws lie in the range)")
+        out.print(f"Gross deficit of councils in {region} (80% range)")
     else:
         frame = projected.england(cast(Any, per), real).loc["gross"]
-        out.print("Gross deficit of England's councils (8 in 10 draws lie in the range)")
+        out.print("Gross deficit of England's councils (80% range)")
     unit = {"pupil": " a pupil", "person_2_18": " a person aged 2 to 18", "plan": " a plan"}.get(per or "", "") + (
         f", prices of {financial_year(real)}" if real else ""
     )
@@ -93,33 +94,16 @@ def _ranged(row: Any, share: bool = False) -> str:
     if share:
         return f"{between(percent(row['p10']), percent(row['p90']))} of the DSG"
     span, middle = gbp_range(row["p10"], row["p90"]), gbp(row["p50"])
-    return span if span == middle else f"{span}, middle {middle}"
-
-
-def _assumptions(base: Any, changes: dict[str, Any]) -> Any:
-    """Assumptions with some changed; ProjectionError names each fault, and the closest name of an unknown one."""
-    from pydantic import ValidationError
-
-    from deficits.projection import Assumptions
-
-    unknown = [name for name in changes if name not in Assumptions.model_fields]
-    if unknown:
-        raise ProjectionError(f"no assumption '{unknown[0]}': {closest(unknown[0], Assumptions.model_fields)}")
-    try:
-        return Assumptions.model_validate(base.model_dump() | changes)
-    except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
-        raise ProjectionError(f"assumptions: {faults}") from None
+    return span if span == middle else f"{span}, central estimate {middle}"
 
 
 @app.command()
 def levers() -> None:
     """List the levers that come with the package."""
-    from deficits.projection import Lever, lever_names
+    import deficits as d
 
-    for name in lever_names():
-        lever = Lever.read(name)
-        out.print(f"{name:22}{lever.terms()}, {lever.timing()}", markup=False)
+    for name, lever in d.levers().iterrows():
+        out.print(f"{name:22}{lever['title']}. {lever['terms']}, {lever['timing']}", markup=False)
 
 
 @app.command()
@@ -232,15 +216,15 @@ def schemes(
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON schema, for an editor.")] = False,
 ) -> None:
     """List the write-off schemes that come with the package."""
-    from deficits.writeoff import Scheme, scheme_names
+    import deficits as d
 
     if schema:
-        print(Scheme.json_schema())
+        print(d.Scheme.json_schema())
         return
-    widest = max(map(len, scheme_names()))
-    for name in scheme_names():
-        scheme = Scheme.read(name)
-        out.print(f"{name:{widest}}  {STATUS[scheme.status]:13}{scheme.terms()}", markup=False)
+    listed = d.schemes()
+    for name, scheme in listed.iterrows():
+        said = f"{STATUS[scheme['status']]:13}{scheme['title']}. {scheme['terms']}"
+        out.print(f"{name:{listed.index.str.len().max()}}  {said}", markup=False)
 
 
 scheme_app = typer.Typer(help="Write a scheme of your own.", no_args_is_help=True)
@@ -324,8 +308,7 @@ def compare(
 
     chosen = d.Scenario.read(scenario) if scenario else d.Scenario()
     projection = chosen.project(d.load_panel(as_of, own=own_figures), until=until, draws=draws, seed=seed)
-    schemes = [d.Scheme.read(name) for name in names]
-    measured = d.compare(projection, schemes, year=year, rate=rate, cluster=cluster)
+    measured = d.compare(projection, names, year=year, rate=rate, cluster=cluster)
     table, prices = measured.table(), f"{financial_year(measured.dates.base)} prices"
     out.print(
         f"At {year_end(measured.year)}, cheapest to the Exchequer first (80% ranges; {prices} are discounted to "
@@ -356,4 +339,4 @@ def _told(row: Any) -> str:
     places = 1 if row["unit"] == "years" else 0
     low, middle, high = (f"{row[part]:.{places}f}" for part in ("p10", "p50", "p90"))
     span = between(low, high)
-    return f"{span} {row['unit']}" if span == middle else f"{span} {row['unit']}, middle {middle}"
+    return f"{span} {row['unit']}" if span == middle else f"{span} {row['unit']}, central estimate {middle}"

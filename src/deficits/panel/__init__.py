@@ -8,7 +8,7 @@ from deficits.panel.panel import Ages, Panel, build, load_panel
 from deficits.panel.schema import FIGURES
 from deficits.panel.splits import Split, divide, read_splits, shares
 from deficits.panel.trace import Trace, trace
-from deficits.raw.authorities import Authorities, load_authorities
+from deficits.raw.authorities import Authorities, authorities, load_authorities
 
 __all__ = [
     "FIGURES",
@@ -22,6 +22,7 @@ __all__ = [
     "Rule",
     "Split",
     "Trace",
+    "authorities",
     "build",
     "check_panel",
     "disagreements",

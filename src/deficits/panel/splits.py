@@ -14,8 +14,7 @@ from pydantic import HttpUrl
 from deficits.errors import PanelError, SourceError, closest
 from deficits.paths import raw_dir
 from deficits.raw import read_table
-from deficits.raw.declaration import Declared
-from deficits.validation import read_toml, validated
+from deficits.validation import Declared, read_toml, validated
 
 
 class Split(Declared):

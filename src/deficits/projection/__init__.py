@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from deficits.assumptions import Assumptions, CalibrationTarget, CouncilAssumptions, Spread
-from deficits.projection.lever import Effect, Lever, lever_names
+from deficits.projection.lever import Effect, Lever, lever_names, levers
 from deficits.projection.projection import MEASURES, Measure, Projection, Reach, national, project, quantiles
 from deficits.projection.summaries import CAUSES
 
@@ -27,6 +27,7 @@ __all__ = [
     "Spread",
     "backtest",
     "lever_names",
+    "levers",
     "national",
     "project",
     "quantiles",

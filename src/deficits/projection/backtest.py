@@ -19,9 +19,10 @@ from deficits.projection.cache import cache_folder, kept, key_of
 from deficits.projection.condition import newest_national_figure
 from deficits.projection.fit import fit
 from deficits.projection.history import NEARLY_ALL, base_year
-from deficits.projection.projection import QUANTILES, Projection, national, project
+from deficits.projection.projection import Projection, national, project
 from deficits.projection.streams import Array
 from deficits.raw import raw_data
+from deficits.simulated import QUANTILES
 
 OURS = "This projection"
 SAME_GRANTS = ", same grants"

@@ -13,11 +13,11 @@ from statsmodels.robust.robust_linear_model import RLM
 from statsmodels.tools import add_constant
 from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
-from deficits.assumptions import Assumptions, CouncilAssumptions
+from deficits.assumptions import LEAST, MOST, Assumptions, CouncilAssumptions
 from deficits.errors import ProjectionError
 from deficits.panel import Panel
 from deficits.projection.history import History, place_rate
-from deficits.projection.national import LEAST, MOST, Paths, chosen
+from deficits.projection.national import Paths, chosen
 from deficits.projection.streams import Array, Shock, own_shocks, stream
 from deficits.publications.deprivation import deprivation
 from deficits.publications.editions import Reader

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, ValidationError, field_validator
+from pydantic import Field, HttpUrl, ValidationError, field_validator
 
 from deficits.assumptions import FIRST_YEAR, LAST_YEAR
 from deficits.errors import ProjectionError, closest
@@ -27,7 +27,7 @@ from deficits.paths import levers_dir
 from deficits.projection.fit import Fit
 from deficits.projection.history import PLACEMENTS
 from deficits.projection.national import Paths
-from deficits.validation import read_text, read_yaml
+from deficits.validation import Declared, read_text, read_yaml
 
 if TYPE_CHECKING:
     from deficits.projection.projection import Projection
@@ -65,19 +65,17 @@ class Effect:
     elsewhere: dict[str, Array] = field(default_factory=dict)
 
 
-class Evidence(BaseModel):
+class Evidence(Declared):
     """A published fact that a lever's size is taken from, and where it was read."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     fact: str = Field(min_length=10)
     url: HttpUrl
 
 
-class _Head(BaseModel):
+class _Head(Declared):
     """What every lever declares: who asks for it, on what evidence, and when it works."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    _error = ProjectionError
 
     title: str = Field(min_length=3)
     proposer: str = Field(min_length=2)
@@ -180,6 +178,9 @@ class Lever(_Head):
         """The first year in which it may change anything anywhere."""
         years = [*self.pathfinders.values(), *([] if self.only_pathfinders else [self.start])]
         return min(years, default=self.start)
+
+    def __repr__(self) -> str:
+        return f"{self.title}: {self.terms()}, {self.timing()}"
 
     @abstractmethod
     def terms(self) -> str:
@@ -521,6 +522,21 @@ KINDS: dict[str, type[Lever]] = {
 def lever_names() -> list[str]:
     """Names of the levers that come with the package."""
     return sorted(path.stem for path in levers_dir().glob("*.yaml"))
+
+
+def levers() -> pd.DataFrame:
+    """The levers that come with the package, by name: title, kind, proposer, published, terms, timing.
+
+    >>> levers().loc["funding-growth", "timing"]
+    'from 2027-28'
+    """
+    known = {name: Lever.read(name) for name in lever_names()}
+    columns = ["title", "kind", "proposer", "published"]
+    rows = {
+        name: [*(getattr(each, column) for column in columns), each.terms(), each.timing()]
+        for name, each in known.items()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index", columns=[*columns, "terms", "timing"]).rename_axis("name")
 
 
 def lever_from(declared: dict[str, Any], where: str) -> Lever:

@@ -7,11 +7,10 @@ from dataclasses import dataclass, fields
 import numpy as np
 import pandas as pd
 
-from deficits.assumptions import FIRST_YEAR, Assumptions, Setting, Spread, assumed, setting_in
+from deficits.assumptions import FIRST_YEAR, LEAST, MOST, Assumptions, Setting, Spread, assumed, setting_in
 from deficits.projection.history import PLACEMENTS, History
 from deficits.projection.streams import Array, Shock, stream, uncertain_size
 
-LEAST, MOST = -0.2, 0.5
 """Growth a year stays between these: those that an assumption may be set to."""
 
 

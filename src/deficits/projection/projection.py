@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -34,16 +34,20 @@ from deficits.projection.summaries import (
     people_2_18,
     price_factor,
     school_pupils,
+    unit_of,
 )
+from deficits.simulated import QUANTILES, Area, Measures, Simulated
+from deficits.validation import several, whole
 
 Measure = Literal["gross", "net", "in_year"]
 MEASURES: tuple[Measure, ...] = get_args(Measure)
-QUANTILES = {"p10": 0.1, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p90": 0.9}
 UNTIL = int(assumed("projection", "usual_last_year").number)
 """Last year end of a projection where none is asked for."""
 LAST_HORIZON = int(assumed("projection", "last_year").number)
 COUNTED_FOR = 8
 """Years after a count of people for which the ages with most plans are still of children who were counted."""
+LEAST_AMOUNT = 1e6
+"""£ below which a national deficit that is asked for is a slip of unit."""
 SURPRISING = 2.0
 """Standard deviations between the model and a national figure above which a person should look."""
 
@@ -65,8 +69,8 @@ class Reach:
     never: float
 
 
-@dataclass(frozen=True)
-class Projection:
+@dataclass(frozen=True, repr=False)
+class Projection(Simulated):
     """Draws of balances at each 31 March.
 
     `simulations` has `balance` (£, negative = deficit), with dims (draw, authority, year) and coordinates name,
@@ -89,8 +93,21 @@ class Projection:
     holdings: tuple[Calibrated, ...]
     warnings: tuple[str, ...]
 
+    _inner = frozenset(("fit", "paths", "parts", "spend", "changed", "holdings", "account", "in_region", "home"))
+
+    @property
+    def measures(self) -> Measures:
+        """£ by council: gross (its deficit, >= 0), net (minus its balance), in_year (negative = overspend)."""
+        balance, paid = self.balance, self.simulations["safety_valve_payments"]
+        in_year = balance.diff("year")
+        return {
+            "gross": ("£", (-balance).clip(min=0.0)),
+            "net": ("£", -balance),
+            "in_year": ("£", in_year - paid.sel(year=in_year["year"])),
+        }
+
     def with_assumptions(
-        self, assumptions: Assumptions | None = None, levers: Sequence[Lever] | None = None
+        self, assumptions: Assumptions | None = None, levers: Lever | str | Sequence[Lever | str] | None = None
     ) -> Projection:
         """The same draws with other assumptions or levers: what differs is what was changed. Quicker than
         `project`.
@@ -101,9 +118,9 @@ class Projection:
         >>> bool(slower.england().at[("gross", 2028), "p50"] < projection.england().at[("gross", 2028), "p50"])
         True
         """
-        assumptions = self.assumptions if assumptions is None else assumptions.known_on(self.panel.as_of)
+        assumptions = self.assumptions if assumptions is None else _assumptions(assumptions, self.panel)
         until, draws = self.years[-1], self.balance.sizes["draw"]
-        chosen = self.levers if levers is None else tuple(levers)
+        chosen = self.levers if levers is None else several("levers", levers, Lever, Lever.read, ProjectionError)
         return _projected(
             self.panel, assumptions, chosen, self.fit.with_assumptions(assumptions), until, draws, self.seed
         )
@@ -146,9 +163,35 @@ class Projection:
         """
         return self._national(None, per, real)
 
+    def area(self, area: Area, per: Per | None = None, real: int | None = None) -> pd.DataFrame:
+        """The same for an area: a region, a council, or several together, whose ranges are those of their sum in
+        each simulation. Errors offer the closest name of an unknown one.
+
+        >>> import deficits as d
+        >>> projection = d.project(d.load_panel(), until=2027, draws=200)
+        >>> both, year = projection.area(["Kent", "Medway"]), ("gross", 2027)
+        >>> apart = [projection.area(council).at[year, "p90"] for council in ("Kent", "Medway")]
+        >>> bool(both.at[year, "p90"] < sum(apart))
+        True
+        """
+        return self._national(self.codes(area), per, real)
+
     def region(self, region: str, per: Per | None = None, real: int | None = None) -> pd.DataFrame:
         """The same for the councils of one region. ProjectionError offers the closest name of an unknown one."""
         return self._national(self.in_region(region), per, real)
+
+    def codes(self, area: Area) -> list[str]:
+        """DfE numbers of the councils of an area; errors offer the closest name of an unknown one."""
+        if not isinstance(area, str | int):
+            found = [code for each in area for code in self.codes(each)]
+            twice = sorted({code for code in found if found.count(code) > 1})
+            if twice or not found:
+                names = listed([self.panel.authorities.name(code) for code in twice])
+                raise ProjectionError(f"area: {names} would count twice" if twice else "area: found no council")
+            return found
+        if area == "England":
+            return list(self.fit.councils.index)
+        return self.in_region(str(area)) if area in set(self.fit.councils["region"]) else [self.code(area)]
 
     def authority(self, authority: str | int, per: Per | None = None, real: int | None = None) -> pd.DataFrame:
         """Quantiles of one council's balance, £ (negative = deficit): indexed by year, columns p10 to p90.
@@ -157,7 +200,9 @@ class Projection:
         no longer exists. `per` and `real` as for `england`.
         """
         code = self.code(authority)
-        return quantiles(self._divided(self.balance.sel(authority=code), [code], per, real))
+        frame = quantiles(self._divided(self.balance.sel(authority=code), [code], per, real))
+        frame.attrs["units"] = unit_of(per, real)
+        return frame
 
     def in_region(self, region: str) -> list[str]:
         """DfE numbers of a region's councils."""
@@ -182,7 +227,9 @@ class Projection:
             if measure == "in_year":
                 money = money - paid.sel(year=money["year"])
             frames[measure] = quantiles(self._divided(money, codes, per, real))
-        return pd.concat(frames, names=["measure"])
+        frame = pd.concat(frames, names=["measure"])
+        frame.attrs["units"] = unit_of(per, real)
+        return frame
 
     def _divided(self, money: xr.DataArray, codes: list[str], per: Per | None, real: int | None) -> xr.DataArray:
         """Money of some councils together (dims draw and year), in the prices and per what is asked for."""
@@ -271,6 +318,7 @@ class Projection:
 
     def year(self, year: int) -> int:
         """The year, when the projection has it; ProjectionError otherwise."""
+        year = whole("year", year, ProjectionError)
         if year not in self.years:
             raise ProjectionError(
                 f"year {year} is not in the projection, which runs from {self.years[0]} to {self.years[-1]}; "
@@ -282,8 +330,10 @@ class Projection:
         """When England's gross or net deficit reaches an amount (£, > 0)."""
         if measure not in ("gross", "net"):
             raise ProjectionError(f"measure '{measure}' has no date: {closest(measure, ['gross', 'net'])}")
-        if not amount > 0:
-            raise ProjectionError(f"amount {amount} is not a deficit: give pounds above 0, for example 5e9")
+        if not isinstance(amount, float | int | np.number) or not amount >= LEAST_AMOUNT:
+            raise ProjectionError(
+                f"amount {amount} is not a deficit: give pounds from 1e6, for example 5e9 for £5bn"
+            )
         deficit = national(self.balance, measure).values
         there = deficit >= amount
         probability = pd.Series(there.mean(axis=0), index=pd.Index(self.years, name="year"), name="probability")
@@ -303,13 +353,19 @@ class Projection:
         return (ends[before] + (place - before) * (ends[before + 1] - ends[before])).normalize()
 
     def __repr__(self) -> str:
-        draws, authorities, _ = self.balance.shape
+        draws, councils = self.size
         gross = self.england().loc["gross"]
-        middle = self.headline_year
+        ends = [
+            f"{gbp_range(gross.at[year, 'p10'], gross.at[year, 'p90'])} at {year_end(year)}"
+            for year in dict.fromkeys([self.headline_year, self.years[-1]])
+        ]
+        given = [repr(self.assumptions)] * (self.assumptions != Assumptions().known_on(self.panel.as_of))
+        given += [f"lever '{lever.title}'" for lever in self.levers]
+        given += [f"as of {self.panel.as_of}"] * bool(self.panel.as_of)
+        given += [f"own figures of {self.panel.own}"] * bool(self.panel.own)
         return (
-            f"Projection of {draws:,} draws, {authorities} councils, {self.years[0]} to {self.years[-1]}: "
-            f"gross deficit {gbp_range(gross.at[middle, 'p10'], gross.at[middle, 'p90'])} "
-            f"at {year_end(middle)} (8 in 10 draws)"
+            f"Projection of {councils} councils to {self.years[-1]}, {draws:,} simulations: England's gross "
+            f"deficit {', '.join(ends)} (80% range)" + "".join(f"; {each}" for each in given)
         )
 
 
@@ -317,7 +373,7 @@ def project(
     panel: Panel,
     assumptions: Assumptions | None = None,
     *,
-    levers: Sequence[Lever] = (),
+    levers: Lever | str | Sequence[Lever | str] = (),
     until: int = UNTIL,
     draws: int = 4000,
     seed: int = 1,
@@ -326,7 +382,7 @@ def project(
     """Project every council's balance to 31 March of `until`.
 
     A Monte Carlo over shared and own shocks, held to the newest national gross deficit. Same seed, same result, to
-    the pound, on any route. `levers` change each draw from what it would be without them. `cache`: a
+    the pound, on any route. `levers`, or their names, change each draw. `cache`: a
     folder in which the projection is kept, and found again by its figures, assumptions, levers and code; without
     one, the folder that the environment variable DEFICITS_CACHE names, if any.
 
@@ -337,15 +393,29 @@ def project(
 
     Raises ProjectionError for a horizon, number of draws or calibration that cannot be used.
     """
-    assumptions = (assumptions or Assumptions()).known_on(panel.as_of)
-    _check_run(base_year(panel), until, draws, seed)
+    if not isinstance(panel, Panel):
+        raise ProjectionError(
+            f"panel: found a {type(panel).__name__}, expected a Panel: give what load_panel() gives"
+        )
+    given = _assumptions(Assumptions() if assumptions is None else assumptions, panel)
+    chosen = several("levers", levers, Lever, Lever.read, ProjectionError)
+    until = whole("until", until, ProjectionError, base_year(panel) + 1, LAST_HORIZON)
+    draws, seed = whole("draws", draws, ProjectionError, 100, 100_000), whole("seed", seed, ProjectionError, 0)
 
     def made() -> Projection:
-        fitted = fit(panel, assumptions, until)
-        return _projected(panel, assumptions, tuple(levers), fitted, until, draws, seed)
+        return _projected(panel, given, chosen, fit(panel, given, until), until, draws, seed)
 
     folder = cache_folder(cache)
-    return kept(folder, key_of(panel, assumptions, levers, until, draws, seed), made) if folder else made()
+    return kept(folder, key_of(panel, given, chosen, until, draws, seed), made) if folder else made()
+
+
+def _assumptions(given: Assumptions | Mapping[str, object], panel: Panel) -> Assumptions:
+    """Assumptions, or a dictionary of them, without what was announced after the panel's day."""
+    if isinstance(given, Mapping):
+        given = Assumptions(**given)
+    if not isinstance(given, Assumptions):
+        raise ProjectionError(f"assumptions: found a {type(given).__name__}, expected Assumptions(...)")
+    return given.known_on(panel.as_of)
 
 
 def _projected(
@@ -389,8 +459,13 @@ def _projected(
             "balance": (
                 ("draw", "authority", "year"),
                 _with_published(panel, councils, first, base, run.balances),
+                {"units": "£", "long_name": "DSG balance at 31 March, negative = deficit"},
             ),
-            "safety_valve_payments": (("authority", "year"), safety_valve_payments.T),
+            "safety_valve_payments": (
+                ("authority", "year"),
+                safety_valve_payments.T,
+                {"units": "£", "long_name": "safety valve payments of the financial year"},
+            ),
         },
         coords={
             "authority": councils.index.to_numpy(dtype=object),
@@ -500,18 +575,6 @@ def _mostly_known(block: pd.Series, known: Known | None) -> bool:
     """Whether councils with half of the block or more have a known balance: then a rounded national figure adds
     nothing, and the few others would have to make up all that it differs by."""
     return known is not None and block.iloc[known.places].sum() >= block.sum() / 2
-
-
-def _check_run(base: int, until: int, draws: int, seed: int) -> None:
-    faults = []
-    if not base + 1 <= until <= LAST_HORIZON:
-        faults.append(f"until {until} is not a year end from {base + 1} to {LAST_HORIZON}")
-    if not 100 <= draws <= 100_000:
-        faults.append(f"draws {draws} is not from 100 to 100,000")
-    if seed < 0:
-        faults.append(f"seed {seed} is below 0")
-    if faults:
-        raise ProjectionError("; ".join(faults))
 
 
 def _without_effect(fitted: Fit, assumptions: Assumptions, levers: tuple[Lever, ...], until: int) -> list[str]:

@@ -10,8 +10,10 @@ import pandas as pd
 
 from deficits.assumptions import Assumptions
 from deficits.errors import ProjectionError, closest
+from deficits.formatting import financial_year
 from deficits.panel import Panel
 from deficits.projection.streams import Array
+from deficits.validation import whole
 
 Per = Literal["pupil", "person_2_18", "plan", "dsg"]
 PERS: tuple[Per, ...] = get_args(Per)
@@ -26,11 +28,18 @@ def check_per(per: str | None) -> None:
         raise ProjectionError(f"no measure per '{per}': {closest(per, PERS)}")
 
 
+def unit_of(per: Per | None, real: int | None) -> str:
+    """The unit of money that is divided and in prices as asked for."""
+    words = {None: "£", "pupil": "£ per pupil", "person_2_18": "£ per person aged 2 to 18", "plan": "£ per plan"}
+    return words.get(per, "share of DSG") + (f" in {financial_year(real)} prices" if real and per != "dsg" else "")
+
+
 def price_factor(panel: Panel, assumptions: Assumptions, years: list[int], real: int) -> Array:
     """What turns money of each year into prices of the year `real` (GDP deflator, financial years).
 
     After the published forecast prices grow as `assumptions.long_run_prices` says.
     """
+    real = whole("real", real, ProjectionError)
     if panel.prices.empty:
         raise ProjectionError(f"no GDP deflator was public on {panel.as_of}: leave real out")
     first, last = int(panel.prices.index[0]), max([*years, real, int(panel.prices.index[-1])])

@@ -15,6 +15,7 @@ import pandas as pd
 
 from deficits.errors import PanelError, SourceError, closest
 from deficits.raw.tables import RawData, raw_data
+from deficits.validation import whole
 
 FORMER_ECODES = {"E2721": "815", "E0421": "825", "E3320": "933"}
 """E-codes of counties before they became unitary authorities under the same DfE number: North Yorkshire and
@@ -228,6 +229,24 @@ class Authorities:
 def load_authorities(raw: RawData | None = None) -> Authorities:
     """The closed list, from `data/raw/authorities`."""
     return _load(raw or raw_data())
+
+
+def authorities(year: int | None = None) -> pd.DataFrame:
+    """Councils with an education function, by DfE number: name, region, type, gss (ONS code), first_year and
+    last_year.
+
+    Those that exist now, or that existed on 31 March of `year`.
+
+    >>> authorities().loc["886", ["name", "type"]].tolist()
+    ['Kent', 'county']
+    """
+    known = load_authorities()
+    codes = known.frame.index[known.frame["last_year"].isna()]
+    codes = codes if year is None else known.in_year(whole("year", year, PanelError))
+    columns = ["name", "region", "gss", "first_year", "last_year"]
+    frame = known.frame.loc[codes, columns]
+    frame.insert(2, "type", known.types(codes))
+    return frame
 
 
 @cache

@@ -21,8 +21,7 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from deficits.errors import PanelError, SourceError
-from deficits.raw.declaration import Declared
-from deficits.validation import read_toml, validated
+from deficits.validation import Declared, read_toml, validated
 
 TOUCHED = ["source", "correction", "column", "action", "before", "after", "reason"]
 """Columns of the record of corrected cells."""

@@ -6,19 +6,13 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl
+from pydantic import Field, HttpUrl
 
 from deficits.errors import SourceError
-from deficits.validation import read_toml, validated
+from deficits.validation import Declared, read_toml, validated
 
 PublishedDate = Annotated[str, Field(pattern=r"^\d{4}(-\d{2}(-\d{2})?)?$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-
-
-class Declared(BaseModel):
-    """What a file of data/raw declares: nothing that is not known, and nothing changes it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class SourceFile(Declared):

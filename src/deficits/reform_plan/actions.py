@@ -15,13 +15,13 @@ from typing import Annotated, Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, HttpUrl, model_validator
+from pydantic import BeforeValidator, Field, HttpUrl, model_validator
 
 from deficits.assumptions import FIRST_YEAR, LAST_YEAR
 from deficits.errors import ProjectionError
 from deficits.formatting import financial_year, gbp, percent
 from deficits.panel.given import amount_given, ending_year, rate_given, share_given
-from deficits.validation import validated
+from deficits.validation import Declared, validated
 
 Array = npt.NDArray[np.float64]
 Sector = Literal["mainstream", "resource_base", "state_special", "independent", "post_16", "other"]
@@ -46,11 +46,7 @@ Growth = Annotated[float, BeforeValidator(rate_given), Field(ge=-0.2, le=0.5)]
 GrowthByYear = Growth | dict[Year, Growth] | None
 
 
-class _Declared(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class _Range(_Declared):
+class _Range(Declared):
     """An 80% range."""
 
     low: float
@@ -110,7 +106,7 @@ class NumberRange(_Range):
     high: float = Field(ge=0)
 
 
-class Evidence(_Declared):
+class Evidence(Declared):
     """What a size rests on, and where it was read; without an address it is the council's own."""
 
     fact: str = Field(min_length=5)
@@ -143,7 +139,7 @@ class Position:
         return paid
 
 
-class Action(_Declared):
+class Action(Declared):
     """A declared action: what it changes, when, by how much, at what cost, on what evidence, at whose risk."""
 
     title: str = Field(min_length=3)
@@ -318,7 +314,7 @@ class Income(Action):
         return f"{self.payer} pays {_span(self.size, gbp)} a year into the DSG"
 
 
-class OwnGrowth(_Declared):
+class OwnGrowth(Declared):
     """A council's own view of growth a year without its plan: a share, or shares by year."""
 
     plan_growth: GrowthByYear = Field(default=None, description="growth of EHC plans")
@@ -326,7 +322,7 @@ class OwnGrowth(_Declared):
     block_growth: GrowthByYear = Field(default=None, description="growth of the high needs block")
 
 
-class Actions(_Declared):
+class Actions(Declared):
     """A reform plan's actions in the order in which they act, and what the council knows of its own places.
 
     `growth`: its own view of growth without the plan, where it is not the projection's. `unit_costs`: £ a place in

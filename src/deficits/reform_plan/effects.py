@@ -6,7 +6,9 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -27,6 +29,11 @@ from deficits.reform_plan.actions import (
     Position,
 )
 from deficits.reform_plan.baseline import Baseline, baseline, described, grown
+from deficits.simulated import lines
+from deficits.validation import one_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 PLACES = {f"places, {sector}": words for sector, words in SECTOR_WORDS.items()}
 UNITS = {"plans": "plans", "spend": "£", "block": "£", "in_year": "£", "balance": "£"} | dict.fromkeys(
@@ -211,9 +218,9 @@ class ReformPlan:
         frame = pd.DataFrame.from_dict(rows, orient="index", columns=SUMMARY).rename_axis("case")
         return frame.assign(difference=frame["mean"] - frame.at["as declared", "mean"])
 
-    def tidy(self) -> pd.DataFrame:
-        """Everything by year in one table, one row a year, sector and action: columns authority, name,
-        year, measure, sector, action, variant, unit, mean, p10, p50, p90. Money in £, plans in numbers."""
+    def to_frame(self) -> pd.DataFrame:
+        """One long table, a row a measure, year, variant, sector and action: columns measure, unit, area, year,
+        variant, sector, action, mean, p10, p50, p90. Money in £, plans in numbers."""
         years = self.by_year().reset_index()
         years["sector"] = years["measure"].map(lambda name: name.partition(", ")[2])
         years["measure"] = years["measure"].map(lambda name: name.partition(", ")[0])
@@ -222,8 +229,31 @@ class ReformPlan:
         paid = self.costs().reset_index().rename(columns={"payer": "action"})
         paid = paid.assign(measure="cost outside the DSG", variant="mitigated", unit="£")
         frame = pd.concat([years, acted, paid], ignore_index=True).fillna({"sector": "", "action": ""})
-        frame = frame.assign(authority=self.code, name=self.name)
-        return frame[["authority", "name", "year", "measure", "sector", "action", "variant", "unit", *SUMMARY]]
+        frame = frame.assign(area=self.name)
+        return frame[["measure", "unit", "area", "year", "variant", "sector", "action", *SUMMARY]]
+
+    @property
+    def simulations(self) -> xr.Dataset:
+        """Each of `UNITS`, dims (variant, year, draw): unmitigated and mitigated, with its unit."""
+        dims, variants = ("variant", "year", "draw"), ["unmitigated", "mitigated"]
+        arrays = {name: (dims, np.stack(self._variants(name)), {"units": unit}) for name, unit in UNITS.items()}
+        return xr.Dataset(arrays, coords={"variant": variants, "year": self.years})
+
+    def plot(self, measure: str = "balance", *, ax: Axes | None = None) -> Axes:
+        """A measure by year without and with the plan, with 80% ranges, on axes of your own or new ones."""
+        return lines(
+            self.to_frame().query("measure == @measure and variant != 'difference'"), "variant", self.name, ax
+        )
+
+    def _repr_html_(self) -> str:
+        table = (self.effects() / 1e6).to_html(float_format="{:,.1f}".format, border=0)
+        return f"<p><strong>{escape(repr(self))}</strong></p><p>Effect of each action, £m:</p>{table}"
+
+    def __dir__(self) -> list[str]:
+        inner = {"source", "base", "steps", "alone", "in_turn", "elsewhere", "code"}
+        return [
+            name for name in super().__dir__() if name.startswith("__") or not (name[0] == "_" or name in inner)
+        ]
 
     def declared(self) -> pd.DataFrame:
         """The actions as declared: columns title, terms, timing, cost, capital, evidence, address, risk_owner."""
@@ -317,7 +347,7 @@ def plan(
 
     Raises ProjectionError with every fault of the file, or where an action starts in a year that is known.
     """
-    declared = actions if isinstance(actions, Actions) else Actions.read(actions)
+    declared = one_of("actions", actions, Actions, Actions.read, ProjectionError)
     code = projection.code(council)
     base = baseline(projection, code, declared, projection.plans() if plans is None else plans)
     base = grown(base, declared.growth)

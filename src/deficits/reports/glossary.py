@@ -8,17 +8,14 @@ from datetime import date
 from functools import cache
 from html import unescape
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from deficits.reports.frame import PARTS
 from deficits.reports.params import REPORTS
+from deficits.validation import Declared
 
 
-class _Declared(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Term(_Declared):
+class Term(Declared):
     """A word of the field, in words that need no other."""
 
     name: str
@@ -30,7 +27,7 @@ class Term(_Declared):
         return any(_search(words).search(text) for words in self.found_by)
 
 
-class Correction(_Declared):
+class Correction(Declared):
     """An error of ours that stood on published pages."""
 
     on: date = Field(description="day on which the corrected page was published")
@@ -47,7 +44,7 @@ class Correction(_Declared):
         return names
 
 
-class Corrections(_Declared):
+class Corrections(Declared):
     """All of them, and where to report one more."""
 
     report_to: str = Field(description="a web or e-mail address, or nothing")

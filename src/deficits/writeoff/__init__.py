@@ -8,7 +8,7 @@ from deficits.writeoff.new import write_new
 from deficits.writeoff.reading import scheme_names
 from deficits.writeoff.result import grants_inside
 from deficits.writeoff.robustness import region, sweep
-from deficits.writeoff.scheme import Scheme
+from deficits.writeoff.scheme import Scheme, schemes
 from deficits.writeoff.unfunded import price_of_cover, unfunded
 from deficits.writeoff.write_off import WriteOff, write_off
 
@@ -26,6 +26,7 @@ __all__ = [
     "read_allocations",
     "region",
     "scheme_names",
+    "schemes",
     "sweep",
     "unfunded",
     "write_new",

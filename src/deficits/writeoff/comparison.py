@@ -9,20 +9,26 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
 from deficits.errors import SchemeError, closest
+from deficits.formatting import year_end
 from deficits.projection import Projection
-from deficits.projection.projection import QUANTILES
+from deficits.simulated import QUANTILES, bars
+from deficits.validation import several
 from deficits.writeoff import costs
 from deficits.writeoff.distribution import gini, top_share
 from deficits.writeoff.inputs import Array, Inputs, RateGiven, inputs_of
 from deficits.writeoff.ledger import Flow, charged_to_dsg, check_dates, paid, walk
 from deficits.writeoff.result import PENNY, Places, Result, Return
 from deficits.writeoff.scheme import Scheme
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 BETTER: dict[str, int] = {
     "cost": -1,
@@ -39,6 +45,8 @@ BETTER: dict[str, int] = {
 even."""
 JUDGED = ("present_cost", "councils_pay", "deficit", "above_reserves", "years_bought", "gini")
 """What a scheme must be no worse in, and better in one, to dominate another."""
+UNITS = {"above_reserves": "councils", "years_bought": "years", "gini": "0 to 1", "top_10_share": "share"}
+"""Units of measures that are not £."""
 NEVER = 1e3
 """Years that stand for never where schemes are put in order."""
 ROUNDING = 1e-6
@@ -180,8 +188,46 @@ class Comparison:
             raise SchemeError(f"no measure '{measure}': {closest(measure, self.draws)}")
         return self.draws[measure]
 
+    @property
+    def simulations(self) -> xr.Dataset:
+        """Each measure with dims (scheme, draw): the draws that are kept, evenly spaced where there are many."""
+        arrays = {
+            name: (("scheme", "draw"), values, {"units": UNITS.get(name, "£")})
+            for name, values in self.draws.items()
+        }
+        return xr.Dataset(arrays, coords={"scheme": self.titles})
+
+    def to_frame(self) -> pd.DataFrame:
+        """One long table: columns measure, unit, area, year, scheme, mean (of the draws that are kept), p10, p50,
+        p90."""
+        rows = [
+            (name, UNITS.get(name, "£"), "England", self.year, title, draws.mean(), *across)
+            for name, values in self.draws.items()
+            for title, draws, across in zip(self.titles, values, self.quantiles[name].T, strict=True)
+        ]
+        columns = ["measure", "unit", "area", "year", "scheme", "mean", "p10", "p50", "p90"]
+        frame = pd.DataFrame(rows, columns=columns)
+        frame.attrs["units"] = dict(zip(frame["measure"], frame["unit"], strict=True))
+        return frame
+
+    def plot(self, measure: str = "deficit", *, ax: Axes | None = None) -> Axes:
+        """A bar for each scheme, on axes of your own or new ones: the median of a measure with its 80% range."""
+        self._measure(measure)
+        frame = self.to_frame().query("measure == @measure").sort_values("p50")
+        return bars(frame, "scheme", f"{measure.replace('_', ' ')} at {year_end(self.year)}", ax)
+
+    def _repr_html_(self) -> str:
+        frame = self.to_frame().query("unit == '£'")
+        wide = frame.pivot(index="scheme", columns="measure", values="p50") / 1e9
+        table = wide.to_html(float_format="{:,.2f}".format, border=0)
+        head = f"{len(self.schemes)} schemes at {year_end(self.year)}, medians in £bn"
+        return f"<p><strong>{head}</strong></p>{table}"
+
+    def __dir__(self) -> list[str]:
+        return [name for name in super().__dir__() if name.startswith("__") or name[0] != "_"]
+
     def __repr__(self) -> str:
-        return f"Comparison of {len(self.schemes)} schemes, deficits at 31 March {self.year}\n{self.table()}"
+        return f"Comparison of {len(self.schemes)} schemes, deficits at {year_end(self.year)}\n{self.table()}"
 
 
 def _lower_is_better(measure: str, values: Array) -> Array:
@@ -196,13 +242,13 @@ def _margin(values: Array, axis: int | None = None) -> Any:
 
 def compare(
     projection: Projection | Inputs,
-    schemes: Sequence[Scheme],
+    schemes: Scheme | str | Sequence[Scheme | str],
     *,
     year: int | None = None,
     rate: RateGiven | None = None,
     cluster: str | None = None,
 ) -> Comparison:
-    """Compare any number of schemes on the same draws.
+    """Compare any number of schemes, or those of names, on the same draws.
 
     `year`: year end at which the deficit and the councils above reserves are counted; by default the first
     scheme's `override_ends`, or the projection's last year. `rate`: the financing rate (see `financing_rate`); the
@@ -220,7 +266,8 @@ def compare(
 
     Raises SchemeError when there is no scheme, or one does not fit the projection.
     """
-    chosen, inputs = tuple(schemes), inputs_of(projection, rate)
+    chosen = several("schemes", schemes, Scheme, Scheme.read, SchemeError)
+    inputs = inputs_of(projection, rate)
     if not chosen:
         raise SchemeError("no scheme to compare: give at least one")
     at = min(chosen[0].override_ends, inputs.years[-1]) if year is None else inputs.projection.year(year)

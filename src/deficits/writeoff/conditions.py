@@ -13,9 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Discriminator,
     Field,
     Tag,
@@ -26,6 +24,7 @@ from deficits.assumptions import FIRST_YEAR, LAST_YEAR
 from deficits.errors import PanelError, closest
 from deficits.formatting import year_of
 from deficits.panel import Authorities, load_authorities
+from deficits.validation import Declared
 
 Size = Literal["pounds", "dsg", "reserves", "unallocated_reserves", "pupils", "people_2_18", "plans"]
 """What an amount is measured against: £ themselves; the council's whole DSG of the base year; its usable reserves
@@ -103,10 +102,8 @@ Caps = dict[Size, Pounds]
 less."""
 
 
-class Part(BaseModel):
+class Part(Declared):
     """A part of a scheme: frozen, no unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Condition(Part):

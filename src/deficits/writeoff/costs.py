@@ -7,7 +7,7 @@ import pandas as pd
 
 from deficits.assumptions import assumed
 from deficits.errors import SchemeError
-from deficits.projection.projection import QUANTILES
+from deficits.simulated import QUANTILES
 from deficits.writeoff import ledger
 from deficits.writeoff.inputs import Array, Inputs
 from deficits.writeoff.result import Result

@@ -13,6 +13,7 @@ import pandas as pd
 from deficits.errors import SchemeError
 from deficits.formatting import gbp
 from deficits.projection import Projection, national
+from deficits.validation import one_of
 from deficits.writeoff.conditions import ByCondition, Scale
 from deficits.writeoff.inputs import Array, Inputs
 from deficits.writeoff.result import Result, ordered, three
@@ -76,14 +77,14 @@ def scaled(scheme: Scheme, by: float) -> Scheme:
     return scheme.model_copy(update={"share": share})
 
 
-def against(result: Result, other: Scheme, *, equal_cost: bool = True) -> pd.DataFrame:
+def against(result: Result, other: Scheme | str, *, equal_cost: bool = True) -> pd.DataFrame:
     """Who gains and who loses against another scheme, made as dear as this one unless `equal_cost` is False.
 
     By council, largest loser first: mean of both grants, their difference (this less other, £: mean, p10, p50,
     p90, and mean per person aged 2 to 18) and `better`, the share of draws in which this one pays more.
     """
-    inputs = result.inputs
-    rival = Result.of(at_cost_of(other, result.scheme, inputs) if equal_cost else other, inputs)
+    inputs, scheme = result.inputs, one_of("other", other, Scheme, Scheme.read, SchemeError)
+    rival = Result.of(at_cost_of(scheme, result.scheme, inputs) if equal_cost else scheme, inputs)
     mine, theirs = result.paid.total("write_off", "cover"), rival.paid.total("write_off", "cover")
     difference = mine - theirs
     people = inputs.size("people_2_18", result.scheme.base_year)[:, 0]

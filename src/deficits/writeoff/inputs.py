@@ -399,6 +399,10 @@ class Inputs:
 
 def inputs_of(projection: Projection | Inputs, rate: RateGiven | None = None) -> Inputs:
     """Inputs of a projection, or those in hand, with a financing rate of one's own (see `financing_rate`)."""
+    if not isinstance(projection, Projection | Inputs):
+        raise SchemeError(
+            f"projection: found a {type(projection).__name__}, expected a Projection: give what project() gives"
+        )
     inputs = projection if isinstance(projection, Inputs) else Inputs(projection)
     return inputs if rate is None else dataclasses.replace(inputs, rate=financing_rate(rate))
 

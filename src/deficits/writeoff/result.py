@@ -17,8 +17,8 @@ from deficits.errors import SchemeError
 from deficits.formatting import financial_year, year_end
 from deficits.panel import divide, read_splits, shares
 from deficits.projection import Projection, national, quantiles
-from deficits.projection.projection import QUANTILES
 from deficits.projection.summaries import Per, check_per
+from deficits.simulated import QUANTILES, Area, Measures, Simulated
 from deficits.writeoff import ledger
 from deficits.writeoff.conditions import Size
 from deficits.writeoff.inputs import Array, Inputs
@@ -32,8 +32,8 @@ THREE = ("p10", "p50", "p90")
 PENNY = 0.01
 
 
-@dataclass(frozen=True)
-class Result:
+@dataclass(frozen=True, repr=False)
+class Result(Simulated):
     """A scheme applied to a projection, on the same draws.
 
     `paid` holds the flows of money; balances and the ledger are worked out when they are asked for.
@@ -59,9 +59,36 @@ class Result:
         return self.scheme.base_year <= self.projection.base_year
 
     @property
-    def warnings(self) -> tuple[str, ...]:
+    def warnings(self) -> tuple[str, ...]:  # type: ignore[override]
         """What a reader of the amounts must know."""
         return grants_inside(self.projection)
+
+    @cached_property
+    def simulations(self) -> xr.Dataset:  # type: ignore[override]
+        """£ (>= 0), dims (draw, authority, year): deficit_with and deficit_without, grant and left of the base
+        year."""
+        return xr.Dataset(
+            {name: values.assign_attrs(units=unit) for name, (unit, values) in self.measures.items()},
+            attrs=self.projection.simulations.attrs,
+        )
+
+    @property
+    def measures(self) -> Measures:
+        """See `Simulated`: what `simulations` holds."""
+        base, standing = self.scheme.base_year, self.standing
+        after = standing.sel(year=[year for year in self.projection.years if year > base])
+        of_base = {
+            name: values.expand_dims(year=[base]) for name, values in (("grant", self.grant), ("left", self.left))
+        }
+        return {
+            "deficit_with": ("£", (-after).clip(min=0.0)),
+            "deficit_without": ("£", (-self.projection.balance).clip(min=0.0)),
+            **{name: ("£", values) for name, values in of_base.items()},
+        }
+
+    def codes(self, area: Area) -> list[str]:
+        """See `Projection.codes`."""
+        return self.projection.codes(area)
 
     @cached_property
     def grant(self) -> xr.DataArray:
@@ -321,11 +348,11 @@ class Result:
 
     def _labelled(self, values: Array) -> xr.DataArray:
         dataset = self.projection.simulations
-        coords = {name: dataset[name] for name in ("authority", "name", "region")}
+        coords = {name: dataset[name] for name in ("authority", "name", "region", "type")}
         return xr.DataArray(values.T, dims=("draw", "authority"), coords=coords)
 
     def __repr__(self) -> str:
-        return f"{self.scheme.title}: {self.scheme.terms()}"
+        return f"{self.scheme!r}, on: {self.projection!r}"
 
 
 def grants_inside(projection: Projection) -> tuple[str, ...]:

@@ -10,10 +10,10 @@ from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
+import pandas as pd
 from pydantic import (
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     HttpUrl,
     ValidationError,
@@ -26,6 +26,7 @@ from pydantic import (
 from deficits.assumptions import assumed
 from deficits.errors import SchemeError
 from deficits.formatting import financial_year, gbp, percent, year_end
+from deficits.validation import Declared
 from deficits.writeoff.conditions import (
     AnyCondition,
     AnyShare,
@@ -44,7 +45,7 @@ from deficits.writeoff.conditions import (
     Share,
     YearEnd,
 )
-from deficits.writeoff.reading import faults, read_yaml, scheme_path
+from deficits.writeoff.reading import faults, read_yaml, scheme_names, scheme_path
 
 if TYPE_CHECKING:
     from deficits.projection import Projection
@@ -60,7 +61,7 @@ def _budget(given: Any) -> Any:
     return {"pounds": given} if isinstance(given, int | float | str) and not isinstance(given, bool) else given
 
 
-class Scheme(BaseModel):
+class Scheme(Declared):
     """A design for writing off part of councils' deficits.
 
     Each council in deficit at 31 March of `base_year` is paid from the financial year `paid_in` on; a council in
@@ -78,7 +79,7 @@ class Scheme(BaseModel):
     [0.5, 0.75, 1.0]
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    _error = SchemeError
 
     title: str = Field(min_length=3)
     proposer: str = Field(min_length=2)
@@ -233,11 +234,27 @@ class Scheme(BaseModel):
         """The scheme's parameters in one sentence."""
         return "; on top ".join(_terms(part) for part in self.parts)
 
+    def __repr__(self) -> str:
+        return f"{self.title}: {self.terms()}"
+
     def _titled(self, changes: Mapping[str, Any]) -> Scheme:
         if not changes:
             return self
         told = ", ".join(f"{key} {_value(key, value)}" for key, value in changes.items())
         return self.model_copy(update={"title": f"{self.title} ({told})"})
+
+
+def schemes() -> pd.DataFrame:
+    """The schemes that come with the package, by name: title, status, proposer, published, base_year, paid_in and
+    terms.
+
+    >>> schemes().loc["high-needs-stability-grant", "status"]
+    'adopted'
+    """
+    known = {name: Scheme.read(name) for name in scheme_names()}
+    columns = ["title", "status", "proposer", "published", "base_year", "paid_in"]
+    rows = {name: [*(getattr(each, column) for column in columns), each.terms()] for name, each in known.items()}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=[*columns, "terms"]).rename_axis("name")
 
 
 def _contradictions(scheme: Scheme) -> Iterable[str]:

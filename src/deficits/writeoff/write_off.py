@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from deficits.errors import SchemeError
 from deficits.projection import Projection
+from deficits.validation import one_of
 from deficits.writeoff import costs, distribution
 from deficits.writeoff.inputs import Inputs, RateGiven, inputs_of
 from deficits.writeoff.result import Result
@@ -13,6 +15,7 @@ class WriteOff(Result):
     """A scheme applied to a projection, on the same draws: `Result`, and the analyses of `costs` and
     `distribution`, each of them a function of a result."""
 
+    _inner = frozenset(("inputs", "paid", "of", "home", "total", "england_row"))
     interest = costs.interest
     cost_of_delay = costs.of_delay
     exchequer = costs.exchequer
@@ -22,11 +25,13 @@ class WriteOff(Result):
     moral_hazard = distribution.moral_hazard
 
 
-def write_off(projection: Projection | Inputs, scheme: Scheme, *, rate: RateGiven | None = None) -> WriteOff:
-    """What a scheme does to each draw of a projection. With `Inputs` in hand, many schemes share their work.
+def write_off(projection: Projection | Inputs, scheme: Scheme | str, *, rate: RateGiven | None = None) -> WriteOff:
+    """What a scheme, or the one of a name, does to each draw of a projection. With `Inputs` in hand, many schemes
+    share their work.
 
     `rate`: the financing rate, a year or by financial year, or the name of one ("pwlb"; see `financing_rate`); the
     projection's unless given. Raises SchemeError when the base date or a payment lies outside the projection's
     years.
     """
-    return WriteOff.of(scheme, inputs_of(projection, rate))
+    chosen = one_of("scheme", scheme, Scheme, Scheme.read, SchemeError)
+    return WriteOff.of(chosen, inputs_of(projection, rate))
