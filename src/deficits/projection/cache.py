@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import joblib
 from filelock import FileLock
+from pandas.util import hash_pandas_object
 
 from deficits import paths
 from deficits.assumptions import Assumptions
@@ -46,7 +47,8 @@ def kept(folder: Path, key: str, make: Callable[[], Kept]) -> Kept:
 def key_of(panel: Panel, assumptions: Assumptions, levers: Sequence[Lever], *run: int) -> str:
     """What a projection depends on, as the name of a file: figures, assumptions, levers, the run and the code."""
     # What a panel holds may have been replaced by its reader, as a backtest does with agreements.
-    held = [panel.frame["balance_own"].dropna().to_csv(), panel.own_paths.to_csv(), panel.agreements.to_csv()]
+    frames = [panel.frame, panel.national, panel.forecasts, panel.own_paths, panel.agreements]
+    held = [hashlib.sha256(hash_pandas_object(frame).to_numpy().tobytes()).hexdigest() for frame in frames]
     parts: list[Any] = [panel.as_of, panel.rule, held, panel.raw.hashes(), assumptions.model_dump(mode="json")]
     parts += [[lever.model_dump(mode="json") for lever in levers], run, _code()]
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:32]
