@@ -34,11 +34,16 @@ def test_the_public_names_are_the_promised_ones() -> None:
         "Lever",
         "Scenario",
         "Scheme",
+        "Spread",
+        "authorities",
         "compare",
+        "levers",
         "load_panel",
         "plan",
         "project",
+        "schemes",
         "trace",
+        "write_off",
     ]
     assert set(d.__all__) <= set(dir(d))
     for name in d.__all__:

@@ -128,7 +128,7 @@ class Spread(Declared):
     `correlation` of a year's value with that of the year before: at 1 a draw keeps its value for all years.
 
     >>> Assumptions(plan_growth=Spread(mean=0.08, sd=0.02)).plan_growth
-    Spread(mean=0.08, sd=0.02, correlation=1.0)
+    Spread(mean=0.08, sd=0.02)
     """
 
     mean: Growth

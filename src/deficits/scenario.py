@@ -233,7 +233,8 @@ class Scenario(Declared):
         scenario = None
         try:
             given = {key: declared[key] for key in ("title", *SHOWN_KEYS) if key in declared}
-            scenario = cls(assumptions=assumptions, levers=levers, schemes=schemes, **given)
+            made = given | {"assumptions": assumptions, "levers": levers, "schemes": schemes}
+            scenario = cls.model_validate(made)
         except ValidationError as error:
             for fault in error.errors():
                 key = ".".join(str(part) for part in fault["loc"])

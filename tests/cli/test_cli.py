@@ -49,7 +49,7 @@ def test_a_process_tells_of_bad_input_without_a_traceback_and_exits_2() -> None:
     ("arguments", "words"),
     [
         (["project", "--authority", "Kant", "--draws", "200"], "did you mean 'Kent'?"),
-        (["project", "--until", "2050"], "until 2050 is not a year end from 2025 to 2035"),
+        (["project", "--until", "2050"], "until: found 2050, expected a whole number from 2025 to 2035"),
         (["project", "--untill", "2030"], "--until"),
         (["project", "--set", "plan_grwth=0.05"], "did you mean 'plan_growth'?"),
         (["project", "--set", "plan_growth=5"], "plan_growth"),
