@@ -8,6 +8,8 @@ RUN /opt/deficits/bin/pip install --no-cache-dir --require-hashes -r requirement
 COPY pyproject.toml README.md LICENSE ./
 COPY src src
 COPY data/raw data/raw
+COPY data/assumptions data/assumptions
+COPY data/recommendations.yaml data/recommendations.yaml
 COPY notebooks notebooks
 # What builds the wheel (hatchling) is the one thing that no lock file pins. It does not stay.
 RUN /opt/deficits/bin/pip install --no-cache-dir --no-deps .

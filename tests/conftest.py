@@ -10,6 +10,16 @@ from tests.browser import browser
 __all__ = ["browser"]
 
 
+FULL = {"backtests", "cli", "editions", "explorer", "fetch", "notebooks", "reports"}
+"""Folders of tests that drive a browser, papermill, processes or many editions: `make check` leaves them out."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if FULL & set(item.path.parts) and "tests" in item.path.parts:
+            item.add_marker("full")
+
+
 @pytest.fixture(scope="session")
 def panel() -> Panel:
     return d.load_panel()

@@ -1,9 +1,11 @@
 """Rules of the project itself: public names, dependencies, what is and is not under version control."""
 
+import ast
 import re
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 # conda-forge splits some packages; these are the parts we need.
 CONDA_NAMES = {"matplotlib-base": "matplotlib", "nbconvert-core": "nbconvert", "jupyter_client": "jupyter-client"}
+CONDA_NAMES |= {"jupyter_server": "jupyter-server"}
 CONDA_TOOLS = {"python", "pip", "nbval", "pytest"}
 
 
@@ -69,8 +72,27 @@ def test_the_conda_environment_has_the_same_dependencies() -> None:
     assert {name: version for name, version in found.items() if name not in CONDA_TOOLS} == wanted
 
 
+def test_every_package_that_is_imported_is_declared() -> None:
+    declared = {
+        split(line)[0].replace("_", "-")
+        for lines in (PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"].values())
+        for line in lines
+    }
+    distributions = packages_distributions()
+    for path in (ROOT / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            modules += [str(node.module)] if isinstance(node, ast.ImportFrom) and not node.level else []
+            for module in {name.partition(".")[0] for name in modules} - {"deficits"} - sys.stdlib_module_names:
+                names = {name.lower().replace("_", "-") for name in distributions[module]}
+                assert names & declared, f"{path.name} imports {module}"
+
+
 def test_every_dependency_is_locked_with_hashes_and_no_address() -> None:
-    for lock, extras in [("requirements.lock", []), ("requirements-dev.lock", ["explore", "cluster", "dev"])]:
+    for lock, extras in [
+        ("requirements.lock", []),
+        ("requirements-dev.lock", ["explore", "cluster", "docs", "dev"]),
+    ]:
         text = (ROOT / lock).read_text(encoding="utf-8")
         pinned = set(re.findall(r"^([a-z0-9._-]+)==", text, re.MULTILINE))
         needed = [*PROJECT["project"]["dependencies"]]

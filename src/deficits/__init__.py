@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from deficits.writeoff.scheme import schemes
     from deficits.writeoff.write_off import write_off
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "Assumptions",
     "Lever",

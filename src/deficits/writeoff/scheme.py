@@ -75,8 +75,8 @@ class Scheme(Declared):
     (0.9, 2026, 2027)
     >>> Scheme.read("flat-share", share=0.75).title
     'Flat share of the deficit (share 75%)'
-    >>> [one.share for one in Scheme.read("flat-share").vary(share=[0.5, 0.75, 1])]
-    [0.5, 0.75, 1.0]
+    >>> tuple(one.share for one in Scheme.read("flat-share").vary(share=[0.5, 0.75, 1]))
+    (0.5, 0.75, 1.0)
     """
 
     _error = SchemeError
@@ -201,8 +201,8 @@ class Scheme(Declared):
         """A scheme for each value; of several parameters, for each combination.
 
         >>> loans = Scheme.read("loan-10-years").vary(**{"repayment.years": [5, 10, 20]})
-        >>> [loan.repayment.years for loan in loans]
-        [5, 10, 20]
+        >>> tuple(loan.repayment.years for loan in loans)
+        (5, 10, 20)
         """
         combined = itertools.product(*values.values())
         return [self.changed(**dict(zip(values, chosen, strict=True))) for chosen in combined]

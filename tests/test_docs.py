@@ -1,0 +1,74 @@
+"""What the documentation says is so: promises have tests, links lead somewhere, recipes read what is written."""
+
+import json
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+import deficits as d
+from deficits.panel import Panel, write
+from deficits.paths import checkout
+
+ROOT = checkout()
+assert ROOT is not None
+DOCS = ROOT / "docs"
+PAGES = sorted(path for path in DOCS.rglob("*.md"))
+
+
+def test_twelve_promises_each_have_a_test() -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", (DOCS / "promises.md").read_text(encoding="utf-8"))
+    assert len(named) == 12
+    for path, test in named:
+        assert f"def {test}(" in (ROOT / path).read_text(encoding="utf-8"), test
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS)))
+def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8")):
+        assert target.startswith(("https://", "http://", "mailto:")) or (page.parent / target).exists(), target
+
+
+def test_every_page_of_the_site_is_in_its_contents() -> None:
+    contents = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
+    listed = set(re.findall(r"[\w./-]+\.md", json.dumps(contents["nav"])))
+    written = {page.relative_to(DOCS).as_posix() for page in PAGES}
+    assert listed <= written
+    assert all(page.startswith("decisions/") for page in written - listed)
+
+
+def test_decisions_are_all_listed() -> None:
+    listed = (DOCS / "decisions" / "README.md").read_text(encoding="utf-8")
+    assert [page.name for page in PAGES if page.parent.name == "decisions" and f"({page.name})" not in listed] == [
+        "README.md"
+    ]
+
+
+def test_every_public_name_is_in_the_reference() -> None:
+    told = (DOCS / "reference.md").read_text(encoding="utf-8")
+    assert [name for name in d.__all__ if f"`d.{name}`" not in told] == []
+
+
+def test_recipes_of_other_programs_rely_on_what_is_written(panel: Panel, tmp_path: Path) -> None:
+    write(panel, tmp_path)
+    package = json.loads((tmp_path / "datapackage.json").read_text(encoding="utf-8"))
+    (held,) = [each for each in package["resources"] if each["name"] == "panel"]
+    types = {field["name"]: field["type"] for field in held["schema"]["fields"]}
+    assert set(types.values()) <= {"integer", "number", "string"}
+    assert (held["encoding"], held["schema"]["missingValues"]) == ("utf-8", [""])
+    read = pd.read_csv(
+        tmp_path / held["path"],
+        dtype={name: "str" if kind == "string" else float for name, kind in types.items()},
+        keep_default_na=False,
+        na_values=[""],
+        encoding="utf-8",
+    )
+    assert read["balance"].to_numpy() == pytest.approx(panel.frame["balance"].to_numpy(), nan_ok=True)
+    assert read.loc[read["authority"].eq("886") & read["year"].eq(2024), "name"].tolist() == ["Kent"]
+    recipe = (DOCS / "how-to" / "use-from-excel-power-bi-and-r.md").read_text(encoding="utf-8")
+    for code in re.findall(r"```r?\n(.*?)```", recipe, re.DOTALL):
+        assert len(code.splitlines()) <= 10
+        for key in ("resources", "name", "path", "schema", "fields", "type"):
+            assert re.search(rf"[\[$]{key}\b", code), key
