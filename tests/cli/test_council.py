@@ -50,7 +50,7 @@ def test_a_plan_for_one_council_and_in_one_table(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     for words in ("Reform plan of Leeds", "interaction", "all three", "Secretary of State"):
         assert words in done.stdout
-    assert set(pd.read_csv(table)["name"]) == {"Leeds"}
+    assert set(pd.read_csv(table)["area"]) == {"Leeds"}
 
 
 def test_a_plan_without_a_file_or_council_says_what_to_give() -> None:
