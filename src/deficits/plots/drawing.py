@@ -51,7 +51,9 @@ def new_axes(height: float = HEIGHT) -> tuple[Figure, Axes]:
 
 def settle(figure: Figure) -> None:
     """Lay the figure out once and keep it so: each later drawing is the same."""
-    figure.draw_without_rendering()
+    engine = figure.get_layout_engine()
+    assert engine is not None
+    engine.execute(figure)  # the layout alone: drawing without rendering would draw everything as well
     figure.set_layout_engine("none")
 
 

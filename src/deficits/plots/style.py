@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import as_file, files
+from typing import Any
 
 from afcharts.af_colours import get_af_colours
 
@@ -78,6 +81,15 @@ SETTINGS = {
 }
 
 
+@cache
+def _settings() -> dict[str, Any]:
+    """The Analysis Function's style with our settings: its file is read once."""
+    import matplotlib as mpl
+
+    with as_file(files("afcharts") / "afcharts.mplstyle") as path:
+        return {**mpl.rc_params_from_file(path, use_default_template=False), **SETTINGS}
+
+
 @contextmanager
 def house_style() -> Iterator[None]:
     """Draw in the house style; matplotlib's settings are as before afterwards.
@@ -87,7 +99,7 @@ def house_style() -> Iterator[None]:
     ...     mpl.rcParams["axes.grid.axis"]
     'y'
     """
-    from matplotlib import style
+    import matplotlib as mpl
 
-    with style.context(["afcharts.afcharts", SETTINGS]):
+    with mpl.rc_context(_settings()):
         yield

@@ -23,10 +23,12 @@ def as_svg(figure: Figure, name: str, title: str, description: str) -> str:
     Its style rule gives each colour its stand-in where the reader's page is dark.
     """
     import matplotlib as mpl
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
 
     buffer = io.StringIO()
     with house_style(), mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
+        # Figure.savefig would draw all of it once more before, for a layout that is settled already.
+        FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None})
     drawn = re.sub(r"\s*\n\s*", " ", buffer.getvalue())
     drawn = re.sub(r"^.*?(?=<svg )|<metadata>.*?</metadata>", "", drawn)
     drawn = re.sub(r"font-family: [^;\"]*;? ?", "", drawn)

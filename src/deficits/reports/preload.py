@@ -11,6 +11,7 @@ sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
 import nbformat  # noqa: E402
 import pandas as pd  # noqa: E402
 import pyarrow as pa  # noqa: E402
+import xarray as xr  # noqa: E402
 
 pa.set_cpu_count(1)
 pa.set_io_thread_count(1)  # threads do not survive a fork
@@ -30,8 +31,9 @@ from deficits.reports.display import show  # noqa: E402
 __all__ = ["deficits", "ipykernel", "papermill"]
 
 scored_record(load_panel())  # with the panels of past days that the record and each council's page look at
-# What is slow the first time: fonts, a schema.
+# What is slow the first time: fonts, a schema, and the arrays of others that xarray looks for.
 show(deficits.plots.plans_history(pd.DataFrame({"year": [2024, 2025], "plans": [1.0, 2.0]}), "Warm-up"))
+xr.DataArray([0.0, 1.0]).isel(dim_0=0)
 nbformat.validate(nbformat.v4.new_notebook())  # type: ignore[no-untyped-call]
 gc.collect()
 gc.freeze()  # children that look for garbage would copy every page of memory they share
