@@ -33,7 +33,7 @@ def test_a_slider_changes_headline_figure_and_python_in_place(explorer: Explorer
     before = explorer._figure.value
     move(explorer, "later_block_growth", 5.0)
     assert explorer.scenario == d.Scenario(assumptions=d.Assumptions(later_block_growth=0.05))
-    assert explorer.views.lead in explorer._headline.value
+    assert explorer.view.lead in explorer._headline.value
     assert explorer._figure.value != before
     assert "later_block_growth: 0.05" in explorer._code.value
 
@@ -85,18 +85,18 @@ def test_a_payment_moves_along_with_its_base_date(explorer: Explorer) -> None:
     move(explorer, "base_year", 2027)
     assert explorer.state.scheme.paid_in == 2028
     move(explorer, "budget", 2.0)
-    assert explorer.views.result.scheme.budget.pounds == 2e9
+    assert explorer.view.result.scheme.budget.pounds == 2e9
 
 
 def test_a_scenario_is_held_and_another_compared_with_it(explorer: Explorer) -> None:
     move(explorer, "later_block_growth", 5.0)
     move(explorer, "other", "what is set now")
-    assert explorer.views.other is None  # the same
+    assert explorer.view.other is None  # the same
     move(explorer, "later_block_growth", 2.0)
     assert explorer.state.other.assumptions.later_block_growth == 0.05
-    assert (explorer.views.scenario[-1] >= explorer.views.other[-1]).all()
+    assert (explorer.view.scenario[-1] >= explorer.view.other[-1]).all()
     move(explorer, "other", "nothing")
-    assert explorer.views.other is None
+    assert explorer.view.other is None
 
 
 def test_back_to_the_baseline_keeps_the_place(explorer: Explorer) -> None:
@@ -194,7 +194,7 @@ def test_a_state_that_cannot_be_kept_stops_nothing(explorer: Explorer, kept: Pat
 
 def test_a_report_carries_all_that_is_set_and_says_what_it_leaves_out(explorer: Explorer) -> None:
     def asked(state: State):
-        return wanted(state, find_area(explorer.views.projection, state.place))
+        return wanted(state, find_area(explorer.view.projection, state.place))
 
     usual = State(draws=300)
     assert (asked(usual).name, asked(usual).values) == ("england", {"until": 2031, "draws": 300, "seed": 1})

@@ -82,12 +82,12 @@ SETTINGS = {
 
 
 @cache
-def _settings() -> dict[str, Any]:
+def _settings() -> dict[Any, Any]:
     """The Analysis Function's style with our settings: its file is read once."""
     import matplotlib as mpl
 
     with as_file(files("afcharts") / "afcharts.mplstyle") as path:
-        return {**mpl.rc_params_from_file(path, use_default_template=False), **SETTINGS}
+        return dict(mpl.rc_params_from_file(path, use_default_template=False)) | SETTINGS
 
 
 @contextmanager

@@ -28,7 +28,7 @@ def as_svg(figure: Figure, name: str, title: str, description: str) -> str:
     buffer = io.StringIO()
     with house_style(), mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
         # Figure.savefig would draw all of it once more before, for a layout that is settled already.
-        FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None})
+        FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None})  # type: ignore[no-untyped-call]
     drawn = re.sub(r"\s*\n\s*", " ", buffer.getvalue())
     drawn = re.sub(r"^.*?(?=<svg )|<metadata>.*?</metadata>", "", drawn)
     drawn = re.sub(r"font-family: [^;\"]*;? ?", "", drawn)
