@@ -176,6 +176,20 @@ PLACED: pd.DataFrame = pd.DataFrame(
 
 NOTHING_SEEN = make_observed({}, "basis")
 EDGES: dict[str, Callable[[], Chart]] = {
+    "long_names_in_the_legend": lambda: plots.england_fan(
+        ENGLAND,
+        make_observed({2024: 3.3e9, 2025: 3.8e9}).assign(
+            label=["Councils' returns", "National figure, a body with a long name (and another in brackets)"]
+        ),
+        FORECASTS,
+    ),
+    "two_long_names_side_by_side": lambda: plots.authority_fan(
+        COUNCIL,
+        make_observed({2022: -1e7, 2024: -2e7}, "basis").assign(
+            basis=["published as a percentage", "stated by the council"]
+        ),
+        "Kent",
+    ),
     "always_in_surplus": lambda: plots.authority_fan(
         make_fan([4e6, 5e6, 6e6], 1e5), make_observed({2025: 3e6}, "basis"), "Rutland"
     ),

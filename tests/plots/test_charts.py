@@ -171,6 +171,8 @@ def test_fans_differ_in_more_than_colour() -> None:
 def test_no_label_is_cut_off_or_overlaps_another(all_charts: Charts) -> None:
     for name, chart in all_charts.items():
         assert overlapping(chart) == [], name
+        across = chart.figure.axes[0].get_position().width
+        assert across > 0.4, f"{name}: words leave the drawing {across:.0%} of the width"
 
 
 def test_text_is_level_and_there_is_one_pair_of_axes(all_charts: Charts) -> None:

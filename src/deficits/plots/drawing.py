@@ -108,13 +108,23 @@ def year_axis(axes: Axes, years: Iterable[int], label: str = "At 31 March", room
     axes.set_xlabel(label)
 
 
+LEGEND_LETTERS = 38
+"""Letters of a line of a legend, all columns together: right of the axis labels there is room for no more."""
+
+
 def legend_above(axes: Axes, columns: int = 2) -> None:
     """What the marks mean, above the axes; nothing where nothing has a label."""
-    if axes.get_legend_handles_labels()[0]:
+    handles, labels = axes.get_legend_handles_labels()
+    if handles:
+        wrapped = ["\n".join(textwrap.wrap(label, LEGEND_LETTERS)) for label in labels]
+        deep = math.ceil(len(labels) / columns)
+        across = sum(max(map(len, labels[first : first + deep])) for first in range(0, len(labels), deep))
         axes.legend(
+            handles,
+            wrapped,
             loc="lower left",
             bbox_to_anchor=(0, 1.0),
-            ncols=columns,
+            ncols=columns if across <= LEGEND_LETTERS else 1,
             borderaxespad=0.6,
             borderpad=0,
             handlelength=1.0,

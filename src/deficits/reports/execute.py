@@ -16,6 +16,7 @@ from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 
 from deficits.errors import DeficitsError, ExitCode, ReportError
+from deficits.projection.forecasts import entries
 from deficits.reports.changes import changes
 from deficits.reports.display import HEADLINE, POINTS, headline_faults
 from deficits.reports.engine import NAME, is_run, plain_arguments
@@ -87,6 +88,12 @@ def _here() -> Now:
     return now()
 
 
+@cache
+def _ledger() -> str:
+    """Hash of the forecast ledger's newest entry; empty where there is none."""
+    return next((entry.hash for entry in reversed(entries())), "")
+
+
 def _run(request: Request, job: Job) -> NotebookNode:
     """The notebook as it ran, each cell to its end."""
     source = nbformat.read(notebook_path(request.report, job.notebook), as_version=4)  # type: ignore[no-untyped-call]
@@ -142,6 +149,7 @@ def _files(request: Request, ran: NotebookNode, job: Job) -> dict[str, str]:
         title=request.title(first_heading(ran)),
         run_on=job.today,
         previous=earlier,
+        ledger=_ledger(),
         fingerprint=content.fingerprint(),
         content=content,
     )

@@ -15,7 +15,7 @@ from mistune.plugins.table import table as table_plugin
 from nbconvert.exporters import TemplateExporter
 
 from deficits.errors import ReportError
-from deficits.formatting import day_in_words, slug
+from deficits.formatting import MINUS, day_in_words, slug
 from deficits.reports.changes import Changes
 from deficits.reports.display import FILTER
 from deficits.reports.frame import PARTS, SITE, csp_hash, part
@@ -139,7 +139,7 @@ def notebook_page(notebook: NotebookNode, record: RunRecord, changes: Changes | 
     faults = [*output_faults(notebook), *page_faults(body)]
     if faults:
         raise ReportError("the page is not fit to publish: " + "; ".join(faults))
-    return str(body)
+    return str(body).replace(f"{MINUS}£", f"{MINUS}\N{WORD JOINER}£")  # a line does not end after a minus
 
 
 SCRIPTS = {MARK: "whatif.js", FILTER: "filter.js"}

@@ -121,6 +121,8 @@ class RunRecord(BaseModel):
     run_on: date
     previous: date | None = None
     """Day of the edition before, which is in the archive."""
+    ledger: str = ""
+    """Hash of the newest entry of the forecast ledger when the page was made."""
     fingerprint: str = ""
     content: RunContent
     files: dict[str, str] = {}
