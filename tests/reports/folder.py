@@ -14,8 +14,8 @@ from deficits.reports.params import REPORTS, Request, notebook_path
 from deficits.reports.record import Now, notebook_digest
 
 TODAY = "2026-11-25"
-DSG = {"886": 1.0e9, "202": 2.0e8, "383": 8.0e8, "201": 0.0}
-"""Grants of Kent, Camden, Leeds, and of the City of London, which has none."""
+DSG = {"Kent": 1.0e9, "Camden": 2.0e8, "Leeds": 8.0e8}
+"""Grants of some councils, £."""
 
 
 @cache
@@ -84,6 +84,8 @@ def put_council(
     headline = {"authority": name, "balance_2024": -67e6} | {
         f"balance_2026_{part}": value for part, value in (("p10", low), ("p50", middle), ("p90", high))
     }
+    if name in DSG:
+        headline["share_of_dsg_2026"] = round(-middle / DSG[name], 4)
     put(folder, page, "authority", f"{name}: SEND deficit", headline, {"authority": name}, **changes)
     return page
 

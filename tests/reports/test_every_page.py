@@ -19,7 +19,7 @@ from deficits.reports.page import first_heading, notebook_page, with_record
 from deficits.reports.record import RunContent, RunRecord
 from tests.browser import served
 from tests.reports import folder as made
-from tests.reports.folder import DSG, fail, put_council, put_england
+from tests.reports.folder import fail, put_council, put_england
 
 DAY = date.fromisoformat(made.TODAY)
 HEAVIEST = {"authority": 400_000, "index": 400_000}
@@ -59,7 +59,7 @@ def page_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
             put_england(folder / "listed")
             put_council(folder / "listed", "Kent")
             fail(folder / "listed", put_council(folder / "listed", "Leeds"))
-            write_index(folder / "listed", today=DAY, grants=(DSG, 2024)).rename(path)
+            write_index(folder / "listed", today=DAY).rename(path)
         else:
             path.write_text(report_page(name), encoding="utf-8")
         return path

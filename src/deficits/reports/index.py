@@ -19,7 +19,16 @@ from markupsafe import Markup
 from pydantic import ValidationError
 
 from deficits.errors import DeficitsError, ReportFailed
-from deficits.formatting import day_in_words, financial_year, gbp, gbp_range, percent, slug, year_end
+from deficits.formatting import (
+    day_in_words,
+    estimate,
+    estimate_range,
+    financial_year,
+    gbp,
+    percent,
+    slug,
+    year_end,
+)
 from deficits.reports.batch import FAILED, put_in_place, reason
 from deficits.reports.frame import PARTS, SITE, csp_hash, part
 from deficits.reports.params import REPORTS, Request, authorities_now, notebook_path
@@ -56,8 +65,6 @@ BANDS = (
 )
 """Steps of the map's colours: the least deficit of each, as a share of the grant."""
 NO_FIGURE = "none"
-Grants = tuple[Mapping[str, float], int | None]
-"""Dedicated schools grant by DfE number, £, and the year it is of."""
 
 
 @dataclass(frozen=True)
@@ -119,32 +126,27 @@ class Council:
     low: float | None = None
     middle: float | None = None
     high: float | None = None
-    dsg: float | None = None
-    """Dedicated schools grant, £."""
+    deficit_share_of_dsg: float | None = None
+    """Share of the year's dedicated schools grant, as the council's page has it; negative = surplus."""
     made_on: str = field(default="", compare=False)
     href: str | None = field(default=None, compare=False)
 
     @property
-    def share(self) -> float | None:
-        """Deficit as a share of the grant; negative = surplus."""
-        return None if self.middle is None or not self.dsg else -self.middle / self.dsg
-
-    @property
     def band(self) -> str:
         """The colour of its tile."""
-        share = self.share
+        share = self.deficit_share_of_dsg
         return NO_FIGURE if share is None else next(name for name, _, least in BANDS if share >= least)
 
     @property
     def short_share(self) -> str:
         """The share as a tile has room for it: a surplus with a plus, no figure as a dash."""
-        share = self.share
+        share = self.deficit_share_of_dsg
         return "–" if share is None else f"{'+' if share < 0 else ''}{abs(share):.0%}"
 
     @property
     def share_in_words(self) -> str:
         """The share as the table has it."""
-        share = self.share
+        share = self.deficit_share_of_dsg
         return "" if share is None else percent(share) if share >= 0 else f"{percent(-share)} surplus"
 
     @property
@@ -167,7 +169,7 @@ class Council:
         """All of it in a sentence: the tile's description."""
         parts = [f"{self.range_in_words} at {self.at}"] if self.range_in_words else []
         middle = "" if self.low == self.high else "central estimate "
-        parts += [f"{middle}{self.share_in_words} of its grant"] if self.share is not None else []
+        parts += [f"{middle}{self.share_in_words} of its grant"] if self.share_in_words else []
         parts += [STATES[self.state].lower()] if self.state != "fresh" else []
         return f"{self.name}: {'; '.join(parts)}"
 
@@ -183,7 +185,6 @@ class Folder:
     """The sha256 of the data that the pages were compared with."""
     pages: tuple[Page, ...]
     councils: tuple[Council, ...]
-    grants_of: int | None
     unreadable: Mapping[str, str]
     """Files that should say something of a page, each with its problem."""
 
@@ -199,14 +200,13 @@ class Folder:
         """The same for a program."""
         return {
             "kind": "deficits catalogue",
-            "version": 2,
+            "version": 3,
             "checked_on": self.checked_on.isoformat(),
             "next_due": self.next_due.isoformat(),
             "basis": self.basis,
             "counts": self.counts,
-            "grants_of": self.grants_of,
             "pages": [page.as_json() for page in self.pages],
-            "councils": [asdict(council) | {"deficit_share_of_dsg": council.share} for council in self.councils],
+            "councils": [asdict(council) for council in self.councils],
             "unreadable": dict(self.unreadable),
         }
 
@@ -217,17 +217,15 @@ def write_index(
     base_url: str | None = None,
     every_days: int = EVERY_DAYS,
     today: date | None = None,
-    grants: Grants | None = None,
 ) -> Path:
     """Write `index.html`, `catalogue.json` and `feed.xml` from the records in `out_dir`; returns the page's path.
 
     A record that cannot be read is named on the page and costs nothing else. `base_url`: address that the folder
-    will have, for the feed. `every_days`: days from one run to the next. `grants`: dedicated schools grant by DfE
-    number, £, and its year; the newest published one when not given.
+    will have, for the feed. `every_days`: days from one run to the next.
 
     Raises ReportFailed when the folder cannot be written to.
     """
-    folder = read_folder(out_dir, every_days, today, grants)
+    folder = read_folder(out_dir, every_days, today)
     templates = Environment(loader=FileSystemLoader(PARTS), autoescape=True, trim_blocks=True, lstrip_blocks=True)
     templates.filters |= {"day": day_in_words, "short": lambda day: day_in_words(day) if day else ""}
     base = f"{base_url.rstrip('/')}/" if base_url else ""
@@ -251,9 +249,7 @@ def _moment(page: Page) -> str:
     return max(made, page.failure.failed_at) if page.failure else made
 
 
-def read_folder(
-    out_dir: Path, every_days: int = EVERY_DAYS, today: date | None = None, grants: Grants | None = None
-) -> Folder:
+def read_folder(out_dir: Path, every_days: int = EVERY_DAYS, today: date | None = None) -> Folder:
     """What pages a folder holds and in what state; a missing folder has none."""
     found, today = now(), today or datetime.now(UTC).date()
     runs, failures, unreadable = _records(out_dir)
@@ -267,10 +263,9 @@ def read_folder(
     )
     pages = tuple(_page(name, out_dir, runs.get(name), failures.get(name), name in html, found) for name in names)
     basis = found.data_digest
-    grants = grants or _grants(out_dir, basis, pages)
-    councils = tuple(_councils({page.page: page for page in pages}, grants[0]))
+    councils = tuple(_councils({page.page: page for page in pages}))
     due = today + timedelta(days=every_days)
-    return Folder(today, due, basis, pages, councils, grants[1], unreadable)
+    return Folder(today, due, basis, pages, councils, unreadable)
 
 
 def _records(out_dir: Path) -> tuple[dict[str, RunRecord], dict[str, FailureRecord], dict[str, str]]:
@@ -325,7 +320,7 @@ def _notebook(report: str) -> str:
 # Councils -------------------------------------------------------------------------------------------------------
 
 
-def _councils(pages: Mapping[str, Page], grants: Mapping[str, float]) -> Iterable[Council]:
+def _councils(pages: Mapping[str, Page]) -> Iterable[Council]:
     """Every council of today, in the order of the alphabet."""
     known = authorities_now()
     frame = known.frame[known.frame["last_year"].isna()]
@@ -344,7 +339,6 @@ def _councils(pages: Mapping[str, Page], grants: Mapping[str, float]) -> Iterabl
             page=slug(f"authority-{row['name']}"),
             state=page.state if page else "not made",
             known_as=tuple(names.get(str(code), ())),
-            dsg=grants.get(str(code)),
             made_on=str(page.record.run_on) if page and page.record else "",
             href=page.href if page else None,
             **_balance(page),
@@ -364,15 +358,19 @@ def _known_as() -> dict[str, list[str]]:
 
 
 def _balance(page: Page | None) -> dict[str, Any]:
-    """The balance that a council's page gives first."""
+    """The balance that a council's page gives first, and its share of the grant."""
+    headline = page.record.content.headline if page and page.record else {}
     balances: dict[int, dict[str, float]] = {}
-    for name, value in (page.record.content.headline if page and page.record else {}).items():
+    for name, value in headline.items():
         match = BALANCE.fullmatch(name)
         if match and not isinstance(value, str):
             ends = {"10": "low", "50": "middle", "90": "high"}
             balances.setdefault(int(match[1]), {})[ends[match[2]]] = float(value)
     whole = {year: parts for year, parts in balances.items() if len(parts) == 3}
-    return {"year": min(whole), **whole[min(whole)]} if whole else {}
+    if not whole:
+        return {}
+    year = min(whole)
+    return {"year": year, "deficit_share_of_dsg": headline.get(f"share_of_dsg_{year}"), **whole[year]}
 
 
 def read_tiles() -> dict[str, tuple[str, int, int]]:
@@ -384,25 +382,6 @@ def read_tiles() -> dict[str, tuple[str, int, int]]:
             (tile, column, row) for row, line in enumerate(csv.reader(lines)) for column, tile in enumerate(line)
         ]
     return {tile.split()[1]: (tile.split()[0], column, row) for tile, column, row in cells if tile}
-
-
-def _grants(out_dir: Path, basis: str, pages: Iterable[Page]) -> Grants:
-    """The newest published grant by council: as the last catalogue has it where the data are the same, which saves
-    a run in which nothing has changed from building the panel for one column."""
-    if not any(page.record for page in pages):
-        return {}, None
-    try:
-        before = json.loads((out_dir / "catalogue.json").read_text(encoding="utf-8"))
-        held = {council["authority"]: council["dsg"] for council in before["councils"] if council["dsg"]}
-        if before["basis"] == basis and held:
-            return held, before["grants_of"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        pass
-    from deficits.panel import load_panel
-
-    figure = load_panel().figure("dsg_total").dropna(axis=1, how="all")
-    year = int(figure.columns[-1])
-    return {str(code): float(value) for code, value in figure[year].dropna().items()}, year
 
 
 # The page -------------------------------------------------------------------------------------------------------
@@ -417,6 +396,7 @@ def _shown(folder: Folder, out_dir: Path) -> dict[str, Any]:
     mapped = [council for council in folder.councils if council.column >= 0]
     number = Counter(council.band for council in folder.councils)
     days = {council.at for council in folder.councils if council.at}
+    years = {council.year for council in folder.councils if council.year}
     stale: dict[str, list[Page]] = {}
     for page in folder.pages:
         for why in page.reasons if page.state == "stale" else ():
@@ -436,8 +416,8 @@ def _shown(folder: Folder, out_dir: Path) -> dict[str, Any]:
             (name, label, number[name]) for name, label, _ in (*BANDS, (NO_FIGURE, "No figure", 0)) if number[name]
         ],
         "at": days.pop() if len(days) == 1 else "",
-        "grant": "" if folder.grants_of is None else financial_year(folder.grants_of),
-        "figures": sum(council.share is not None for council in folder.councils),
+        "grant": "" if len(years) != 1 else financial_year(years.pop()),
+        "figures": sum(council.deficit_share_of_dsg is not None for council in folder.councils),
         "stale": dict(sorted(stale.items(), key=lambda item: -len(item[1]))),
         "failed": [page for page in folder.pages if page.failure],
         "dash": Markup('<span role="img" aria-label="not available">–</span>'),
@@ -465,11 +445,17 @@ def _chart(notebook: Path) -> str:
 def deficit_range(low: float, high: float) -> str:
     """The range of a deficit, from quantiles of the balance (£, negative = deficit).
 
+    Rounded as on the council's page; a balance that is known is not.
+
     >>> deficit_range(-193_876_902, -110_923_417), deficit_range(-2.1e6, 3.2e6), deficit_range(1e6, 2e6)
-    ('£110.9m to £193.9m', '£3.2m surplus to £2.1m deficit', '£1.0m to £2.0m surplus')
+    ('£110m to £190m', '£3.2m surplus to £2.1m deficit', '£1.0m to £2.0m surplus')
+    >>> deficit_range(-97.5e6, -97.5e6)
+    '£97.5m'
     """
+    if low == high:
+        return f"{gbp(abs(low))}{' surplus' if low > 0 else ''}"
     if high <= 0:
-        return gbp_range(-high, -low)
+        return estimate_range(-high, -low)
     if low >= 0:
-        return f"{gbp_range(low, high)} surplus"
-    return f"{gbp(high)} surplus to {gbp(-low)} deficit"
+        return f"{estimate_range(low, high)} surplus"
+    return f"{estimate(high)} surplus to {estimate(-low)} deficit"

@@ -66,6 +66,13 @@ def without_first_heading(body: str) -> Markup:
     return Markup(re.sub(r"<h1[^>]*>.*?</h1>\s*", "", body, count=1, flags=re.DOTALL))
 
 
+def lead_and_rest(body: Markup) -> tuple[Markup, Markup]:
+    """The body up to the end of its main points, which stand before the contents, and what follows them."""
+    found = re.search(r'<section class="main-points".*?</section>', body, flags=re.DOTALL)
+    place = found.end() if found else 0
+    return body[:place], body[place:]
+
+
 def _without_tags(text: str) -> str:
     return re.sub(r"<[^>]+>", "", text)
 
@@ -87,6 +94,7 @@ class PageExporter(TemplateExporter):
                 "markdown": lambda text: Markup(markdown(text)),
                 "headings": headings,
                 "without_first_heading": without_first_heading,
+                "lead_and_rest": lead_and_rest,
                 "day": day_in_words,
             },
             **kwargs,
