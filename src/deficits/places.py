@@ -30,7 +30,7 @@ from deficits.validation import read_text, read_yaml, validated
 Provision = Literal["state_special", "resource_base"]
 PROVISION: tuple[Provision, ...] = get_args(Provision)
 """State provision that may be short of places."""
-IN_USE, DECLARED = "in use at the start (assumed)", "declared"
+IN_USE, DECLARED = "places in use at the start (assumed)", "declared"
 Number = Annotated[float, Field(ge=0)]
 
 
@@ -148,7 +148,7 @@ def places(
     >>> import deficits as d
     >>> kent = places(d.project(d.load_panel(), until=2031, draws=200), "Kent")
     >>> list(kent.options().index), kent.basis
-    (['state_special', 'resource_base'], 'in use at the start (assumed)')
+    (['state_special', 'resource_base'], 'places in use at the start (assumed)')
 
     Raises ProjectionError for a council without plans by placement, or where more than one entry is for it.
     """

@@ -78,6 +78,13 @@ def test_the_monitor_runs_for_any_place_and_day(values: dict[str, object]) -> No
     assert not NOT_SAID.search(told), told
 
 
+@pytest.mark.parametrize("notebook", ["09_places.ipynb", "10_formula.ipynb"])
+@pytest.mark.parametrize("values", [{"until": 2028}, {"as_of": "2025-09-17"}], ids=["until-2028", "as-of-2025"])
+def test_places_and_the_formula_run_for_any_day_and_horizon(notebook: str, values: dict[str, object]) -> None:
+    told = points(run(notebook, draws=200, **values))
+    assert not NOT_SAID.search(told), told
+
+
 @pytest.mark.parametrize(
     "authority", ["Bury", "Birmingham", "Westmorland and Furness", "Surrey", "City of London", "Isles of Scilly"]
 )

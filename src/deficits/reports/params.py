@@ -344,6 +344,17 @@ class RecommendationsReport(EnglandReport):
     )
 
 
+class PlacesReport(RecommendationsReport):
+    """Parameters of the report on specialist places."""
+
+    until: Whole = Field(default=ENDS + 3, ge=MEASURED + 1, le=LAST, description="last year: 2031 is 2030-31")
+    draws: Whole = Field(default=1000, ge=200, le=4_000, description="number of simulations")
+
+
+class FormulaReport(RecommendationsReport):
+    """Parameters of the report on a review of the high needs formula."""
+
+
 LONGEST_NAME = 120
 """Characters of a page's name, beyond which it is cut and numbered by its digest."""
 NOT_NAMING = frozenset({"until", "draws", "seed"})
@@ -402,6 +413,8 @@ REPORTS: dict[str, Report] = {
             "What the committee recommended, with figures",
         ),
         Report("monitor", "08_monitor.ipynb", MonitorReport, "Annual monitor of EHC plans"),
+        Report("places", "09_places.ipynb", PlacesReport, "Specialist places and capital"),
+        Report("formula", "10_formula.ipynb", FormulaReport, "A review of the high needs formula"),
     )
 }
 
