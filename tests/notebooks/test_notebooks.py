@@ -13,6 +13,7 @@ import pytest
 
 from deficits.formatting import gbp_range
 from deficits.paths import notebooks_dir
+from deficits.reports.batch import plan
 from deficits.reports.display import HEADLINE
 from deficits.reports.params import REPORTS, check_parameters_cell, parameters_cell
 
@@ -47,6 +48,14 @@ def test_a_notebook_calls_nothing_private_and_has_no_traces_of_its_run(path: Pat
             assert not [name for name in names if name and name.split(".")[-1].startswith("_")]
     assert notebook.metadata.kernelspec.name == "python3"
     assert path.stat().st_size < 1_000_000
+
+
+@pytest.mark.parametrize("path", REPORTED, ids=lambda path: path.stem)
+def test_a_link_to_another_page_leads_to_one_that_a_usual_run_makes(path: Path) -> None:
+    made = {f"{request.page}.html" for request in plan()}
+    text = "\n".join(cell.source for cell in read(path).cells if cell.cell_type == "markdown")
+    links = set(re.findall(r"\]\(([\w.-]+\.html)\)", text))
+    assert links <= made, links - made
 
 
 def outputs(path: Path) -> list[dict[str, Any]]:
