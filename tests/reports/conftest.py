@@ -38,7 +38,7 @@ class Chart:
     def png(self):
         return b"a picture"
 
-report.show(Chart())
+report.figure(Chart())
 """
 TABLE = """
 frame = pd.DataFrame({

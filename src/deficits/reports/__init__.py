@@ -1,8 +1,8 @@
 """Parameterised notebooks made into pages: what a notebook calls, and what runs it.
 
-A notebook calls `settings`, `show`, `table`, `what_if`, `main_points`, `paragraph`, `notes` and `sources`; whoever
-makes pages calls `render` for one or `plan` and `make` for many, `verify` and `write_index`. Only those load
-papermill, nbconvert and jinja2.
+A notebook calls `settings`, `figure`, `table`, `what_if`, `main_points`, `paragraph`, `notes` and `sources`;
+whoever makes pages calls `render` for one or `plan` and `make` for many, `verify` and `write_index`. Only those
+load papermill, nbconvert and jinja2.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from deficits.reports.display import figure, main_points, notes, paragraph, show, sources, table
+from deficits.reports.display import figure, main_points, notes, paragraph, sources, table
 from deficits.reports.params import REPORTS, parse, settings
 from deficits.reports.whatif import what_if
 
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from deficits.reports.job import Limits
     from deficits.reports.verification import verify
 
-live = what_if
-"""The panel by the name that notebooks call it."""
-
 __all__ = [
     "REPORTS",
     "Limits",
@@ -30,7 +27,6 @@ __all__ = [
     "RunOptions",
     "exit_code",
     "figure",
-    "live",
     "main_points",
     "make",
     "notes",
@@ -39,7 +35,6 @@ __all__ = [
     "plan",
     "render",
     "settings",
-    "show",
     "sources",
     "table",
     "verify",

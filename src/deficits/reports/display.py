@@ -84,9 +84,6 @@ def figure(chart: Chart) -> Shown:
     return Shown(str(html), text, {DATA: resource(columns, name, chart.subtitle, source, chart.finding)})
 
 
-show = figure
-
-
 def table(
     frame: pd.DataFrame,
     name: str = "",

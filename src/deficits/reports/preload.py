@@ -26,13 +26,13 @@ import deficits.reports.execute  # noqa: E402
 import deficits.writeoff.summaries  # noqa: E402
 from deficits.panel import load_panel  # noqa: E402
 from deficits.projection.backtest import scored_record  # noqa: E402
-from deficits.reports.display import show  # noqa: E402
+from deficits.reports.display import figure  # noqa: E402
 
 __all__ = ["deficits", "ipykernel", "papermill"]
 
 scored_record(load_panel())  # with the panels of past days that the record and each council's page look at
 # What is slow the first time: fonts, a schema, and the arrays of others that xarray looks for.
-show(deficits.plots.plans_history(pd.DataFrame({"year": [2024, 2025], "plans": [1.0, 2.0]}), "Warm-up"))
+figure(deficits.plots.plans_history(pd.DataFrame({"year": [2024, 2025], "plans": [1.0, 2.0]}), "Warm-up"))
 xr.DataArray([0.0, 1.0]).isel(dim_0=0)
 nbformat.validate(nbformat.v4.new_notebook())  # type: ignore[no-untyped-call]
 gc.collect()
