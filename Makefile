@@ -54,7 +54,7 @@ docs: $(VENV)/dev ## build the documentation site into build/site; a broken link
 notebooks: $(VENV)/dev ## run the notebooks again and store their outputs
 	$(BIN)/python -m tests.notebooks.store
 
-bench: $(VENV)/dev ## speed and memory beside what a user would otherwise run
+bench: $(VENV)/dev ## speed and memory compared with what a user would otherwise run
 	$(BIN)/python -m benchmarks
 
 lock: $(UV) ## resolve the dependencies again

@@ -27,7 +27,7 @@ def dictionary() -> str:
         "| --- | --- | --- |",
         *(f"| `{figure.name}` | {figure.unit} | {figure.meaning} |" for figure in FIGURES.values()),
         "",
-        "Beside each figure stand:",
+        "With each figure stand:",
         "",
         *(f"- `<figure>{part}`: {meaning}" for part, meaning in BESIDE.items()),
         "",

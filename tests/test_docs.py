@@ -72,3 +72,26 @@ def test_recipes_of_other_programs_rely_on_what_is_written(panel: Panel, tmp_pat
         assert len(code.splitlines()) <= 10
         for key in ("resources", "name", "path", "schema", "fields", "type"):
             assert re.search(rf"[\[$]{key}\b", code), key
+
+
+HOUSE_WORDS = re.compile(
+    r"8 in 10|\bin the middle\b(?! of the calendar)|\bbail-?outs?\b|(?<!fiscal )\boutlook\b|£ a plan\b"
+    r"|(draws|projection|outturns?|figures) (is|are|was|were) held to",
+    re.IGNORECASE,
+)
+"""Words that a reader outside the project does not know, and that DfE, CIPFA and the OBR do not use."""
+
+
+def test_no_house_word_is_left_in_what_people_read() -> None:
+    notebooks = [json.loads(path.read_text(encoding="utf-8")) for path in ROOT.glob("notebooks/*.ipynb")]
+    cells = [
+        "".join(cell["source"])
+        for notebook in notebooks
+        for cell in notebook["cells"]
+        if cell["cell_type"] == "markdown"
+    ]
+    pages = [page.read_text(encoding="utf-8") for page in PAGES if page.parent.name != "decisions"]
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    glossary = (ROOT / "src/deficits/reports/templates/glossary.toml").read_text(encoding="utf-8")
+    for text in (*cells, *pages, readme, glossary, *(getattr(d, name).__doc__ for name in d.__all__)):
+        assert not HOUSE_WORDS.search(re.sub(r"\(http[^)]*\)|`[^`]*`", "", text)), HOUSE_WORDS.search(text)

@@ -156,7 +156,7 @@ class CouncilAssumptions(Declared):
 
     plan_growth: Setting | None = Field(default=None, description="growth of the council's EHC plans")
     unit_cost_growth: Setting | None = Field(
-        default=None, description="growth of its spend a plan, same placements"
+        default=None, description="growth of its spend per plan, same placements"
     )
     block_growth: Setting | None = Field(default=None, description="growth of its high needs block")
     contribution: dict[int, Annotated[float, Field(ge=0)]] = Field(
@@ -195,7 +195,7 @@ class Assumptions(Declared):
     )
     unit_cost_growth: Setting | None = Field(
         default=None,
-        description="growth of spend a plan in the same placements; by default prices, and a real growth that "
+        description="growth of spend per plan in the same placements; by default prices, and a real growth that "
         "goes on as it did and fades",
     )
     long_run_prices: Growth = Field(**_assumed("projection", "long_run_prices"))
@@ -216,8 +216,8 @@ class Assumptions(Declared):
     )
     calibration: Literal["newest", "none"] = Field(
         default="newest",
-        description="the national gross deficit that draws are held to: the newest published one for a year end "
-        "after the balances by council, or none",
+        description="the national gross deficit that draws are calibrated to: the newest published one for a year "
+        "end after the balances by council, or none",
     )
     calibration_half_width: float = Field(gt=0, le=2e9, **_assumed("projection", "calibration_half_width"))
     calibrated_to: tuple[CalibrationTarget, ...] = Field(

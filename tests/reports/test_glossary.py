@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from pydantic import ValidationError
 
+from deficits.errors import DeficitsError
 from deficits.reports.glossary import Corrections, corrections, terms, used_in
 
 
@@ -52,7 +52,7 @@ def test_a_correction_is_told_on_the_pages_that_had_the_error_the_newest_first()
 
 @pytest.mark.parametrize("wrong", [{"reports": ["englnd"]}, {"on": "soon"}, {"page": "x"}])
 def test_a_correction_that_is_not_declared_right_is_refused(wrong):
-    with pytest.raises(ValidationError):
+    with pytest.raises(DeficitsError):
         Corrections(report_to="", correction=[entry(**wrong)])
 
 

@@ -82,11 +82,12 @@ def write_csv(frame: pd.DataFrame, path: Path) -> None:
 
 def say_sums(rows: list[dict[str, Any]], newest: int | None = None) -> None:
     """Print sums of councils with the figure published for England."""
-    out.print("\nSums of councils beside the published figure for England")
+    out.print("\nSums of councils compared with the published figure for England")
     for name in dict.fromkeys(row["figure"] for row in rows):
         show = "{:,.0f}".format if name == "plans" else gbp
         for row in sorted((row for row in rows if row["figure"] == name), key=lambda row: -row["year"])[:newest]:
             out.print(
-                f"  {name:31}{financial_year(row['year'])}  {show(row['sum'])} beside {show(row['published'])}: "
+                f"  {name:31}{financial_year(row['year'])}  "
+                f"{show(row['sum'])}, published {show(row['published'])}: "
                 f"{row['state']} ({100 * row['difference']:+.2f}%, {row['councils']} councils; {row['reason']})"
             )

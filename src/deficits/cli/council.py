@@ -102,7 +102,9 @@ def _say(worked: ReformPlan) -> None:
         out.print(
             f"  {case!s:52}{gbp(row['p50']):>10}  80% range {gbp_range(row['p10'], row['p90'])}", markup=False
         )
-    out.print("\nPublished beside the assumptions: the council, its statistical neighbours, England")
+    out.print(
+        "\nPublished figures to compare the assumptions with: the council, its statistical neighbours, England"
+    )
     for measure, row in evidence(worked.source.panel, worked.code).iterrows():
         shown = [gbp(row[key]) if row["unit"].startswith("£") else percent(row[key], 1) for key in BESIDE]
         out.print(f"  {measure!s:52}{''.join(f'{text:>16}' for text in shown)}  {financial_year(row['year'])}")

@@ -45,7 +45,9 @@ def project(
         typer.Option("--set", help="An assumption, for example --set plan_growth=0.05. May be repeated."),
     ] = None,
     region: Annotated[str | None, typer.Option(help="One region instead of England.")] = None,
-    per: Annotated[str | None, typer.Option(help="£ a pupil or a plan, or share of the dsg.")] = None,
+    per: Annotated[
+        str | None, typer.Option(help="pupil, person_2_18, plan (£ per each) or dsg (share of it).")
+    ] = None,
     real: Annotated[int | None, typer.Option(help="In prices of a financial year: 2026 is 2025-26.")] = None,
     reaches: Annotated[float, typer.Option(help="When does England's gross deficit reach this, in £bn?")] = 5.0,
     csv: Annotated[Path | None, typer.Option(help="Write the quantiles, in £, to this file.")] = None,
@@ -90,7 +92,7 @@ def project(
 
 
 def _ranged(row: Any, share: bool = False) -> str:
-    """A range and its middle; one value where it is published."""
+    """A range and its central estimate; one value where it is published."""
     if share:
         return f"{between(percent(row['p10']), percent(row['p90']))} of the DSG"
     span, middle = gbp_range(row["p10"], row["p90"]), gbp(row["p50"])

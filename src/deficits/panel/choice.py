@@ -1,4 +1,4 @@
-"""DSG balances by authority: each source beside the others, and one chosen by a declared rule.
+"""DSG balances by authority: each source with its rivals, and one chosen by a declared rule.
 
 Negative is a deficit in everything that leaves this module.
 """

@@ -37,7 +37,7 @@ def write(panel: Panel, folder: Path) -> dict[str, Any]:
 
 
 def describe(panel: Panel) -> dict[str, Any]:
-    """Rows, years, authorities, newest year of each figure, sums beside published ones, hashes of the inputs."""
+    """Rows, years, authorities, newest year of each figure, sums against published ones, hashes of the inputs."""
     years = panel.frame.index.get_level_values("year")
     return {
         "as_of": panel.as_of,

@@ -1,4 +1,4 @@
-"""One council: its balance with the projection, its plans beside other places', and its placements."""
+"""One council: its balance with the projection, its plans compared with other places', and its placements."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def _finding(name: str, projection: pd.DataFrame, after: pd.DataFrame, points: p
 
 
 def plans_history(frame: pd.DataFrame, name: str) -> Chart:
-    """Education, health and care plans each January: their number, or beside other places an index.
+    """Education, health and care plans each January: their number, or an index to compare with other places.
 
     Args:
         frame: columns year (2025: January 2025), plans (a count), and a column of counts for each place to compare

@@ -123,7 +123,7 @@ def time_until_back(years: pd.Series, base_year: int, ends: int) -> Chart:
     """How many councils' deficits are back at their level before a write-off by each half year after it.
 
     Args:
-        years: one value a council that is paid, in years, the middle of its range; infinite where it is not back.
+        years: one value a council that is paid, in years, the median; infinite where it is not back.
         base_year: 2026 for deficits of 31 March 2026.
         ends: last year end that was looked at.
 

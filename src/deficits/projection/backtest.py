@@ -1,4 +1,4 @@
-"""The record: projections of past days beside what happened, and beside rules that need no model."""
+"""The record: projections of past days compared with what happened, and with rules that need no model."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ newer first) and the block."""
 
 @dataclass(frozen=True)
 class Backtest:
-    """A projection of a past day beside what happened.
+    """A projection of a past day compared with what happened.
 
     `as_of`: the day (ISO). `origin`: the newest year end whose balances were public on it. `councils`: indexed by
     DfE number; name, region, block, start and actual (£, balance at 31 March of `origin` and of `target`), p10 to
@@ -329,9 +329,10 @@ def coverage(now: Panel, draws: int = 1000) -> pd.DataFrame:
 def components(now: Panel) -> pd.DataFrame:
     """How the rules for parts with long histories would have done: growth a year ahead, from each year before it.
 
-    One row a component (plans of England, spend a plan, councils' shares of plans and of spend) and rule: origins,
-    cases, error (mean absolute error of growth, share). The rules are known before each origin: the fading rule
-    with the long run and persistence of `Assumptions`, the last growth again, no growth, and the mean until then.
+    One row a component (plans of England, spend per plan, councils' shares of plans and of spend) and rule:
+    origins, cases, error (mean absolute error of growth, share). The rules are known before each origin: the
+    fading rule with the long run and persistence of `Assumptions`, the last growth again, no growth, and the mean
+    until then.
     """
     assumptions = Assumptions()
     known = fit(now, assumptions, base_year(now) + 1)
@@ -339,7 +340,7 @@ def components(now: Panel) -> pd.DataFrame:
     growth = {
         "plans": plans.pct_change().dropna(),
         "spend": spend.pct_change().dropna(),
-        "spend a plan": (spend / plans).pct_change().dropna(),
+        "spend per plan": (spend / plans).pct_change().dropna(),
     }
     rows = []
     for name, series in growth.items():
@@ -376,7 +377,7 @@ def _component(name: str, rule: str, missed: pd.Series) -> dict[str, object]:
 
 
 def live_record(now: Panel, draws: int = 4000) -> pd.DataFrame:
-    """What councils have stated since the newest returned balances, beside a projection made without their
+    """What councils have stated since the newest returned balances, compared with a projection made without their
     statements.
 
     One row a council, year end and kind (outturn or forecast; the most trusted and newest): authority, name,

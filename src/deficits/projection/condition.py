@@ -143,7 +143,7 @@ def nudged(
     """The shared shocks, moved towards forecasts of the gross deficit, and how these fit the model.
 
     The ensemble form of a Gaussian update: each shock moves by its covariance with the deficit over draws, and a
-    forecast counts the more the smaller its error is beside the spread of the draws.
+    forecast counts the more the smaller its error is compared with the spread of the draws.
     """
     targets = assumptions.calibrated_to
     for target in targets:

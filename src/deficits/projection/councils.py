@@ -180,7 +180,7 @@ def shares(money: pd.DataFrame) -> pd.DataFrame:
 
 
 def _plan_shares(panel: Panel, authorities: pd.Index, known: History, until: int) -> pd.DataFrame:
-    """Councils' shares of plans: published, and then moved on by how their own people age beside England's."""
+    """Councils' shares of plans: published, then moved by how their people age compared with England's."""
     plans = shares(panel.figure("plans").reindex(authorities).dropna(axis=1, how="all"))
     newest = int(plans.columns[-1])
     plans[newest] = plans.ffill(axis=1)[newest].fillna(0.0)

@@ -311,7 +311,7 @@ def _others(panel: Panel) -> Iterator[tuple[Any, ...]]:
         if found.empty:
             continue
         middle = row.central if pd.notna(row.central) else np.mean([row.low, row.high])
-        if pd.isna(middle):  # "at least" says no middle
+        if pd.isna(middle):  # "at least" says no central estimate
             continue
         error = abs(float(found.iloc[0]) - float(middle))
         yield (f"{row.publisher}, {row.published}", "England", end, 1, error, error, np.nan, np.nan)

@@ -5,7 +5,7 @@ England's spend is a product of indices:
     spend = plans x mix x unit cost,    plans = people x plan rate
 
 *people* is the number of plans that the population would have at the plan rates by age of the newest count by age;
-*mix* the mean relative cost of the placements that plans are in; *unit cost* £ a plan with the placements held
+*mix* the mean relative cost of the placements that plans are in; *unit cost* £ per plan with the placements held
 fixed. Spend is net spend (section 251) and place funding.
 """
 
@@ -49,8 +49,8 @@ def place_rate() -> float:
 class History:
     """What is published of England's spend, by year, and how its parts have moved.
 
-    `plans`; `shares` of plans by placement (rows) and year; `cost`: £ a plan by placement in `cost_year`;
-    `spend` (£, net spend and place funding) and `net` (£); `unit_cost` (£ a plan with the mix of `cost_year`);
+    `plans`; `shares` of plans by placement (rows) and year; `cost`: £ per plan by placement in `cost_year`;
+    `spend` (£, net spend and place funding) and `net` (£); `unit_cost` (£ per plan with the mix of `cost_year`);
     `drift`: yearly change of the published shares; `people`: plans at fixed rates by age, any year, as authorities
     (rows) by years, None where no ages are known. `prices`: growth of the deflator by year. `rate_growth`,
     `cost_growth`: real, by year. `missed`: what the fading rule missed of either (columns rate and cost) by year.
@@ -170,7 +170,7 @@ def _of_plans(panel: Panel, figure: str) -> pd.Series:
 
 
 def _cost(panel: Panel, plans: pd.Series, shares: pd.DataFrame, spend: pd.Series) -> tuple[pd.Series, int]:
-    """£ a plan by placement in the newest year with spend on special and independent placements.
+    """£ per plan by placement in the newest year with spend on special and independent placements.
 
     State special: its spend and place funding. Independent: section 251 line 1.2.3 where England's is known, else
     the sum of councils' (narrower). The rest of the spend is mainstream's and others'.

@@ -19,7 +19,7 @@ class Paths:
     """England's spend and its parts, shape (years, draws).
 
     `people`, `rate` (indices, 1 in the year that they are projected from), `plans`, `shares` (placements, years,
-    draws), `mix` (£ a plan of the cost year), `unit_cost` (index of what is not mix) and `spend` = plans x mix x
+    draws), `mix` (£ per plan of the cost year), `unit_cost` (index of what is not mix) and `spend` = plans x mix x
     unit cost (£). `block`: England's high needs block (£).
     """
 

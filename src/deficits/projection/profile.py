@@ -1,4 +1,4 @@
-"""One council beside others: what is known of its balance, its plans and costs, its rank and its neighbours."""
+"""One council compared with others: what is known of its balance, plans and costs, its rank and neighbours."""
 
 from __future__ import annotations
 

@@ -156,7 +156,8 @@ class Projection(Simulated):
         """Quantiles for England, £: indexed by (measure, year), columns p10 to p90.
 
         gross: the deficits of the councils in deficit (>= 0). net: minus the sum of all balances.
-        in_year: the sum of in-year positions without bail-outs (negative = overspend), from the second year on.
+        in_year: the sum of in-year positions without safety valve payments (negative = overspend), from the
+        second year on.
 
         `per`: £ a "pupil" (on a school's roll), "person_2_18" (of that age) or "plan", or a share of the "dsg" of
         that year. `real`: in prices of that financial year.
@@ -381,8 +382,8 @@ def project(
 ) -> Projection:
     """Project every council's balance to 31 March of `until`.
 
-    A Monte Carlo over shared and own shocks, held to the newest national gross deficit. Same seed, same result, to
-    the pound, on any route. `levers`, or their names, change each draw. `cache`: a
+    A Monte Carlo over shared and own shocks, calibrated to the newest national gross deficit. Same seed, same
+    result, to the pound, on any route. `levers`, or their names, change each draw. `cache`: a
     folder in which the projection is kept, and found again by its figures, assumptions, levers and code; without
     one, the folder that the environment variable DEFICITS_CACHE names, if any.
 
@@ -643,9 +644,10 @@ def _warnings(
         side = "above" if calibrated.shift > 0 else "below"
         warnings.append(
             f"The model alone expects {gbp(calibrated.expected)} at {year_end(calibration.year)}; the published "
-            f"{gbp(calibration.gross)} that the draws are held to lies {abs(calibrated.shift):.1f} standard "
+            f"{gbp(calibration.gross)} that the draws are calibrated to lies {abs(calibrated.shift):.1f} standard "
             f"deviations "
-            f"{side}. One likely reason: few bail-out grants are public by year, so most stay inside the balances."
+            f"{side}. One likely reason: few safety valve payments are public by year, so most stay inside the "
+            f"balances."
         )
     for holding in holdings:
         told = f"the forecast of {gbp(holding.calibration.gross)} at {year_end(holding.calibration.year)}"

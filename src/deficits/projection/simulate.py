@@ -85,7 +85,7 @@ def simulate(
 
 
 def _first_step(fit: Fit) -> float:
-    """The first step of the level runs from the middle of the reference years to the first projected year."""
+    """The first step of the level runs from the midpoint of the reference years to the first projected year."""
     return float(np.sqrt((len(fit.reference_years) + 1) / 2))
 
 

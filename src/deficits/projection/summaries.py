@@ -107,9 +107,9 @@ CAUSES = {
     "people": "people: more or fewer of each age",
     "plan_rate": "plan rate: plans per person of the same age",
     "placement_mix": "placement mix",
-    "unit_cost": "unit cost: spend a plan in the same placements",
+    "unit_cost": "unit cost: spend per plan in the same placements",
     "funding": "growth of the high needs block",
-    "safety_valve_payments": "bail-outs and contributions",
+    "safety_valve_payments": "safety valve payments and contributions",
     "levers": "levers and the council's own assumptions",
     "not_explained": "what spend and block do not explain",
 }
@@ -120,8 +120,8 @@ CAUSES = {
 class Step:
     """What is needed of one place (England or a council), arrays of shape (years, draws), the first year first.
 
-    £: `balance`, `spend`, `block`, `added` (bail-outs and contributions), `changed` (levers and own assumptions);
-    indices `people`, `rate`, `mix`, `unit_cost`, whose product is in proportion to spend.
+    £: `balance`, `spend`, `block`, `added` (safety valve payments and contributions), `changed` (levers and own
+    assumptions); indices `people`, `rate`, `mix`, `unit_cost`, whose product is in proportion to spend.
     """
 
     years: list[int]

@@ -117,7 +117,7 @@ class Evidence(Declared):
 class Position:
     """A council's plans by sector and what they cost, by year and draw.
 
-    `places`: plans, shape (sectors, years, draws); `cost`: £ a plan, the same shape; `income`: £ that comes into
+    `places`: plans, shape (sectors, years, draws); `cost`: £ per plan, the same shape; `income`: £ that comes into
     the DSG, shape (years, draws). The first year is known, and no action moves it.
     """
 

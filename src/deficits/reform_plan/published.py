@@ -1,4 +1,4 @@
-"""What stands beside a plan's assumptions: the council's own published figures, its neighbours' and England's."""
+"""What a plan's assumptions are compared with: own published figures, neighbours' and England's."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ PUBLISHED = {
     "plans in state special schools": ("ratio", "plans_state_special", "plans", "share of plans"),
     "plans in independent and non-maintained": ("ratio", "plans_independent", "plans", "share of plans"),
     "plans in further education and specialist post-16": ("ratio", "plans_post_16", "plans", "share of plans"),
-    "net high needs spend per plan": ("ratio", "high_needs_net_spend", "plans", "£ a plan"),
+    "net high needs spend per plan": ("ratio", "high_needs_net_spend", "plans", "£ per plan"),
     "growth of net high needs spend": ("growth", "high_needs_net_spend", None, "growth a year"),
-    "state special spend per plan there": ("ratio", "state_special_spend", "plans_state_special", "£ a plan"),
-    "independent spend per plan there": ("ratio", "independent_spend", "plans_independent", "£ a plan"),
+    "state special spend per plan there": ("ratio", "state_special_spend", "plans_state_special", "£ per plan"),
+    "independent spend per plan there": ("ratio", "independent_spend", "plans_independent", "£ per plan"),
     "growth of the high needs block": ("growth", "high_needs_block", None, "growth a year"),
     "net high needs spend over the block": ("ratio", "high_needs_net_spend", "high_needs_block", "share of block"),
 }
@@ -28,8 +28,9 @@ FEWEST = 100
 
 
 def evidence(panel: Panel, code: str) -> pd.DataFrame:
-    """Published figures beside a plan's assumptions: indexed by measure, columns unit, year, own, neighbours (the
-    median of the statistical neighbours that have it), england (of all councils that have it), source.
+    """Published figures to compare a plan's assumptions with: indexed by measure, columns unit, year, own,
+    neighbours (the median of the statistical neighbours that have it), england (of all councils that have it) and
+    source.
 
     Each measure in the newest year that the council has it; missing where nothing is published.
     """

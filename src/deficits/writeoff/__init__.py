@@ -1,4 +1,4 @@
-"""Partial write-offs: schemes as declared, what each does on the draws of a projection, and many side by side."""
+"""Partial write-offs: schemes as declared, what each does on the draws of a projection, and many compared."""
 
 from deficits.writeoff.comparison import Comparison, compare
 from deficits.writeoff.costs import STPR

@@ -169,7 +169,7 @@ class Comparison:
         return pd.DataFrame(columns, index=pd.Index(self.titles, name="scheme"))
 
     def ranks(self, measure: str = "deficit") -> pd.DataFrame:
-        """Rank of each scheme in a measure, 1 is best: at the middle, p10 and p90 over draws, and share of draws
+        """Rank of each scheme in a measure, 1 is best: median, p10 and p90 over draws, and share of draws
         first. Schemes that differ by no more than rounding share a rank; one without a value (nothing is paid) has
         none.
 

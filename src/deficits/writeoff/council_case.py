@@ -34,7 +34,7 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 YOURS = "your figure"
 FORECAST = "your forecast"
 PATHS = ("p50", "p10", "p90")
-"""Paths of later balances, as draws: the middle of the projection's changes, and its low and high ones."""
+"""Paths of later balances, as draws: the median of the projection's changes, and its low and high ones."""
 FEW_DRAWS = 1_000
 UNTIL = int(assumed("override", "ends").number) + 2
 """Last year of a case where none is asked for: two years past the end of the override."""
@@ -87,7 +87,7 @@ class CouncilCase:
 
     `deficits`: £ (>= 0) at the base date, by source; `ineligible`: £ by item; `basis`: where each later balance
     comes from. Without an own forecast, later years are the own deficit and the projection's changes; amounts are
-    then of the middle path, and `by_year` has the low and high ones beside them.
+    then of the median path, and `by_year` has the low and high ones as well.
     """
 
     code: str
