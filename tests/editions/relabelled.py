@@ -391,9 +391,9 @@ EDITIONS: dict[str, Callable[[Folder], Claim]] = {
 }
 """Every publication that the panel reads, one edition on."""
 
-_PLACEMENTS = "^plans$|total$|^special|^ed_|^nm_|^placement|^mainstream_ind|^elective"
+_PLACEMENTS = "^plans$|total$|^special|^ed_|^nm_|^placement|^mainstream_|^elective"
 _INDEPENDENT = ["special_independent", "special_non_maintained", "mainstream_independent"]
-_FLOWS = {"requests", "assess", "new", "total", "plans"}
+_FLOWS = {"requests", "mediation", "tribunal", "assess", "new", "total", "plans"}
 
 
 def _one_year_on(
