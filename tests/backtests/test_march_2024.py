@@ -24,6 +24,7 @@ from deficits.projection.backtest import (
     coverage,
     live_record,
     scored_record,
+    statements_by_region,
 )
 from deficits.projection.fit import fit
 
@@ -96,12 +97,25 @@ def test_parts_with_long_histories_are_scored_from_eight_years_or_more(panel: Pa
     assert rows.at[("plans", "no growth"), "error"] == pytest.approx(growth.loc[2012:].abs().mean(), rel=1e-9)
 
 
-def test_what_councils_state_is_scored_beside_a_projection_that_did_not_see_it(panel: Panel) -> None:
-    live = live_record(panel, draws=500)
+@pytest.fixture(scope="module")
+def live(panel: Panel) -> pd.DataFrame:
+    return live_record(panel, draws=500)
+
+
+def test_what_councils_state_is_scored_beside_a_projection_that_did_not_see_it(live: pd.DataFrame) -> None:
     outturns = live[live["kind"].eq("outturn") & live["year"].eq(2025)]
     assert len(outturns) == 14
     assert outturns["error"].abs().mean() <= 3.0e6
     assert 0.7 <= outturns["stated"].between(outturns["p10"], outturns["p90"]).mean() <= 0.95
+
+
+def test_no_region_is_further_from_its_councils_own_forecasts_than_chance_lets_be(live: pd.DataFrame) -> None:
+    regions = statements_by_region(live).loc[2026]
+    assert regions["councils"].sum() == live.query("year == 2026 and kind == 'forecast'").shape[0]
+    far = regions["difference"].abs() / regions["spread"]
+    assert far.max() < 2
+    # One of nine lies outside one spread (East of England); by chance three would.
+    assert (far > 1).sum() <= 3
 
 
 def test_the_naive_rules_err_as_worked_out_by_hand(record: Backtest, panel: Panel) -> None:

@@ -1,4 +1,4 @@
-"""Commands on forecasts: forecasts list, issue, verify, score, diff, from-obr; voi."""
+"""Commands on forecasts: forecasts list, issue, verify, score, diff, explain; voi."""
 
 from __future__ import annotations
 
@@ -107,12 +107,16 @@ def diff(
 
 
 @ledger.command()
-def from_obr(draws: Draws = 4000, seed: Seed = 1) -> None:
-    """From the OBR's newest forecast of England's deficit to today's projection, cause by cause; takes minutes."""
+def explain(
+    publisher: Annotated[str, typer.Argument(help="Whose forecast: OBR, London Councils.")],
+    draws: Draws = 4000,
+    seed: Seed = 1,
+) -> None:
+    """From somebody else's newest forecast to today's projection, cause by cause; takes a minute or two."""
     from deficits import load_panel, project
-    from deficits.projection.revisions import from_the_obr
+    from deficits.projection.revisions import from_forecast
 
-    _print_steps(from_the_obr(project(load_panel(), draws=draws, seed=seed)))
+    _print_steps(from_forecast(project(load_panel(), draws=draws, seed=seed), publisher))
 
 
 def _print_steps(steps: pd.DataFrame) -> None:

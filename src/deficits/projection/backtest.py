@@ -381,7 +381,7 @@ def live_record(now: Panel, draws: int = 4000) -> pd.DataFrame:
     statements.
 
     One row a council, year end and kind (outturn or forecast; the most trusted and newest): authority, name,
-    region, year, kind, trust, stated (£), p10 to p90 (£), error (£, median less stated), crps (£).
+    region, block (£), year, kind, trust, stated (£), p10 to p90 (£), error (£, median less stated), crps (£).
     """
     base = base_year(now)
     unseen = now.frame.copy()
@@ -405,6 +405,7 @@ def live_record(now: Panel, draws: int = 4000) -> pd.DataFrame:
                 "authority": row.authority,
                 "name": projection.fit.councils.at[row.authority, "name"],
                 "region": projection.fit.councils.at[row.authority, "region"],
+                "block": projection.fit.councils.at[row.authority, "block"],
                 "year": row.year,
                 "kind": row.kind,
                 "trust": row.trust,
@@ -415,6 +416,29 @@ def live_record(now: Panel, draws: int = 4000) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(found)
+
+
+def statements_by_region(live: pd.DataFrame) -> pd.DataFrame:
+    """Councils' own forecasts by region and year end, compared with the projection of the same councils, £
+    (positive = deficit). `live`: of `live_record`.
+
+    Indexed by year and region; councils (number), stated, projected (sum of medians), difference (projected less
+    stated) and spread: by how much a sum of so many councils would stray if each strayed on its own as far, as a
+    share of its block, as that year's statements do from the projection (standard deviation around their mean).
+    """
+    said = live[live["kind"] == "forecast"].copy()
+    apart = (said["error"] / said["block"]).groupby(said["year"]).transform("std")
+    sums = pd.DataFrame(
+        {
+            "councils": 1,
+            "stated": -said["stated"],
+            "projected": -said["p50"],
+            "spread": (apart * said["block"]) ** 2,
+        }
+    )
+    table = sums.groupby([said["year"], said["region"]]).sum()
+    table.insert(3, "difference", table["projected"] - table["stated"])
+    return table.assign(spread=np.sqrt(table["spread"]))
 
 
 def outturns(panel: Panel) -> dict[int, float]:

@@ -202,16 +202,19 @@ def dfe_plan_growth(projection: Projection) -> dict[int, float]:
     return {year: each for year, each in growth.items() if year <= projection.years[-1]}
 
 
-def obr_forecast(projection: Projection) -> pd.Series | None:
-    """The OBR's newest forecast for a projected year end, a row of `published_forecasts`; None where none is."""
-    rows = published_forecasts(projection.panel, after=projection.base_year)
-    theirs = rows[rows["publisher"].eq("OBR") & rows["central"].notna() & rows["year"].le(projection.years[-1])]
+def newest_forecast(projection: Projection, publisher: str) -> pd.Series | None:
+    """A publisher's newest forecast of a cumulative deficit at a projected year end, of England or (`region`) one
+    region: a row of `panel.forecasts`. None where none was public."""
+    rows = projection.panel.forecasts
+    measures = rows["measure"].isin(["cumulative_deficit", "regional_cumulative_deficit"]) & rows["unit"].eq("gbp")
+    theirs = rows[measures & rows["publisher"].eq(publisher) & rows["central"].notna() & rows["repeats"].isna()]
+    theirs = theirs[theirs["year"].isin(projection.projected_years)]
     return None if theirs.empty else theirs.sort_values("published").iloc[-1]
 
 
 def obr_target(projection: Projection) -> CalibrationTarget | None:
-    """That forecast with the error assumed for it, to calibrate to."""
-    theirs = obr_forecast(projection)
+    """The OBR's newest forecast with the error assumed for it, to calibrate to; None where none was public."""
+    theirs = newest_forecast(projection, "OBR")
     if theirs is None:
         return None
     error = assumed("projection", "obr_error").number

@@ -8,11 +8,11 @@ import pandas as pd
 
 from deficits.assumptions import BLOCK_GROWTH, PROGRAMME_ENDED, Assumptions
 from deficits.errors import ProjectionError, closest
-from deficits.formatting import financial_year, last_day, listed
+from deficits.formatting import financial_year, last_day, listed, year_end
 from deficits.panel import Panel
 from deficits.projection.backtest import as_known
 from deficits.projection.condition import returned
-from deficits.projection.england import obr_forecast
+from deficits.projection.england import newest_forecast
 from deficits.projection.forecasts import Entry, entries
 from deficits.projection.projection import Projection, project
 from deficits.publications.council_statements import STATED
@@ -104,32 +104,32 @@ def entry(name: str, held: list[Entry] | None = None) -> Entry:
     raise ProjectionError(f"no entry '{name}' in the ledger: {closest(name, [each.name for each in known])}")
 
 
-def from_the_obr(projection: Projection) -> pd.DataFrame:
-    """From the OBR's forecast of England's deficit to this projection's median, £: cause, value and change by
-    step.
+def from_forecast(projection: Projection, publisher: str) -> pd.DataFrame:
+    """From somebody else's newest forecast, of England or a region, to this projection's median, £: cause, value
+    and change by step.
 
-    The first step is method: what this projection says with the figures of the OBR's day. Then what became public
-    since is taken in, day by day.
+    The first step is method: what this projection says with the figures of the day of theirs. Then what became
+    public since is taken in, day by day. ProjectionError where they have none of a projected year end.
     """
-    forecast, panel = obr_forecast(projection), projection.panel
+    forecast, panel = newest_forecast(projection, publisher), projection.panel
     if forecast is None:
-        raise ProjectionError("no forecast of the OBR for a projected year end is among the figures known")
+        known = sorted(set(panel.forecasts["publisher"]))
+        raise ProjectionError(
+            f"no forecast of '{publisher}' for a projected year end is held: {closest(publisher, known)}"
+        )
     year, day = int(forecast["year"]), last_day(forecast["published"])
+    location = "England" if pd.isna(forecast["region"]) else str(forecast["region"])
+    draws, seed = projection.balance.sizes["draw"], projection.seed
 
     def value(then: Panel) -> float:
-        made = project(
-            then, projection.assumptions, until=year, draws=projection.balance.sizes["draw"], seed=projection.seed
-        )
-        return _projected(made, "England", year)
+        made = project(then, projection.assumptions, until=year, draws=draws, seed=seed)
+        return _projected(made, location, year)
 
-    steps = {
-        "the OBR's forecast": float(forecast["central"]),
-        f"method: this projection on {day}": value(as_known(panel, day)),
-    }
-    later = news(panel, day, panel.as_of)
-    for each, names in later.items():
+    steps = {f"{publisher}: {location}, {year_end(year)}": float(forecast["central"])}
+    steps[f"method: this projection on {day}"] = value(as_known(panel, day))
+    for each, names in news(panel, day, panel.as_of).items():
         steps[f"{each}: {names}"] = value(as_known(panel, each))
-    steps["figures without a day, levers and own figures"] = _projected(projection, "England", year)
+    steps["figures without a day, levers and own figures"] = _projected(projection, location, year)
     return _steps(steps)
 
 
@@ -154,6 +154,8 @@ def _median(entry: Entry, location: str, year: int) -> float:
 def _projected(projection: Projection, location: str, year: int) -> float:
     if location == "England":
         return float(projection.england().at[("gross", year), "p50"])
+    if location in set(projection.fit.councils["region"]):
+        return float(projection.region(location).at[("gross", year), "p50"])
     return float(projection.authority(location).at[year, "p50"])
 
 
