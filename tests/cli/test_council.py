@@ -64,3 +64,13 @@ def test_a_workbook_is_written(tmp_path: Path) -> None:
     done = run("workbook", "Leeds", "--draws", "200", "--to", str(tmp_path / "leeds.xlsx"))
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "leeds.xlsx").read_bytes()[:2] == b"PK"
+
+
+def test_places_as_an_analyst_declares_them(tmp_path: Path) -> None:
+    file, table = tmp_path / "capacity.yaml", tmp_path / "places.csv"
+    file.write_text("councils: {Leeds: {capacity: {state_special: 2000}, unit_costs: {independent: £58k}}}")
+    done = run("places", "Leeds", str(file), "--draws", "200", "--csv", str(table))
+    assert done.returncode == 0, done.stderr
+    assert "Leeds; capacity: declared" in done.stdout
+    rows = pd.read_csv(table).set_index(["measure", "year"])["p50"]
+    assert rows["capacity, state_special"].eq(2000).all()

@@ -67,6 +67,59 @@ def plan(
         write_whole(csv, rows.round(2).to_csv(index=False).encode("utf-8-sig"))
 
 
+@app.command()
+def places(
+    council: Annotated[str, typer.Argument(help="A council, by name, DfE number or ONS code; or all.")],
+    capacity: Annotated[
+        Path | None, typer.Argument(help="A YAML file of what is known of capacity and building costs.")
+    ] = None,
+    until: Until = UNTIL,
+    draws: Draws = 1000,
+    seed: Seed = 1,
+    as_of: AsOf = None,
+    own_figures: OwnFigures = None,
+    csv: Annotated[
+        Path | None, typer.Option(help="Write one row a council, measure and year to this file.")
+    ] = None,
+) -> None:
+    """Specialist places: need against capacity, the cost of building what is short, and of not building it."""
+    import pandas as pd
+
+    import deficits as d
+    from deficits.places import Capacity, Places, places_of_all, together
+    from deficits.places import places as places_of
+
+    declared = Capacity() if capacity is None else Capacity.read(capacity)
+    projection = d.project(d.load_panel(as_of, own=own_figures), until=until, draws=draws, seed=seed)
+    if council.casefold() == "all":
+        found = dict(places_of_all(projection, declared))
+        worked = {code: each for code, each in found.items() if isinstance(each, Places)}
+        for fault in (each for each in found.values() if not isinstance(each, Places)):
+            err.print(f"Note: {fault}")
+        shown = together("England", list(worked.values()))
+    else:
+        shown = places_of(projection, council, declared)
+        worked = {projection.code(council): shown}
+    table, last = shown.by_year(), shown.years[-1]
+    out.print(f"{shown.name}; capacity: {shown.basis}. £ in cash, 80% ranges")
+    for year in shown.years:
+        short, lost = table.loc[("short", year)], table.loc[("cost of not building", year)]
+        out.print(
+            f"  {financial_year(year)}  short of {short['p10']:,.0f} to {short['p90']:,.0f} places; not building "
+            f"costs {gbp_range(lost['p10'], lost['p90'])} in the year"
+        )
+    for provision, way in shown.options().iterrows():
+        paid = "" if pd.isna(way["payback"]) else f", paid back in {way['payback']:.1f} years"
+        out.print(
+            f"  Built as {str(provision).replace('_', ' ')}: {way['places']:,.0f} places for "
+            f"{gbp(way['capital'])} by {financial_year(last)}, saves {gbp(way['saved'])} in that year{paid}"
+        )
+    if csv:
+        frames = {(code, each.name): each.by_year() for code, each in worked.items()}
+        rows = pd.concat(frames, names=["authority", "name"]).reset_index()
+        write_whole(csv, rows.round(2).to_csv(index=False).encode("utf-8-sig"))
+
+
 BESIDE = ("own", "neighbours", "england")
 
 
