@@ -72,7 +72,8 @@ class Declared(_Model):
     def _refused(cls, error: ValidationError, given: dict[str, Any]) -> Exception:
         """What a caller is told who made a faulty one."""
         faults: dict[str, None] = {}
-        for fault, told in zip(error.errors(), faults_of(error), strict=True):
+        for fault in error.errors():
+            told = _told(fault, None)
             name = ".".join(map(str, fault["loc"]))
             if fault["type"] == "extra_forbidden" and name in given:
                 told = f"no parameter '{name}': {closest(name, cls.model_fields)}"
@@ -129,8 +130,33 @@ def several(
     return tuple(one_of(name, each, kind, read, error) for each in ([given] if alone else given))
 
 
-def faults_of(error: ValidationError) -> list[str]:
-    """Each fault of a declaration: where it stands, what is wrong and what was found there.
+NUMBER = "a number, such as 0.9 or 90% for a share, 150000000 or £150m for an amount"
+YEAR = "a year, such as 2026 or 2025-26, or a whole number"
+SEVERAL = "several values by name, such as {{pounds: 5000000000}}"
+EXPECTED = {
+    "float_parsing": NUMBER,
+    "float_type": NUMBER,
+    "int_parsing": YEAR,
+    "int_type": YEAR,
+    "greater_than_equal": "{ge:g} or more",
+    "less_than_equal": "{le:g} or less",
+    "finite_number": "an amount that is finite",
+    "tuple_type": "a list, such as [0.5, 0.5]",
+    "dict_type": SEVERAL,
+    "model_type": SEVERAL,
+    "model_attributes_type": SEVERAL,
+}
+"""What was expected, in an analyst's words, by pydantic's kind of fault."""
+
+
+def expected(fault: Any) -> str | None:
+    """What was expected instead of a faulty value; None where pydantic's own words must do."""
+    words = EXPECTED.get(fault["type"])
+    return None if words is None else words.format(**fault.get("ctx", {}))
+
+
+def faults_of(error: ValidationError, content: Any = None) -> list[str]:
+    """Each fault of a declaration: where it stands in the content, what is wrong and what was found there.
 
     >>> class Rate(BaseModel):
     ...     share: float
@@ -138,13 +164,43 @@ def faults_of(error: ValidationError) -> list[str]:
     ...     Rate.model_validate({"share": "most"})
     ... except ValidationError as error:
     ...     print(*faults_of(error))
-    share: input should be a valid number, unable to parse string as a number, found 'most'
+    share: found 'most', expected a number, such as 0.9 or 90% for a share, 150000000 or £150m for an amount
     """
-    return [
-        f"{'.'.join(map(str, fault['loc'])) or 'entry'}: {_sentence(fault['msg'])}, "
-        f"found {shortened(fault['input'])}"
-        for fault in error.errors()
-    ]
+    faults = error.errors()
+    inner = {fault["loc"][:end] for fault in faults for end in range(len(fault["loc"]))}
+    # What holds nothing that is right is then said to be empty as well: only the first is the fault.
+    told = [fault for fault in faults if not (fault["type"] == "too_short" and fault["loc"] in inner)]
+    return list(dict.fromkeys(_told(fault, content) for fault in told))
+
+
+def _told(fault: Any, content: Any) -> str:
+    return f"{_place(fault['loc'], content) or 'entry'}: {_words(fault)}"
+
+
+def _words(fault: Any) -> str:
+    found = f"found {shortened(fault['input'])}"
+    if fault["type"] == "missing":
+        return "missing"
+    if fault["type"] == "extra_forbidden":
+        return f"not a name that is known here, {found}"
+    wanted = expected(fault)
+    return f"{found}, expected {wanted}" if wanted else f"{_sentence(fault['msg'])}, {found}"
+
+
+def _place(keys: tuple[int | str, ...], content: Any) -> str:
+    """Where a fault stands; the name of a kind, which pydantic puts among the keys, is none of the content's."""
+    shown, node = [], content
+    for number, key in enumerate(keys):
+        if isinstance(node, dict) and key in node:
+            node = node[key]
+            shown.append(str(key))
+        elif isinstance(node, list) and isinstance(key, int) and key < len(node):
+            node = node[key]
+            title = node.get("title") if isinstance(node, dict) else None
+            shown.append(f"{key} ({title})" if title else str(key))
+        elif content is None or (number == len(keys) - 1 and isinstance(node, dict)):
+            shown.append(str(key))
+    return ".".join(shown)
 
 
 def _sentence(message: str) -> str:
@@ -218,4 +274,6 @@ def validated(model: type[Model], content: Any, shown: str, error: type[Deficits
     try:
         return model.model_validate(content)
     except ValidationError as fault:
-        raise error("\n".join([f"{shown} is not valid:", *(f"  {each}" for each in faults_of(fault))])) from None
+        raise error(
+            "\n".join([f"{shown} is not valid:", *(f"  {each}" for each in faults_of(fault, content))])
+        ) from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,8 +10,9 @@ import typer
 from rich.console import Console
 
 from deficits.assumptions import assumed
-from deficits.errors import DeficitsError, ProjectionError
+from deficits.errors import DeficitsError, ProjectionError, SchemeError
 from deficits.formatting import financial_year, gbp
+from deficits.paths import write_whole
 from deficits.validation import read_yaml
 
 if TYPE_CHECKING:
@@ -27,18 +28,44 @@ app = typer.Typer(
 out = Console(highlight=False, soft_wrap=True, markup=False)
 err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
+
+def read_by(read: str) -> Callable[[Any], Any]:
+    """A reader of `deficits.panel.given`, imported when it is used, as the command line's own: its fault in its
+    words."""
+
+    def parse(text: Any) -> Any:
+        from deficits.panel import given
+
+        try:
+            return getattr(given, read)(text)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from None
+
+    return parse
+
+
+YEAR, SHARE, WHOLE = (read_by(name) for name in ("ending_year", "share_given", "whole_given"))
 UNTIL = int(assumed("projection", "usual_last_year").number)
-Until = Annotated[int, typer.Option(help="Last year end: 2031 is 31 March 2031.")]
-Draws = Annotated[int, typer.Option(help="Number of draws.")]
-Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
+Until = Annotated[int, typer.Option(parser=YEAR, help="Last year end: 2031 (31 March 2031) or 2030-31.")]
+Draws = Annotated[int, typer.Option(parser=WHOLE, help="Number of simulations.")]
+Seed = Annotated[int, typer.Option(parser=WHOLE, help="Same seed, same result.")]
 AuthorityOption = Annotated[str | None, typer.Option(help="One council, by name, DfE number or ONS code.")]
-AsOf = Annotated[str | None, typer.Option(help="Leave out what was published after this day, like 2025-09-17.")]
+AsOf = Annotated[
+    str | None,
+    typer.Option(
+        parser=lambda text: read_by("day_given")(text).isoformat(),
+        help="Leave out what was published after this day, like 2025-09-17.",
+    ),
+]
 OwnFigures = Annotated[
     str | None, typer.Option("--own", help="Your own balances: a CSV, or one `deficits own` kept.")
 ]
 Rate = Annotated[
-    str | None,
-    typer.Option(help="Financing rate a year: 0.0481, 4.81%, or pwlb, bcp or cheshire-east (data/assumptions)."),
+    list[str] | None,
+    typer.Option(
+        help="Financing rate a year: 4.81%, or pwlb, bcp or cheshire-east (data/assumptions); by year, "
+        "2026-27=4.5%. Repeatable."
+    ),
 ]
 ScenarioFile = Annotated[
     str | None, typer.Option("--scenario", help="Assumptions, levers and schemes: a scenario's file.")
@@ -60,24 +87,75 @@ def assigned(
     return values
 
 
-def write_csv(frame: pd.DataFrame, path: Path) -> None:
+def typed(option: str, text: str, read: Callable[[Any], Any]) -> Any:
+    """What a text says; SchemeError names the option."""
+    try:
+        return read(text)
+    except ValueError as error:
+        raise SchemeError(f"{option}: {error}") from None
+
+
+def pairs(option: str, given: Sequence[str] | None, read: Callable[[Any], Any]) -> dict[str, Any]:
+    """`name=value` texts by name; SchemeError where one is given twice, so that neither is lost."""
+    found: dict[str, Any] = {}
+    for text in given or []:
+        name, mark, value = (part.strip() for part in text.partition("="))
+        if not mark or not name:
+            raise SchemeError(f"{option} {text}: expected a name or year, = and a value")
+        if name.casefold() in {known.casefold() for known in found}:
+            raise SchemeError(f"{option}: '{name}' is given twice; give the sum, or another name")
+        found[name] = typed(f"{option} {text}", value, read)
+    return found
+
+
+def by_year(option: str, given: Sequence[str] | None, read: Callable[[Any], Any]) -> dict[int, Any]:
+    """`year=value` texts by year, as `pairs`."""
+    from deficits.panel.given import ending_year
+
+    found: dict[int, Any] = {}
+    for label, value in pairs(option, given, read).items():
+        year = typed(option, label, ending_year)
+        if year in found:
+            raise SchemeError(f"{option}: {label} is given twice")
+        found[year] = value
+    return found
+
+
+def rates(given: Sequence[str] | None) -> float | dict[int, float] | None:
+    """A financing rate, or one by financial year, from what `--rate` was given; None where it was not."""
+    from deficits.panel.given import share_given
+    from deficits.writeoff import financing_rate
+
+    whole = [text for text in given or [] if "=" not in text]
+    dated = by_year("--rate", [text for text in given or [] if "=" in text], share_given)
+    if whole and (dated or len(whole) > 1):
+        raise SchemeError("--rate: give one for all years, or one by year (2026-27=4.5%), each once")
+    return financing_rate(whole[0] if whole else dated) if given else None
+
+
+def write_csv(frame: pd.DataFrame, path: Path, units: Mapping[str, str] | None = None) -> None:
     """Write a table of results that Excel opens as it is: a byte-order mark, the unit of each column in its
-    heading, money in whole pounds."""
-    units = {
-        "share": "0 to 1",
-        "chance": "0 to 1",
-        "gini": "0 to 1",
-        "paid": "share of draws",
-        "in": "share of draws",
-    }
-    units |= {"top": "0 to 1", "years": "years", "above": "councils", "reserves": "councils"}
+    heading, money in whole pounds. `units`: of columns by the first word of their names, where it is not £."""
+    known = {"share": "0 to 1", "chance": "0 to 1", "gini": "0 to 1", "top": "0 to 1", "paid": "share of draws"}
+    known |= {"in": "share of draws", "years": "years", "above": "councils", "reserves": "councils", "year": ""}
+    known |= units or {}
     headed = {}
     for name in frame.select_dtypes("number"):
         first = str(name).partition("_")[0]
-        headed[name] = f"{name} ({units.get(first, '£')})"
-        if first not in units:
-            frame = frame.assign(**{name: frame[name].round(0)})
-    frame.rename(columns=headed).to_csv(path, index=False, encoding="utf-8-sig", float_format="%.10g")
+        headed[name] = f"{name} ({unit})" if (unit := known.get(first, "£")) else str(name)
+        if first not in known:
+            frame = frame.assign(**{name: frame[name].round(0).astype("Int64")})
+    text = frame.rename(columns=headed).to_csv(index=False, float_format="%.10g", lineterminator="\n")
+    write_whole(place(path, ".csv"), text.encode("utf-8-sig"))
+
+
+def place(path: Path, ending: str) -> Path:
+    """Where a file is to be written; DeficitsError where its folder is not there, or its name ends otherwise."""
+    if path.suffix.casefold() != ending:
+        raise DeficitsError(f"{path}: expected a name that ends in {ending}")
+    if not path.parent.is_dir():
+        raise DeficitsError(f"{path}: there is no folder {path.parent}; make it, or give another place")
+    return path
 
 
 def say_sums(rows: list[dict[str, Any]], newest: int | None = None) -> None:

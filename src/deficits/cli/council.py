@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deficits.cli.common import UNTIL, AsOf, Draws, OwnFigures, Seed, Until, app, err, out
-from deficits.errors import ProjectionError, SchemeError
+from deficits.cli.common import (
+    UNTIL,
+    AsOf,
+    Draws,
+    OwnFigures,
+    Rate,
+    Seed,
+    Until,
+    app,
+    by_year,
+    err,
+    out,
+    pairs,
+    place,
+    rates,
+    typed,
+    write_csv,
+)
+from deficits.errors import ProjectionError
 from deficits.formatting import financial_year, gbp, gbp_range, percent, year_end
-from deficits.paths import write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,7 +78,11 @@ def plan(
         _say(worked[0])
     if csv:
         rows = pd.concat([each.to_frame() for each in worked], ignore_index=True)
-        write_whole(csv, rows.round(2).to_csv(index=False).encode("utf-8-sig"))
+        write_csv(rows, csv, IN_THE_ROW)
+
+
+IN_THE_ROW = dict.fromkeys(("mean", "p10", "p50", "p90"), "in the unit of the row")
+"""Heading of figures of which each row names the unit."""
 
 
 @app.command()
@@ -117,7 +135,7 @@ def places(
     if csv:
         frames = {(code, each.name): each.by_year() for code, each in worked.items()}
         rows = pd.concat(frames, names=["authority", "name"]).reset_index()
-        write_whole(csv, rows.round(2).to_csv(index=False).encode("utf-8-sig"))
+        write_csv(rows, csv, IN_THE_ROW)
 
 
 BESIDE = ("own", "neighbours", "england")
@@ -184,14 +202,15 @@ def workbook(
     from deficits.formatting import slug
     from deficits.reform_plan import workbook as write
 
+    given = file and place(file, ".xlsx")
     projection = d.project(d.load_panel(as_of, own=own_figures), until=until, draws=draws, seed=seed)
     worked = d.plan(projection, council, actions or "example")
-    target = file or Path(f"{slug(worked.name)}.xlsx")
+    target = given or Path(f"{slug(worked.name)}.xlsx")
     write(worked, target)
     out.print(f"Written: {target}. Yellow cells may be changed; the check cell on Balances is then no longer 0.")
 
 
-@app.command()
+@app.command(context_settings={"ignore_unknown_options": True})  # a deficit may be typed as -150m
 def case(
     council: Annotated[str, typer.Argument(help="Your council, by name, DfE number or ONS code.")],
     deficit: Annotated[
@@ -218,13 +237,10 @@ def case(
         list[str] | None,
         typer.Option("--contribution", help="What your general fund pays into the DSG, like 2027=2m. Repeatable."),
     ] = None,
-    rate: Annotated[
-        list[str] | None,
-        typer.Option("--rate", help="Your financing rate: 4.05%; by year, 2027=4.5%. Repeatable."),
-    ] = None,
+    rate: Rate = None,
     until: Annotated[str | None, typer.Option(help="Last year: 2029-30 unless given.")] = None,
     paid_on: Annotated[str | None, typer.Option(help="The day the grant is paid, like 2026-11-30.")] = None,
-    late: Annotated[float, typer.Option(help="Years by which the grant comes later: 0.5.")] = 0.0,
+    late: Annotated[str, typer.Option(help="Years by which the grant comes later: 0.5.")] = "0",
     refused: Annotated[bool, typer.Option("--refused", help="Your reform plan is refused: no grant.")] = False,
     reserves: Annotated[str | None, typer.Option(help="Your usable reserves at the base date, £.")] = None,
     minimum: Annotated[str, typer.Option(help="What reserves shall not fall below, £.")] = "0",
@@ -239,20 +255,16 @@ def case(
     ] = None,
 ) -> None:
     """A council's own figures: its grant, what is left and what its general fund bears, line by line."""
-    from deficits.panel.given import amount_given, ending_year, share_given
+    from deficits.panel.given import amount_given, day_given, ending_year, years_given
     from deficits.writeoff.council_case import UNTIL as LAST
     from deficits.writeoff.council_case import council_case
 
     def pounds(option: str, text: str) -> float:
-        return float(_typed(option, text, amount_given))
+        return float(typed(option, text, amount_given))
 
-    given = _pairs("--source", sources, amount_given)
+    given = pairs("--source", sources, amount_given)
     deficits = {"the council's figures": pounds("deficit", deficit), **given}
-    whole = [text for text in rate or [] if "=" not in text]
-    by_year = _by_year("--rate", [text for text in rate or [] if "=" in text], share_given)
-    if whole and (by_year or len(whole) > 1):
-        raise SchemeError("--rate: give one for all years, or one by year (2027=4.5%), each once")
-    last = _typed("--until", until, ending_year) if until else LAST
+    last = typed("--until", until, ending_year) if until else LAST
     projection = None
     if actions:
         import deficits as d
@@ -263,16 +275,16 @@ def case(
         council=council,
         projection=projection,
         deficit=deficits if given else deficits["the council's figures"],
-        ineligible=_pairs("--ineligible", ineligible, amount_given),
-        forecast=_by_year("--forecast", forecast, amount_given),
+        ineligible=pairs("--ineligible", ineligible, amount_given),
+        forecast=by_year("--forecast", forecast, amount_given),
         scheme=scheme,
         until=last,
         accept=accept,
         surplus=pounds("--surplus", surplus),
-        contributions=_by_year("--contribution", contribution, amount_given),
-        rate=_typed("--rate", whole[0], share_given) if whole else by_year or None,
-        paid_on=_typed("--paid-on", paid_on, date.fromisoformat) if paid_on else None,
-        late=late,
+        contributions=by_year("--contribution", contribution, amount_given),
+        rate=rates(rate),
+        paid_on=typed("--paid-on", paid_on, day_given) if paid_on else None,
+        late=typed("--late", late, years_given),
         refused=refused,
         reserves=pounds("--reserves", reserves) if reserves else None,
         minimum=pounds("--minimum", minimum),
@@ -292,9 +304,9 @@ def case(
     for heir, row in worked.successors().iterrows():
         out.print(f"  {heir}, from {row['on']}: {gbp(row['left'])} of what is left, by people aged 2 to 18")
     if csv:
-        write_whole(csv, worked.working().round(2).to_csv(index=False).encode("utf-8-sig"))
+        write_csv(worked.working(), csv)
     if xlsx:
-        worked.to_excel(xlsx)
+        worked.to_excel(place(xlsx, ".xlsx"))
 
 
 def _table(heading: str, lines: pd.DataFrame) -> None:
@@ -303,36 +315,3 @@ def _table(heading: str, lines: pd.DataFrame) -> None:
     for name, values in lines.iterrows():
         shown = "".join(f"{value:>12,.0f}" if value == value else f"{'not known':>12}" for value in values)
         out.print(f"{name!s:76}{shown}")
-
-
-def _typed(option: str, text: str, read: Callable[[Any], Any]) -> Any:
-    """What a text says; SchemeError names the option."""
-    try:
-        return read(text)
-    except ValueError as error:
-        raise SchemeError(f"{option}: {error}") from None
-
-
-def _pairs(option: str, given: Sequence[str] | None, read: Callable[[Any], Any]) -> dict[str, Any]:
-    """`name=value` texts by name; SchemeError where one is given twice, so that neither is lost."""
-    found: dict[str, Any] = {}
-    for text in given or []:
-        name, mark, value = (part.strip() for part in text.partition("="))
-        if not mark or not name:
-            raise SchemeError(f"{option} {text}: expected a name or year, = and a value")
-        if name.casefold() in {known.casefold() for known in found}:
-            raise SchemeError(f"{option}: '{name}' is given twice; give the sum, or another name")
-        found[name] = _typed(f"{option} {text}", value, read)
-    return found
-
-
-def _by_year(option: str, given: Sequence[str] | None, read: Callable[[Any], Any]) -> dict[int, Any]:
-    from deficits.panel.given import ending_year
-
-    found: dict[int, Any] = {}
-    for label, value in _pairs(option, given, read).items():
-        year = _typed(option, label, ending_year)
-        if year in found:
-            raise SchemeError(f"{option}: {label} is given twice")
-        found[year] = value
-    return found

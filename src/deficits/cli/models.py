@@ -8,7 +8,9 @@ from typing import Annotated, Any, cast
 import typer
 
 from deficits.cli.common import (
+    SHARE,
     UNTIL,
+    YEAR,
     AsOf,
     AuthorityOption,
     Draws,
@@ -21,6 +23,7 @@ from deficits.cli.common import (
     assigned,
     err,
     out,
+    rates,
     write_csv,
 )
 from deficits.errors import ProjectionError, SchemeError
@@ -48,7 +51,9 @@ def project(
     per: Annotated[
         str | None, typer.Option(help="pupil, person_2_18, plan (£ per each) or dsg (share of it).")
     ] = None,
-    real: Annotated[int | None, typer.Option(help="In prices of a financial year: 2026 is 2025-26.")] = None,
+    real: Annotated[
+        int | None, typer.Option(parser=YEAR, help="In prices of a financial year, like 2025-26.")
+    ] = None,
     reaches: Annotated[float, typer.Option(help="When does England's gross deficit reach this, in £bn?")] = 5.0,
     csv: Annotated[Path | None, typer.Option(help="Write the quantiles, in £, to this file.")] = None,
 ) -> None:
@@ -88,7 +93,8 @@ def project(
     for warning in projected.warnings:
         err.print(f"Note: {warning}")
     if csv:
-        frame.to_csv(csv)
+        money = "share of the DSG" if per == "dsg" else f"£{unit}"
+        write_csv(frame.reset_index(), csv, dict.fromkeys(frame.columns, money) if unit or per else None)
 
 
 def _ranged(row: Any, share: bool = False) -> str:
@@ -111,7 +117,9 @@ def levers() -> None:
 @app.command()
 def writeoff(
     scheme: Annotated[str, typer.Argument(help="A scheme's name or a YAML file; `deficits schemes` lists them.")],
-    share: Annotated[float | None, typer.Option(help="Another share than the scheme's, 0 to 1.")] = None,
+    share: Annotated[
+        float | None, typer.Option(parser=SHARE, help="Another share than the scheme's: 90% or 0.9.")
+    ] = None,
     assignments: Annotated[
         list[str] | None,
         typer.Option("--set", help="A parameter, for example --set share=0.8. May be repeated."),
@@ -138,18 +146,17 @@ def writeoff(
 ) -> None:
     """Apply a write-off scheme: who is paid what, what is left, how soon it is back."""
     import deficits as d
-    from deficits.writeoff import financing_rate, read_allocations, write_off
+    from deficits.writeoff import read_allocations, write_off
     from deficits.writeoff.inputs import inputs_of
 
     changes = assigned(assignments or [], SchemeError)
     if share is not None and "share" in changes:
         raise SchemeError(f"--share {share} and --set share={changes['share']}: give one of them")
     design = d.Scheme.read(scheme, **changes | ({} if share is None else {"share": share}))
-    financing = None if rate is None else financing_rate(rate)
     chosen = d.Scenario.read(scenario) if scenario else d.Scenario()
     panel = d.load_panel(as_of, own=own_figures)
     code = None if authority is None else panel.authorities.resolve(authority)
-    inputs = inputs_of(chosen.project(panel, until=until, draws=draws, seed=seed), financing)
+    inputs = inputs_of(chosen.project(panel, until=until, draws=draws, seed=seed), rates(rate))
     if allocations:
         if not isinstance(design.share, float) or not design.share:
             raise SchemeError("--allocations: the scheme has no single share by which they could be divided")
@@ -184,12 +191,13 @@ def writeoff(
 def _unfunded(result: Any, code: str | None) -> None:
     """Print what nobody has promised to pay by year, and what it would cost to cover a share of the growth."""
     from deficits.writeoff import price_of_cover, unfunded
+    from deficits.writeoff.unfunded import AT_A_YEAR_END, ITEMS
 
     out.print("Nobody has promised to pay:")
     for (item, year), row in unfunded(result, code).iterrows():
-        when = year_end(year) if item in ("left", "remaining") else financial_year(year)
+        when = year_end(year) if item in AT_A_YEAR_END else financial_year(year)
         amount = row["basis"] if row["p50"] != row["p50"] else f"{_ranged(row)} ({row['basis']})"
-        out.print(f"  {UNFUNDED[item]}, {when}: {amount}", markup=False)
+        out.print(f"  {ITEMS[item]}, {when}: {amount}", markup=False)
     if any(part.cover for part in result.scheme.parts):
         return
     out.print(f"Covering growth to {year_end(result.scheme.override_ends)} would cost:")
@@ -265,13 +273,6 @@ STATUS = {
     "proposed": "proposed",
     "historical": "historical",
 }
-UNFUNDED = {
-    "left": "What the scheme leaves",
-    "growth": "Growth of deficits",
-    "remaining": "Deficit that remains",
-    "interest": "Interest on it, from general funds",
-    "transport": "SEND home-to-school transport",
-}
 NAMED_FROM = 1e6
 """£ by which sources differ from which the council is named."""
 
@@ -292,7 +293,7 @@ def compare(
     names: Annotated[list[str], typer.Argument(help="Schemes, by name or YAML file.")],
     year: Annotated[
         int | None,
-        typer.Option(help="Year end at which what is left is compared; the override's end unless given."),
+        typer.Option(parser=YEAR, help="Year end at which schemes are compared; the override's end unless given."),
     ] = None,
     until: Until = UNTIL,
     draws: Draws = 4000,
@@ -310,7 +311,7 @@ def compare(
 
     chosen = d.Scenario.read(scenario) if scenario else d.Scenario()
     projection = chosen.project(d.load_panel(as_of, own=own_figures), until=until, draws=draws, seed=seed)
-    measured = d.compare(projection, names, year=year, rate=rate, cluster=cluster)
+    measured = d.compare(projection, names, year=year, rate=rates(rate), cluster=cluster)
     table, prices = measured.table(), f"{financial_year(measured.dates.base)} prices"
     out.print(
         f"At {year_end(measured.year)}, cheapest to the Exchequer first (80% ranges; {prices} are discounted to "

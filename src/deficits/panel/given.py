@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
+
 from deficits.errors import PanelError
 from deficits.formatting import year_given
 from deficits.publications.cells import number
@@ -55,3 +57,41 @@ def ending_year(value: object) -> int:
         return year_given(str(value))
     except PanelError as error:
         raise ValueError(str(error)) from None
+
+
+def years_given(value: object) -> float:
+    """A number of years.
+
+    >>> years_given("0.5")
+    0.5
+    """
+    found = number(value)
+    if found is None:
+        raise ValueError(f"'{value}' is not a number of years: give it like 0.5")
+    return found
+
+
+def whole_given(value: object) -> int:
+    """A whole number.
+
+    >>> whole_given("4,000"), whole_given(1)
+    (4000, 1)
+    """
+    found = number(value)
+    if found is None or found != int(found):
+        raise ValueError(f"'{value}' is not a whole number: give it like 4000")
+    return int(found)
+
+
+def day_given(value: object) -> date:
+    """A day, from a text.
+
+    >>> day_given("30 November 2026"), day_given("30/11/2026"), day_given("2026-11-30")
+    (datetime.date(2026, 11, 30), datetime.date(2026, 11, 30), datetime.date(2026, 11, 30))
+    """
+    for form in ("%Y-%m-%d", "%d/%m/%Y", "%d %B %Y", "%d %b %Y"):
+        try:
+            return datetime.strptime(str(value).strip(), form).date()
+        except ValueError:
+            continue
+    raise ValueError(f"'{value}' is not a day: give it like 2026-11-30 or 30 November 2026")

@@ -306,7 +306,11 @@ def _there(inputs: Inputs, chunks: list[tuple[Scheme, ...]], dates: Dates, addre
         from distributed import Client
     except ImportError:
         raise SchemeError("a cluster needs dask.distributed: pip install 'deficits[cluster]'") from None
-    with Client(address, set_as_default=False) as client:  # type: ignore[no-untyped-call]
+    try:
+        there = Client(address, set_as_default=False)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:
+        raise SchemeError(f"cluster {address}: no scheduler answers there ({error})") from None
+    with there as client:
         with warnings.catch_warnings():
             # It is large on purpose.
             warnings.filterwarnings("ignore", "Sending large graph")

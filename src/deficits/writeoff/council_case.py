@@ -568,7 +568,7 @@ def _check(
             if not math.isfinite(amount):
                 faults.append(f"{what}, {name}: found {amount}, expected £")
             elif amount < 0:
-                meant = "; 0 where the council is in surplus" if what == "deficit" else ""
+                meant = f"; {gbp(-amount)} for a deficit, 0 for a surplus" if what == "deficit" else ""
                 faults.append(f"{what}, {name}: found {gbp(amount)}, expected £ of 0 or more{meant}")
             elif what == "deficit" and 0 < amount < 1_000:
                 faults.append(f"{what}, {name}: found {gbp(amount)}; give pounds, not thousands or millions")

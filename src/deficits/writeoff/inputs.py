@@ -414,6 +414,8 @@ def read_allocations(path: str | Path) -> dict[str, float]:
     """
     try:
         frame = pd.read_csv(path, dtype=str, encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise SchemeError(f"allocations: no file {path}") from None
     except (OSError, ValueError) as error:
         raise SchemeError(f"allocations {path} cannot be read: {error}") from None
     missing = {"council", "grant_gbp"} - set(frame.columns)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from deficits.errors import SchemeError, closest
 from deficits.paths import schemes_dir
-from deficits.validation import read_text
+from deficits.validation import expected, read_text
 from deficits.validation import read_yaml as as_yaml
 from deficits.writeoff import conditions
 
@@ -86,20 +86,6 @@ def _is_member(part: str) -> bool:
     return part in _MEMBERS or part.startswith(("function-", "constrained-"))
 
 
-EXPECTED = {
-    "float_parsing": "a number, such as 0.9 or 90% for a share, 150000000 or £150m for an amount",
-    "float_type": "a number, such as 0.9 or 90% for a share, 150000000 or £150m for an amount",
-    "int_parsing": "a year, such as 2026 or 2025-26, or a whole number",
-    "int_type": "a year, such as 2026 or 2025-26, or a whole number",
-    "greater_than_equal": "{ge:g} or more",
-    "less_than_equal": "{le:g} or less",
-    "finite_number": "an amount that is finite",
-    "tuple_type": "a list, such as [0.5, 0.5]",
-    "dict_type": "several values by name, such as {{pounds: 5000000000}}",
-    "model_type": "several values by name, such as {{pounds: 5000000000}}",
-    "model_attributes_type": "several values by name, such as {{pounds: 5000000000}}",
-}
-"""What was expected, in an analyst's words, by the kind of fault."""
 _MEMBERS = {"flat", "scale", "by_condition", "deficit_above", "region", "council", "type", "[key]"}
 
 
@@ -119,8 +105,8 @@ def _fault(fault: Any, key: str, model: type[BaseModel]) -> str:
     message = str(fault["msg"]).removeprefix("Value error, ")
     if fault["type"] == "value_error":
         return f"{key}: found {found!s}; {message}"
-    if fault["type"] in EXPECTED:
-        return f"{key}: found {found!r}, expected {EXPECTED[fault['type']].format(**fault.get('ctx', {}))}"
+    if wanted := expected(fault):
+        return f"{key}: found {found!r}, expected {wanted}"
     return f"{key}: found {found!r}; {message[0].lower()}{message[1:]}"
 
 

@@ -30,13 +30,14 @@ def sweep(
     points: int = 100,
     ranges: Mapping[str, tuple[float, float]] = SWEPT,
     within: float = 2.0,
+    year: int | None = None,
     seed: int = 1,
 ) -> pd.DataFrame:
     """Project and compare the schemes at points spread evenly over ranges of the projection's assumptions.
 
     One row a point and scheme: the assumptions, medians of years_bought, deficit and present_cost (£),
     `back_within` (the deficit is back within `within` years), `better`, the title of a scheme that dominates it
-    there, and `fails`, either of them. Each point is a projection of its own: a few hundred draws are enough.
+    there, and `fails`, either of them. `year`: as for `compare`. Each point is a projection of its own: a few hundred draws are enough.
     """
     unknown = set(ranges) - set(SWEPT)
     if unknown:
@@ -53,7 +54,7 @@ def sweep(
             for (name, (low, high)), part in zip(ranges.items(), place, strict=True)
         }
         there = projection.with_assumptions(projection.assumptions.model_copy(update=chosen))
-        compared = compare(there, schemes)
+        compared = compare(there, schemes, year=year)
         for number, (title, (by, _)) in enumerate(zip(compared.titles, compared.dominating(), strict=True)):
             middles = {
                 name: compared.quantiles[name][1, number] for name in ("years_bought", "deficit", "present_cost")

@@ -14,6 +14,16 @@ from deficits.writeoff.costs import interest_by_year
 from deficits.writeoff.inputs import Array
 from deficits.writeoff.result import Result, three
 
+ITEMS = {
+    "left": "What the scheme leaves",
+    "growth": "Growth of deficits",
+    "remaining": "Deficit that remains",
+    "interest": "Interest on it, from general funds",
+    "transport": "SEND home-to-school transport",
+}
+"""The rows of `unfunded` in words."""
+AT_A_YEAR_END = ("left", "remaining")
+"""Rows that are of 31 March, and not of a financial year."""
 SHARES = (0.25, 0.5, 0.75, 0.9, 1.0)
 """Shares of later growth that are priced unless others are asked for."""
 
