@@ -20,7 +20,7 @@ def test_a_case_as_it_is_typed(tmp_path: Path) -> None:
     assert "a grant of £129.6m on a deficit of £144.4m" in done.stdout
     assert "By year, £000" in done.stdout
     assert "-60,400" in done.stdout.replace("\N{MINUS SIGN}", "-")  # 190.0 less 129.6, in £000
-    working = pd.read_csv(files[0]).set_index("line")["amount"]
+    working = pd.read_csv(files[0]).set_index("line")["amount (£)"]
     assert working["Grant"] == 129_600_000
     assert all(file.stat().st_size for file in files)
 
@@ -30,8 +30,8 @@ def test_a_case_as_it_is_typed(tmp_path: Path) -> None:
     [
         (["--forecast", "2027=-200m"], "2027 is given twice"),
         (["--ineligible", "equal pay=1m", "--ineligible", "Equal pay=2m"], "'Equal pay' is given twice"),
-        (["--rate", "90%"], "rate: found 0.9"),
-        (["--rate", "four"], "--rate: 'four' is not a share"),
+        (["--rate", "90%"], "rate: found '90%'"),
+        (["--rate", "four"], "rate: found 'four'"),
         (["--reserves", "lots"], "--reserves: 'lots' is not an amount in pounds"),
         (["--forecast", "2027-29=-1m"], "--forecast: '2027-29' is not one year"),
         (["--until", "next year"], "--until: 'next year' is not a financial year"),

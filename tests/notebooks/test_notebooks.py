@@ -19,8 +19,8 @@ from deficits.reports.params import REPORTS, check_parameters_cell, parameters_c
 
 NOTEBOOKS = sorted(notebooks_dir().glob("*.ipynb"))
 PLAN = notebooks_dir() / "06_reform_plan.ipynb"
-REPORTED = [path for path in NOTEBOOKS if path.name not in ("explore.ipynb", PLAN.name)]
-"""A panel and a paper are no reports."""
+REPORTED = [path for path in NOTEBOOKS if path.name != "explore.ipynb"]
+"""A panel is no report."""
 
 
 def read(path: Path) -> nbformat.NotebookNode:
@@ -162,11 +162,11 @@ def test_the_paper_on_a_reform_plan_runs_on_a_councils_own_file(tmp_path: Path) 
     assert done.returncode == 0, done.stderr[-2000:]
     cells = [cell for cell in read(tmp_path / "out.ipynb").cells if cell.cell_type == "code"]
     shown = "".join(str(out.get("data", {}).get("text/plain", "")) for cell in cells for out in cell.outputs)
-    assert "Reform plan of Leeds, 5 actions" in shown
+    assert "the balance of Leeds would be" in shown
     assert "Bases instead of special schools" in shown
 
 
 def test_the_paper_carries_its_outputs() -> None:
     cells = [cell for cell in read(PLAN).cells if cell.cell_type == "code"]
-    assert sum(bool(cell.outputs) for cell in cells) == len(cells) - 1
+    assert sum(bool(cell.outputs) for cell in cells) > len(cells) / 2
     assert all(output.output_type != "error" for cell in cells for output in cell.outputs)

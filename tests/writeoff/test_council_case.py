@@ -306,5 +306,5 @@ def test_a_council_or_scheme_that_is_not_known_is_refused_with_the_closest(proje
         council_case(council="Knt", deficit=1e6, projection=projection)
     with pytest.raises(SchemeError, match="did you mean 'high-needs-stability-grant'"):
         council_case(council="Kent", deficit=1e6, scheme="high-need-stability-grant", projection=projection)
-    with pytest.raises(SchemeError, match="0 where the council is in surplus"):
+    with pytest.raises(SchemeError, match="0 for a surplus"):
         council_case(council="Kent", deficit=-5e6, projection=projection)

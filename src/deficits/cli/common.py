@@ -145,7 +145,7 @@ def write_csv(frame: pd.DataFrame, path: Path, units: Mapping[str, str] | None =
         headed[name] = f"{name} ({unit})" if (unit := known.get(first, "£")) else str(name)
         if first not in known:
             frame = frame.assign(**{name: frame[name].round(0).astype("Int64")})
-    text = frame.rename(columns=headed).to_csv(index=False, float_format="%.10g", lineterminator="\n")
+    text = frame.rename(columns=headed).to_csv(index=False, float_format="%.12g", lineterminator="\n")
     write_whole(place(path, ".csv"), text.encode("utf-8-sig"))
 
 

@@ -304,7 +304,7 @@ def case(
     for heir, row in worked.successors().iterrows():
         out.print(f"  {heir}, from {row['on']}: {gbp(row['left'])} of what is left, by people aged 2 to 18")
     if csv:
-        write_csv(worked.working(), csv)
+        write_csv(worked.working().round(2), csv, {"amount": "£"})
     if xlsx:
         worked.to_excel(place(xlsx, ".xlsx"))
 

@@ -14,14 +14,13 @@ from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
-import yaml
 from pydantic import BeforeValidator, Field, HttpUrl, model_validator
 
 from deficits.assumptions import FIRST_YEAR, LAST_YEAR
 from deficits.errors import ProjectionError
 from deficits.formatting import financial_year, gbp, percent
 from deficits.panel.given import amount_given, ending_year, rate_given, share_given
-from deficits.validation import Declared, validated
+from deficits.validation import Declared, read_text, read_yaml, validated
 
 Array = npt.NDArray[np.float64]
 Sector = Literal["mainstream", "resource_base", "state_special", "independent", "post_16", "other"]
@@ -353,13 +352,14 @@ class Actions(Declared):
         ['plans', 'places', 'places', 'unit_cost', 'income']
         """
         path = Path(__file__).with_name("example.yaml") if str(file) == "example" else Path(file)
-        try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise ProjectionError(f"no file of actions {path}; `deficits plan --example` prints one") from None
-        except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-            raise ProjectionError(f"{path.name} is not a file of actions: {error}") from None
-        return validated(cls, content, path.name, ProjectionError)
+        if not path.is_file():
+            raise ProjectionError(f"no file of actions {path}; `deficits plan --example` prints one")
+        return cls.parse(read_text(path, path.name, ProjectionError), path.name)
+
+    @classmethod
+    def parse(cls, text: str, shown: str = "the file of actions") -> Actions:
+        """The actions of a YAML text, which is called `shown` in messages; ProjectionError lists every fault."""
+        return validated(cls, read_yaml(text, shown, ProjectionError), shown, ProjectionError)
 
 
 def _span(size: _Range, show: Any) -> str:

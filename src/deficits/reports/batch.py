@@ -128,7 +128,7 @@ Starting = Callable[[], AbstractContextManager[None]]
 def plan(
     names: Sequence[str] = (), authorities: Sequence[str] = (), values: Mapping[str, object] | None = None
 ) -> list[Request]:
-    """The pages to make: of the reports named, or of all, and of all authorities unless some are chosen.
+    """The pages to make: of the reports named, or of the usual ones; of all authorities unless some are chosen.
 
     `authorities`: "all", a region, or councils by name, DfE number or ONS code, several divided by commas. A value
     goes to the reports that have such a parameter; one that none of them has is refused.
@@ -139,7 +139,8 @@ def plan(
     ['england', 'authority-kent', 'authority-camden']
     """
     values = dict(values or {})
-    reports = [find_report(name) for name in dict.fromkeys(names or REPORTS)]
+    usual = [name for name, report in REPORTS.items() if not report.on_request]
+    reports = [find_report(name) for name in dict.fromkeys(names or usual)]
     known = {key for report in reports for key in report.model.model_fields}
     faults = [f"{key}: not a parameter of these reports; {closest(key, known)}" for key in values.keys() - known]
     if faults:

@@ -408,7 +408,11 @@ def _shown(folder: Folder, out_dir: Path) -> dict[str, Any]:
         "england": england,
         "chart": Markup(_chart(out_dir / "england.ipynb")) if england and england.there else "",
         "reports": reports,
-        "unmade": [report.title for name, report in REPORTS.items() if name not in _reports_of(folder)],
+        "unmade": [
+            report.title
+            for name, report in REPORTS.items()
+            if not report.on_request and name not in _reports_of(folder)
+        ],
         "mapped": mapped,
         "columns": max((council.column for council in mapped), default=0) + 1,
         "rows": max((council.row for council in mapped), default=0) + 1,

@@ -33,6 +33,7 @@ from deficits.validation import shortened
 
 if TYPE_CHECKING:
     from deficits.raw.authorities import Authorities
+    from deficits.reform_plan import Actions
     from deficits.scenario import Scenario
     from deficits.writeoff import Scheme
 
@@ -79,7 +80,9 @@ def _each_once(names: list[str]) -> list[str]:
 MOST_COMPARED = 20
 """Schemes on one page."""
 LONGEST_SCENARIO = 50_000
-"""Characters of a scenario that a record keeps."""
+"""Characters of a scenario, or of a file of actions, that a record keeps."""
+EXAMPLE = "example"
+"""The actions that come with the package, to change: no council has adopted them."""
 
 
 def _scenario_text(given: str) -> str:
@@ -96,10 +99,27 @@ def _scenario_text(given: str) -> str:
     return scenario.text()
 
 
+def _actions_text(given: str) -> str:
+    """What a file of a reform plan's actions holds, from its path or from that itself; the example by its name.
+
+    A page rests on what the file says, not on where it lay.
+    """
+    from deficits.reform_plan import Actions
+    from deficits.validation import read_text
+
+    try:
+        text = given if "\n" in given or given == EXAMPLE else read_text(Path(given), given, ProjectionError)
+        Actions.parse(text) if text != EXAMPLE else None
+    except ProjectionError as error:
+        raise PydanticCustomError("told", "{told}", {"told": str(error)}) from None
+    return text
+
+
 Whole = Annotated[int, BeforeValidator(_number)]
 Share = Annotated[float, BeforeValidator(_number), Field(ge=0, le=1, allow_inf_nan=False)]
 Name = Annotated[str, Field(max_length=80), AfterValidator(_plain)]
 Day = Annotated[str, AfterValidator(lambda text: date.fromisoformat(text).isoformat())]
+ActionsText = Annotated[str, AfterValidator(_actions_text), Field(max_length=LONGEST_SCENARIO)]
 ScenarioText = Annotated[str, AfterValidator(_scenario_text), Field(max_length=LONGEST_SCENARIO)]
 Names = Annotated[
     list[Name],
@@ -311,6 +331,32 @@ class AuthorityReport(_OnAScheme):
     authority: Name = Field(default="Kent", description="an authority's name, DfE number or ONS code")
 
 
+class PlanReport(PanelReport):
+    """Parameters of the report on a council's local SEND reform plan."""
+
+    authority: Name = Field(default="Kent", description="an authority's name, DfE number or ONS code")
+    actions: ActionsText = Field(
+        default=EXAMPLE, description="a file of the plan's actions; `deficits plan --example` prints one to change"
+    )
+    until: Whole = Field(
+        default=ENDS + 3, ge=MEASURED + 1, le=LAST, description="last year end: 2031 is 31 March 2031"
+    )
+    draws: Whole = Field(default=1000, ge=200, le=20_000, description="number of simulations")
+    seed: Whole = Field(default=1, ge=0, description="the same seed gives the same report")
+
+    @property
+    def declared(self) -> Actions:
+        """The actions, checked."""
+        from deficits.reform_plan import Actions
+
+        return Actions.read(EXAMPLE) if self.actions == EXAMPLE else Actions.parse(self.actions)
+
+    def differences(self) -> list[str]:
+        """What the page rests on that the usual one does not, in sentences."""
+        own = [] if self.actions == EXAMPLE else ["It takes actions from a file of whoever made it."]
+        return super().differences() + own
+
+
 class BacktestReport(PanelReport):
     """Parameters of the report on the projection's record."""
 
@@ -371,6 +417,8 @@ class Report:
     model: type[PanelReport]
     title: str
     named_by: tuple[str, ...] = ()
+    on_request: bool = False
+    """Whether it is made only where it is asked for by name."""
 
     def subject(self, parameters: PanelReport) -> str | None:
         """Whom or what the page is about, when one notebook makes many pages: the authority's name."""
@@ -386,6 +434,8 @@ class Report:
         'writeoff-high-needs-stability-grant-share-0-5'
         """
         values = parameters.model_dump() | {"authority": self.subject(parameters)}
+        if values.get("actions", EXAMPLE) != EXAMPLE:
+            values["actions"] = hashlib.sha256(values["actions"].encode()).hexdigest()[:8]
         parts = [self.name, *(str(values[name]) for name in self.named_by)]
         for name, field in self.model.model_fields.items():
             if name not in NOT_NAMING.union(self.named_by) and values[name] != field.default:
@@ -411,6 +461,14 @@ REPORTS: dict[str, Report] = {
             "07_recommendations.ipynb",
             RecommendationsReport,
             "What the committee recommended, with figures",
+        ),
+        Report(
+            "plan",
+            "06_reform_plan.ipynb",
+            PlanReport,
+            "A local SEND reform plan",
+            ("authority",),
+            on_request=True,
         ),
         Report("monitor", "08_monitor.ipynb", MonitorReport, "Annual monitor of EHC plans"),
         Report("places", "09_places.ipynb", PlacesReport, "Specialist places and capital"),

@@ -37,7 +37,8 @@ def sweep(
 
     One row a point and scheme: the assumptions, medians of years_bought, deficit and present_cost (£),
     `back_within` (the deficit is back within `within` years), `better`, the title of a scheme that dominates it
-    there, and `fails`, either of them. `year`: as for `compare`. Each point is a projection of its own: a few hundred draws are enough.
+    there, and `fails`, either of them. `year`: as for `compare`. Each point is a projection of its own: a few
+    hundred draws are enough.
     """
     unknown = set(ranges) - set(SWEPT)
     if unknown:
