@@ -72,5 +72,5 @@ def test_places_as_an_analyst_declares_them(tmp_path: Path) -> None:
     done = run("places", "Leeds", str(file), "--draws", "200", "--csv", str(table))
     assert done.returncode == 0, done.stderr
     assert "Leeds; capacity: declared" in done.stdout
-    rows = pd.read_csv(table).set_index(["measure", "year"])["p50"]
+    rows = pd.read_csv(table).set_index(["measure", "year"])["p50 (in the unit of the row)"]
     assert rows["capacity, state_special"].eq(2000).all()
