@@ -22,7 +22,7 @@ from deficits.projection.profile import neighbours
 from deficits.reform_plan import SECTOR_WORDS, SECTORS
 
 NEIGHBOURS = "Statistical neighbours"
-FLOWS = ("new_plans", "requests", "requests_refused", "requests_at_tribunal", "plans_issued", "plans_ceased")
+FLOWS = ("new_plans", "requests", "requests_refused", "requests_at_tribunal")
 CAUSES = {
     "plans": "the number of plans",
     "mix": "the mix of placements",
