@@ -197,7 +197,9 @@ def test_a_council_that_has_spent_more_than_its_block_says_is_drawn_back_and_mor
     fitted = d.project(panel, until=2026, draws=200).fit
     spending, offsets = fitted.accounts.spending, fitted.offsets
     moved = spending.result.params
-    assert moved["reversion"] < 0 < moved["plans"] < 1
+    assert 0 < moved["to_block"] < 1
+    assert 0 < moved["to_plans"] < 1
+    assert 0 < moved["plans"] < 1
     assert (spending.result.bse > 0).all()
     assert 0 < offsets.gain < 1
     assert (offsets.shock > 0).all()

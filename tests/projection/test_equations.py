@@ -53,7 +53,8 @@ def test_a_spreadsheet_of_the_equations_gives_the_councils_balances(still: Proje
         for code in codes:
             w, f, p = share[code], accounts.block.loc[code], accounts.plans.loc[code]
             moved = moves["momentum"] * math.log(w[year - 1] / w[year - 2])
-            moved += moves["reversion"] * math.log(w[year - 1] / f[year - 1])
+            moved += moves["to_block"] * math.log(f[year - 1] / w[year - 1])
+            moved += moves["to_plans"] * math.log(p[year - 1] / w[year - 1])
             moved += moves["plans"] * math.log(p[year] / p[year - 1])
             moved += moves["plans_before"] * math.log(p[year - 1] / p[year - 2])
             moved += moves["funding"] * math.log(f[year] / f[year - 1])

@@ -28,18 +28,18 @@ UPPER_DECILE = 1.5332062740589
 """Upper decile of Student's t with TAIL degrees of freedom and scale 1 (a test holds it to scipy's)."""
 FURTHEST = 0.5
 """A council's share of spend moves by less than this in a year (logarithm), however far a shock lies out."""
-CAUSES = ["momentum", "reversion", "plans", "plans_before", "funding"]
+CAUSES = ["momentum", "to_block", "to_plans", "plans", "plans_before", "funding"]
 
 
 @dataclass(frozen=True)
 class Spending:
     """How a council's share of England's spend moves from year to year, and by how much it strays.
 
-    The change of its logarithm is momentum x its last change, reversion x the log of the share of spend over that
-    of the block, plans and plans_before x the growth of its share of plans in the year and the year before,
-    funding x that of its share of the block, and a Student-t shock of scale `shock`, by council: those that have
-    moved much stray further. `usual`: mean size of a council's yearly changes. `result` is the robust regression
-    (statsmodels), over every council and published year.
+    The change of its logarithm is momentum x its last change, to_block and to_plans x the logs of its shares of the
+    block and of plans over that of spend, plans and plans_before x the growth of its share of plans in the year and
+    the year before, funding x that of its share of the block, and a Student-t shock of scale `shock`, by council:
+    those that have moved much stray further. `usual`: mean size of a council's yearly changes. `result` is the
+    robust regression (statsmodels), over every council and published year.
     """
 
     result: RLM
@@ -80,7 +80,7 @@ class Spending:
             self.result.params, self.result.cov_params(), draws
         )
         momentum, *lasting = np.ascontiguousarray(given.T)
-        reversion = lasting[0]
+        reverting = lasting[0] + lasting[1]
         spend, spent = accounts.spend, accounts.spent
         ahead = range(spent + 1, years[-1] + 1)
         codes = tuple(int(code) for code in spend.index)
@@ -100,12 +100,13 @@ class Spending:
         moved = np.repeat((last[[spent]] - last[[spent - 1]].to_numpy()).fillna(0.0).to_numpy(), draws, axis=1)
         part = np.empty_like(moved)
         for t, year in enumerate(ahead):
-            causes = [-block[year - 1], plans[year] - plans[year - 1], plans[year - 1] - plans[year - 2]]
+            causes = [block[year - 1], plans[year - 1]]
+            causes += [plans[year] - plans[year - 1], plans[year - 1] - plans[year - 2]]
             causes.append(block[year] - block[year - 1])
             known = pd.concat(causes, axis=1).replace([np.inf, -np.inf], np.nan).fillna(0.0).to_numpy()
             moved *= momentum
             moved += np.einsum("cj,jd->cd", known, np.stack(lasting), out=part)
-            moved += np.multiply(share, reversion, out=part)
+            moved -= np.multiply(share, reverting, out=part)
             moved += np.multiply(shocks[t], scale, out=part)
             np.clip(moved, -FURTHEST, FURTHEST, out=moved)
             share += moved
@@ -127,7 +128,8 @@ def _causes(spend: pd.DataFrame, block: pd.DataFrame, plans: pd.DataFrame, year:
         return pd.DataFrame(
             {
                 "momentum": np.log(spend[year - 1] / spend[year - 2]),
-                "reversion": np.log(spend[year - 1] / block[year - 1]),
+                "to_block": np.log(block[year - 1] / spend[year - 1]),
+                "to_plans": np.log(plans[year - 1] / spend[year - 1]),
                 "plans": np.log(plans[year] / plans[year - 1]),
                 "plans_before": np.log(plans[year - 1] / plans[year - 2]),
                 "funding": np.log(block[year] / block[year - 1]),
