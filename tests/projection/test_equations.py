@@ -57,7 +57,6 @@ def test_a_spreadsheet_of_the_equations_gives_the_councils_balances(still: Proje
             moved += moves["to_plans"] * math.log(p[year - 1] / w[year - 1])
             moved += moves["plans"] * math.log(p[year] / p[year - 1])
             moved += moves["plans_before"] * math.log(p[year - 1] / p[year - 2])
-            moved += moves["funding"] * math.log(f[year] / f[year - 1])
             w[year] = w[year - 1] * math.exp(moved)
         total = sum(share[code][year] for code in codes)
         for code in codes:

@@ -28,7 +28,7 @@ UPPER_DECILE = 1.5332062740589
 """Upper decile of Student's t with TAIL degrees of freedom and scale 1 (a test holds it to scipy's)."""
 FURTHEST = 0.5
 """A council's share of spend moves by less than this in a year (logarithm), however far a shock lies out."""
-CAUSES = ["momentum", "to_block", "to_plans", "plans", "plans_before", "funding"]
+CAUSES = ["momentum", "to_block", "to_plans", "plans", "plans_before"]
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ class Spending:
 
     The change of its logarithm is momentum x its last change, to_block and to_plans x the logs of its shares of the
     block and of plans over that of spend, plans and plans_before x the growth of its share of plans in the year and
-    the year before, funding x that of its share of the block, and a Student-t shock of scale `shock`, by council:
-    those that have moved much stray further. `usual`: mean size of a council's yearly changes. `result` is the
-    robust regression (statsmodels), over every council and published year.
+    the year before, and a Student-t shock of scale `shock`, by council: those that have moved much stray further.
+    `usual`: mean size of a council's yearly changes. `result` is the robust regression (statsmodels), over every
+    council and published year.
     """
 
     result: RLM
@@ -102,7 +102,6 @@ class Spending:
         for t, year in enumerate(ahead):
             causes = [block[year - 1], plans[year - 1]]
             causes += [plans[year] - plans[year - 1], plans[year - 1] - plans[year - 2]]
-            causes.append(block[year] - block[year - 1])
             known = pd.concat(causes, axis=1).replace([np.inf, -np.inf], np.nan).fillna(0.0).to_numpy()
             moved *= momentum
             moved += np.einsum("cj,jd->cd", known, np.stack(lasting), out=part)
@@ -132,7 +131,6 @@ def _causes(spend: pd.DataFrame, block: pd.DataFrame, plans: pd.DataFrame, year:
                 "to_plans": np.log(plans[year - 1] / spend[year - 1]),
                 "plans": np.log(plans[year] / plans[year - 1]),
                 "plans_before": np.log(plans[year - 1] / plans[year - 2]),
-                "funding": np.log(block[year] / block[year - 1]),
             }
         )
 
