@@ -35,11 +35,11 @@ CAUSES = ["momentum", "to_block", "to_plans", "plans", "plans_before"]
 class Spending:
     """How a council's share of England's spend moves from year to year, and by how much it strays.
 
-    The change of its logarithm is momentum x its last change, to_block and to_plans x the logs of its shares of the
-    block and of plans over that of spend, plans and plans_before x the growth of its share of plans in the year and
-    the year before, and a Student-t shock of scale `shock`, by council: those that have moved much stray further.
-    `usual`: mean size of a council's yearly changes. `result` is the robust regression (statsmodels), over every
-    council and published year.
+    The change of its logarithm is momentum x its last change, to_block and to_plans x the logs of its shares of
+    the block and of plans over that of spend, plans and plans_before x the growth of its share of plans in the
+    year and the year before, and a Student-t shock of scale `shock`, by council: those that have moved much
+    stray further. `usual`: mean size of a council's yearly changes. `result` is the robust regression
+    (statsmodels), over every council and published year.
     """
 
     result: RLM
