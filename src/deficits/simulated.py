@@ -71,8 +71,8 @@ class Simulated(ABC):
         """
         if areas is None:
             areas = [self.home, *sorted(self.regions.unique()), *self.regions.index]
-        if isinstance(areas, str | int):
-            areas = [areas]
+        if not isinstance(areas, Mapping | list | tuple | pd.Index):
+            areas = [areas]  # type: ignore[list-item]
         named = areas if isinstance(areas, Mapping) else {str(area): area for area in areas}
         members = {name: self.codes(area) for name, area in named.items()}
         frames = [_rows(name, unit, values, members) for name, (unit, values) in self.measures.items()]
@@ -140,6 +140,8 @@ class Difference(Simulated):
     """
 
     def __init__(self, one: Simulated, other: Simulated) -> None:
+        if not isinstance(other, Simulated):
+            raise DeficitsError(f"other: found a {type(other).__name__}, expected a result like a projection")
         seeds = [(each.simulations.attrs.get("seed"), each.simulations.sizes["draw"]) for each in (one, other)]
         if seeds[0] != seeds[1]:
             told = " and ".join(f"seed {seed} with {draws:,} draws" for seed, draws in seeds)

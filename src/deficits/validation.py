@@ -7,6 +7,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable
 from inspect import Parameter, Signature
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
@@ -83,6 +84,9 @@ class Declared(_Model):
     def __dir__(self) -> list[str]:
         return _own(super().__dir__())
 
+    def __str__(self) -> str:
+        return repr(self)
+
     def __repr_args__(self) -> Any:
         # What is as usual is not repeated.
         return [
@@ -109,6 +113,21 @@ def whole(
         return number
     span = "" if low == -float("inf") else f" from {low}" if high == float("inf") else f" from {low} to {high}"
     raise error(f"{name}: found {shortened(value)}, expected a whole number{span}")
+
+
+def number(name: str, value: Any, error: type[DeficitsError], low: float, high: float) -> float:
+    """A number of Python or numpy in a range; `error` names the argument, what was given and what is possible."""
+    if type(value) is not bool and isinstance(value, Real) and low <= float(value) <= high:
+        return float(value)
+    raise error(f"{name}: found {shortened(value)}, expected a number from {low:g} to {high:g}")
+
+
+def known_word(name: str, value: Any, known: Iterable[Any], error: type[DeficitsError]) -> Any:
+    """One of the words that are known; `error` offers the closest of them."""
+    words = list(known)
+    if not isinstance(value, str) or value not in words:
+        raise error(f"{name}: found {shortened(value)}; {closest(value, words)}")
+    return value
 
 
 def one_of(name: str, given: Any, kind: type, read: Callable[..., Thing], error: type[DeficitsError]) -> Thing:

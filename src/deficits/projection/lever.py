@@ -560,6 +560,8 @@ def lever_from(declared: dict[str, Any], where: str) -> Lever:
 
 
 def _path(name: str | Path) -> Path:
+    if not isinstance(name, str | Path):
+        raise ProjectionError(f"lever: found {name!r} ({type(name).__name__}), expected a name or a YAML file")
     given = Path(name)
     if given.suffix in {".yaml", ".yml"}:
         if not given.is_file():

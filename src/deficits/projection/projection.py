@@ -37,7 +37,7 @@ from deficits.projection.summaries import (
     unit_of,
 )
 from deficits.simulated import QUANTILES, Area, Measures, Simulated
-from deficits.validation import several, whole
+from deficits.validation import known_word, several, whole
 
 Measure = Literal["gross", "net", "in_year"]
 MEASURES: tuple[Measure, ...] = get_args(Measure)
@@ -183,6 +183,8 @@ class Projection(Simulated):
 
     def codes(self, area: Area) -> list[str]:
         """DfE numbers of the councils of an area; errors offer the closest name of an unknown one."""
+        if isinstance(area, float) or area is None:
+            raise ProjectionError(f"area: found {area!r}, expected a council, a region, England or a list of them")
         if not isinstance(area, str | int):
             found = [code for each in area for code in self.codes(each)]
             twice = sorted({code for code in found if found.count(code) > 1})
@@ -208,8 +210,7 @@ class Projection(Simulated):
     def in_region(self, region: str) -> list[str]:
         """DfE numbers of a region's councils."""
         councils = self.fit.councils
-        if region not in set(councils["region"]):
-            raise ProjectionError(f"no region '{region}': {closest(region, sorted(set(councils['region'])))}")
+        known_word("region", region, sorted(set(councils["region"])), ProjectionError)
         return list(councils.index[councils["region"] == region])
 
     def plans(self) -> xr.DataArray:

@@ -8,6 +8,7 @@ import pandas as pd
 from deficits.assumptions import assumed
 from deficits.errors import SchemeError
 from deficits.simulated import QUANTILES
+from deficits.validation import number
 from deficits.writeoff import ledger
 from deficits.writeoff.inputs import Array, Inputs
 from deficits.writeoff.result import Result
@@ -52,8 +53,7 @@ def _later(scheme: Scheme, years: float) -> Scheme:
 def of_delay(result: Result, years: float = 0.25) -> pd.DataFrame:
     """What councils pay more in interest when the grant comes a quarter (or another part) of a year later, £: by
     year and in total, mean and quantiles."""
-    if years < 0:
-        raise SchemeError(f"a delay of {years:g} years: give 0 or more")
+    years = number("years", years, SchemeError, 0, 10)
     delayed = type(result).of(later(result.scheme, years), result.inputs)
     now, then = interest_by_year(result), interest_by_year(delayed)
     extra = {year: (then[year] - now[year]).sum(axis=0) for year in now if year > result.scheme.base_year}
@@ -69,7 +69,7 @@ def exchequer(result: Result, rate: float = STPR, real: int | None = None) -> pd
     `rate`. Items: gross grants; instalments_stopped, agreed safety valve instalments no longer paid (a saving, so
     below 0); clawed_back, repaid and levied (below 0); net. Repayments after the projection's last year count.
     """
-    flows = exchequer_flows(result)
+    rate, flows = number("rate", rate, SchemeError, -0.1, 0.2), exchequer_flows(result)
     at = result.scheme.base_year if real is None else real
     years = sorted({year for by_year in flows.values() for year in by_year})
     factors = weights(result.inputs, years, at, rate)

@@ -13,7 +13,7 @@ import pandas as pd
 from deficits.errors import SchemeError
 from deficits.formatting import gbp
 from deficits.projection import Projection, national
-from deficits.validation import one_of
+from deficits.validation import known_word, one_of
 from deficits.writeoff.conditions import ByCondition, Scale
 from deficits.writeoff.inputs import Array, Inputs
 from deficits.writeoff.result import Result, ordered, three
@@ -142,6 +142,8 @@ def concentration(result: Result, per: Literal["person_2_18"] | None = "person_2
     """How unevenly the grant falls on councils, quantiles over draws: `gini` of £ per person aged
     2 to 18 (or of £) between councils,
     0 where all get the same and near 1 where one gets all; `top_10_share`, of £, of the ten largest grants."""
+    if per is not None:
+        known_word("per", per, ["person_2_18"], SchemeError)
     amounts = result.paid.total("write_off", "cover")
     shared = per_person(result.inputs, amounts, result.scheme.base_year) if per else amounts
     rows = {"gini": gini(shared), "top_10_share": top_share(amounts)}
@@ -171,7 +173,7 @@ def help_so_far(result: Result) -> pd.DataFrame:
     return frame.sort_values(["together_per_person", "name"], ascending=[False, True])
 
 
-def moral_hazard(result: Result, extra: Sequence[float] = (0.0, 0.01, 0.02)) -> pd.DataFrame:
+def moral_hazard(result: Result, extra: float | Sequence[float] = (0.0, 0.01, 0.02)) -> pd.DataFrame:
     """What it does when councils that expect cover let deficits grow faster: one row a response.
 
     `extra`: further growth of spend, a share of the high needs block in each covered year, of councils in deficit
@@ -181,7 +183,7 @@ def moral_hazard(result: Result, extra: Sequence[float] = (0.0, 0.01, 0.02)) -> 
     last = result.projection.years[-1]
     covered = sorted({year for part in result.scheme.parts if part.cover for year in part.cover.shares})
     rows = {}
-    for response in extra:
+    for response in [extra] if isinstance(extra, float | int) else extra:
         projection = _responding(result, covered, response)
         there = type(result).of(result.scheme, dataclasses.replace(result.inputs, projection=projection))
         rows[response] = {

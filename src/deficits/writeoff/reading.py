@@ -26,6 +26,8 @@ def scheme_names() -> list[str]:
 
 def scheme_path(name: str | Path, beside: Path | None = None) -> Path:
     """The file of a scheme that comes with the package, by name, or of any YAML file (`beside` another one)."""
+    if not isinstance(name, str | Path):
+        raise SchemeError(f"scheme: found {name!r} ({type(name).__name__}), expected a name or a YAML file")
     given = Path(name)
     if given.suffix in {".yaml", ".yml"}:
         path = given if beside is None else beside.parent / given

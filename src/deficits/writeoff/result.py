@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -14,11 +14,12 @@ import xarray as xr
 
 from deficits.assumptions import assumed
 from deficits.errors import SchemeError
-from deficits.formatting import financial_year, year_end
+from deficits.formatting import financial_year, listed, year_end
 from deficits.panel import divide, read_splits, shares
 from deficits.projection import Projection, national, quantiles
 from deficits.projection.summaries import Per, check_per
 from deficits.simulated import QUANTILES, Area, Measures, Simulated
+from deficits.validation import known_word
 from deficits.writeoff import ledger
 from deficits.writeoff.conditions import Size
 from deficits.writeoff.inputs import Array, Inputs
@@ -107,6 +108,8 @@ class Result(Simulated):
 
     def total(self, *kinds: Kind) -> xr.DataArray:
         """£ of some kinds of flows (`ledger.RAISES`) in all years, dims (draw, authority)."""
+        for kind in kinds:
+            known_word("kind", kind, ledger.RAISES, SchemeError)
         return self._labelled(self.paid.total(*kinds))
 
     @cached_property
@@ -270,6 +273,7 @@ class Result(Simulated):
         Reserves are those of `Inputs.reserves_year`, carried on unchanged: an assumption. Of a council whose
         reserves are not published then it is not known, and it is not counted.
         """
+        known_word("reserves", reserves, get_args(Reserves), SchemeError)
         limit = self.inputs.size(reserves, self.scheme.base_year)
         rows = {}
         for year in self.projection.years:
@@ -305,6 +309,10 @@ class Result(Simulated):
         divided, by successor (£, quantiles). By people aged 2 to 18, or by `weights` for a council (its name).
         """
         given = {self.projection.code(name): parts for name, parts in (weights or {}).items()}
+        unknown = set(given) - read_splits().keys()
+        if unknown:
+            names = listed([self.inputs.councils.at[code, "name"] for code in sorted(unknown)])
+            raise SchemeError(f"weights: {names} is not to be divided; leave it out")
         rows = []
         for code, split in read_splits().items():
             if code not in self.inputs.codes:

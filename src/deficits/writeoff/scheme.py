@@ -204,7 +204,10 @@ class Scheme(Declared):
         >>> tuple(loan.repayment.years for loan in loans)
         (5, 10, 20)
         """
-        combined = itertools.product(*values.values())
+        each = (
+            one if isinstance(one, Iterable) and not isinstance(one, str) else [one] for one in values.values()
+        )
+        combined = itertools.product(*each)
         return [self.changed(**dict(zip(values, chosen, strict=True))) for chosen in combined]
 
     def __add__(self, other: Scheme) -> Scheme:
