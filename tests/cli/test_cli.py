@@ -166,7 +166,7 @@ def test_schemes_side_by_side_are_the_frontiers(tmp_path: Path) -> None:
 def test_a_build_says_what_is_in_it(tmp_path: Path) -> None:
     done = run("build", "--out", str(tmp_path))
     assert done.returncode == 0, done.stderr
-    for words in ("2,585 rows", "153 now", "718,838 compared with 718,838: agrees", "balance "):
+    for words in ("2,585 rows", "153 now", "718,838, published 718,838: agrees", "balance "):
         assert words in done.stdout
     assert (tmp_path / "panel.parquet").is_file()
 

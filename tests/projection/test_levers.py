@@ -15,7 +15,7 @@ from deficits.errors import ProjectionError
 from deficits.panel import Panel
 from deficits.paths import levers_dir
 from deficits.projection import Projection, national
-from deficits.projection.lever import KINDS, THRESHOLD, Effect, Lever, lever_from, lever_names
+from deficits.projection.lever import KINDS, THRESHOLD, Effect, Lever, in_turn, lever_from, lever_names
 
 UNTIL, DRAWS = 2029, 200
 PAID_ELSEWHERE = ["funding-growth", "health-share", "threshold-uprating"]
@@ -106,13 +106,24 @@ def test_a_levers_difference_from_the_baseline_is_its_effect_draw_by_draw(
     assert np.allclose(difference, np.broadcast_to(effect(lever, small).position, difference.shape), atol=1e-3)
 
 
-def test_levers_add_up(panel: Panel, small: Projection) -> None:
+def test_several_levers_never_save_a_plan_twice_in_whatever_order_they_are_named(
+    panel: Panel, small: Projection
+) -> None:
     levers = [at_once(name) for name in lever_names()]
     together = with_levers(panel, *levers).balance - small.balance
-    alone = sum((with_levers(panel, lever).balance - small.balance for lever in levers), start=0 * together)
-    assert np.allclose(together.values, alone.values, atol=1e-2)
     other_way = with_levers(panel, *levers[::-1]).balance - small.balance
     assert np.allclose(together.values, other_way.values, atol=1e-2)
+    alone = sum((with_levers(panel, lever).balance - small.balance for lever in levers), start=0 * together)
+    last = {"year": small.years[-1]}
+    assert (together.sel(last).sum("authority") < alone.sel(last).sum("authority")).all()
+
+
+def test_health_pays_for_the_joint_placements_that_have_not_moved(small: Projection) -> None:
+    shift, health = at_once("placement-shift", moved=0.2), at_once("health-share")
+    moved, paid = in_turn([health, shift], small.fit, small.paths)
+    assert moved.position == pytest.approx(effect(shift, small).position)
+    there = 0.8 ** np.clip(np.array(small.paths.years[1:]) - 2026, 0, None)[:, None, None]
+    assert paid.position == pytest.approx(effect(health, small).position * there)
 
 
 @pytest.mark.parametrize("name", PAID_ELSEWHERE)

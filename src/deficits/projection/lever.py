@@ -1,15 +1,16 @@
 """Levers: declared changes to what moves the deficit, each with its size, lag, ramp and evidence.
 
-A lever is off unless it is asked for. Each is worked out on the paths of the baseline, draw by draw, and what
-several do is added: they do not act on one another. Named councils or regions may start in a year of their own, as
-pathfinders. Signs: what a lever does to a position is £, positive = less
+A lever is off unless it is asked for. Each is worked out on the paths of the baseline, draw by draw; several act
+in turn on the plans that earlier ones leave, so that none is counted twice (`in_turn`). Named councils or regions
+may start in a year of their own, as pathfinders. Signs: what a lever does to a position is £, positive = less
 deficit; what somebody else pays is £, positive = a cost to them.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
@@ -151,6 +152,22 @@ class Lever(_Head):
     def _effect(self, fit: Fit, parts: pd.DataFrame, paths: Paths) -> Effect:
         """What it does where all councils that have a part start together."""
 
+    def leaves(self, fit: Fit, paths: Paths) -> Paths:
+        """The paths that it leaves for later levers: without plans that it avoids, and with those that it moves in
+        their new placements."""
+        return paths
+
+    def _of_england(self, fit: Fit, column: str, share: Callable[[Any], Array]) -> Array:
+        """A share of England's plans, where councils start in years of their own."""
+        if not self.pathfinders:
+            return share(self)
+        starts, parts = self.starts(fit.councils), fit.parts[column]
+        each = [
+            parts[starts.eq(year).reindex(parts.index)].sum() * share(self.model_copy(update={"start": int(year)}))
+            for year in sorted(starts.dropna().unique())
+        ]
+        return sum(each[1:], each[0]) if each else np.zeros(1)
+
     def starts(self, councils: pd.DataFrame) -> pd.Series:
         """First year of each council, by DfE number; missing where it never starts. `councils`: as in `Fit`.
 
@@ -260,6 +277,17 @@ def spread(parts: pd.DataFrame, column: str, england: Array) -> Array:
     return among
 
 
+def in_turn(levers: Sequence[Lever], fit: Fit, paths: Paths) -> list[Effect]:
+    """What several levers do together, whatever order they are given in: those that avoid plans first, then those
+    that move plans, then those that change what plans cost or who pays, each on the plans that are left."""
+    turns = {"early_support": 0, "placement_shift": 1}
+    effects = []
+    for lever in sorted(levers, key=lambda each: turns.get(each.kind, len(turns))):
+        effects.append(lever.effect(fit, paths))
+        paths = lever.leaves(fit, paths)
+    return effects
+
+
 class ThresholdUprating(Lever):
     """Schools pay more before the high needs block does: the threshold of £6,000 goes up with inflation.
 
@@ -315,6 +343,17 @@ class EarlySupport(Lever):
         effect = spread(parts, "plans", saved) - cost * self.from_block
         return Effect(effect, {"DfE": cost * (1 - self.from_block)} if self.from_block < 1 else {})
 
+    def leaves(self, fit: Fit, paths: Paths) -> Paths:
+        """The paths without the plans that are not issued."""
+        gone = self._of_england(fit, "plans", lambda lever: 1 - lever.plans_left(paths)) * paths.plans[1:]
+        counts = paths.plans * paths.shares
+        if self.avoided == "average":
+            counts[:, 1:] -= gone * paths.shares[:, 1:]
+        else:
+            counts[MAINSTREAM, 1:] = np.maximum(counts[MAINSTREAM, 1:] - gone, 0.0)
+        plans = counts.sum(axis=0)
+        return replace(paths, plans=plans, shares=counts / plans)
+
     def plans_left(self, paths: Paths) -> Array:
         """Plans that are left, as a share of the baseline's, shape (projected years, draws).
 
@@ -345,9 +384,7 @@ class PlacementShift(Lever):
     capital: Pounds = Field(ge=0, le=500_000, description="£ to build a place, paid by DfE, not uprated")
 
     def _effect(self, fit: Fit, parts: pd.DataFrame, paths: Paths) -> Effect:
-        years = self._years(paths)
-        gone = 1 - np.cumprod(1 - self.moved * self.size(years), axis=0)
-        plans = gone * (paths.plans * paths.shares[INDEPENDENT])[1:]
+        plans = self._gone(paths) * (paths.plans * paths.shares[INDEPENDENT])[1:]
         cost = fit.history.cost
         apart = float(cost["independent"] - cost["state_special"])
         # A place once built is there: fewer plans later need no new one, and give no money back.
@@ -357,6 +394,18 @@ class PlacementShift(Lever):
             spread(parts, "independent", plans * apart * paths.unit_cost[1:]),
             {"capital (DfE)": spread(parts, "independent", built * self.capital)},
         )
+
+    def _gone(self, paths: Paths) -> Array:
+        """Share of the independent plans that has moved, shape (projected years, 1)."""
+        return 1 - np.cumprod(1 - self.moved * self.size(self._years(paths)), axis=0, dtype=np.float64)
+
+    def leaves(self, fit: Fit, paths: Paths) -> Paths:
+        """The paths with the plans that have moved in state special schools."""
+        shares = paths.shares.copy()
+        moved = self._of_england(fit, "independent", lambda lever: lever._gone(paths)) * shares[INDEPENDENT, 1:]
+        shares[INDEPENDENT, 1:] -= moved
+        shares[STATE_SPECIAL, 1:] += moved
+        return replace(paths, shares=shares)
 
     def terms(self) -> str:
         """The lever's parameters in one sentence, without its timing."""

@@ -20,7 +20,7 @@ from deficits.projection.condition import Calibrated, newest_national_figure
 from deficits.projection.councils import gone, own_assumptions, own_changes, plans_by_council
 from deficits.projection.fit import Fit, fit
 from deficits.projection.history import base_year, received
-from deficits.projection.lever import Lever
+from deficits.projection.lever import Lever, in_turn
 from deficits.projection.national import Paths
 from deficits.projection.simulate import Known, simulate
 from deficits.projection.streams import Shock, stream
@@ -447,7 +447,7 @@ def _projected(
     def change(paths: Paths, spend: np.ndarray) -> np.ndarray | None:
         paths = paths.since(first)
         changes = [own_changes(fitted.history, fitted.block, fitted.accounts, spend, paths, own, seed)]
-        changes += [lever.effect(fitted, paths).position for lever in levers]
+        changes += [each.position for each in in_turn(levers, fitted, paths)]
         found = [each for each in changes if each is not None]
         return sum(found[1:], found[0])[-len(years) :] if found else None
 
