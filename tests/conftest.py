@@ -10,13 +10,15 @@ from tests.browser import browser
 __all__ = ["browser"]
 
 
-FULL = {"backtests", "cli", "editions", "explorer", "fetch", "notebooks", "reports"}
-"""Folders of tests that drive a browser, papermill, processes or many editions: `make check` leaves them out."""
+FULL = {"backtests", "cli", "editions", "explorer", "fetch", "notebooks", "plots", "recommendations", "reports"}
+FULL |= {"test_workbook.py", "test_published_files.py"}
+"""Folders and files of tests that drive a browser, papermill, a spreadsheet, processes, many charts or many
+editions: `make check` leaves them out, and what has a cluster in its name."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if FULL & set(item.path.parts) and "tests" in item.path.parts:
+        if "tests" in item.path.parts and (FULL & set(item.path.parts) or "cluster" in item.name):
             item.add_marker("full")
 
 

@@ -177,7 +177,7 @@ def test_served_a_process_that_ended_is_told_and_nothing_is_lost(voila, page):
     page.goto(voila.address)
     page.wait_for_selector(LEAD, timeout=60_000)
     page.get_by_role("tab", name="Write-off").click()
-    page.get_by_label("Scheme", exact=True).select_option("Flat share")
+    page.get_by_label("Scheme", exact=True).select_option("Flat share of the deficit")
     page.get_by_text("Flat share", exact=False).and_(page.get_by_text(": pays £")).wait_for(timeout=20_000)
     lead = page.inner_text(LEAD)
     # The copy on disk is made just after the figure.

@@ -30,7 +30,7 @@ from deficits.paths import reports_dir, write_whole
 from deficits.projection import lever_names
 from deficits.projection.projection import LAST_HORIZON, UNTIL
 from deficits.scenario import Scenario
-from deficits.writeoff import Scheme, scheme_names
+from deficits.writeoff import Scheme, schemes
 
 FOLDER = "DEFICITS_EXPLORER_FOLDER"
 """Environment variable: the folder of scenario files, where it is not the current one."""
@@ -250,7 +250,7 @@ class Explorer:
 
     def _scheme(self, ends: Options, years: Options) -> None:
         named: Options = [("None", None)]
-        named += [(name.replace("-", " ").capitalize(), name) for name in scheme_names()]
+        named += [(title, name) for name, title in schemes()["title"].items()]
         self._add(
             "scheme",
             _choice("Scheme", named),
