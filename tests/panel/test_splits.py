@@ -6,9 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deficits.errors import PanelError
-from deficits.panel import divide, read_splits, shares
+from deficits.panel import divide, load_authorities, read_splits, read_undecided, shares
 
 SURREY = read_splits()["936"]
+
+
+def test_a_proposal_without_a_decision_declares_no_successor() -> None:
+    authorities = load_authorities()
+    assert {authorities.name(code) for code in read_undecided()} >= {"Essex", "Norfolk", "West Sussex"}
+    assert not read_undecided().keys() & read_splits().keys()
 
 
 def test_every_district_of_surrey_goes_to_one_successor() -> None:

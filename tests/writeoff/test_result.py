@@ -114,7 +114,7 @@ def test_a_quarters_delay_costs_a_quarter_of_a_years_interest_on_the_grant(proje
     assert quarter["total"] == pytest.approx(0.25 * 0.0405 * 90e6)
     assert year["total"] == pytest.approx(0.0405 * 90e6)
     assert year[["2027", "2028"]].tolist() == pytest.approx([0.5 * 0.0405 * 90e6] * 2)
-    with pytest.raises(SchemeError, match="give 0 or more"):
+    with pytest.raises(SchemeError, match="expected a number from 0"):
         result.cost_of_delay(-1)
 
 

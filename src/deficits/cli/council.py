@@ -138,6 +138,7 @@ def places(
         write_csv(rows, csv, IN_THE_ROW)
 
 
+Several = list[str] | None
 BESIDE = ("own", "neighbours", "england")
 
 
@@ -218,24 +219,14 @@ def case(
     ],
     scheme: Annotated[str, typer.Option(help="A scheme's name or YAML file.")] = "high-needs-stability-grant",
     sources: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--source", help='The deficit in another source, like --source "accounts=143.9m". Repeatable.'
-        ),
+        Several, typer.Option("--source", help='The deficit in another source: "accounts=143.9m". Repeatable.')
     ] = None,
-    ineligible: Annotated[
-        list[str] | None,
-        typer.Option("--ineligible", help='An item and £, like --ineligible "equal pay=£250k". Repeatable.'),
-    ] = None,
+    ineligible: Annotated[Several, typer.Option(help='An item and £: "equal pay=£250k". Repeatable.')] = None,
     forecast: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--forecast", help="Your balance at a later year end, like --forecast 2026-27=-190m. Repeatable."
-        ),
+        Several, typer.Option(help="Your balance at a later year end: 2026-27=-190m. Repeatable.")
     ] = None,
     contribution: Annotated[
-        list[str] | None,
-        typer.Option("--contribution", help="What your general fund pays into the DSG, like 2027=2m. Repeatable."),
+        Several, typer.Option(help="What your general fund pays into the DSG: 2027=2m. Repeatable.")
     ] = None,
     rate: Rate = None,
     until: Annotated[str | None, typer.Option(help="Last year: 2029-30 unless given.")] = None,

@@ -6,7 +6,7 @@ from deficits.panel.outputs import write
 from deficits.panel.own_figures import Answers, OwnFigures, keep_own, read_own
 from deficits.panel.panel import Ages, Panel, build, load_panel
 from deficits.panel.schema import FIGURES
-from deficits.panel.splits import Split, divide, read_splits, shares
+from deficits.panel.splits import Split, divide, read_splits, read_undecided, shares
 from deficits.panel.trace import Trace, trace
 from deficits.raw.authorities import Authorities, authorities, load_authorities
 
@@ -32,6 +32,7 @@ __all__ = [
     "load_panel",
     "read_own",
     "read_splits",
+    "read_undecided",
     "reconcile",
     "shares",
     "trace",

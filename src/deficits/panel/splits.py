@@ -14,7 +14,7 @@ from pydantic import HttpUrl
 from deficits.errors import PanelError, SourceError, closest
 from deficits.paths import raw_dir
 from deficits.raw import read_table
-from deficits.validation import Declared, read_toml, validated
+from deficits.validation import Declared, Model, read_toml, validated
 
 
 class Split(Declared):
@@ -28,13 +28,32 @@ class Split(Declared):
     successors: dict[str, tuple[str, ...]]
 
 
+class Undecided(Declared):
+    """Authorities (DfE numbers) that are to be reorganised on a day, where no decision on successors is held."""
+
+    authorities: tuple[str, ...]
+    on: date
+    announced: date
+    reference: HttpUrl
+    note: str
+
+
 @cache
 def read_splits() -> dict[str, Split]:
     """The announced divisions, by DfE number."""
+    return {split.authority: split for split in _declared("split", Split)}
+
+
+@cache
+def read_undecided() -> dict[str, Undecided]:
+    """Reorganisations without a decision on the successors, by DfE number of each authority concerned."""
+    return {code: each for each in _declared("undecided", Undecided) for code in each.authorities}
+
+
+def _declared(key: str, model: type[Model]) -> list[Model]:
     shown = "data/raw/authorities/splits.toml"
     declared = read_toml(raw_dir() / "authorities" / "splits.toml", shown, SourceError)
-    splits = [validated(Split, entry, shown, SourceError) for entry in declared.get("split", [])]
-    return {split.authority: split for split in splits}
+    return [validated(model, entry, shown, SourceError) for entry in declared.get(key, [])]
 
 
 def shares(split: Split, weights: Mapping[str, float] | None = None) -> pd.Series:

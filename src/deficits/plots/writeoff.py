@@ -244,6 +244,15 @@ def help_per_person(frame: pd.DataFrame) -> Chart:
 # One scheme against another
 
 
+def _signed(found: pd.DataFrame, label: str, middle: str, mark: str) -> tuple[pd.DataFrame, str]:
+    """Rows of a chart of amounts on both sides of zero, and the unit that they are written in."""
+    amounts = found[["p10", middle, "p90"]]
+    unit = drawing.money_ticks(*drawing.limits(amounts.to_numpy().ravel(), signed=True))[2]
+    texts = [signed(amount, unit) for amount in found[middle]]
+    columns = {"text": texts, mark: found[middle], "low": found["p10"], "high": found["p90"]}
+    return pd.DataFrame({"label": found[label].astype(str), **columns}), unit
+
+
 def schemes_against(frame: pd.DataFrame, reference: str, year: int) -> Chart:
     """What each scheme leaves more or less than one of them, draw by draw: a dot and a range.
 
@@ -256,16 +265,7 @@ def schemes_against(frame: pd.DataFrame, reference: str, year: int) -> Chart:
     name = "schemes-against"
     found = frames.complete(frame, ("scheme", *frames.WIDE), name)
     found = found.sort_values(["p50", "scheme"], kind="stable", ignore_index=True)
-    unit = drawing.money_ticks(*drawing.limits(found[list(frames.WIDE)].to_numpy().ravel(), signed=True))[2]
-    rows = pd.DataFrame(
-        {
-            "label": found["scheme"].astype(str),
-            "text": [signed(value, unit) for value in found["p50"]],
-            "dot": found["p50"],
-            "low": found["p10"],
-            "high": found["p90"],
-        }
-    )
+    rows, unit = _signed(found, "scheme", "p50", "dot")
     figure, unit = drawing.row_chart(rows, across=f"Below zero: smaller deficit at March {year}")
     more = int((found["p10"] > 0).sum())
     finding = f"{more} of {counted(len(found), 'scheme')} {'leaves' if more == 1 else 'leave'} a larger deficit"
@@ -304,17 +304,8 @@ def gainers_and_losers(frame: pd.DataFrame, instead: str, against: str, top: int
     found = pd.concat([losers, gainers]).reset_index(drop=True)
     if found.empty:
         raise ValueError(f"chart {name!r}: no council gains or loses")
-    unit = drawing.money_ticks(*drawing.limits(found[["mean", "p10", "p90"]].to_numpy().ravel(), signed=True))[2]
-    rows = pd.DataFrame(
-        {
-            "label": found["name"].astype(str),
-            "text": [signed(amount, unit) for amount in found["mean"]],
-            "bar": found["mean"],
-            "low": found["p10"],
-            "high": found["p90"],
-            "colour": [PLUM if amount < 0 else BLUE for amount in found["mean"]],
-        }
-    )
+    rows, unit = _signed(found, "name", "mean", "bar")
+    rows["colour"] = [PLUM if amount < 0 else BLUE for amount in found["mean"]]
     figure, unit = drawing.row_chart(rows, {"bar": Bars()}, across="Below zero: paid less")
     loses = -found["mean"].iloc[0] >= found["mean"].iloc[-1]
     row = found.iloc[0 if loses else -1]

@@ -11,7 +11,7 @@ from deficits.simulated import QUANTILES
 from deficits.validation import number
 from deficits.writeoff import ledger
 from deficits.writeoff.inputs import Array, Inputs
-from deficits.writeoff.result import Result
+from deficits.writeoff.result import THREE, Result, spans
 from deficits.writeoff.scheme import Scheme
 
 STPR = assumed("financing", "social_time_preference").number
@@ -35,7 +35,7 @@ def interest(result: Result, authority: str | int | None = None) -> pd.DataFrame
     rows = {}
     for year in without:
         before, after = without[year][places].sum(axis=0), with_grant[year][places].sum(axis=0)
-        rows[year] = _quantiles({"without": before, "with": after, "saved": before - after})
+        rows[year] = spans({"without": before, "with": after, "saved": before - after})
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("year")
 
 
@@ -134,14 +134,5 @@ def weights(inputs: Inputs, years: list[int], at: int, rate: float) -> dict[str,
     }
 
 
-def _quantiles(values: dict[str, Array]) -> dict[str, float]:
-    return {
-        f"{label}_{name}": float(np.quantile(amounts, QUANTILES[name]))
-        for label, amounts in values.items()
-        for name in ("p10", "p50", "p90")
-    }
-
-
 def _mean_and_range(amounts: Array) -> dict[str, float]:
-    quantiles = {name: float(np.quantile(amounts, QUANTILES[name])) for name in ("p10", "p50", "p90")}
-    return {"mean": float(np.mean(amounts)), **quantiles}
+    return {"mean": float(np.mean(amounts)), **{at: float(np.quantile(amounts, QUANTILES[at])) for at in THREE}}

@@ -18,8 +18,8 @@ import pandas as pd
 
 from deficits.assumptions import assumed
 from deficits.errors import PanelError, SchemeError, closest
-from deficits.formatting import financial_year, gbp, percent, year_end
-from deficits.panel import load_panel, read_splits, shares
+from deficits.formatting import day_in_words, financial_year, gbp, percent, year_end
+from deficits.panel import load_panel, read_splits, read_undecided, shares
 from deficits.projection import Assumptions, Projection, project
 from deficits.projection.projection import LAST_HORIZON
 from deficits.writeoff import allocation, costs
@@ -440,6 +440,11 @@ class CouncilCase:
             told.append(f"Published for {year_end(self.asked.base_year)}: a balance of {gbp(published)}.")
         if not math.isfinite(self.reserves):
             told.append("Its usable reserves are not published: give reserves, or what they cover is not known.")
+        if pending := read_undecided().get(self.code):
+            told.append(
+                f"It is to be reorganised on {day_in_words(pending.on)}; which councils take over is not held: "
+                f"{pending.note} ({pending.reference})."
+            )
         return [*told, *self.result.warnings]
 
     def __repr__(self) -> str:

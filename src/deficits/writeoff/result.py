@@ -204,8 +204,7 @@ class Result(Simulated):
     def england_row(self) -> dict[str, Any]:
         """England's line under `by_authority`: quantiles of the sums of the councils, and of the net balance."""
         row: dict[str, Any] = {"authority": "England", "name": "England", "region": "England"}
-        for name, values in self._by_council().items():
-            row |= {f"{name}_{part}": value for part, value in _three(values.sum("authority").values)}
+        row |= spans({name: values.sum("authority").values for name, values in self._by_council().items()})
         return row | {"paid": float((self.grant.sum("authority") > 0).mean())}
 
     def _by_council(self) -> dict[str, xr.DataArray]:
@@ -277,13 +276,10 @@ class Result(Simulated):
         limit = self.inputs.size(reserves, self.scheme.base_year)
         rows = {}
         for year in self.projection.years:
-            counts = {
-                "without": (0.0 - self.inputs.balance(year) > limit).sum(axis=0),
-                "with": (self.deficit(year) > limit).sum(axis=0),
-            }
-            rows[year] = {
-                f"{name}_{part}": value for name, count in counts.items() for part, value in _three(count)
-            }
+            without, with_scheme = 0.0 - self.inputs.balance(year), self.deficit(year)
+            rows[year] = spans(
+                {"without": (without > limit).sum(axis=0), "with": (with_scheme > limit).sum(axis=0)}
+            )
         frame = pd.DataFrame.from_dict(rows, orient="index").rename_axis("year")
         return frame.assign(councils=int((~np.isnan(limit)).sum()))
 
@@ -328,9 +324,7 @@ class Result(Simulated):
             for successor in part.index:
                 row: dict[str, Any] = {"authority": code, "successor": successor, "share": part[successor]}
                 row["balance_year"] = last
-                for name, amounts in divided.items():
-                    row |= {f"{name}_{at}": value for at, value in _three(amounts[successor])}
-                rows.append(row)
+                rows.append(row | spans({name: amounts[successor] for name, amounts in divided.items()}))
         return pd.DataFrame(rows).set_index(["authority", "successor"]) if rows else pd.DataFrame()
 
     def _grouped(self, column: str, per: Per | None) -> pd.DataFrame:
@@ -433,5 +427,8 @@ def three(values: Array, index: pd.Index, label: str) -> pd.DataFrame:
     return pd.DataFrame(found, index=index, columns=[f"{label}_{name}" for name in THREE])
 
 
-def _three(values: Array) -> list[tuple[str, float]]:
-    return [(name, float(np.quantile(values, QUANTILES[name]))) for name in THREE]
+def spans(values: Mapping[str, Array]) -> dict[str, float]:
+    """p10, p50 and p90 of each, by its name."""
+    return {
+        f"{name}_{at}": float(np.quantile(each, QUANTILES[at])) for name, each in values.items() for at in THREE
+    }
