@@ -1,5 +1,6 @@
 """What many tests share: one panel and one projection, made once a worker."""
 
+import hypothesis
 import pytest
 
 import deficits as d
@@ -8,6 +9,9 @@ from deficits.projection import Projection
 from tests.browser import browser
 
 __all__ = ["browser"]
+
+hypothesis.settings.register_profile("untimed")  # a busy machine is no fault of the code
+hypothesis.settings.load_profile("untimed")
 
 
 FULL = {"backtests", "cli", "editions", "explorer", "fetch", "notebooks", "plots", "recommendations", "reports"}

@@ -63,16 +63,15 @@ def expected(growth: float) -> str:
 
 def move_by_keyboard(page) -> None:
     """One step of the slider to the right, from its usual place at 3%."""
-    page.wait_for_selector(LEAD, timeout=60_000)
+    page.wait_for_selector(LEAD)
     handle = page.get_by_role("slider", name=SLIDER)
-    handle.wait_for(timeout=20_000)
+    handle.wait_for()
     assert page.inner_text(LEAD) == expected(0.03)
     handle.focus()
     page.keyboard.press("ArrowRight")
     page.wait_for_function(
         "([lead, words]) => document.querySelector(lead).innerText === words",
         arg=[LEAD, expected(0.035)],
-        timeout=20_000,
     )
 
 
@@ -121,6 +120,7 @@ def voila(browser, tmp_path_factory) -> Iterator[Served]:
 @pytest.fixture
 def page(browser) -> Iterator[object]:
     context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(180_000)  # no test of speed: a busy machine takes its time
     yield context.new_page()
     context.close()
 
@@ -141,7 +141,7 @@ def test_served_a_slider_moved_by_keyboard_gives_the_packages_value(voila, page)
 def test_served_axe_finds_no_violation_and_errors_belong_to_their_controls(voila, page):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     page.goto(voila.address)
-    page.get_by_role("slider", name=SLIDER).wait_for(timeout=60_000)
+    page.get_by_role("slider", name=SLIDER).wait_for()
     place = page.get_by_label("England, region or council")
     place.fill("Cumbria")
     page.keyboard.press("Enter")
@@ -175,20 +175,20 @@ def test_served_axe_finds_no_violation_and_errors_belong_to_their_controls(voila
 
 def test_served_a_process_that_ended_is_told_and_nothing_is_lost(voila, page):
     page.goto(voila.address)
-    page.wait_for_selector(LEAD, timeout=60_000)
+    page.wait_for_selector(LEAD)
     page.get_by_role("tab", name="Write-off").click()
     page.get_by_label("Scheme", exact=True).select_option("Flat share of the deficit")
-    page.get_by_text("Flat share", exact=False).and_(page.get_by_text(": pays £")).wait_for(timeout=20_000)
+    page.get_by_text("Flat share", exact=False).and_(page.get_by_text(": pays £")).wait_for()
     lead = page.inner_text(LEAD)
     # The copy on disk is made just after the figure.
     time.sleep(0.5)
     voila.kernel(page).kill()
-    told = page.wait_for_selector(".deficits-ended", timeout=40_000)
+    told = page.wait_for_selector(".deficits-ended")
     assert "What you set is kept" in told.inner_text()
     page.reload()
-    page.get_by_role("button", name="Go on with it").click(timeout=60_000)
+    page.get_by_role("button", name="Go on with it").click()
     page.wait_for_function(
-        "([lead, words]) => document.querySelector(lead)?.innerText === words", arg=[LEAD, lead], timeout=20_000
+        "([lead, words]) => document.querySelector(lead)?.innerText === words", arg=[LEAD, lead]
     )
 
 
@@ -265,9 +265,9 @@ def lab(tmp_path) -> Iterator[str]:
 
 def test_in_jupyterlab_a_slider_moved_by_keyboard_gives_the_packages_value(lab, page):
     page.goto(lab)
-    page.wait_for_selector(".jp-NotebookPanel .jp-MarkdownOutput h1", timeout=60_000)
+    page.wait_for_selector(".jp-NotebookPanel .jp-MarkdownOutput h1")
     # Before its kernel is there, JupyterLab runs nothing.
-    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     move_by_keyboard(page)

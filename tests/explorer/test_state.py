@@ -35,7 +35,7 @@ def test_a_lever_of_a_file_keeps_its_name_and_timing_when_its_size_moves() -> No
     assert (moved.title, moved.start, moved.growth) == (later.title, 2030, 0.03)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(shares=st.lists(st.floats(0.05, 1.0), min_size=1, max_size=4))
 def test_a_scheme_moved_several_times_is_the_scheme_on_its_last_terms(shares: list[float]) -> None:
     state = State().with_scheme("flat-share")

@@ -190,7 +190,7 @@ def test_a_fan_opens_from_the_last_point_only_when_that_is_a_return_of_the_year_
     assert first_year({2025: -14e6}, "stated by the council") == 2026
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(st.sampled_from([1.0, 1e3, 1e6, 1e9]), st.sampled_from([-1, 1]), st.sampled_from([0.0, 0.01, 0.5]))
 def test_labels_keep_clear_at_any_scale(scale: float, sign: int, width: float) -> None:
     fan = make_fan([sign * scale * (3 + year) for year in range(6)], scale * width)

@@ -119,7 +119,7 @@ def test_a_number_is_meant_for_every_year(growth: float, year: int) -> None:
     assert setting_in({2030: growth}, year) == (growth if year == 2030 else None)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.floats(0.0, 0.2), st.floats(0.001, 0.1))
 def test_faster_plans_never_lower_a_deficit(small: Projection, growth: float, more: float) -> None:
     slower, faster = (

@@ -155,7 +155,7 @@ def test_the_shipped_threshold_has_kept_up_with_the_deflator_since_2013_14(panel
     assert THRESHOLD * (1 + since).prod() == pytest.approx(lever.model_dump()["threshold"], abs=10)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(growth=st.floats(0, 0.2), more=st.floats(0, 0.2), ramp=st.integers(1, 5))
 def test_more_funding_never_raises_a_deficit(small: Projection, growth: float, more: float, ramp: int) -> None:
     low, high = sorted([growth, more])
@@ -177,7 +177,7 @@ def test_funding_that_grows_more_is_that_much_higher(small: Projection) -> None:
     assert more[first - 1] == pytest.approx(block[first - 1] * 0.05)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(weight=st.floats(0, 1), basis=st.sampled_from(["people", "plans", "spend"]), ramp=st.integers(1, 5))
 def test_a_formula_review_keeps_the_sum_of_the_block(
     small: Projection, weight: float, basis: str, ramp: int
@@ -267,7 +267,7 @@ def test_a_ramp_starts_at_nothing_never_falls_and_ends_at_full_size(start: int, 
     assert (np.diff(size) >= 0).all()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(name=st.sampled_from(lever_names()), lag=st.integers(0, 3), ramp=st.integers(1, 4))
 def test_a_lever_that_works_sooner_does_no_less(small: Projection, name: str, lag: int, ramp: int) -> None:
     if name in ("early-support", "formula-review"):
@@ -354,7 +354,7 @@ BASIS = st.one_of(
 LIMIT = st.one_of(st.none(), st.floats(0, 0.1))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(weight=st.floats(0, 1), basis=BASIS, floor=LIMIT, cap=LIMIT, early=st.integers(2027, 2029))
 def test_a_formula_review_keeps_the_sum_within_its_floor_and_cap_in_every_simulation(
     small: Projection, weight: float, basis: Any, floor: float | None, cap: float | None, early: int

@@ -82,7 +82,7 @@ def test_millions_become_pounds_to_the_penny(tmp_path: Path) -> None:
     assert frame["high_needs_block"].tolist() == [40e6, 50e6, 60e6]
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(order=st.permutations(range(12)), at=st.integers(0, 12))
 def test_column_order_and_an_added_column_change_nothing(tmp_path: Path, order: list[int], at: int) -> None:
     sheets = workbook()

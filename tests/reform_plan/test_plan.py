@@ -212,7 +212,7 @@ def test_the_tidy_table_has_each_row_once(kent: ReformPlan) -> None:
     assert np.allclose(saved, -spend[saved.index])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     places=st.lists(st.floats(0, 1e4), min_size=6, max_size=6),
     size=st.floats(0, 1),
