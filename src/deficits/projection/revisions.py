@@ -109,7 +109,7 @@ def from_forecast(projection: Projection, publisher: str) -> pd.DataFrame:
     and change by step.
 
     The first step is method: what this projection says with the figures of the day of theirs. Then what became
-    public since is taken in, day by day. ProjectionError where they have none of a projected year end.
+    public since is taken in, day by day; days that move nothing are left out. ProjectionError where they have none.
     """
     forecast, panel = newest_forecast(projection, publisher), projection.panel
     if forecast is None:
@@ -130,7 +130,8 @@ def from_forecast(projection: Projection, publisher: str) -> pd.DataFrame:
     for each, names in news(panel, day, panel.as_of).items():
         steps[f"{each}: {names}"] = value(as_known(panel, each))
     steps["figures without a day, levers and own figures"] = _projected(projection, location, year)
-    return _steps(steps)
+    told = _steps(steps)
+    return told[told["change"] != 0]
 
 
 def _assumptions(entry: Entry) -> Assumptions:
