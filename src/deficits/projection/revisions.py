@@ -109,7 +109,7 @@ def from_forecast(projection: Projection, publisher: str) -> pd.DataFrame:
     and change by step.
 
     The first step is method: what this projection says with the figures of the day of theirs. Then what became
-    public since is taken in, day by day; days that move nothing are left out. ProjectionError where they have none.
+    public since is taken in, day by day, without days that move nothing. ProjectionError where they have none.
     """
     forecast, panel = newest_forecast(projection, publisher), projection.panel
     if forecast is None:
