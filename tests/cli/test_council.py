@@ -5,6 +5,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from deficits.cli.common import rates, write_csv
+from deficits.errors import DeficitsError, SchemeError
+from deficits.writeoff import financing_rate
 from tests.cli.test_cli import run
 
 CASE = ["case", "Cheshire East", "£144.4m", "--forecast", "2026-27=-£190m", "--forecast", "2028=-240,000,000"]
@@ -74,3 +77,25 @@ def test_places_as_an_analyst_declares_them(tmp_path: Path) -> None:
     assert "Leeds; capacity: declared" in done.stdout
     rows = pd.read_csv(table).set_index(["measure", "year"])["p50 (in the unit of the row)"]
     assert rows["capacity, state_special"].eq(2000).all()
+
+
+def test_a_financing_rate_is_one_or_by_year_and_never_both() -> None:
+    assert rates(["4.5%"]) == 0.045
+    assert rates(["2026-27=4.5%", "2028=5%"]) == {2027: 0.045, 2028: 0.05}
+    assert rates(["pwlb"]) == financing_rate("pwlb")
+    for given in (["4.5%", "2027=5%"], ["4%", "5%"], ["2026-27=4%", "2027=5%"]):
+        with pytest.raises(SchemeError, match="--rate"):
+            rates(given)
+
+
+def test_a_table_opens_in_excel_with_units_and_every_pound(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"year": [2027], "grant_p50": [48_056_102_722.4], "share": [0.25], "name": ["Rhôs"]})
+    write_csv(frame, tmp_path / "out.csv")
+    text = (tmp_path / "out.csv").read_bytes()
+    assert text.startswith(b"\xef\xbb\xbf")
+    assert text.decode("utf-8-sig").splitlines() == [
+        "year,grant_p50 (£),share (0 to 1),name",
+        "2027,48056102722,0.25,Rhôs",
+    ]
+    with pytest.raises(DeficitsError, match="there is no folder"):
+        write_csv(frame, tmp_path / "none" / "out.csv")
