@@ -10,7 +10,7 @@ from tests.browser import browser
 
 __all__ = ["browser"]
 
-hypothesis.settings.register_profile("untimed")  # a busy machine is no fault of the code
+hypothesis.settings.register_profile("untimed", deadline=None)  # a busy machine is no fault of the code
 hypothesis.settings.load_profile("untimed")
 
 
