@@ -98,7 +98,10 @@ def test_the_workbook_reads_right_before_it_is_recalculated(
         agrees(file, plan, account)
 
 
-@pytest.mark.skipif(SOFFICE is None, reason="LibreOffice is not installed: apt-get install libreoffice-calc")
+@pytest.mark.skipif(
+    SOFFICE is None,
+    reason="no LibreOffice, a second calculator not needed otherwise: apt-get install libreoffice-calc",
+)
 def test_libreoffice_recalculates_to_the_pound(
     made: dict[Path, tuple[ReformPlan, Settings, Account]], tmp_path: Path
 ) -> None:

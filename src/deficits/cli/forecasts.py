@@ -90,17 +90,18 @@ def score(folder: Folder = None) -> None:
 def diff(
     first: Annotated[str, typer.Argument(help="The older entry, by its folder or its name.")],
     second: Annotated[str, typer.Argument(help="The newer entry.")],
-    year: Annotated[int, typer.Option(help="Year end: 2028 is 31 March 2028.")] = 2028,
+    year: Annotated[int | None, typer.Option(help="Year end; the override's end unless given.")] = None,
     authority: AuthorityOption = None,
     folder: Folder = None,
 ) -> None:
     """Why the central estimate moved between two entries: data by day and publication, method, assumptions."""
     from deficits import load_panel
+    from deficits.projection.england import OVERRIDE_ENDS
     from deficits.projection.forecasts import entries
     from deficits.projection.revisions import diff as explained
     from deficits.projection.revisions import entry
 
-    held = entries(folder)
+    held, year = entries(folder), year or OVERRIDE_ENDS
     steps = explained(entry(first, held), entry(second, held), load_panel(), year, authority)
     out.print(f"{'Gross deficit of England' if authority is None else authority}, {year_end(year)}, £")
     _print_steps(steps)
@@ -127,15 +128,20 @@ def _print_steps(steps: pd.DataFrame) -> None:
 
 @app.command()
 def voi(
-    year: Annotated[int, typer.Option(help="Year end whose 80% range is to be narrower.")] = 2028,
+    year: Annotated[
+        int | None,
+        typer.Option(help="Year end whose 80% range is to be narrower; the override's end unless given."),
+    ] = None,
     authority: AuthorityOption = None,
     draws: Draws = 4000,
     seed: Seed = 1,
 ) -> None:
     """Which figures that are not held would narrow a range most, were they known."""
     from deficits import load_panel, project
+    from deficits.projection.england import OVERRIDE_ENDS
     from deficits.projection.voi import value_of_information
 
+    year = year or OVERRIDE_ENDS
     projected = project(load_panel(), until=year, draws=draws, seed=seed)
     found = value_of_information(projected, year, authority)
     out.print(f"80% range at {year_end(year)}: {gbp(found['width'].iloc[0])} wide. Knowing these would take off:")

@@ -9,7 +9,6 @@ import sys
 sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
 
 import nbformat  # noqa: E402
-import pandas as pd  # noqa: E402
 import pyarrow as pa  # noqa: E402
 import xarray as xr  # noqa: E402
 
@@ -30,9 +29,11 @@ from deficits.reports.display import figure  # noqa: E402
 
 __all__ = ["deficits", "ipykernel", "papermill"]
 
-scored_record(load_panel())  # with the panels of past days that the record and each council's page look at
+panel = load_panel()
+scored_record(panel)  # with the panels of past days that the record and each council's page look at
 # What is slow the first time: fonts, a schema, and the arrays of others that xarray looks for.
-figure(deficits.plots.plans_history(pd.DataFrame({"year": [2024, 2025], "plans": [1.0, 2.0]}), "Warm-up"))
+plans = panel.figure("plans").sum().rename("plans").rename_axis("year").reset_index()
+figure(deficits.plots.plans_history(plans, "England"))
 xr.DataArray([0.0, 1.0]).isel(dim_0=0)
 nbformat.validate(nbformat.v4.new_notebook())  # type: ignore[no-untyped-call]
 gc.collect()
