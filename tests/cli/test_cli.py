@@ -48,13 +48,16 @@ def test_a_process_tells_of_bad_input_without_a_traceback_and_exits_2() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["project", "--authority", "Kant", "--draws", "200"], "did you mean 'Kent'?"),
+        (["project", "Kant", "--draws", "200"], "did you mean 'Kent'?"),
         (["project", "--until", "2050"], "until: found 2050, expected a whole number from 2025 to 2035"),
         (["project", "--untill", "2030"], "--until"),
         (["project", "--set", "plan_grwth=0.05"], "did you mean 'plan_growth'?"),
         (["project", "--set", "plan_growth=5"], "plan_growth"),
         (["project", "--lever", "funding-grwth", "--draws", "200"], "did you mean 'funding-growth'?"),
-        (["project", "--region", "Londn", "--draws", "200"], "did you mean 'London'?"),
+        (["project", "--reaches", "lots"], "give it like £150m"),
+        (["explore", "Kennt"], "did you mean 'Kent'?"),
+        (["report", "--jobs", "two"], "is not a whole number"),
+        (["report", "--jobs", "0"], "expected 1 or more"),
         (["writeoff", "flat-share", "--set", "shar=0.8"], "did you mean 'share'?"),
         (["compare", "flat-shaer"], "did you mean 'flat-share'?"),
         (["scheme", "new", "mine.txt"], "expected a name that ends in .yaml"),

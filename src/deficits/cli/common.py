@@ -44,7 +44,21 @@ def read_by(read: str) -> Callable[[Any], Any]:
     return parse
 
 
-YEAR, SHARE, WHOLE = (read_by(name) for name in ("ending_year", "share_given", "whole_given"))
+YEAR, SHARE, AMOUNT, WHOLE = map(read_by, ("ending_year", "share_given", "amount_given", "whole_given"))
+
+
+def at_least(low: int) -> Callable[[Any], int]:
+    """A reader of whole numbers from `low` on."""
+
+    def parse(text: Any) -> int:
+        number: int = WHOLE(text)
+        if number < low:
+            raise typer.BadParameter(f"found {text}, expected {low} or more")
+        return number
+
+    return parse
+
+
 UNTIL = int(assumed("projection", "usual_last_year").number)
 Until = Annotated[int, typer.Option(parser=YEAR, help="Last year end: 2031 (31 March 2031) or 2030-31.")]
 Draws = Annotated[int, typer.Option(parser=WHOLE, help="Number of simulations.")]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deficits.cli.common import AuthorityOption, Draws, Seed, app, out
+from deficits.cli.common import YEAR, AuthorityOption, Draws, Seed, app, out
 from deficits.formatting import gbp, percent, year_end
 
 if TYPE_CHECKING:
@@ -32,7 +32,9 @@ def listed(folder: Folder = None) -> None:
 def issue(
     name: Annotated[str, typer.Argument(help="What the entry is called, after the day.")],
     note: Annotated[str, typer.Option(help="What a reader must know, above all of figures that were not seen.")],
-    until: Annotated[int | None, typer.Option(help="Last year end: a year past the end of the override.")] = None,
+    until: Annotated[
+        int | None, typer.Option(parser=YEAR, help="Last year end: a year past the end of the override.")
+    ] = None,
     draws: Draws = 4000,
     seed: Seed = 1,
     folder: Folder = None,
@@ -90,7 +92,9 @@ def score(folder: Folder = None) -> None:
 def diff(
     first: Annotated[str, typer.Argument(help="The older entry, by its folder or its name.")],
     second: Annotated[str, typer.Argument(help="The newer entry.")],
-    year: Annotated[int | None, typer.Option(help="Year end; the override's end unless given.")] = None,
+    year: Annotated[
+        int | None, typer.Option(parser=YEAR, help="Year end; the override's end unless given.")
+    ] = None,
     authority: AuthorityOption = None,
     folder: Folder = None,
 ) -> None:
@@ -130,7 +134,9 @@ def _print_steps(steps: pd.DataFrame) -> None:
 def voi(
     year: Annotated[
         int | None,
-        typer.Option(help="Year end whose 80% range is to be narrower; the override's end unless given."),
+        typer.Option(
+            parser=YEAR, help="Year end whose 80% range is to be narrower; the override's end unless given."
+        ),
     ] = None,
     authority: AuthorityOption = None,
     draws: Draws = 4000,

@@ -8,6 +8,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from deficits.cli.common import (
+    AMOUNT,
     SHARE,
     UNTIL,
     YEAR,
@@ -33,10 +34,14 @@ from deficits.formatting import between, financial_year, gbp, gbp_range, percent
 @app.command()
 @app.command("outlook", hidden=True, deprecated=True)  # its name until 0.3
 def project(
+    place: Annotated[
+        str, typer.Argument(help="England, a region, or a council by name, DfE number or ONS code.")
+    ] = "England",
     until: Until = UNTIL,
     draws: Draws = 4000,
     seed: Seed = 1,
-    authority: AuthorityOption = None,
+    authority: Annotated[str | None, typer.Option(hidden=True)] = None,  # a place's options until 0.3
+    region: Annotated[str | None, typer.Option(hidden=True)] = None,
     as_of: AsOf = None,
     own_figures: OwnFigures = None,
     scenario: ScenarioFile = None,
@@ -47,17 +52,18 @@ def project(
         list[str] | None,
         typer.Option("--set", help="An assumption, for example --set plan_growth=0.05. May be repeated."),
     ] = None,
-    region: Annotated[str | None, typer.Option(help="One region instead of England.")] = None,
     per: Annotated[
         str | None, typer.Option(help="pupil, person_2_18, plan (£ per each) or dsg (share of it).")
     ] = None,
     real: Annotated[
         int | None, typer.Option(parser=YEAR, help="In prices of a financial year, like 2025-26.")
     ] = None,
-    reaches: Annotated[float, typer.Option(help="When does England's gross deficit reach this, in £bn?")] = 5.0,
+    reaches: Annotated[
+        float, typer.Option(parser=AMOUNT, help="When does England's gross deficit reach this? £5bn, or 5 for it.")
+    ] = 5e9,
     csv: Annotated[Path | None, typer.Option(help="Write the quantiles, in £, to this file.")] = None,
 ) -> None:
-    """Project deficits: England, or one council's balance (negative = deficit)."""
+    """Project the gross deficit of England or a region, or one council's balance (negative = deficit)."""
     import deficits as d
 
     chosen = d.Scenario.read(scenario) if scenario else d.Scenario()
@@ -69,27 +75,27 @@ def project(
         raise ProjectionError(f"lever '{twice[0]}' is given twice: give it once, with a larger size if need be")
     panel = d.load_panel(as_of, own=own_figures)
     projected = d.project(panel, assumptions, levers=used, until=until, draws=draws, seed=seed)
-    if authority is not None:
-        code = projected.code(authority)
-        frame = projected.authority(code, cast(Any, per), real)
-        out.print(f"DSG balance of {projected.panel.authorities.name(code)}, negative = deficit")
-    elif region is not None:
-        frame = projected.region(region, cast(Any, per), real).loc["gross"]
-        out.print(f"Gross deficit of councils in {region} (80% range)")
+    place = authority or region or place
+    codes = projected.codes(place)
+    if place == "England" or place in set(projected.regions):
+        frame = projected.area(place, cast(Any, per), real).loc["gross"]
+        where = "England's councils" if place == "England" else f"councils in {place}"
+        out.print(f"Gross deficit of {where} (80% range)")
     else:
-        frame = projected.england(cast(Any, per), real).loc["gross"]
-        out.print("Gross deficit of England's councils (80% range)")
+        frame = projected.authority(codes[0], cast(Any, per), real)
+        out.print(f"DSG balance of {projected.panel.authorities.name(codes[0])}, negative = deficit")
     unit = {"pupil": " a pupil", "person_2_18": " a person aged 2 to 18", "plan": " a plan"}.get(per or "", "") + (
         f", prices of {financial_year(real)}" if real else ""
     )
     for year, row in frame.iterrows():
         out.print(f"  {year_end(int(year))}  {_ranged(row, per == 'dsg')}{unit}")
-    if authority is None and region is None:
-        reach = projected.reaches(reaches * 1e9)
+    if place == "England":
+        reaches *= 1e9 if reaches < 1000 else 1
+        reach = projected.reaches(reaches)
         likely = ", ".join(
-            f"{percent(chance)} by {year_end(int(year))}" for year, chance in reach.probability.items()
+            f"{percent(chance)} at {year_end(int(year))}" for year, chance in reach.probability.items()
         )
-        out.print(f"At or above {gbp(reaches * 1e9)}: {likely}")
+        out.print(f"At or above {gbp(reaches)}: {likely}")
     for warning in projected.warnings:
         err.print(f"Note: {warning}")
     if csv:

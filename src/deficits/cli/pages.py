@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 from rich.progress import MofNCompleteColumn, Progress
 
-from deficits.cli.common import AsOf, ScenarioFile, app, err, out
+from deficits.cli.common import AsOf, ScenarioFile, app, at_least, err, out
 from deficits.errors import ExitCode, ReportError, ReportFailed, closest
 
 if TYPE_CHECKING:
@@ -44,20 +44,20 @@ def report(
         bool, typer.Option("--only-stale", help="Leave pages whose data, code and parameters are unchanged.")
     ] = False,
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="Pages at once; as many as there are processors.")
+        int | None, typer.Option(parser=at_least(1), help="Pages at once; as many as there are processors.")
     ] = None,
     engine: Annotated[
         str, typer.Option(help="deficits: a forked process a page. plain: a Jupyter kernel a page.")
     ] = "deficits",
     cluster: Annotated[str | None, typer.Option(help="A dask scheduler, like tcp://host:8786.")] = None,
-    cell_seconds: Annotated[float, typer.Option(min=1, help="Longest time for a cell.")] = 300,
-    page_seconds: Annotated[float, typer.Option(min=1, help="Longest time for a page.")] = 900,
-    memory: Annotated[int, typer.Option(min=64, help="MB that a page may take for itself.")] = 4096,
+    cell_seconds: Annotated[int, typer.Option(parser=at_least(1), help="Longest time for a cell.")] = 300,
+    page_seconds: Annotated[int, typer.Option(parser=at_least(1), help="Longest time for a page.")] = 900,
+    memory: Annotated[int, typer.Option(parser=at_least(64), help="MB that a page may take for itself.")] = 4096,
     base_url: Annotated[
         str | None, typer.Option(help="Where the pages will stand, for links in the feed.")
     ] = None,
     every_days: Annotated[
-        int, typer.Option(min=1, help="Days until the list of pages counts as out of date.")
+        int, typer.Option(parser=at_least(1), help="Days until the list of pages counts as out of date.")
     ] = 31,
 ) -> None:
     """Render reports to pages: all of them, or those named. One that fails leaves the others."""
@@ -174,10 +174,13 @@ def _say_results(results: list[PageResult], folder: Path) -> None:
 @app.command()
 def explore(
     place: Annotated[str, typer.Argument(help="England, a region or a council to begin with.")] = "England",
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on this machine.")] = 8866,
+    port: Annotated[int, typer.Option(parser=at_least(1), help="Port on this machine.")] = 8866,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open a browser.")] = False,
 ) -> None:
     """Open the explorer in a browser: move a lever and see it. Ctrl-C ends it."""
+    from deficits import load_panel, project
     from deficits.explorer import serve
+    from deficits.explorer.views import find_area
 
+    find_area(project(load_panel(), draws=200), place)  # a misspelt one is refused before a server starts
     serve(port, not no_browser, place=place, say=lambda line: out.print(line, markup=False))
