@@ -7,8 +7,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
@@ -50,11 +49,18 @@ PARAMETERS = "application/vnd.deficits.parameters+json"
 """Kind of output by which the page knows a listing of parameters."""
 
 
-def _number(value: object) -> object:
-    """Refuse a truth value, which pydantic would take for a number."""
+def _read(name: str, value: object) -> Any:
+    """A text as a person types it, by a reader of `deficits.panel.given`; other values as they are.
+
+    A truth value is refused, which pydantic would take for a number.
+    """
     if isinstance(value, bool):
         raise ValueError("a truth value is not a number")
-    return value
+    if not isinstance(value, str):
+        return value
+    from deficits.panel import given
+
+    return getattr(given, name)(value)
 
 
 def _plain(text: str) -> str:
@@ -115,10 +121,11 @@ def _actions_text(given: str) -> str:
     return text
 
 
-Whole = Annotated[int, BeforeValidator(_number)]
-Share = Annotated[float, BeforeValidator(_number), Field(ge=0, le=1, allow_inf_nan=False)]
+Whole = Annotated[int, BeforeValidator(partial(_read, "whole_given"))]
+Year = Annotated[int, BeforeValidator(partial(_read, "ending_year"))]
+Share = Annotated[float, BeforeValidator(partial(_read, "share_given")), Field(ge=0, le=1, allow_inf_nan=False)]
 Name = Annotated[str, Field(max_length=80), AfterValidator(_plain)]
-Day = Annotated[str, AfterValidator(lambda text: date.fromisoformat(text).isoformat())]
+Day = Annotated[str, BeforeValidator(lambda value: _read("day_given", str(value)).isoformat())]
 ActionsText = Annotated[str, AfterValidator(_actions_text), Field(max_length=LONGEST_SCENARIO)]
 ScenarioText = Annotated[str, AfterValidator(_scenario_text), Field(max_length=LONGEST_SCENARIO)]
 Names = Annotated[
@@ -187,7 +194,7 @@ class EnglandReport(PanelReport):
     scenario: ScenarioText | None = Field(
         default=None, description="a scenario's file, or what it holds: other assumptions, levers or schemes"
     )
-    until: Whole = Field(
+    until: Year = Field(
         default=ENDS + 1,
         ge=MEASURED + 1,
         le=LAST,
@@ -263,7 +270,7 @@ class WriteoffReport(_OnAScheme):
     """Parameters of the report on a write-off scheme."""
 
     share: Share | None = Field(default=None, description="share written off, instead of the scheme's own")
-    base_year: Whole | None = Field(
+    base_year: Year | None = Field(
         default=None,
         ge=EARLIEST,
         le=LAST - 1,
@@ -298,7 +305,7 @@ class CompareReport(EnglandReport):
         description="names of write-off schemes",
     )
     against: Name = Field(default=USUAL, description="the scheme that the others are held against")
-    year: Whole = Field(default=ENDS, ge=EARLIEST, le=LAST, description="year end at which deficits are compared")
+    year: Year = Field(default=ENDS, ge=EARLIEST, le=LAST, description="year end at which deficits are compared")
 
     @field_validator("schemes")
     @classmethod
@@ -338,7 +345,7 @@ class PlanReport(PanelReport):
     actions: ActionsText = Field(
         default=EXAMPLE, description="a file of the plan's actions; `deficits plan --example` prints one to change"
     )
-    until: Whole = Field(
+    until: Year = Field(
         default=ENDS + 3, ge=MEASURED + 1, le=LAST, description="last year end: 2031 is 31 March 2031"
     )
     draws: Whole = Field(default=1000, ge=200, le=20_000, description="number of simulations")
@@ -382,7 +389,7 @@ class MonitorReport(PanelReport):
 class RecommendationsReport(EnglandReport):
     """Parameters of the report on the committee's recommendations."""
 
-    until: Whole = Field(
+    until: Year = Field(
         default=ENDS + 3,  # some levers take years to work
         ge=MEASURED + 1,
         le=LAST,
@@ -393,7 +400,7 @@ class RecommendationsReport(EnglandReport):
 class PlacesReport(RecommendationsReport):
     """Parameters of the report on specialist places."""
 
-    until: Whole = Field(default=ENDS + 3, ge=MEASURED + 1, le=LAST, description="last year: 2031 is 2030-31")
+    until: Year = Field(default=ENDS + 3, ge=MEASURED + 1, le=LAST, description="last year: 2031 is 2030-31")
     draws: Whole = Field(default=1000, ge=200, le=4_000, description="number of simulations")
 
 
@@ -666,4 +673,9 @@ def _fault(model: type[PanelReport], detail: dict[str, Any]) -> str:
         return f"{name}: {said}"
     said = said.removeprefix("Input ").removeprefix("Value error, ")
     hint = f"; give {str(found)!r}" if detail["type"] == "string_type" and isinstance(found, int) else ""
-    return f"{name}: found {shortened(found)}, {said}{hint} ({model.model_fields[name].description})"
+    told = (
+        said
+        if detail["type"] == "value_error" and f"'{found}'" in said
+        else f"found {shortened(found)}, {said}{hint}"
+    )
+    return f"{name}: {told} ({model.model_fields[name].description})"
