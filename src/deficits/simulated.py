@@ -122,6 +122,12 @@ class Simulated(ABC):
         ]
 
 
+def ranges(values: np.ndarray) -> dict[str, np.ndarray]:
+    """Mean, p10, p50 and p90 over the simulations, which are the last axis."""
+    low, middle, high = np.quantile(values, (0.1, 0.5, 0.9), axis=-1)
+    return {"mean": values.mean(axis=-1), "p10": low, "p50": middle, "p90": high}
+
+
 def _rows(measure: str, unit: str, values: xr.DataArray, members: Mapping[str, list[str]]) -> pd.DataFrame:
     places = pd.Index(values["authority"].to_numpy())
     each = values.transpose("authority", "year", "draw").to_numpy()

@@ -8,6 +8,7 @@ from datetime import date
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 from scipy.stats import binom
 from scoringrules import crps_ensemble, crps_normal, weighted_interval_score
 
@@ -19,13 +20,14 @@ from deficits.projection.cache import cache_folder, kept, key_of
 from deficits.projection.condition import newest_national_figure
 from deficits.projection.fit import fit
 from deficits.projection.history import NEARLY_ALL, base_year
-from deficits.projection.projection import Projection, national, project
+from deficits.projection.projection import Projection, national, project, quantiles
 from deficits.projection.streams import Array
 from deficits.raw import raw_data
 from deficits.simulated import QUANTILES
 
 OURS = "This projection"
 SAME_GRANTS = ", same grants"
+SCORES = ["error", "crps", "interval", "within_50", "within_80"]
 NORMAL = {
     "p10": -1.2815515655446004,
     "p25": -0.6744897501960817,
@@ -184,60 +186,62 @@ def _backtest(now: Panel, then: Panel, target: int, assumptions: Assumptions | N
     scored = blocks.index[blocks > 0].intersection(known)
     if scored.empty:
         raise ProjectionError(f"no council has a balance at {origin - 2}, {origin} and {target}")
-    actual, past, block = (
-        balances.loc[scored, target],
-        balances.loc[scored, [origin - 2, origin - 1, origin]],
-        blocks[scored],
-    )
+    actual, block = balances.loc[scored, target], blocks[scored]
+    past = balances.loc[scored, [origin - 2, origin - 1, origin]]
     # No agreement that was still being negotiated is paid.
     agreed = replace(then, agreements=then.agreements[then.agreements["basis"] != "expected"])
     plain = project(agreed, assumptions, until=target, draws=draws, seed=1)
     made = {OURS: projection, "Without the safety valve rule": plain}
-    drawn = {name: _draws(each, scored, target) for name, each in made.items()}
-    ranges = {name: _quantiles(each, scored) for name, each in drawn.items()}
-    losses = {name: crps_ensemble(actual.to_numpy(), each) for name, each in drawn.items()}
+    drawn = {
+        name: each.balance.sel(authority=scored, year=target).transpose("authority", "draw")
+        for name, each in made.items()
+    }
+    ranges = {name: quantiles(each) for name, each in drawn.items()}
+    losses = {name: crps_ensemble(actual.to_numpy(), each.values) for name, each in drawn.items()}
     for name, (point, sigma) in _naive(projection, past, block, target):
         ranges[name] = pd.DataFrame({level: point + times * sigma for level, times in NORMAL.items()})
         losses[name] = crps_normal(actual.to_numpy(), point.to_numpy(), sigma.to_numpy())
-    frame = pd.DataFrame(losses, index=scored)
-    rows = {name: _scored(actual, ranges[name], frame[name]) for name in frame}
-    gross = national(projection.balance.sel(authority=scored, year=[target]), "gross").values[:, 0]
-    england = {name: float(np.quantile(gross, share)) for name, share in QUANTILES.items()}
+    scores = {
+        name: cases(actual, each).assign(crps=losses[name], interval=_interval(actual, each)).mean()
+        for name, each in ranges.items()
+    }
+    gross = quantiles(national(projection.balance.sel(authority=scored, year=[target]), "gross")).loc[target]
     councils = projection.fit.councils.loc[scored, ["name", "region"]].assign(
-        block=block, start=past[origin], actual=actual, pit=(drawn[OURS] < actual.to_numpy()[:, None]).mean(axis=1)
+        block=block,
+        start=past[origin],
+        actual=actual,
+        pit=(drawn[OURS].values < actual.to_numpy()[:, None]).mean(axis=1),
     )
     return Backtest(
         as_of=then.as_of,
         origin=origin,
         target=target,
         councils=councils.join(ranges[OURS]),
-        scores=pd.DataFrame.from_dict(rows, orient="index").rename_axis("method"),
-        losses=frame,
-        england=pd.Series(england | {"actual": float((-actual).clip(lower=0).sum())}),
+        scores=pd.DataFrame(scores).T.rename_axis("method")[SCORES],
+        losses=pd.DataFrame(losses, index=scored),
+        england=pd.Series({**gross, "actual": float((-actual).clip(lower=0).sum())}),
     )
 
 
-def _draws(projection: Projection, councils: pd.Index, year: int) -> Array:
-    draws: Array = projection.balance.sel(authority=councils, year=year).transpose("authority", "draw").values
-    return draws
+def cases(actual: pd.Series, ranges: pd.DataFrame) -> pd.DataFrame:
+    """How each outcome lies in its range (p10 to p90): error (absolute, of the median), whether it is within the
+    50% and the 80% range, and below or above the latter."""
+    return pd.DataFrame(
+        {
+            "error": (actual - ranges["p50"]).abs(),
+            "within_50": actual.between(ranges["p25"], ranges["p75"]),
+            "within_80": actual.between(ranges["p10"], ranges["p90"]),
+            "below": actual < ranges["p10"],
+            "above": actual > ranges["p90"],
+        }
+    )
 
 
-def _quantiles(draws: Array, councils: pd.Index) -> pd.DataFrame:
-    levels = np.quantile(draws, list(QUANTILES.values()), axis=1).T
-    return pd.DataFrame(levels, index=councils, columns=list(QUANTILES))
-
-
-def _scored(actual: pd.Series, ranges: pd.DataFrame, crps: pd.Series) -> dict[str, float]:
+def _interval(actual: pd.Series, ranges: pd.DataFrame) -> Array:
     lower, upper = ranges[["p10", "p25"]].to_numpy(), ranges[["p90", "p75"]].to_numpy()
     levels = np.array([0.2, 0.5])  # what lies outside the 80% and the 50% range
-    interval = weighted_interval_score(actual.to_numpy(), ranges["p50"].to_numpy(), lower, upper, levels)
-    return {
-        "error": float((actual - ranges["p50"]).abs().mean()),
-        "crps": float(crps.mean()),
-        "interval": float(np.mean(interval)),
-        "within_50": float(actual.between(ranges["p25"], ranges["p75"]).mean()),
-        "within_80": float(actual.between(ranges["p10"], ranges["p90"]).mean()),
-    }
+    score: Array = weighted_interval_score(actual.to_numpy(), ranges["p50"].to_numpy(), lower, upper, levels)
+    return score
 
 
 def _naive(
@@ -308,21 +312,9 @@ def coverage(now: Panel, draws: int = 1000) -> pd.DataFrame:
         projection = project(then, until=max(later), draws=draws, seed=1)
         for year in later:
             scored = balances[year].dropna().index.intersection(projection.fit.councils.index)
-            ranges = _quantiles(_draws(projection, scored, year), scored)
-            actual = balances.loc[scored, year]
-            score = _scored(actual, ranges, 0 * actual)
-            rows.append(
-                {
-                    "as_of": day,
-                    "origin": origin,
-                    "year": year,
-                    "ahead": year - origin,
-                    "councils": len(scored),
-                    **{name: score[name] for name in ("error", "within_50", "within_80")},
-                    "below": float((actual < ranges["p10"]).mean()),
-                    "above": float((actual > ranges["p90"]).mean()),
-                }
-            )
+            ranges = quantiles(projection.balance.sel(authority=scored, year=year))
+            about = {"as_of": day, "origin": origin, "year": year, "ahead": year - origin, "councils": len(scored)}
+            rows.append(about | cases(balances.loc[scored, year], ranges).mean().to_dict())
     return pd.DataFrame(rows)
 
 
@@ -342,7 +334,7 @@ def components(now: Panel) -> pd.DataFrame:
         "spend": spend.pct_change().dropna(),
         "spend per plan": (spend / plans).pct_change().dropna(),
     }
-    rows = []
+    missed = {}
     for name, series in growth.items():
         long_run = assumptions.long_run_rate_growth if name == "plans" else assumptions.long_run_prices
         last = series.shift()
@@ -352,28 +344,20 @@ def components(now: Panel) -> pd.DataFrame:
             "mean until then": series.expanding().mean().shift(),
             "no growth": 0 * last,
         }
-        rows += [_component(name, rule, (series - said).dropna()) for rule, said in rules.items()]
-    plan_shares = known.accounts.plans.loc[:, int(plans.index[0]) + 1 : int(plans.index[-1])]
+        missed |= {(name, rule): (series - said).dropna() for rule, said in rules.items()}
     councils = {
-        "councils' shares of plans": plan_shares,
+        "councils' shares of plans": known.accounts.plans.loc[:, int(plans.index[0]) + 1 : int(plans.index[-1])],
         "councils' shares of spend": known.accounts.spend.loc[:, : known.accounts.spent],
     }
     for name, share in councils.items():
-        clean = np.log(share.where(share > 0)).diff(axis=1).iloc[:, 1:]
-        for rule, said in {"no change": 0 * clean, "last change again": clean.shift(axis=1)}.items():
-            rows.append(_component(name, rule, (clean - said).iloc[:, 1:].stack()))
-    return pd.DataFrame(rows)
-
-
-def _component(name: str, rule: str, missed: pd.Series) -> dict[str, object]:
-    years = missed.index.get_level_values(-1)
-    return {
-        "component": name,
-        "rule": rule,
-        "origins": int(years.nunique()),
-        "cases": len(missed),
-        "error": float(missed.abs().mean()),
-    }
+        moved = np.log(share.where(share > 0)).diff(axis=1).iloc[:, 1:]
+        for rule, said in {"no change": 0 * moved, "last change again": moved.shift(axis=1)}.items():
+            missed[name, rule] = (moved - said).iloc[:, 1:].stack()
+    rows = [
+        (name, rule, each.index.get_level_values(-1).nunique(), len(each), each.abs().mean())
+        for (name, rule), each in missed.items()
+    ]
+    return pd.DataFrame(rows, columns=["component", "rule", "origins", "cases", "error"])
 
 
 def live_record(now: Panel, draws: int = 4000) -> pd.DataFrame:
@@ -392,30 +376,26 @@ def live_record(now: Panel, draws: int = 4000) -> pd.DataFrame:
     rows = rows.drop_duplicates(["authority", "year", "kind"])
     if rows.empty:
         return pd.DataFrame()
-    projection = project(
-        replace(now, frame=unseen), until=max(int(rows["year"].max()), base + 1), draws=draws, seed=1
+    until = max(int(rows["year"].max()), base + 1)
+    projection = project(replace(now, frame=unseen), until=until, draws=draws, seed=1)
+    councils = projection.fit.councils
+    rows = rows[rows["authority"].isin(councils.index)].sort_values(
+        ["year", "kind", "authority"], ignore_index=True
     )
-    rows = rows[rows["authority"].isin(projection.fit.councils.index)]
-    found = []
-    for row in rows.sort_values(["year", "kind", "authority"]).itertuples():
-        drawn = projection.balance.sel(authority=row.authority, year=row.year).values
-        levels = dict(zip(QUANTILES, np.quantile(drawn, list(QUANTILES.values())), strict=True))
-        found.append(
-            {
-                "authority": row.authority,
-                "name": projection.fit.councils.at[row.authority, "name"],
-                "region": projection.fit.councils.at[row.authority, "region"],
-                "block": projection.fit.councils.at[row.authority, "block"],
-                "year": row.year,
-                "kind": row.kind,
-                "trust": row.trust,
-                "stated": row.value,
-                **levels,
-                "error": levels["p50"] - row.value,
-                "crps": float(crps_ensemble(row.value, drawn)),
-            }
-        )
-    return pd.DataFrame(found)
+    places = {
+        "authority": xr.DataArray(rows["authority"], dims="row"),
+        "year": xr.DataArray(rows["year"], dims="row"),
+    }
+    drawn = projection.balance.sel(places).transpose("draw", "row").values
+    levels = dict(zip(QUANTILES, np.quantile(drawn, list(QUANTILES.values()), axis=0), strict=True))
+    found = rows[["authority"]].join(councils[["name", "region", "block"]], on="authority")
+    return found.assign(
+        **{name: rows[name] for name in ("year", "kind", "trust")},
+        stated=rows["value"],
+        **levels,
+        error=levels["p50"] - rows["value"],
+        crps=crps_ensemble(rows["value"].to_numpy(), drawn.T),
+    )
 
 
 def statements_by_region(live: pd.DataFrame) -> pd.DataFrame:

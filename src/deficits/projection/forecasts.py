@@ -21,16 +21,19 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 from scoringrules import crps_quantile
 
 from deficits.errors import ProjectionError
 from deficits.formatting import last_day
 from deficits.panel import Panel
 from deficits.paths import PACKAGE, checkout, forecasts_dir, write_whole
+from deficits.projection.backtest import cases
 from deficits.projection.backtest import skill as compared
 from deficits.projection.condition import returned
 from deficits.projection.history import NEARLY_ALL
 from deficits.projection.projection import Projection, national
+from deficits.simulated import QUANTILES as RANGES
 
 LEVELS = (0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
 QUANTILES = tuple(round(level, 3) for level in (*LEVELS, *(1 - level for level in reversed(LEVELS[:-1]))))
@@ -148,18 +151,18 @@ def quantiles(projection: Projection) -> pd.DataFrame:
     """Quantiles of a projection's later year ends, to the nearest £, in the ledger's columns: see
     `Entry.table`."""
     later = projection.balance.sel(year=projection.projected_years)
-    parts = {("gross_deficit", "England"): national(later, "gross")}
-    regions = projection.fit.councils["region"]
-    for region in sorted(set(regions)):
-        codes = list(regions.index[regions == region])
-        parts["gross_deficit", region] = national(later.sel(authority=codes), "gross")
-    parts |= {("balance", str(code)): later.sel(authority=code) for code in later["authority"].values}
+    gross = {"England": national(later, "gross")}
+    for region in sorted(set(projection.regions)):
+        gross[region] = national(later.sel(authority=projection.in_region(region)), "gross")
+    places = {
+        "gross_deficit": xr.concat(list(gross.values()), pd.Index(list(gross), name="location")),
+        "balance": later.reset_coords(drop=True).rename(authority="location"),
+    }
     frames = []
-    for (target, location), draws in parts.items():
-        levels = np.quantile(draws.transpose("draw", "year").values, QUANTILES, axis=0)
-        wide = pd.DataFrame(levels, index=list(QUANTILES), columns=projection.projected_years)
-        long = wide.rename_axis(index="output_type_id", columns="year").stack().rename("value").reset_index()
-        frames.append(long.assign(target=target, location=location))
+    for target, draws in places.items():
+        levels = draws.quantile(QUANTILES, "draw", skipna=False).rename(quantile="output_type_id")
+        long = levels.transpose("location", "output_type_id", "year").rename("value").to_series()
+        frames.append(long.reset_index().assign(target=target))
     table = pd.concat(frames, ignore_index=True)
     table["target_end_date"] = table.pop("year").astype(str) + "-03-31"
     table["output_type"], table["value"] = "quantile", table["value"].round()
@@ -282,23 +285,14 @@ def _crps(actual: np.ndarray, told: pd.DataFrame) -> np.ndarray:
 
 def _scored(entry: Entry, panel: Panel) -> Iterator[tuple[Any, ...]]:
     told, actual = matched(entry, panel)
-    values = actual["value"].to_numpy()
-    facts = pd.DataFrame(
-        {
-            "area": [_area(target, location) for target, location, _ in told.index],
-            "end": told.index.get_level_values("target_end_date"),
-            "error": np.abs(values - told[0.5].to_numpy()),
-            "crps": _crps(values, told) if len(told) else np.empty(0),
-            "within_50": (told[0.25].to_numpy() <= values) & (values <= told[0.75].to_numpy()),
-            "within_80": (told[0.1].to_numpy() <= values) & (values <= told[0.9].to_numpy()),
-        }
+    ranges = told[list(RANGES.values())].set_axis(list(RANGES), axis=1)
+    places, ends = told.index.get_level_values("location"), told.index.get_level_values("target_end_date")
+    areas = np.where(
+        places == "England", "England", np.where(places.isin(panel.frame["region"]), "regions", "councils")
     )
-    for (area, end), found in facts.groupby(["area", "end"]):
+    facts = cases(actual["value"], ranges).assign(crps=_crps(actual["value"].to_numpy(), told))
+    for (area, end), found in facts.groupby([areas, ends]):
         yield (entry.name, area, end, len(found), *found[["error", "crps", "within_50", "within_80"]].mean())
-
-
-def _area(target: str, location: str) -> str:
-    return "councils" if target == "balance" else "England" if location == "England" else "regions"
 
 
 def _others(panel: Panel) -> Iterator[tuple[Any, ...]]:

@@ -8,13 +8,11 @@ deficit; what somebody else pays is £, positive = a cost to them.
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +26,7 @@ from deficits.paths import levers_dir
 from deficits.projection.fit import Fit
 from deficits.projection.history import PLACEMENTS
 from deficits.projection.national import Paths
+from deficits.simulated import ranges
 from deficits.validation import Declared, read_text, read_yaml
 
 if TYPE_CHECKING:
@@ -73,10 +72,19 @@ class Evidence(Declared):
     url: HttpUrl
 
 
-class _Head(Declared):
-    """What every lever declares: who asks for it, on what evidence, and when it works."""
+class Lever(Declared):
+    """A declared change, read from a YAML file; `kind` says which parameters it has besides start, lag and ramp.
+
+    >>> lever = Lever.read("funding-growth")
+    >>> lever.kind, lever.start, lever.lag, lever.ramp
+    ('funding_growth', 2028, 0, 1)
+    >>> Lever.read("funding-growth", growth=0.02, start=2029).title
+    'More growth of the high needs block (start 2028-29, growth 2%)'
+    """
 
     _error = ProjectionError
+    _terms: ClassVar[str] = ""
+    """Its parameters in one sentence, without its timing."""
 
     title: str = Field(min_length=3)
     proposer: str = Field(min_length=2)
@@ -95,17 +103,6 @@ class _Head(Declared):
         "others; a council goes before its region",
     )
     only_pathfinders: bool = Field(default=False, description="whether the other councils never start")
-
-
-class Lever(_Head):
-    """A declared change, read from a YAML file; `kind` says which parameters it has besides start, lag and ramp.
-
-    >>> lever = Lever.read("funding-growth")
-    >>> lever.kind, lever.start, lever.lag, lever.ramp
-    ('funding_growth', 2028, 0, 1)
-    >>> Lever.read("funding-growth", growth=0.02, start=2029).title
-    'More growth of the high needs block (start 2028-29, growth 2%)'
-    """
 
     @classmethod
     def read(cls, name: str | Path, **changes: Any) -> Lever:
@@ -133,61 +130,59 @@ class Lever(_Head):
 
         Raises ProjectionError when it starts in a year that is published, or for an unknown pathfinder.
         """
-        parts = fit.parts
+        if self.first_start <= paths.years[0]:
+            raise ProjectionError(
+                f"lever '{self.title}': found start {self.first_start}, expected a year after {paths.years[0]}, "
+                "the last year end with published balances"
+            )
         if not self.pathfinders:
-            return self._effect(fit, parts, paths)
-        starts = self.starts(fit.councils)
-        position: Array = np.zeros((len(paths.years) - 1, len(parts), paths.plans.shape[1]))
-        elsewhere: dict[str, Array] = {}
-        for year in sorted(starts.dropna().unique()):
-            # A council that has no part in England's money is left as it is.
-            there = parts.where(starts.eq(year).reindex(parts.index), 0.0)
-            done = self.model_copy(update={"start": int(year)})._effect(fit, there, paths)
-            position += done.position
-            for payer, cost in done.elsewhere.items():
-                elsewhere[payer] = elsewhere.get(payer, 0.0) + cost
-        return Effect(position, elsewhere)
+            return self._effect(fit, fit.parts, paths)
+        done = [lever._effect(fit, parts, paths) for lever, parts in self._starting(fit)]
+        nothing = np.zeros((len(paths.years) - 1, len(fit.parts), paths.plans.shape[1]))
+        payers = done[0].elsewhere if done else ()
+        return Effect(
+            sum((each.position for each in done), nothing),
+            {payer: sum((each.elsewhere[payer] for each in done), 0 * nothing) for payer in payers},
+        )
 
-    @abstractmethod
+    def _starting(self, fit: Fit) -> list[tuple[Any, pd.DataFrame]]:
+        """The lever as it starts in each first year, and the parts of the councils that start with it."""
+        if not self.pathfinders:
+            return [(self, fit.parts)]
+        starts = self.starts(fit.councils).reindex(fit.parts.index)
+        # A council that has no part in England's money is left as it is.
+        return [
+            (self.model_copy(update={"start": int(year)}), fit.parts.where(starts.eq(year), 0.0))
+            for year in sorted(starts.dropna().unique())
+        ]
+
     def _effect(self, fit: Fit, parts: pd.DataFrame, paths: Paths) -> Effect:
         """What it does where all councils that have a part start together."""
+        raise NotImplementedError
 
     def leaves(self, fit: Fit, paths: Paths) -> Paths:
         """The paths that it leaves for later levers: without plans that it avoids, and with those that it moves in
         their new placements."""
         return paths
 
-    def _of_england(self, fit: Fit, column: str, share: Callable[[Any], Array]) -> Array:
-        """A share of England's plans, where councils start in years of their own."""
-        if not self.pathfinders:
-            return share(self)
-        starts, parts = self.starts(fit.councils), fit.parts[column]
-        each = [
-            parts[starts.eq(year).reindex(parts.index)].sum() * share(self.model_copy(update={"start": int(year)}))
-            for year in sorted(starts.dropna().unique())
-        ]
-        return sum(each[1:], each[0]) if each else np.zeros(1)
-
     def starts(self, councils: pd.DataFrame) -> pd.Series:
         """First year of each council, by DfE number; missing where it never starts. `councils`: as in `Fit`.
 
         Raises ProjectionError for a pathfinder that is no council and no region.
         """
-        usual = np.nan if self.only_pathfinders else float(self.start)
-        starts = pd.Series(usual, index=councils.index)
         named = {place.strip().casefold(): year for place, year in self.pathfinders.items()}
+        starts = pd.Series(np.nan if self.only_pathfinders else float(self.start), index=councils.index)
         # The council last, so that it goes before its region.
-        columns = (councils["region"], councils["name"], pd.Series(councils.index, index=councils.index))
+        columns = (councils["region"], councils["name"], councils.index.to_series())
         for column in columns:
-            own = column.str.casefold().map(named)
-            starts = own.where(own.notna(), starts)
-        known = {str(place) for column in columns for place in column}
-        unknown = [place for place in self.pathfinders if place.strip().casefold() not in map(str.casefold, known)]
-        if unknown:
-            raise ProjectionError(
-                f"lever '{self.title}': pathfinders: no council or region '{unknown[0]}'; "
-                f"{closest(unknown[0], known)}"
-            )
+            starts = column.str.casefold().map(named).fillna(starts)
+        known = {str(place).casefold(): str(place) for column in columns for place in column}
+        for place in self.pathfinders:
+            if place.strip().casefold() not in known:
+                raise ProjectionError(
+                    f"lever '{self.title}': pathfinders: no council or region '{place}'; "
+                    f"{closest(place, known.values())}"
+                )
         return starts
 
     @property
@@ -199,9 +194,10 @@ class Lever(_Head):
     def __repr__(self) -> str:
         return f"{self.title}: {self.terms()}, {self.timing()}"
 
-    @abstractmethod
     def terms(self) -> str:
         """The lever's parameters in one sentence, without its timing."""
+        told = self._terms.format_map({name: self.shown(name) for name in type(self).model_fields})
+        return told.replace("% points", " points")
 
     def shown(self, name: str) -> str:
         """One of its parameters as a reader sees it.
@@ -210,11 +206,10 @@ class Lever(_Head):
         '£8,819'
         """
         value, extra = getattr(self, name), type(self).model_fields[name].json_schema_extra
+        if name == "pathfinders":
+            return ", ".join(f"{place} {financial_year(year)}" for place, year in value.items())
         if isinstance(value, dict):
-            year = name == "pathfinders"
-            return ", ".join(
-                f"{key} {financial_year(each) if year else f'{100 * each:.6g}%'}" for key, each in value.items()
-            )
+            return ", ".join(f"{key} {100 * share:.6g}%" for key, share in value.items())
         unit = extra.get("unit") if isinstance(extra, dict) else None
         if unit == "share" and value is not None:
             return f"{100 * value:.6g}%"
@@ -238,14 +233,13 @@ class Lever(_Head):
             said = f"only in {own}" if self.only_pathfinders else f"{said}; {own}"
         return said
 
-    def size(self, years: list[int], lag: int | None = None) -> Array:
+    def size(self, years: list[int]) -> Array:
         """Share of its full size by year, shape (years, 1): 0 before start and lag, then up evenly, then 1.
 
         >>> Lever.read("funding-growth", ramp=2, lag=1).size([2028, 2029, 2030, 2031]).ravel().tolist()
         [0.0, 0.5, 1.0, 1.0]
         """
-        first = self.start + (self.lag if lag is None else lag)
-        steps = (np.array(years, dtype=float) - first + 1) / self.ramp
+        steps = (np.array(years, dtype=float) - self.start - self.lag + 1) / self.ramp
         return np.clip(steps, 0.0, 1.0)[:, None]
 
     def for_councils(self, projection: Projection) -> pd.DataFrame:
@@ -254,21 +248,10 @@ class Lever(_Head):
         position = self.effect(projection.fit, projection.paths).position
         draws, authorities, years = projection.balance.shape
         money = np.broadcast_to(position, (years - 1, authorities, draws)).transpose(1, 0, 2)
-        found = [money.mean(axis=2), *np.quantile(money, (0.1, 0.5, 0.9), axis=2)]
         index = pd.MultiIndex.from_product(
             [projection.fit.councils.index, projection.paths.years[1:]], names=["authority", "year"]
         )
-        columns = ["mean", "p10", "p50", "p90"]
-        return pd.DataFrame({name: each.ravel() for name, each in zip(columns, found, strict=True)}, index=index)
-
-    def _years(self, paths: Paths) -> list[int]:
-        """The projected years. ProjectionError where the lever would change a published one."""
-        if self.start <= paths.years[0]:
-            raise ProjectionError(
-                f"lever '{self.title}': found start {self.start}, expected a year after {paths.years[0]}, the "
-                "last year end with published balances"
-            )
-        return paths.years[1:]
+        return pd.DataFrame({name: each.ravel() for name, each in ranges(money).items()}, index=index)
 
 
 def spread(parts: pd.DataFrame, column: str, england: Array) -> Array:
@@ -296,26 +279,22 @@ class ThresholdUprating(Lever):
     """
 
     kind: Literal["threshold_uprating"]
+    _terms = (
+        "Schools pay the first {threshold} instead of £6,000 of a plan's cost, rising by {rate} a year, for "
+        "{affected} of plans in mainstream and other places; {passed_on} of the rise comes off councils' top-ups"
+    )
     threshold: Pounds = Field(ge=THRESHOLD, le=15_000, description="£ in the first year, where it was £6,000")
     rate: Points = Field(description="growth of the threshold in later years, a year")
     affected: Share = Field(description="share of plans outside special and independent schools that it concerns")
     passed_on: Share = Field(description="share of the rise by which councils' top-ups do fall")
 
     def _effect(self, fit: Fit, parts: pd.DataFrame, paths: Paths) -> Effect:
-        years = self._years(paths)
+        years = paths.years[1:]
         since = np.array(years, dtype=float)[:, None] - self.start
         rise = self.threshold * (1 + self.rate) ** np.maximum(since, 0.0) - THRESHOLD
         plans = (paths.plans * paths.shares[MAINSTREAM])[1:] * self.affected
         saving = spread(parts, "mainstream_and_other", plans * self.passed_on * self.size(years) * rise)
         return Effect(saving, {"mainstream schools": saving})
-
-    def terms(self) -> str:
-        """The lever's parameters in one sentence, without its timing."""
-        return (
-            f"Schools pay the first {self.shown('threshold')} instead of £6,000 of a plan's cost, rising by "
-            f"{self.shown('rate')} a year, for {self.shown('affected')} of plans in mainstream and other places; "
-            f"{self.shown('passed_on')} of the rise comes off councils' top-ups"
-        )
 
 
 class EarlySupport(Lever):
@@ -326,6 +305,10 @@ class EarlySupport(Lever):
     """
 
     kind: Literal["early_support"]
+    _terms = (
+        "{cost} of high needs spend more for early support, {from_block} of it from the block; plans then grow "
+        "{fewer} points a year less"
+    )
     cost: Points = Field(description="spend on early support, as a share of high needs spend, more than now")
     fewer: Points = Field(description="points a year by which plans grow less: 0.01 is one point")
     from_block: Share = Field(description="share of the cost that the high needs block pays; DfE pays the rest")
@@ -334,8 +317,7 @@ class EarlySupport(Lever):
     )
 
     def _effect(self, fit: Fit, parts: pd.DataFrame, paths: Paths) -> Effect:
-        years = self._years(paths)
-        spent = self.cost * paths.spend[1:] * (np.array(years)[:, None] >= self.start)
+        spent = self.cost * paths.spend[1:] * (np.array(paths.years[1:])[:, None] >= self.start)
         left = self.plans_left(paths)
         mean = paths.mix[1:] if self.avoided == "average" else float(fit.history.cost[self.avoided])
         saved = paths.plans[1:] * (1 - left) * mean * paths.unit_cost[1:]
@@ -345,8 +327,8 @@ class EarlySupport(Lever):
 
     def leaves(self, fit: Fit, paths: Paths) -> Paths:
         """The paths without the plans that are not issued."""
-        gone = self._of_england(fit, "plans", lambda lever: 1 - lever.plans_left(paths)) * paths.plans[1:]
-        counts = paths.plans * paths.shares
+        waves = [parts["plans"].sum() * (1 - each.plans_left(paths)) for each, parts in self._starting(fit)]
+        gone, counts = sum(waves) * paths.plans[1:], paths.plans * paths.shares
         if self.avoided == "average":
             counts[:, 1:] -= gone * paths.shares[:, 1:]
         else:
@@ -360,14 +342,7 @@ class EarlySupport(Lever):
         Each year's lower growth stays in all later years.
         """
         growth = paths.plans[1:] / paths.plans[:-1]
-        return np.cumprod((growth - self.fewer * self.size(self._years(paths))) / growth, axis=0, dtype=np.float64)
-
-    def terms(self) -> str:
-        """The lever's parameters in one sentence, without its timing."""
-        return (
-            f"{self.shown('cost')} of high needs spend more for early support, {self.shown('from_block')} of it "
-            f"from the block; plans then grow {100 * self.fewer:.6g} points a year less"
-        )
+        return np.cumprod((growth - self.fewer * self.size(paths.years[1:])) / growth, axis=0, dtype=np.float64)
 
 
 class PlacementShift(Lever):
@@ -380,6 +355,10 @@ class PlacementShift(Lever):
     """
 
     kind: Literal["placement_shift"]
+    _terms = (
+        "{moved} of independent placements a year move to state special schools, where a new place costs "
+        "{capital} to build"
+    )
     moved: Points = Field(description="share of independent placements that moves a year")
     capital: Pounds = Field(ge=0, le=500_000, description="£ to build a place, paid by DfE, not uprated")
 
@@ -397,22 +376,16 @@ class PlacementShift(Lever):
 
     def _gone(self, paths: Paths) -> Array:
         """Share of the independent plans that has moved, shape (projected years, 1)."""
-        return 1 - np.cumprod(1 - self.moved * self.size(self._years(paths)), axis=0, dtype=np.float64)
+        return 1 - np.cumprod(1 - self.moved * self.size(paths.years[1:]), axis=0, dtype=np.float64)
 
     def leaves(self, fit: Fit, paths: Paths) -> Paths:
         """The paths with the plans that have moved in state special schools."""
         shares = paths.shares.copy()
-        moved = self._of_england(fit, "independent", lambda lever: lever._gone(paths)) * shares[INDEPENDENT, 1:]
+        waves = [parts["independent"].sum() * each._gone(paths) for each, parts in self._starting(fit)]
+        moved = sum(waves) * shares[INDEPENDENT, 1:]
         shares[INDEPENDENT, 1:] -= moved
         shares[STATE_SPECIAL, 1:] += moved
         return replace(paths, shares=shares)
-
-    def terms(self) -> str:
-        """The lever's parameters in one sentence, without its timing."""
-        return (
-            f"{self.shown('moved')} of independent placements a year move to state special schools, where a new "
-            f"place costs {self.shown('capital')} to build"
-        )
 
 
 class FormulaReview(Lever):
@@ -455,9 +428,11 @@ class FormulaReview(Lever):
         return {str(name): share for name, share in basis.items()}
 
     def _effect(self, fit: Fit, parts: pd.DataFrame, paths: Paths) -> Effect:
-        years = self._years(paths)
-        funded = parts["block"].to_numpy()
-        apart = np.stack([self._shares(fit, parts, year) for year in years]) * funded.sum() - funded
+        years, funded = paths.years[1:], parts["block"].to_numpy()
+        mixed = [
+            sum(part * self._factor(fit, parts, year, name) for name, part in self.mixed.items()) for year in years
+        ]
+        apart = np.stack(mixed) * funded.sum() - funded
         # What rounding leaves goes where the money is, so that the sum is kept to the penny.
         apart -= apart.sum(axis=1, keepdims=True) * funded / funded.sum()
         moved = self._bounded(self.weight * self.size(years) * apart, funded)
@@ -471,20 +446,13 @@ class FormulaReview(Lever):
         losses = np.minimum((-moved).clip(min=0.0), np.inf if self.floor is None else self.floor * funded)
         gained, lost = gains.sum(axis=1, keepdims=True), losses.sum(axis=1, keepdims=True)
         kept = np.minimum(gained, lost)
-        zero = np.zeros_like(kept)
-        bounded: Array = gains * np.divide(kept, gained, out=zero.copy(), where=gained > 0) - losses * np.divide(
-            kept, lost, out=zero, where=lost > 0
+        bounded: Array = gains * (kept / np.where(gained > 0, gained, 1)) - losses * (
+            kept / np.where(lost > 0, lost, 1)
         )
         return bounded
 
-    def _shares(self, fit: Fit, parts: pd.DataFrame, year: int) -> Array:
-        """Councils' shares of the basis in a year, adding up to 1. A council without a block stays outside."""
-        shares = np.zeros(len(parts))
-        for name, part in self.mixed.items():
-            shares += part * self._factor(fit, parts, year, name)
-        return shares
-
     def _factor(self, fit: Fit, parts: pd.DataFrame, year: int, name: str) -> Array:
+        """Councils' shares of one factor of the basis, adding up to 1; a council without a block stays outside."""
         people, number = fit.history.people, parts.get(name)
         if name == "people" and people is not None:
             number = people[min(year, int(people.columns[-1]))].reindex(parts.index).fillna(0.0)
@@ -517,22 +485,16 @@ class HealthShare(Lever):
     """
 
     kind: Literal["health_share"]
+    _terms = "Health pays {paid} of the cost of joint placements, which are {joint} of independent ones"
     joint: Share = Field(description="share of independent placements that are joint ones")
     paid: Share = Field(description="share of a joint placement's cost that health pays, besides what it pays now")
 
     def _effect(self, fit: Fit, parts: pd.DataFrame, paths: Paths) -> Effect:
-        years = self._years(paths)
         cost = float(fit.history.cost["independent"]) * paths.unit_cost[1:]
         plans = (paths.plans * paths.shares[INDEPENDENT])[1:]
-        saving = spread(parts, "independent", plans * cost * self.joint * self.paid * self.size(years))
+        saved = plans * cost * self.joint * self.paid * self.size(paths.years[1:])
+        saving = spread(parts, "independent", saved)
         return Effect(saving, {"NHS": saving})
-
-    def terms(self) -> str:
-        """The lever's parameters in one sentence, without its timing."""
-        return (
-            f"Health pays {self.shown('paid')} of the cost of joint placements, which are {self.shown('joint')} "
-            "of independent ones"
-        )
 
 
 class FundingGrowth(Lever):
@@ -543,18 +505,14 @@ class FundingGrowth(Lever):
     """
 
     kind: Literal["funding_growth"]
+    _terms = "The high needs block grows {growth} points a year more"
     growth: Points = Field(description="points a year that the block grows more: 0.01 is one point")
 
     def _effect(self, fit: Fit, parts: pd.DataFrame, paths: Paths) -> Effect:
-        years = self._years(paths)
         growth = paths.block[1:] / paths.block[:-1]
-        higher = np.cumprod((growth + self.growth * self.size(years)) / growth, axis=0)
+        higher = np.cumprod((growth + self.growth * self.size(paths.years[1:])) / growth, axis=0)
         more = spread(parts, "block", paths.block[1:] * (higher - 1))
         return Effect(more, {"Treasury": more})
-
-    def terms(self) -> str:
-        """The lever's parameters in one sentence, without its timing."""
-        return f"The high needs block grows {100 * self.growth:.6g} points a year more"
 
 
 KINDS: dict[str, type[Lever]] = {
@@ -591,21 +549,19 @@ def levers() -> pd.DataFrame:
 def lever_from(declared: dict[str, Any], where: str) -> Lever:
     """A lever from what is declared; `where` names it in messages. Raises ProjectionError with every fault."""
     kind = declared.get("kind")
-    model: type[_Head] = KINDS.get(kind, _Head) if isinstance(kind, str) else _Head
+    model = KINDS.get(kind, Lever) if isinstance(kind, str) else Lever
     faults = []
-    known = declared
-    if model is _Head:
+    if model is Lever:
         # Without a kind its own parameters cannot be judged, but the rest can.
         faults.append(f"kind: {f'found {kind!r}' if kind else 'missing'}; {closest(str(kind), KINDS)}")
-        known = {key: value for key, value in declared.items() if key in _Head.model_fields} | {"kind": "none"}
+        declared = {key: value for key, value in declared.items() if key in Lever.model_fields} | {"kind": "none"}
     try:
-        lever = model.model_validate(known)
+        lever = model.model_validate(declared)
     except ValidationError as error:
         faults += [_fault(fault, model) for fault in error.errors()]
-    else:
-        if isinstance(lever, Lever):
-            return lever
-    raise ProjectionError(f"lever {where} is not usable:\n" + "\n".join(f"  {fault}" for fault in faults))
+    if faults:
+        raise ProjectionError(f"lever {where} is not usable:\n" + "\n".join(f"  {fault}" for fault in faults))
+    return lever
 
 
 def _path(name: str | Path) -> Path:
@@ -621,12 +577,10 @@ def _path(name: str | Path) -> Path:
     return levers_dir() / f"{name}.yaml"
 
 
-def _fault(fault: Any, model: type[_Head]) -> str:
+def _fault(fault: Any, model: type[Lever]) -> str:
     key, found = ".".join(str(part) for part in fault["loc"]), fault["input"]
     if fault["type"] == "extra_forbidden":
-        near = get_close_matches(key, model.model_fields, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else closest(key, model.model_fields)
-        return f"{key}: unknown parameter; {hint}"
+        return f"{key}: unknown parameter; {closest(key, model.model_fields)}"
     known = model.model_fields.get(key)
     if fault["type"] == "missing":
         return f"{key}: missing; {(known.description if known else None) or 'a lever needs it'}"
