@@ -22,12 +22,11 @@ from pydantic import (
 )
 
 from deficits.assumptions import CouncilAssumptions, assumption_faults
-from deficits.errors import DeficitsError, PanelError, ProjectionError, closest
+from deficits.errors import DeficitsError, ProjectionError, closest
 from deficits.formatting import MINUS, gbp, year_end
 from deficits.panel import Panel
 from deficits.paths import write_whole
 from deficits.projection import Assumptions, Projection, project
-from deficits.projection.history import base_year
 from deficits.projection.lever import Lever, lever_from, lever_names
 from deficits.projection.projection import UNTIL
 from deficits.validation import Declared, read_text, read_yaml, several
@@ -139,7 +138,6 @@ class Scenario(Declared):
 
         Raises ProjectionError for a council that the projection does not have, and as `deficits.project` does.
         """
-        _check_councils(self.assumptions, panel)
         return project(panel, self.assumptions, levers=self.levers, until=until, draws=draws, seed=seed)
 
     def write_offs(self, projection: Projection) -> tuple[WriteOff, ...]:
@@ -429,30 +427,3 @@ def _read_all(
         except DeficitsError as error:
             faults.append(f"{key}[{place}]: {str(error).replace(chr(10), chr(10) + '  ')}")
     return tuple(things)
-
-
-def _check_councils(assumptions: Assumptions, panel: Panel) -> None:
-    """ProjectionError where a council has assumptions of its own but is not one of the projection's."""
-    year = base_year(panel)
-    councils, authorities = panel.authorities.in_year(year), panel.authorities
-    faults: list[str] = []
-    seen: dict[str, str] = {}
-    for given in assumptions.councils:
-        try:
-            code = authorities.resolve(given)
-        except PanelError as error:
-            faults.append(str(error))
-            continue
-        if code in seen:
-            faults.append(f"'{given}' and '{seen[code]}' are the same council: give its assumptions once")
-        seen[code] = given
-        if code in councils:
-            continue
-        heirs = [authorities.name(other) for other in councils if code in authorities.predecessors(other)]
-        before = [authorities.name(other) for other in authorities.predecessors(code) if other in councils]
-        others = f"give {' or '.join(heirs or before)}" if heirs or before else "leave it out"
-        gone = "no longer existed" if heirs else "did not exist"
-        faults.append(f"{authorities.name(code)} ({code}) {gone} at 31 March {year}; {others}")
-    if faults:
-        told = "\n".join(f"  {fault}" for fault in faults)
-        raise ProjectionError(f"assumptions.councils does not fit the projection's councils:\n{told}")

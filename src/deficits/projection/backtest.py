@@ -334,7 +334,7 @@ def components(now: Panel) -> pd.DataFrame:
         "spend": spend.pct_change().dropna(),
         "spend per plan": (spend / plans).pct_change().dropna(),
     }
-    missed = {}
+    missed: dict[tuple[str, str], pd.Series] = {}
     for name, series in growth.items():
         long_run = assumptions.long_run_rate_growth if name == "plans" else assumptions.long_run_prices
         last = series.shift()

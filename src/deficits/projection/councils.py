@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,11 +12,10 @@ from statsmodels.robust.robust_linear_model import RLM
 from statsmodels.tools import add_constant
 from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
-from deficits.assumptions import LEAST, MOST, Assumptions, CouncilAssumptions
-from deficits.errors import ProjectionError
+from deficits.assumptions import Assumptions, CouncilAssumptions
+from deficits.errors import PanelError, ProjectionError
 from deficits.panel import Panel
 from deficits.projection.history import History, place_rate
-from deficits.projection.national import Paths, chosen
 from deficits.projection.streams import Array, Shock, own_shocks, stream
 from deficits.publications.deprivation import deprivation
 from deficits.publications.editions import Reader
@@ -219,9 +217,6 @@ def restless(missed: pd.Series, signs: pd.DataFrame) -> pd.Series:
     return by_council * float((high - low) / 2 / UPPER_DECILE)
 
 
-# --- a council's parts of England's paths, and its own assumptions
-
-
 def parts(panel: Panel, accounts: Accounts, base: int) -> pd.DataFrame:
     """Each council's share of England's plans, of plans by placement, spend and block, adding up to 1.
 
@@ -252,93 +247,32 @@ def parts(panel: Panel, accounts: Accounts, base: int) -> pd.DataFrame:
 def own_assumptions(panel: Panel, assumptions: Assumptions, councils: pd.Index) -> dict[str, CouncilAssumptions]:
     """Councils' own assumptions by DfE number.
 
-    PanelError offers the closest name of an unknown council; ProjectionError for one that no longer exists or is
-    given twice.
+    ProjectionError with each council that is unknown, not one of the projection's, or given twice.
     """
     found: dict[str, CouncilAssumptions] = {}
+    given: dict[str, str] = {}
+    faults = []
     for name, own in assumptions.councils.items():
-        code = panel.authorities.resolve(name)
+        try:
+            code = panel.authorities.resolve(name)
+        except PanelError as error:
+            faults.append(str(error))
+            continue
+        if code in given:
+            faults.append(f"'{name}' and '{given[code]}' are the same council: give its assumptions once")
         if code not in councils:
-            raise ProjectionError(f"assumptions of {name}: {gone(panel, code, councils)}")
-        if code in found:
-            raise ProjectionError(f"assumptions of {panel.authorities.name(code)} ({code}) are given twice")
-        found[code] = own
+            faults.append(absent(panel, code, councils))
+        found[code], given[code] = own, name
+    if faults:
+        told = "\n".join(f"  {fault}" for fault in faults)
+        raise ProjectionError(f"assumptions.councils does not fit the projection's councils:\n{told}")
     return found
 
 
-def gone(panel: Panel, code: str, councils: Iterable[str]) -> str:
-    """Of a council that is not in the projection: that it no longer exists, and which took its place."""
-    heirs = [panel.authorities.name(heir) for heir in councils if code in panel.authorities.predecessors(heir)]
-    return f"{panel.authorities.name(code)} ({code}) no longer exists; ask for {' or '.join(heirs)}"
-
-
-def own_changes(
-    known: History,
-    block: pd.Series,
-    accounts: Accounts,
-    spend: Array,
-    paths: Paths,
-    own: dict[str, CouncilAssumptions],
-    seed: int,
-) -> Array | None:
-    """What councils' own assumptions add to their in-year positions, £, shape (years, authorities, draws).
-
-    Beside the growth that the projection gives each; None where no council has assumptions of its own. `spend`:
-    shares of England's spend by year, council and draw; `block`: England's published block.
-    """
-    if not own:
-        return None
-    changed = np.zeros((len(paths.years) - 1, *spend.shape[1:]))
-    for code, council in own.items():
-        place = accounts.spend.index.get_loc(code)
-        granted = paths.block * accounts.block.loc[code, paths.years].to_numpy()[:, None]
-        changed[:, place] = _spared(known, block, spend[:, place] * paths.spend, granted, paths, council, seed)
-        paid = [council.contribution.get(year, 0.0) for year in paths.years[1:]]
-        changed[:, place] += np.array(paid)[:, None]
-    return changed
-
-
-def _spared(
-    known: History,
-    published: pd.Series,
-    spend: Array,
-    block: Array,
-    paths: Paths,
-    council: CouncilAssumptions,
-    seed: int,
-) -> Array:
-    """£ a year by which a council's spend is lower, and its block higher, than without its own assumptions."""
-    more_spend, more_block = np.ones_like(spend), np.ones_like(block)
-    newest, costed = int(known.plans.index[-1]), int(known.unit_cost.index[-1])
-    for t, year in enumerate(paths.years[1:], start=1):
-        plans = paths.plans[t] / paths.plans[t - 1]
-        cost = paths.unit_cost[t] / paths.unit_cost[t - 1]
-        granted = paths.block[t] / paths.block[t - 1]
-        settings = (
-            (more_spend, council.plan_growth, plans, Shock.PLAN_SETTING, year > newest),
-            (more_spend, council.unit_cost_growth, cost, Shock.COST_SETTING, year > costed),
-            (more_block, council.block_growth, granted, Shock.BLOCK_SETTING, year not in published.index),
-        )
-        more_spend[t], more_block[t] = more_spend[t - 1], more_block[t - 1]
-        for more, setting, growth, kind, open_ in settings:
-            if open_:
-                mine = np.clip(chosen(setting, year, growth - 1, kind, seed), LEAST, MOST)
-                more[t] *= (1 + mine) / growth
-    spared: Array = (spend * (1 - more_spend) + block * (more_block - 1))[1:]
-    return spared
-
-
-def plans_by_council(
-    known: History, accounts: Accounts, paths: Paths, own: dict[str, CouncilAssumptions], seed: int
-) -> Array:
-    """EHC plans, shape (draws, authorities, years + 1); without own assumptions they add up to England's."""
-    plans: Array = paths.plans.T[:, None, :] * accounts.plans[paths.years].to_numpy()[None]
-    newest = int(known.plans.index[-1])
-    for code, council in own.items():
-        place = accounts.spend.index.get_loc(code)
-        for t, year in enumerate(paths.years[1:], start=1):
-            growth = plans[:, place, t] / plans[:, place, t - 1] - 1
-            if year > newest and council.plan_growth is not None:
-                growth = chosen(council.plan_growth, year, growth, Shock.PLAN_SETTING, seed)
-                plans[:, place, t:] *= (plans[:, place, t - 1] * (1 + growth) / plans[:, place, t])[:, None]
-    return plans
+def absent(panel: Panel, code: str, councils: pd.Index) -> str:
+    """Of a council that is not in the projection: that it is gone or not there yet, and which ones to ask for."""
+    authorities = panel.authorities
+    heirs = [authorities.name(other) for other in councils if code in authorities.predecessors(other)]
+    before = [authorities.name(other) for other in authorities.predecessors(code) if other in councils]
+    instead = f"; ask for {' or '.join(heirs or before)}" if heirs or before else ""
+    return f"{authorities.name(code)} ({code}) {'no longer exists' if heirs else 'did not exist'}{instead}"

@@ -6,11 +6,9 @@ Shares are of a council's high needs block in the base year, so that a big and a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -34,8 +32,6 @@ from deficits.projection.history import (
     starting_balances,
     year_ends,
 )
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -99,28 +95,6 @@ class Fit:
     def reference_years(self) -> range:
         """The years whose mean England's in-year position is taken from."""
         return range(self.reference_start + 1, self.base_year + 1)
-
-    def cached(self, name: str, key: Hashable, work: Callable[[], T]) -> T:
-        """What follows from the fit and a key, worked out once: the newest under a name is kept with the fit."""
-        held = self._kept.get(name)
-        if held is None or held[0] != key:
-            held = self._kept[name] = (key, work())
-        return cast(T, held[1])
-
-    @cached_property
-    def _kept(self) -> dict[str, tuple[Hashable, object]]:
-        return {}
-
-    def with_assumptions(self, assumptions: Assumptions) -> Fit:
-        """The fit under other assumptions: only the sizes of England's shocks depend on them."""
-        again = replace(self, history=self.history.with_residuals(assumptions))
-        # What has been worked out is kept under what it depends on, so it can be handed on.
-        again._kept.update(self._kept)
-        return again
-
-    def __getstate__(self) -> dict[str, object]:
-        # What is kept can be worked out again, and is far larger than the fit.
-        return {name: value for name, value in vars(self).items() if name != "_kept"}
 
 
 def fit(panel: Panel, assumptions: Assumptions, until: int) -> Fit:

@@ -97,18 +97,17 @@ def paths(
     block: pd.Series,
     origin: int,
     assumptions: Assumptions,
-    years: list[int],
+    until: int,
     shocks: Shocks,
     seed: int,
 ) -> Paths:
     """Draws of England's spend from a year in which all of it is published: published, then the assumptions or the
     model.
 
-    `block`: the published high needs block by year (£). `years` run on from the origin without a gap. A published
-    year has no shock.
+    `block`: the published high needs block by year (£). A published year has no shock.
     """
     draws = shocks.rate.shape[1]
-    every = [origin, *years]
+    every = list(range(origin, until + 1))
     shape = (len(every), draws)
     people, rate, plans, unit_cost, money = (np.empty(shape) for _ in range(5))
     shares = np.empty((len(PLACEMENTS), *shape))
@@ -119,7 +118,7 @@ def paths(
     cost_now = np.full(draws, known.cost_growth[origin])
     drift, persistence = known.drift.to_numpy(), assumptions.growth_persistence
     lasting = unit_cost[0]
-    for t, year in enumerate(years, start=1):
+    for t, year in enumerate(every[1:], start=1):
         aged = known.people_growth(year)
         if year in known.plans.index:
             growth = np.full(draws, known.plans[year] / known.plans[year - 1] - 1)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -17,13 +17,12 @@ from deficits.formatting import gbp, gbp_range, listed, year_end
 from deficits.panel import Panel
 from deficits.projection.cache import cache_folder, kept, key_of
 from deficits.projection.condition import Calibrated, newest_national_figure
-from deficits.projection.councils import gone, own_assumptions, own_changes, plans_by_council
+from deficits.projection.councils import absent, own_assumptions
 from deficits.projection.fit import Fit, fit
-from deficits.projection.history import base_year, received
-from deficits.projection.lever import Lever, in_turn
+from deficits.projection.history import base_year
+from deficits.projection.lever import Lever
 from deficits.projection.national import Paths
-from deficits.projection.simulate import Known, simulate
-from deficits.projection.streams import Shock, stream
+from deficits.projection.simulate import Drawn, Simulation, plans_by_council, simulate
 from deficits.projection.summaries import (
     Per,
     Step,
@@ -41,6 +40,8 @@ from deficits.validation import known_word, several, whole
 
 Measure = Literal["gross", "net", "in_year"]
 MEASURES: tuple[Measure, ...] = get_args(Measure)
+FIRST_SHOWN = int(assumed("write_offs", "measured_from").number)
+"""Year end from which published balances are shown where newer ones are projected from."""
 UNTIL = int(assumed("projection", "usual_last_year").number)
 """Last year end of a projection where none is asked for."""
 LAST_HORIZON = int(assumed("projection", "last_year").number)
@@ -86,14 +87,14 @@ class Projection(Simulated):
     levers: tuple[Lever, ...]
     fit: Fit
     paths: Paths
-    spend: np.ndarray
+    drawn: Drawn
     changed: np.ndarray | None
     seed: int
     calibrated: Calibrated | None
     holdings: tuple[Calibrated, ...]
     warnings: tuple[str, ...]
 
-    _inner = frozenset(("fit", "paths", "parts", "spend", "changed", "holdings", "account", "in_region", "home"))
+    _inner = frozenset(("fit", "paths", "drawn", "changed", "holdings", "account", "in_region", "home"))
 
     @property
     def measures(self) -> Measures:
@@ -119,11 +120,9 @@ class Projection(Simulated):
         True
         """
         assumptions = self.assumptions if assumptions is None else _assumptions(assumptions, self.panel)
-        until, draws = self.years[-1], self.balance.sizes["draw"]
         chosen = self.levers if levers is None else several("levers", levers, Lever, Lever.read, ProjectionError)
-        return _projected(
-            self.panel, assumptions, chosen, self.fit.with_assumptions(assumptions), until, draws, self.seed
-        )
+        fitted = replace(self.fit, history=self.fit.history.with_residuals(assumptions))
+        return _projected(self.panel, assumptions, chosen, fitted, self.years, self.drawn, self.seed)
 
     @property
     def years(self) -> list[int]:
@@ -144,7 +143,7 @@ class Projection(Simulated):
     def headline_year(self) -> int:
         """The year end to report first: that of the government's grant, or the newest published one if it is
         later."""
-        measured = int(assumed("write_offs", "grant_measured_at").value)  # type: ignore[arg-type]
+        measured = int(assumed("write_offs", "grant_measured_at").number)
         return min(max(measured, self.base_year), self.years[-1])
 
     @property
@@ -216,8 +215,7 @@ class Projection(Simulated):
     def plans(self) -> xr.DataArray:
         """EHC plans in January, dims (draw, authority, year); councils add up to England."""
         own = own_assumptions(self.panel, self.assumptions, self.fit.councils.index)
-        values = plans_by_council(self.fit.history, self.fit.accounts, self.paths, own, self.seed)
-        return self.balance.copy(data=values).rename("plans")
+        return self.balance.copy(data=plans_by_council(self.fit, self.paths, own, self.seed)).rename("plans")
 
     def _national(self, councils: list[str] | None, per: Per | None, real: int | None) -> pd.DataFrame:
         balance = self.balance if councils is None else self.balance.sel(authority=councils)
@@ -293,7 +291,7 @@ class Projection(Simulated):
         if self.changed is not None:
             ahead, councils = len(self.projected_years), len(self.fit.councils)
             changed[-ahead:] = np.broadcast_to(self.changed, (ahead, councils, draws))[:, places].sum(axis=1)
-        spend = paths.spend * self.spend[:, places].sum(axis=1)
+        spend = paths.spend * self.drawn.spend[:, places].sum(axis=1)
         funded = self.fit.accounts.block.loc[codes, paths.years].sum().to_numpy()[:, None]
         factors = {
             "people": paths.people,
@@ -315,7 +313,7 @@ class Projection(Simulated):
         """DfE number of a council of the projection."""
         code = self.panel.authorities.resolve(authority)
         if code not in self.simulations["authority"].values:
-            raise ProjectionError(gone(self.panel, code, self.fit.councils.index))
+            raise ProjectionError(absent(self.panel, code, self.fit.councils.index))
         return code
 
     def year(self, year: int) -> int:
@@ -405,7 +403,9 @@ def project(
     draws, seed = whole("draws", draws, ProjectionError, 100, 100_000), whole("seed", seed, ProjectionError, 0)
 
     def made() -> Projection:
-        return _projected(panel, given, chosen, fit(panel, given, until), until, draws, seed)
+        fitted = fit(panel, given, until)
+        years = list(range(min(fitted.base_year, FIRST_SHOWN), until + 1))
+        return _projected(panel, given, chosen, fitted, years, Drawn.of(panel, fitted, years, draws, seed), seed)
 
     folder = cache_folder(cache)
     return kept(folder, key_of(panel, given, chosen, until, draws, seed), made) if folder else made()
@@ -425,16 +425,16 @@ def _projected(
     assumptions: Assumptions,
     levers: tuple[Lever, ...],
     fitted: Fit,
-    until: int,
-    draws: int,
+    years: list[int],
+    drawn: Drawn,
     seed: int,
 ) -> Projection:
-    base, councils = fitted.base_year, fitted.councils
-    first = min(base, int(assumed("write_offs", "measured_from").value))  # type: ignore[arg-type]
-    every, years = list(range(first, until + 1)), list(range(base + 1, until + 1))
+    base, councils, until = fitted.base_year, fitted.councils, years[-1]
     calibration = newest_national_figure(panel, assumptions, base + 1)
-    known = fitted.cached("known", (until, draws, seed), lambda: _known(panel, councils.index, years, draws, seed))
-    if calibration is not None and _mostly_known(councils["block"], known.get(calibration.year)):
+    block, known = councils["block"], drawn.known.get(base + 1)
+    # Where councils with half of the block or more have a known balance, a rounded national figure adds nothing,
+    # and the few others would have to make up all that it differs by.
+    if known is not None and block.iloc[known.places].sum() >= block.sum() / 2:
         calibration = None
     for lever in levers:
         if calibration is not None and base < lever.first_start <= calibration.year:
@@ -443,35 +443,23 @@ def _projected(
                 f"give start={calibration.year + 1} or later"
             )
     own = own_assumptions(panel, assumptions, councils.index)
-
-    def change(paths: Paths, spend: np.ndarray) -> np.ndarray | None:
-        paths = paths.since(first)
-        changes = [own_changes(fitted.history, fitted.block, fitted.accounts, spend, paths, own, seed)]
-        changes += [each.position for each in in_turn(levers, fitted, paths)]
-        found = [each for each in changes if each is not None]
-        return sum(found[1:], found[0])[-len(years) :] if found else None
-
-    run = simulate(fitted, assumptions, every, draws, seed, calibration, known, change)
-    published = (
-        received(fitted.safety_valve_payments).reindex(columns=range(first, base + 1)).fillna(0.0).to_numpy().T
-    )
-    safety_valve_payments = np.vstack([published, run.payments])
+    run = simulate(fitted, drawn, assumptions, own, levers, years, seed, calibration)
     dataset = xr.Dataset(
         {
             "balance": (
                 ("draw", "authority", "year"),
-                _with_published(panel, councils, first, base, run.balances),
+                _with_published(panel, councils, years[0], base, run.balances),
                 {"units": "£", "long_name": "DSG balance at 31 March, negative = deficit"},
             ),
             "safety_valve_payments": (
                 ("authority", "year"),
-                safety_valve_payments.T,
+                run.payments.T,
                 {"units": "£", "long_name": "safety valve payments of the financial year"},
             ),
         },
         coords={
             "authority": councils.index.to_numpy(dtype=object),
-            "year": every,
+            "year": years,
             "name": ("authority", councils["name"].to_numpy(dtype=object)),
             "region": ("authority", councils["region"].to_numpy(dtype=object)),
             "type": ("authority", panel.authorities.types(councils.index).to_numpy(dtype=object)),
@@ -484,14 +472,14 @@ def _projected(
         assumptions=assumptions,
         levers=levers,
         fit=fitted,
-        paths=run.paths.since(first),
-        spend=run.spend,
+        paths=run.paths,
+        drawn=drawn,
         changed=run.changed,
         seed=seed,
         calibrated=run.calibrated,
         holdings=run.holdings,
         warnings=(
-            *_warnings(panel, fitted, run.calibrated, run.holdings, until),
+            *_warnings(panel, fitted, run, until),
             *_without_effect(fitted, assumptions, levers, until),
         ),
     )
@@ -529,23 +517,6 @@ def _crossing(deficit: np.ndarray, amount: float) -> np.ndarray:
     return np.where(there.any(axis=1), np.where(first > 0, first - 1 + part, 0.0), np.nan)
 
 
-def _known(panel: Panel, councils: pd.Index, years: list[int], draws: int, seed: int) -> dict[int, Known]:
-    """Balances by council that are known after the base year, by year.
-
-    What a council states is true to half of its last digit either way; what it returned is taken as it is.
-    """
-    balances = panel.figure("balance").reindex(councils)
-    known = {}
-    for year in sorted(set(years) & set(balances.columns)):
-        column = balances[year]
-        if column.notna().any():
-            places = [int(place) for place in np.flatnonzero(column.notna())]
-            rounding = panel.rounding(year).reindex(councils).fillna(0.0).to_numpy()[places, None]
-            off = stream(seed, Shock.ROUNDING, year).uniform(-0.5, 0.5, (len(places), draws))
-            known[year] = Known(places, column.dropna().to_numpy()[:, None] + rounding * off)
-    return known
-
-
 def _with_published(
     panel: Panel, councils: pd.DataFrame, first: int, base: int, balances: np.ndarray
 ) -> np.ndarray:
@@ -557,104 +528,76 @@ def _with_published(
     earlier = range(first, base)
     if not earlier:
         return balances
-    published = panel.figure("balance").reindex(councils.index)
+    published = panel.figure("balance").reindex(index=councils.index)
     published = published[[year for year in published if year < base]]
+    newest = (published.notna() * published.columns).where(published.notna()).ffill(axis=1)
     start = balances[:, :, 0]
-    before = np.repeat(start[:, :, None], len(earlier), axis=2)
-    for row, code in enumerate(councils.index):
-        known = published.loc[code].dropna()
-        for place, year in enumerate(earlier):
-            if year in known.index:
-                before[:, row, place] = known[year]
-            elif (known.index < year).any():
-                last = int(known.index[known.index < year][-1])
-                part = (year - last) / (base - last)
-                before[:, row, place] = (1 - part) * known[last] + part * start[:, row]
-    return np.concatenate([before, balances], axis=2)
+    before = []
+    for year in earlier:
+        part = ((year - newest[year]) / (base - newest[year])).fillna(1.0).to_numpy()
+        before.append((1 - part) * published.ffill(axis=1)[year].fillna(0.0).to_numpy() + part * start)
+    return np.concatenate([np.stack(before, axis=2), balances], axis=2)
 
 
-def _mostly_known(block: pd.Series, known: Known | None) -> bool:
-    """Whether councils with half of the block or more have a known balance: then a rounded national figure adds
-    nothing, and the few others would have to make up all that it differs by."""
-    return known is not None and block.iloc[known.places].sum() >= block.sum() / 2
-
-
-def _without_effect(fitted: Fit, assumptions: Assumptions, levers: tuple[Lever, ...], until: int) -> list[str]:
-    """What was set and changes nothing, in words: for a year that is published, or that is not projected."""
-    known = fitted.history
-    announced = Assumptions().block_growth
-    paths = {
-        "plan_growth": (assumptions.plan_growth, known.plans),
-        "unit_cost_growth": (assumptions.unit_cost_growth, known.unit_cost),
-        "independent_share": (assumptions.independent_share, known.shares.T),
-        "block_growth": (
-            {year: each for year, each in assumptions.block_growth.items() if each != announced.get(year)},
-            fitted.block,
-        ),
-    }
-    found = []
-    for name, (setting, published) in paths.items():
-        newest = int(published.index[-1])
-        for year in sorted(setting) if isinstance(setting, dict) else ():
-            if not newest < year <= until:
-                why = f"figures are published to {newest}" if year <= newest else f"the projection ends in {until}"
-                found.append(f"{name} of {year} has no effect: {why}.")
-    for lever in levers:
-        if lever.first_start + lever.lag > until:
-            first = lever.first_start + lever.lag
-            found.append(f"Lever '{lever.title}' has no effect: it is first felt in {first}, after {until}.")
-    return found
-
-
-def _warnings(
-    panel: Panel, fitted: Fit, calibrated: Calibrated | None, holdings: tuple[Calibrated, ...], until: int
-) -> tuple[str, ...]:
-    warnings = []
-    councils = fitted.councils
+def _warnings(panel: Panel, fitted: Fit, run: Simulation, until: int) -> Iterator[str]:
+    """What a reader must know of the figures that a projection is made from."""
+    councils, base = fitted.councils, fitted.base_year
     if panel.own is not None:
         used = panel.frame.loc[panel.frame["balance_own"].notna(), "name"].reset_index("year")
         told = ", ".join(f"{name} at {year_end(year)}" for year, name in used.itertuples(index=False))
-        warnings.append(f"An analyst's own figures, from {panel.own}, go before published ones: {told}.")
+        yield f"An analyst's own figures, from {panel.own}, go before published ones: {told}."
     if panel.as_of is not None:
-        warnings.append(f"Only what was published by {panel.as_of} is used.")
-    estimated = councils["start_basis"] == "estimated"
-    late = councils["last_known"] < fitted.base_year
-    if (estimated & ~late).any():
-        warnings.append(
-            f"No balance at {year_end(fitted.base_year)} is held for "
-            f"{listed(list(councils.loc[estimated & ~late, 'name']))}: a share of the predecessor's last balance "
-            "stands in."
-        )
-    if late.any():
-        warnings.append(
-            f"No balance at {year_end(fitted.base_year)} is held for {listed(list(councils.loc[late, 'name']))}: "
-            "it is projected from the last one that is known."
-        )
+        yield f"Only what was published by {panel.as_of} is used."
+    late = councils["last_known"] < base
+    estimated = councils["start_basis"].eq("estimated") & ~late
+    for which, instead in (
+        (estimated, "a share of the predecessor's last balance stands in."),
+        (late, "it is projected from the last one that is known."),
+    ):
+        if which.any():
+            names = listed(list(councils.loc[which, "name"]))
+            yield f"No balance at {year_end(base)} is held for {names}: {instead}"
     without = councils.loc[councils["block"] == 0, "name"]
     if len(without):
-        warnings.append(f"No high needs block is published for {', '.join(without)}: the balance stays as it is.")
+        yield f"No high needs block is published for {', '.join(without)}: the balance stays as it is."
     if fitted.history.people is None:
-        warnings.append("No population by age was public: plans per person and people are not told apart.")
+        yield "No population by age was public: plans per person and people are not told apart."
     elif until > panel.ages.counts[-1] + COUNTED_FOR:
-        warnings.append(
+        yield (
             f"After {panel.ages.counts[-1] + COUNTED_FOR} most children of school age are not born yet in the "
             "population counted: births are taken to stay as in the newest year."
         )
-    if calibrated and abs(calibrated.shift) > SURPRISING:
-        calibration = calibrated.calibration
-        side = "above" if calibrated.shift > 0 else "below"
-        warnings.append(
-            f"The model alone expects {gbp(calibrated.expected)} at {year_end(calibration.year)}; the published "
-            f"{gbp(calibration.gross)} that the draws are calibrated to lies {abs(calibrated.shift):.1f} standard "
-            f"deviations "
-            f"{side}. One likely reason: few safety valve payments are public by year, so most stay inside the "
-            f"balances."
+    if run.calibrated and abs(run.calibrated.shift) > SURPRISING:
+        figure = run.calibrated.calibration
+        yield (
+            f"The model alone expects {gbp(run.calibrated.expected)} at {year_end(figure.year)}; the published "
+            f"{gbp(figure.gross)} that the draws are calibrated to lies {abs(run.calibrated.shift):.1f} standard "
+            f"deviations {'above' if run.calibrated.shift > 0 else 'below'}. One likely reason: few safety valve "
+            "payments are public by year, so most stay inside the balances."
         )
-    for holding in holdings:
+    for holding in run.holdings:
         told = f"the forecast of {gbp(holding.calibration.gross)} at {year_end(holding.calibration.year)}"
-        warnings.append(f"Draws are drawn to {told}; the model alone expects {gbp(holding.expected)}.")
+        yield f"Draws are drawn to {told}; the model alone expects {gbp(holding.expected)}."
         if abs(holding.shift) > SURPRISING:
-            warnings.append(
-                f"{told[0].upper()}{told[1:]} contradicts it: {abs(holding.shift):.1f} standard deviations."
-            )
-    return tuple(warnings)
+            yield f"{told[0].upper()}{told[1:]} contradicts it: {abs(holding.shift):.1f} standard deviations."
+
+
+def _without_effect(fitted: Fit, assumptions: Assumptions, levers: tuple[Lever, ...], until: int) -> Iterator[str]:
+    """What was set and changes nothing, in words: for a year that is published, or that is not projected."""
+    announced, known = Assumptions().block_growth, fitted.history
+    own_block = {year: each for year, each in assumptions.block_growth.items() if each != announced.get(year)}
+    for name, setting, published in (
+        ("plan_growth", assumptions.plan_growth, known.plans.index),
+        ("unit_cost_growth", assumptions.unit_cost_growth, known.unit_cost.index),
+        ("independent_share", assumptions.independent_share, known.shares.columns),
+        ("block_growth", own_block, fitted.block.index),
+    ):
+        newest = int(published[-1])
+        for year in sorted(setting) if isinstance(setting, dict) else ():
+            if not newest < year <= until:
+                why = f"figures are published to {newest}" if year <= newest else f"the projection ends in {until}"
+                yield f"{name} of {year} has no effect: {why}."
+    for lever in levers:
+        first = lever.first_start + lever.lag
+        if first > until:
+            yield f"Lever '{lever.title}' has no effect: it is first felt in {first}, after {until}."

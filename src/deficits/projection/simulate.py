@@ -9,39 +9,19 @@ random walk shared by all councils, and offset(t) the council's own: see `Offset
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from deficits.assumptions import PROGRAMME_ENDED, Assumptions
+from deficits.assumptions import LEAST, MOST, PROGRAMME_ENDED, Assumptions, CouncilAssumptions
+from deficits.panel import Panel
 from deficits.projection.condition import Calibrated, Calibration, condition, nudged
 from deficits.projection.fit import Fit
 from deficits.projection.history import received
-from deficits.projection.national import Paths, Shocks, growth_shocks, paths
+from deficits.projection.lever import Lever, in_turn
+from deficits.projection.national import Paths, Shocks, chosen, growth_shocks, paths
 from deficits.projection.streams import Array, Shock, own_shocks, stream, uncertain_size
-
-Change = Callable[[Paths, Array], Array | None]
-
-
-@dataclass(frozen=True)
-class Simulation:
-    """Balances in £, shape (draws, authorities, years + 1), the base year end first.
-
-    `paths`: England's, from the year that its spend is projected from; `spend`: councils' shares of England's
-    spend, shape (years, authorities, draws), from the first year asked for; `calibrated`: how the national figure
-    fitted, if there was one; `payments`: safety valve payments inside the balances, £, shape (years, authorities);
-    `changed`: what own assumptions and levers changed, £, shape (years, authorities, draws) or None; `holdings`:
-    how each forecast that they were calibrated to fitted.
-    """
-
-    balances: Array
-    paths: Paths
-    spend: Array
-    calibrated: Calibrated | None
-    payments: Array
-    changed: Array | None
-    holdings: tuple[Calibrated, ...]
 
 
 @dataclass(frozen=True)
@@ -53,97 +33,137 @@ class Known:
     balances: Array
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """What no assumption or lever moves: it is drawn once, and handed on to a run with others.
+
+    `known`: councils' balances after the base year, by year; `start`: all balances at the base year end, £, shape
+    (authorities, draws) or (authorities, 1); `spend`: councils' shares of England's spend, shape (years,
+    authorities, draws), from the first year asked for.
+    """
+
+    known: dict[int, Known]
+    start: Array
+    spend: Array
+
+    @classmethod
+    def of(cls, panel: Panel, fit: Fit, every: list[int], draws: int, seed: int) -> Drawn:
+        """Drawn for the years of a run."""
+        spend = fit.accounts.spending.simulated(fit.accounts, every, draws, seed)
+        return cls(_known(panel, fit, every, draws, seed), _start(fit, draws, seed), spend)
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """Balances in £, shape (draws, authorities, years + 1), the base year end first.
+
+    `paths`: England's, from the first year asked for; `payments`: safety valve payments inside the balances, £,
+    shape (years, authorities), from that year on; `changed`: what own assumptions and levers changed, £, shape
+    (projected years, authorities, draws) or None; `calibrated`: how the national figure fitted, if there was one;
+    `holdings`: how each forecast that they were calibrated to fitted.
+    """
+
+    balances: Array
+    paths: Paths
+    payments: Array
+    changed: Array | None
+    calibrated: Calibrated | None
+    holdings: tuple[Calibrated, ...] = ()
+
+
 def simulate(
     fit: Fit,
+    drawn: Drawn,
     assumptions: Assumptions,
+    own: dict[str, CouncilAssumptions],
+    levers: Sequence[Lever],
     every: list[int],
-    draws: int,
     seed: int,
     calibration: Calibration | None,
-    known: dict[int, Known],
-    change: Change,
 ) -> Simulation:
     """Draws of balances at the later of `every` year end, which run on from the base year or before it.
 
-    The calibration's year must be the first after it. Every draw passes through the `known` balances of councils
-    after the base year, and other councils make up what the national figure then lacks. `change`, from the paths
-    and councils' shares of spend, is what councils' own assumptions and levers add to each later year's position
-    (£, shape (years, authorities, draws) or broadcasting to it); it touches no published year.
+    The calibration's year must be the first after it. Every draw passes through the known balances of councils
+    after the base year, and other councils make up what the national figure then lacks. Councils' `own`
+    assumptions and levers add to each later year's position; they touch no published year.
     """
-    ahead = every[-1] - fit.base_year
-    rate, cost, block, timing = growth_shocks(fit.history, every[-1] - fit.origin, draws, seed)
-    level = _level_size(fit, draws, seed) * stream(seed, Shock.LEVEL, 0).standard_normal((ahead, draws))
-    level[0] *= _first_step(fit)
-    shocks = Shocks(rate, cost, block, timing, level)
-    run = _run(fit, assumptions, every, shocks, seed, calibration, known, change)
+    draws, later = drawn.spend.shape[2], [year for year in every if year > fit.base_year]
+    level_sd = fit.level_sd * uncertain_size(fit.level_misses, draws, seed, Shock.LEVEL)
+    level = level_sd * stream(seed, Shock.LEVEL, 0).standard_normal((len(later), draws))
+    # The first step of the level runs from the midpoint of the reference years to the first projected year.
+    first_step = float(np.sqrt((len(fit.reference_years) + 1) / 2))
+    level[0] *= first_step
+    shocks = Shocks(*growth_shocks(fit.history, every[-1] - fit.origin, draws, seed), level)
+    payments = _payments(fit, assumptions, every)
+
+    def run(shared: Shocks) -> Simulation:
+        england = paths(fit.history, fit.block, fit.origin, assumptions, every[-1], shared, seed)
+        shown = england.since(every[0])
+        changes = [own_changes(fit, drawn.spend, shown, own, seed)] if own else []
+        changes += [each.position for each in in_turn(levers, fit, shown)]
+        changed = sum(changes[1:], changes[0])[-len(later) :] if changes else None
+        balances, calibrated = _balances(
+            fit, drawn, england, later, shared.level, payments, calibration, first_step * level_sd, seed
+        )
+        if changed is not None:
+            # Beside the rest: what is published says the same of a council's shocks with a lever as without.
+            so_far = np.zeros(balances.shape[1:])
+            for t, year in enumerate(later):
+                so_far += changed[t]
+                so_far[drawn.known[year].places if year in drawn.known else []] = 0.0
+                balances[t + 1] += so_far
+        return Simulation(balances.transpose(2, 1, 0), shown, payments, changed, calibrated)
+
+    free = run(shocks)
     if not assumptions.calibrated_to:
-        return run
-    later = [year for year in every if year > fit.base_year]
-    moved, holdings = nudged(shocks, run.balances, later, assumptions, seed)
-    run = _run(fit, assumptions, every, moved, seed, calibration, known, change)
-    return replace(run, holdings=holdings)
+        return free
+    moved, holdings = nudged(shocks, free.balances, later, assumptions, seed)
+    return replace(run(moved), holdings=holdings)
 
 
-def _first_step(fit: Fit) -> float:
-    """The first step of the level runs from the midpoint of the reference years to the first projected year."""
-    return float(np.sqrt((len(fit.reference_years) + 1) / 2))
-
-
-def _level_size(fit: Fit, draws: int, seed: int) -> Array:
-    return fit.level_sd * uncertain_size(fit.level_misses, draws, seed, Shock.LEVEL)
-
-
-def _run(
+def _balances(
     fit: Fit,
-    assumptions: Assumptions,
-    every: list[int],
-    shared: Shocks,
-    seed: int,
+    drawn: Drawn,
+    england: Paths,
+    years: list[int],
+    level_steps: Array,
+    payments: Array,
     calibration: Calibration | None,
-    known: dict[int, Known],
-    change: Change,
-) -> Simulation:
+    first_sd: Array,
+    seed: int,
+) -> tuple[Array, Calibrated | None]:
+    """Balances without what own assumptions and levers change, shape (years + 1, authorities, draws), and how the
+    national figure fitted."""
     # In memory the draws lie innermost: sums over councils and quantiles over draws then read straight on.
-    draws = shared.level.shape[1]
-    years = [year for year in every if year > fit.base_year]
+    draws = first_sd.size
     codes = tuple(int(code) for code in fit.councils.index)
-    # No assumption but those of the fit moves these, so a changed assumption or lever finds them as they were.
-    run = (tuple(every), draws, seed)
-    spend = fit.cached("spend", run, lambda: fit.accounts.spending.simulated(fit.accounts, every, draws, seed))
-    start = fit.cached("start", run, lambda: _start(fit, draws, seed))
-    drawn = own_shocks(codes, Shock.OWN_POSITION, len(years), draws, seed)
-    england = paths(
-        fit.history, fit.block, fit.origin, assumptions, list(range(fit.origin + 1, years[-1] + 1)), shared, seed
-    )
-    later, shares = england.since(fit.base_year), spend[every.index(years[0]) :]
-    changed = change(england, spend)
-    payments = _payments(fit, assumptions, years)
+    shocks = own_shocks(codes, Shock.OWN_POSITION, len(years), draws, seed)
+    later, shares, paid = england.since(fit.base_year), drawn.spend[-len(years) :], payments[-len(years) :]
     size, offsets = fit.councils["block"].to_numpy()[:, None], fit.offsets
     scale = offsets.shock.to_numpy()[:, None]
     national = fit.position - _reference(fit, england) / fit.total_block
     lasting = np.repeat(offsets.lasting.to_numpy()[:, None], draws, axis=1)
     level, calibrated, spare = np.zeros(draws), None, np.empty((len(size), draws))
     balances = np.empty((len(years) + 1, len(size), draws))
-    balances[0] = start
+    balances[0] = drawn.start
     for t, year in enumerate(years):
         lasting *= offsets.persistence
-        shock, step = scale * drawn[t], shared.level[t]
+        shock, step = scale * shocks[t], level_steps[t]
         # What block, spend, the offsets that last and grants lead to, before the year's own shocks.
-        per_council = np.column_stack([fit.accounts.block[year], size, payments[t]])
+        per_council = np.column_stack([fit.accounts.block[year], size, paid[t]])
         shared_by_all = [later.block[t + 1], national + level, np.ones(draws)]
         # Not by BLAS, whose threads wait for one another where other work runs.
         expected = np.einsum("cj,jd->cd", per_council, shared_by_all, out=balances[t + 1])
         expected -= np.multiply(shares[t], later.spend[t + 1], out=spare)
         expected += np.multiply(size, lasting, out=spare)
         expected += balances[t]
-        given = known.get(year, Known([], np.empty((0, draws))))
+        given = drawn.known.get(year, Known([], np.empty((0, draws))))
         if t == 0 and calibration is not None:
             step = step.copy()
             free = size * ~np.isin(np.arange(len(codes)), given.places)[:, None]
             fixed = expected.copy()
             fixed[given.places] = given.balances
-            level_sd = _first_step(fit) * _level_size(fit, draws, seed)
-            calibrated = condition(fixed, free, shock, step, scale, level_sd, calibration, seed)
+            calibrated = condition(fixed, free, shock, step, scale, first_sd, calibration, seed)
         level = level + step
         expected += np.multiply(size, step, out=spare)
         # A published balance says what the council's own shock was.
@@ -152,14 +172,7 @@ def _run(
         expected += np.multiply(size, shock, out=spare)
         balances[t + 1, given.places] = given.balances
         lasting += np.multiply(offsets.gain, shock, out=shock)
-    if changed is not None:
-        # Beside the rest, so that what is published says the same of a council's shocks with a lever as without.
-        so_far = np.zeros_like(spare)
-        for t, year in enumerate(years):
-            so_far += changed[t]
-            so_far[known[year].places if year in known else []] = 0.0
-            balances[t + 1] += so_far
-    return Simulation(balances.transpose(2, 1, 0), england, spend, calibrated, payments, changed, ())
+    return balances, calibrated
 
 
 def _reference(fit: Fit, england: Paths) -> Array:
@@ -172,6 +185,23 @@ def _reference(fit: Fit, england: Paths) -> Array:
     ]
     mean: Array = np.mean(np.broadcast_arrays(*left), axis=0)
     return mean
+
+
+def _known(panel: Panel, fit: Fit, years: list[int], draws: int, seed: int) -> dict[int, Known]:
+    """Balances by council that are known after the base year, by year.
+
+    What a council states is true to half of its last digit either way; what it returned is taken as it is.
+    """
+    balances, councils = panel.figure("balance").reindex(fit.councils.index), fit.councils.index
+    known = {}
+    for year in sorted(set(years) & set(balances.columns[balances.columns > fit.base_year])):
+        column = balances[year]
+        if column.notna().any():
+            places = [int(place) for place in np.flatnonzero(column.notna())]
+            rounding = panel.rounding(year).reindex(councils).fillna(0.0).to_numpy()[places, None]
+            off = stream(seed, Shock.ROUNDING, year).uniform(-0.5, 0.5, (len(places), draws))
+            known[year] = Known(places, column.dropna().to_numpy()[:, None] + rounding * off)
+    return known
 
 
 def _start(fit: Fit, draws: int, seed: int) -> Array:
@@ -202,9 +232,55 @@ def _start(fit: Fit, draws: int, seed: int) -> Array:
 
 
 def _payments(fit: Fit, assumptions: Assumptions, years: list[int]) -> Array:
-    """Safety valve payments of projected years as the assumption says, £, shape (years, authorities)."""
-    last = {"until_2026": int(PROGRAMME_ENDED.number), "as_agreed": years[-1], "none": fit.base_year}[
-        assumptions.safety_valve_payments
-    ]
+    """Safety valve payments, £, shape (years, authorities): those of the programme's years in what is published,
+    in projected years as the assumption says."""
+    ended = int(PROGRAMME_ENDED.number)
+    last = {"until_2026": ended, "as_agreed": years[-1], "none": fit.base_year}[assumptions.safety_valve_payments]
+    counts = [year <= (last if year > fit.base_year else ended) for year in years]
     paid = fit.safety_valve_payments.reindex(columns=years).fillna(0.0)
-    return np.where(np.array(years)[:, None] <= last, paid.to_numpy().T, 0.0)
+    return np.where(np.array(counts)[:, None], paid.to_numpy().T, 0.0)
+
+
+# --- a council's own assumptions
+
+
+def own_changes(fit: Fit, spend: Array, paths: Paths, own: dict[str, CouncilAssumptions], seed: int) -> Array:
+    """What councils' own assumptions add to their in-year positions, £, shape (years, authorities, draws).
+
+    Beside the growth that the projection gives each. `spend`: shares of England's spend by year, council and draw.
+    """
+    changed = np.zeros((len(paths.years) - 1, *spend.shape[1:]))
+    newest, costed = int(fit.history.plans.index[-1]), int(fit.history.unit_cost.index[-1])
+    for code, council in own.items():
+        place = fit.councils.index.get_loc(code)
+        spent = spend[:, place] * paths.spend
+        granted = paths.block * fit.accounts.block.loc[code, paths.years].to_numpy()[:, None]
+        more_spend, more_block = np.ones_like(spent), np.ones_like(granted)
+        for t, year in enumerate(paths.years[1:], start=1):
+            more_spend[t], more_block[t] = more_spend[t - 1], more_block[t - 1]
+            for more, setting, path, kind, open_ in (
+                (more_spend, council.plan_growth, paths.plans, Shock.PLAN_SETTING, year > newest),
+                (more_spend, council.unit_cost_growth, paths.unit_cost, Shock.COST_SETTING, year > costed),
+                (more_block, council.block_growth, paths.block, Shock.BLOCK_SETTING, year not in fit.block.index),
+            ):
+                if open_:
+                    growth = path[t] / path[t - 1]
+                    mine = np.clip(chosen(setting, year, growth - 1, kind, seed), LEAST, MOST)
+                    more[t] *= (1 + mine) / growth
+        changed[:, place] = (spent * (1 - more_spend) + granted * (more_block - 1))[1:]
+        changed[:, place] += np.array([council.contribution.get(year, 0.0) for year in paths.years[1:]])[:, None]
+    return changed
+
+
+def plans_by_council(fit: Fit, paths: Paths, own: dict[str, CouncilAssumptions], seed: int) -> Array:
+    """EHC plans, shape (draws, authorities, years + 1); without own assumptions they add up to England's."""
+    plans: Array = paths.plans.T[:, None, :] * fit.accounts.plans[paths.years].to_numpy()[None]
+    newest = int(fit.history.plans.index[-1])
+    for code, council in own.items():
+        place = fit.councils.index.get_loc(code)
+        for t, year in enumerate(paths.years[1:], start=1):
+            growth = plans[:, place, t] / plans[:, place, t - 1] - 1
+            if year > newest and council.plan_growth is not None:
+                growth = chosen(council.plan_growth, year, growth, Shock.PLAN_SETTING, seed)
+                plans[:, place, t:] *= (plans[:, place, t - 1] * (1 + growth) / plans[:, place, t])[:, None]
+    return plans

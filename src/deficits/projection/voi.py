@@ -69,7 +69,9 @@ def _figures(projection: Projection, year: int, authority: str | int | None) -> 
             yearly[f"the council's balance, {end}"] = projection.balance.values[
                 :, council, projection.years.index(each)
             ]
-            yearly[f"the council's spend, {financial_year(each)}"] = projection.spend[t, council] * paths.spend[t]
+            yearly[f"the council's spend, {financial_year(each)}"] = (
+                projection.drawn.spend[t, council] * paths.spend[t]
+            )
         for name, figure in yearly.items():
             if np.ptp(figure) > 1e-9 * abs(figure.mean()):
                 yield name, figure
