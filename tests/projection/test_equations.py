@@ -2,6 +2,7 @@
 
 import math
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ import pytest
 import deficits as d
 from deficits.panel import Panel
 from deficits.projection import Projection
+
+ROOT = Path(__file__).parents[2]
 
 
 class Still:
@@ -42,6 +45,8 @@ def still(panel: Panel, monkeypatch: pytest.MonkeyPatch) -> Projection:
 def test_a_spreadsheet_of_the_equations_gives_the_councils_balances(still: Projection) -> None:
     fit = still.fit
     accounts, moves = fit.accounts, fit.accounts.spending.result.params
+    page = (ROOT / "docs" / "equations.md").read_text(encoding="utf-8")
+    assert all(f"`{name}`" in page for name in moves.index)  # a coefficient that the page leaves out is seen here
     codes = [code for code in accounts.spend.index if fit.councils.at[code, "block"] > 0]
     spend_of_england = dict(zip(still.paths.years, still.paths.spend[:, 0].tolist(), strict=True))
     block_of_england = dict(zip(still.paths.years, still.paths.block[:, 0].tolist(), strict=True))
