@@ -11,7 +11,7 @@ import pytest
 import deficits as d
 from deficits.panel import Panel, build
 from deficits.projection import Projection
-from deficits.raw import RawData
+from deficits.raw import RawData, raw_data
 from tests.editions.relabelled import Claim, Folder
 
 Edition = Callable[[Folder], Claim]
@@ -50,7 +50,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Make:
         if editions not in kept:
             folder = Folder.copied(tmp_path_factory.mktemp("editions") / "raw")
             claims = tuple(edition(folder) for edition in editions)
-            kept[editions] = Made(RawData(folder.folder), claims)
+            kept[editions] = Made(RawData(folder.folder, raw_data()), claims)
         return kept[editions]
 
     return make

@@ -236,6 +236,16 @@ def plans_by_single_age(raw: Folder, published: str = DAY) -> Claim:
     return Claim(lambda panel: panel.ages.plans[10].dropna(), ten.sort_index().rename_axis("authority"))
 
 
+def plans_by_age(raw: Folder, published: str = DAY) -> Claim:
+    """Plans by band of age of the Januaries held, as a release repeats them."""
+    held = raw.newest("ehc-plans", "plans_by_age")
+    raw.add("ehc-plans", "plans_by_age", held, published)
+    first = held["january"].min()
+    rows = held[held["january"] == first].astype({"plans": float})
+    counts = rows.groupby("dfe_number", as_index=False)["plans"].sum()
+    return _claim("plans", int(first), counts, "plans")
+
+
 def flows(raw: Folder, published: str = DAY) -> Claim:
     """Requests, assessments and new plans of the calendar years held and the next, as a release has them.
 
@@ -379,6 +389,7 @@ EDITIONS: dict[str, Callable[[Folder], Claim]] = {
     "allocations": allocations,
     "plans by placement": plans_by_placement,
     "plans by single age": plans_by_single_age,
+    "plans by age": plans_by_age,
     "plans in all": plans_total,
     "flows": flows,
     "population by authority": population_by_authority,

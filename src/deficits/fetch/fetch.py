@@ -129,11 +129,12 @@ def undo(publication: str | Publication, *, raw: Path | None = None) -> Fetched:
         folder.drop(staged / name, set(removed))
         if len(read_source(staged / name).file) != len(held.file) - len(removed):
             raise FetchError(f"{name}/source.toml was edited by hand: take {listed(removed)} out by hand")
+        was = _held(RawData(root))
         try:
-            after = project(build(RawData(staged)), draws=DRAWS)
+            after = project(build(RawData(staged, was.raw if was else None)), draws=DRAWS)
         except DeficitsError as error:
             raise SourceError(f"nothing was taken out: without this edition {error}") from None
-        lines = (f"Taken out: {', '.join(removed)}", _headline(_held(RawData(root)), after))
+        lines = (f"Taken out: {', '.join(removed)}", _headline(was, after))
         exchange(staged / name, root / name)
     return Fetched(name, removed=tuple(removed), lines=lines)
 
@@ -187,7 +188,8 @@ def _add(
     for table, before in pairs:
         gates.coverage(table, before, load_authorities(data), found)
     _stop("this file is not as it should be.", found.refused)
-    panel, was = _decided(staged, name, choices), _held(data)
+    was = _held(data)
+    panel = _decided(staged, was, name, choices)
     if was:
         gates.figures(was, panel, [f"{name}/{entry.name}" for entry in entries], found)
     gates.national(was, panel, found)
@@ -262,7 +264,7 @@ def _entry(table: Table, original: Original, held: Source) -> SourceFile:
     return SourceFile.model_validate(given)
 
 
-def _decided(staged: Path, publication: str, choices: Mapping[str, str]) -> Panel:
+def _decided(staged: Path, was: Panel | None, publication: str, choices: Mapping[str, str]) -> Panel:
     """The panel with the new edition, each guard that fails in it decided on as was asked.
 
     SourceError names every guard that fails and was not decided on, or says what else does not fit.
@@ -270,7 +272,7 @@ def _decided(staged: Path, publication: str, choices: Mapping[str, str]) -> Pane
     failed: dict[str, GuardFailed] = {}
     while True:
         try:
-            panel = build(RawData(staged))
+            panel = build(RawData(staged, was.raw if was else None))
             break
         except GuardFailed as fault:
             # To find the others too, one that nobody has decided on is kept for now.

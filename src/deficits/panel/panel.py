@@ -15,7 +15,7 @@ from deficits.errors import PanelError, closest
 from deficits.formatting import iso_day
 from deficits.panel import choice, own_figures
 from deficits.panel.choice import RULES, Rule
-from deficits.panel.schema import BESIDE, FIGURES, check
+from deficits.panel.schema import FIGURES, PARTS, check
 from deficits.publications import (
     PUBLICATIONS,
     Reader,
@@ -223,12 +223,14 @@ def _wide(found: list[pd.DataFrame], authorities: Authorities) -> pd.DataFrame:
             places = candidates[wrong].head().itertuples()
             told = [f"{each.figure} of {each.authority} in {each.year} ({each.source})" for each in places]
             raise PanelError(f"{fault}: {'; '.join(told)}")
-    cells = dict(list(newest(candidates).groupby("figure")))
     labels = authorities.frame.loc[index.get_level_values("authority"), ["gss", "name", "region"]].set_axis(index)
-    columns = {}
-    for figure in FIGURES:
-        given = cells.get(figure, candidates[:0]).set_index(KEY).reindex(index)
-        columns[figure] = given["value"].astype(float)
-        for part in BESIDE:
-            columns[f"{figure}{part}"] = given[part.removeprefix("_")].astype("str")
-    return pd.concat([labels, pd.DataFrame(columns)], axis=1)
+    cells = newest(candidates).set_index([*KEY, "figure"])
+    wide = [
+        cells[part.removeprefix("_") or "value"]
+        .unstack("figure")
+        .reindex(index, columns=list(FIGURES))
+        .add_suffix(part)
+        for part in PARTS
+    ]
+    kinds = {f"{figure}{part}": "str" if part else float for figure in FIGURES for part in PARTS}
+    return pd.concat([labels, pd.concat(wide, axis=1)[list(kinds)].astype(kinds)], axis=1)

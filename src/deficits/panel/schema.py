@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,23 +62,27 @@ def check(frame: pd.DataFrame) -> pd.DataFrame:
     breaches = [] if list(frame.columns) == columns else [f"columns other than {', '.join(columns)}"]
     if not frame.index.is_unique:
         breaches.append("an authority and year twice")
-    for name, figure in FIGURES.items():
-        value, basis, source, published = (frame[f"{name}{part}"] for part in PARTS)
-        present = value.notna()
-        why = basis.isin(["disputed", "not_reported"]) & (name == "balance")
-        rules = {
-            "a figure below zero": value.lt(0) & (not figure.signed),
-            "each figure needs its basis, source and date": (source.notna() != present)
-            | (published.notna() != present)
-            | (basis.notna() != present) & ~why,
-            f"a basis other than {', '.join(BASES)}": basis.notna() & ~basis.isin(BASES),
-            "a date that is none": published.notna() & ~published.astype("str").str.fullmatch(r"\d{4}-\d\d-\d\d"),
-        }
-        for rule, broken in rules.items():
-            if broken.any():
-                place = broken.idxmax()
-                found = ", ".join(map(str, frame.loc[place, [f"{name}{part}" for part in PARTS]]))
-                breaches.append(f"{rule}: {name} of {place[0]} in {place[1]} ({found}), {broken.sum()} in all")
+    value, basis, source, published = (
+        frame.reindex(columns=[f"{name}{part}" for name in FIGURES]).set_axis(list(FIGURES), axis=1)
+        for part in PARTS
+    )
+    present = value.notna()
+    why = basis["balance"].isin(["disputed", "not_reported"])
+    needed = basis.notna().assign(balance=lambda each: each["balance"] & (present["balance"] | ~why))
+    days = [day for day in published.stack().dropna().unique() if not re.fullmatch(r"\d{4}-\d\d-\d\d", day)]
+    rules = {
+        "a figure below zero": value.lt(0) & [not figure.signed for figure in FIGURES.values()],
+        "each figure needs its basis, source and date": (source.notna() != present)
+        | (published.notna() != present)
+        | (needed != present),
+        f"a basis other than {', '.join(BASES)}": basis.notna() & ~basis.isin([*BASES]),
+        "a date that is none": published.isin(days),
+    }
+    for rule, broken in rules.items():
+        for name in broken.columns[broken.any()]:
+            place = broken[name].idxmax()
+            found = ", ".join(map(str, frame.loc[place, [f"{name}{part}" for part in PARTS]]))
+            breaches.append(f"{rule}: {name} of {place[0]} in {place[1]} ({found}), {broken[name].sum()} in all")
     if breaches:
         raise PanelError("\n  ".join(["the panel breaks its rules:", *breaches[:10]]))
     return frame

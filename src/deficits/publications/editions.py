@@ -89,32 +89,13 @@ class Reader:
 
         Raises SourceError or PanelError when a file, name, year or correction is wrong.
         """
-        numeric = list(numeric)
-        files = self.raw.files(publication, kind)
-        corrections = self.raw.corrections(publication)
-        wanted = [each for each in corrections.correction if each.table == kind and each.column in numeric]
-        found: set[str] = set()
-        parts = []
-        for file in files:
-            edition = self._edition(publication, file, numeric, year)
-            about = [each for each in wanted if each.file in (None, file.name)]
-            corrected = correct(edition, corrections, about, publication)
-            found |= corrected.found
-            public = corrected.frame["published"] <= self.last
-            parts.append(corrected.frame.assign(flagged=corrected.flagged)[public])
-            self.touched.append(corrected.touched)
-        lost = [each.name for each in wanted if each.expect is not None and each.name not in found]
-        if lost and files:
-            raise PanelError(
-                f"data/raw/{publication}/corrections.toml: no row of {kind} matches '{', '.join(lost)}'; remove "
-                "the correction or mend its match"
-            )
-        if not parts:
-            return _empty([*numeric, "source", "published", "edition", "flagged"])
-        rows = pd.concat(parts, ignore_index=True)
-        rows["source"] = f"{publication}/" + rows["file"] + ":" + rows["line"].astype(str)
-        keys = [self._authority(rows), rows["ends_in"]]
-        return rows.set_index(pd.MultiIndex.from_arrays(keys, names=KEY))
+        columns, raw = list(numeric), self.raw.where(publication)
+        key = (publication, kind, *columns)
+        if key not in raw.corrected:
+            raw.corrected[key] = self._every(raw, publication, kind, columns, year)
+        rows, touched = raw.corrected[key]
+        self.touched.append(touched)
+        return rows[rows["published"] <= self.last]
 
     @property
     def corrected(self) -> pd.DataFrame:
@@ -123,22 +104,46 @@ class Reader:
             ["source", "correction", "column"], ignore_index=True
         )
 
-    def _edition(self, publication: str, file: SourceFile, numeric: list[str], year: Years) -> pd.DataFrame:
-        there = [column for column in numeric if column in file.columns]
-        table = self.raw.table(publication, file.name, there)
-        table = table.assign(**{column: float("nan") for column in numeric if column not in there})
-        # Line 1 of a file is its header.
-        table = table.assign(file=file.name, line=table.index + 2, ends_in=year(table).astype("int64"))
-        edition = last_day(file.published)
-        first = {number: last_day(day) for number, day in file.first_published.items()}
-        published = [first.get(number, edition) for number in table["ends_in"]]
-        return table.assign(edition=edition, published=published)
+    def _every(
+        self, raw: RawData, publication: str, kind: str, numeric: list[str], year: Years
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """What `read` gives, whatever the day, and a row for each cell that a correction touched."""
+        files, corrections = raw.files(publication, kind), raw.corrections(publication)
+        if not files:
+            columns = dict.fromkeys(numeric, float) | dict.fromkeys(("source", *CANDIDATE[-2:], "flagged"), "str")
+            empty = pd.DataFrame(columns=[*KEY, *columns]).astype({"authority": "str", "year": "int64"} | columns)
+            return empty.set_index(KEY), pd.DataFrame(columns=TOUCHED)
+        wanted = [each for each in corrections.correction if each.table == kind and each.column in numeric]
+        parts = []
+        for file in files:
+            about = [each for each in wanted if each.file in (None, file.name)]
+            parts.append(correct(_edition(raw, publication, file, numeric, year), corrections, about, publication))
+        found = frozenset[str]().union(*(part.found for part in parts))
+        lost = [each.name for each in wanted if each.expect is not None and each.name not in found]
+        if lost:
+            raise PanelError(
+                f"data/raw/{publication}/corrections.toml: no row of {kind} matches '{', '.join(lost)}'; remove "
+                "the correction or mend its match"
+            )
+        rows = pd.concat([part.frame.assign(flagged=part.flagged) for part in parts], ignore_index=True)
+        rows["source"] = f"{publication}/" + rows["file"] + ":" + rows["line"].astype(str)
+        if "dfe_number" not in rows:
+            rows["dfe_number"] = list(map(self.authorities.resolve, rows["la_name"], rows["ends_in"]))
+        index = pd.MultiIndex.from_frame(rows[["dfe_number", "ends_in"]], names=KEY)
+        return rows.set_index(index), pd.concat([part.touched for part in parts])
 
-    def _authority(self, table: pd.DataFrame) -> list[str]:
-        if "dfe_number" in table:
-            return [str(code) for code in table["dfe_number"]]
-        pairs = zip(table["la_name"], table["ends_in"], strict=True)
-        return [self.authorities.resolve(name, year) for name, year in pairs]
+
+def _edition(raw: RawData, publication: str, file: SourceFile, numeric: list[str], year: Years) -> pd.DataFrame:
+    """One edition with what is known of each row: file, line, the year that it ends in, edition and published."""
+    there = [column for column in numeric if column in file.columns]
+    table = raw.table(publication, file.name, there)
+    lacking = {column: float("nan") for column in numeric if column not in there}
+    # Line 1 of a file is its header.
+    table = table.assign(**lacking, file=file.name, line=table.index + 2, ends_in=year(table).astype("int64"))
+    edition = last_day(file.published)
+    first = {number: last_day(day) for number, day in file.first_published.items()}
+    published = [first.get(number, edition) for number in table["ends_in"]]
+    return table.assign(edition=edition, published=published)
 
 
 def _earliest(file: SourceFile) -> str:
@@ -146,23 +151,34 @@ def _earliest(file: SourceFile) -> str:
     return min([last_day(file.published), *map(last_day, file.first_published.values())])
 
 
-def _empty(columns: list[str]) -> pd.DataFrame:
-    index = pd.MultiIndex.from_arrays([pd.Index([], dtype=str), pd.Index([], dtype="int64")], names=KEY)
-    return pd.DataFrame({column: pd.Series(dtype=float) for column in columns}, index=index)
-
-
-def candidates(rows: pd.DataFrame, values: Mapping[str, pd.Series], basis: str, column: str = "") -> pd.DataFrame:
+def candidates(
+    rows: pd.DataFrame, values: Mapping[str, pd.Series], basis: str, flags: Mapping[str, str] | None = None
+) -> pd.DataFrame:
     """Candidates for several figures of the panel from the same rows; cells without a value are left out.
 
-    `rows` is a reader's frame. A row flagged on `column` counts as disputed.
+    `rows` is a reader's frame. A figure counts as disputed in a row that is flagged on its column in `flags`.
     """
-    flagged = [bool(column) and column in str(flags).split(",") for flags in rows["flagged"]]
-    bases = np.where(flagged, DISPUTED, basis)
-    frames = []
-    for figure, value in values.items():
-        frame = rows[["source", "published", "edition"]].assign(figure=figure, value=value.to_numpy(), basis=bases)
-        frames.append(frame.dropna(subset=["value"]).reset_index())
-    return pd.concat(frames, ignore_index=True)[CANDIDATE]
+    amounts = np.array([value.to_numpy(dtype=float) for value in values.values()])
+    flagged = "," + rows["flagged"]
+    columns = [(flags or {}).get(figure) for figure in values]
+    disputed = np.array([flagged.str.contains(f",{column},", regex=False) for column in columns])
+    found = np.nonzero(~np.isnan(amounts))
+    return (
+        rows[["source", "published", "edition"]]
+        .iloc[found[1]]
+        .reset_index()
+        .assign(
+            figure=np.array([*values])[found[0]],
+            value=amounts[found],
+            basis=np.where(disputed[found], DISPUTED, basis),
+        )[CANDIDATE]
+    )
+
+
+def reported(rows: pd.DataFrame, figures: Mapping[str, str]) -> pd.DataFrame:
+    """Candidates that are columns (the keys) of a reader's frame, as they were reported."""
+    flags = {figure: column for column, figure in figures.items()}
+    return candidates(rows, {figure: rows[column] for figure, column in flags.items()}, REPORTED, flags)
 
 
 def direct(
@@ -171,9 +187,7 @@ def direct(
     """What gives the panel columns of a table (the keys) as its figures, as they were reported."""
 
     def load(reader: Reader) -> Iterator[pd.DataFrame]:
-        rows = reader.read(publication, kind, figures, year)
-        for column, figure in figures.items():
-            yield candidates(rows, {figure: rows[column]}, REPORTED, column)
+        yield reported(reader.read(publication, kind, figures, year), figures)
 
     return load
 

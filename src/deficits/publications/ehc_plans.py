@@ -19,7 +19,7 @@ import pandas as pd
 
 from deficits.errors import SourceError
 from deficits.publications.cells import financial_year, heading
-from deficits.publications.editions import DERIVED, KEY, REPORTED, Reader, calendar, candidates, direct
+from deficits.publications.editions import DERIVED, KEY, REPORTED, Reader, calendar, candidates, direct, reported
 from deficits.publications.publication import EesRelease, Publication, Table
 from deficits.publications.reading import Columns, Meaning, Sheet, one_of, open_sheets, refuse, table_of
 
@@ -285,13 +285,12 @@ def load(reader: Reader) -> Iterator[pd.DataFrame]:
     """Plans in force in January, in all, by placement and of young people, and the requests, plans made, issued
     and ceased of the calendar year before."""
     by_age = reader.read("ehc-plans", "plans_by_age", ["plans"], calendar("january"))
-    # One row an age group: the council's total stands at the first of its rows.
-    grouped = by_age.groupby(level=KEY)
-    total = grouped[["source", "published", "edition", "flagged"]].first()
-    yield candidates(total, {"plans": grouped["plans"].sum(min_count=1)}, DERIVED)
-    yield _of_young_people(by_age, by_age["age_group"].isin(("Age 16 to 19", "Age 20 to 25")))
+    yield _summed(by_age, "plans", by_age["plans"])
+    young = by_age["age_group"].isin(("Age 16 to 19", "Age 20 to 25"))
+    yield _summed(by_age, "plans_16_25", by_age["plans"] * young.astype(float))
     ages = reader.read("ehc-plans", "plans_by_single_age", ["plans"], calendar("january"))
-    yield _of_young_people(ages, pd.to_numeric(ages["age"], errors="coerce") >= 16)
+    young = pd.to_numeric(ages["age"], errors="coerce") >= 16
+    yield _summed(ages, "plans_16_25", ages["plans"] * young.astype(float))
     parts = {
         "plans_state_special": ["special_la_maintained", "special_academy_free"],
         "plans_independent": ["special_independent", "special_non_maintained", "mainstream_independent"],
@@ -300,7 +299,7 @@ def load(reader: Reader) -> Iterator[pd.DataFrame]:
     needed = ["plans", "mainstream_total", *RESOURCE_BASES]
     needed += [column for columns in parts.values() for column in columns]
     rows = reader.read("ehc-plans", "plans_by_placement", needed, calendar("january"))
-    yield candidates(rows, {"plans": rows["plans"]}, REPORTED, "plans")
+    yield reported(rows, {"plans": "plans"})
     placed = {figure: rows[columns].sum(axis=1, min_count=len(columns)) for figure, columns in parts.items()}
     placed["plans_mainstream"] = rows["mainstream_total"] - rows["mainstream_independent"]
     bases = rows[list(RESOURCE_BASES)].sum(axis=1, min_count=len(RESOURCE_BASES))
@@ -321,21 +320,18 @@ def load(reader: Reader) -> Iterator[pd.DataFrame]:
     published = "new_ehc_plans_as_published"
     columns = [published, "new_ehc_plans", "new_ehc_plans_2023_release", *flows]
     rows = reader.read("ehc-plans", "flows", columns, after)
-    for column, figure in flows.items():
-        yield candidates(rows, {figure: rows[column]}, REPORTED, column)
+    yield reported(rows, flows)
     # Only an edition with a known error keeps what was published apart.
     plans = rows[published].fillna(rows["new_ehc_plans"])
-    yield candidates(rows, {"new_plans": plans}, REPORTED, published)
+    yield candidates(rows, {"new_plans": plans}, REPORTED, {"new_plans": published})
 
 
-def _of_young_people(rows: pd.DataFrame, aged: pd.Series) -> pd.DataFrame:
-    """Plans of young people aged 16 to 25, of a file's rows by age: those that are `aged`."""
+def _summed(rows: pd.DataFrame, figure: str, counts: pd.Series) -> pd.DataFrame:
+    """A figure of each edition's councils, summed over their rows by age, of which the first is its source."""
     # An age without a row has no plans; a council without figures has rows without any.
-    counted = rows.assign(plans=rows["plans"] * aged.astype(float)).groupby([*KEY, "file"])
-    first = counted[["source", "published", "edition", "flagged"]].first()
-    return candidates(
-        first.droplevel("file"), {"plans_16_25": counted["plans"].sum(min_count=1).droplevel("file")}, DERIVED
-    )
+    grouped = rows.assign(counts=counts).groupby([*KEY, "file"])
+    first = grouped[["source", "published", "edition", "flagged"]].first().droplevel("file")
+    return candidates(first, {figure: grouped["counts"].sum(min_count=1).droplevel("file")}, DERIVED)
 
 
 NEARLY_ALL = 0.9

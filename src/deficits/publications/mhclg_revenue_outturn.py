@@ -248,7 +248,9 @@ def load(reader: Reader) -> Iterator[pd.DataFrame]:
     rows = reader.read("mhclg-revenue-outturn", "dsg_lines", lines, financial("financial_year"))
     existed = np.array([reader.authorities.existed(code, year) for code, year in rows.index], dtype=bool)
     rows = rows[existed]
-    yield candidates(rows, {"balance_mhclg": rows[lines].sum(axis=1, min_count=2)}, REPORTED, lines[1])
+    yield candidates(
+        rows, {"balance_mhclg": rows[lines].sum(axis=1, min_count=2)}, REPORTED, {"balance_mhclg": lines[1]}
+    )
     columns = {"close_unallocated_gbp": "reserves_unallocated", "close_other_earmarked_gbp": "reserves_earmarked"}
     yield from direct("mhclg-revenue-outturn", "usable_reserves", financial("financial_year"), columns)(reader)
 

@@ -20,7 +20,7 @@ import pandas as pd
 
 from deficits.errors import SourceError
 from deficits.publications.cells import heading
-from deficits.publications.editions import REPORTED, Reader, calendar, candidates
+from deficits.publications.editions import Reader, calendar, reported
 from deficits.publications.publication import FixedUrl, Publication, Table
 from deficits.publications.reading import Columns, one_of, open_sheets, some, table_of
 from deficits.raw import read_table
@@ -123,7 +123,7 @@ def load(reader: Reader) -> Iterator[pd.DataFrame]:
     column = "pop_2_18"
     rows = reader.read("ons-population", "population_by_authority", [column], calendar("mid_year", 1))
     rows = rows[np.array([reader.authorities.existed(code, year) for code, year in rows.index], dtype=bool)]
-    yield candidates(rows, {"population_2_18": rows[column]}, REPORTED, column)
+    yield reported(rows, {column: "population_2_18"})
 
 
 def people_by_age(reader: Reader) -> pd.DataFrame:

@@ -108,13 +108,15 @@ def agreements(reader: Reader, balance: pd.Series, dsg: pd.Series) -> pd.DataFra
     if unknown > 0:
         left = assumed(THEME, "first_agreements_total").number - found[early].sum()
         deals["total"] = found.fillna(left / unknown)
-    paid = _payments(every, reader)
+    paid: dict[str, dict[int, float]] = {code: {} for code in deals["authority"]}
+    for each in _payments(every, reader).itertuples():
+        paid.setdefault(each.authority, {})[each.year] = each.value
     rows = []
     for deal in deals.itertuples():
         day = announced.get(deal.first)
         if reader.as_of is not None and (day.isoformat() if day else deal.edition) > reader.as_of:
             continue
-        public = paid[paid["authority"] == deal.authority].set_index("year")["value"].to_dict()
+        public = paid[deal.authority]
         for basis, amounts in (("reported", public.items()), ("scheduled", _scheduled(deal, public))):
             rows += [(deal.authority, year, amount, basis, deal.source) for year, amount in amounts]
     if reader.as_of is not None:

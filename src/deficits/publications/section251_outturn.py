@@ -139,7 +139,7 @@ def load(reader: Reader) -> Iterator[pd.DataFrame]:
     lines = reader.read("section251-outturn", "carried_forward", [column], financial("financial_year"))
     surplus_positive = lines["ends_in"] <= assumed("section251", "surplus_positive_to").value
     balance = lines[column].where(surplus_positive, -lines[column])
-    yield candidates(lines, {"balance_section251": balance}, REPORTED, column)
+    yield candidates(lines, {"balance_section251": balance}, REPORTED, {"balance_section251": column})
     columns = {"high_needs_net_spend_gbp": "high_needs_net_spend"}
     yield from direct("section251-outturn", "net_spend", financial("financial_year"), columns)(reader)
 

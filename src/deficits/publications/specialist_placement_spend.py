@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from deficits.publications.editions import REPORTED, Reader, candidates, financial
+from deficits.publications.editions import Reader, financial, reported
 from deficits.publications.publication import ByHand, Publication
 
 SECTORS = {"State": "state_special_spend", "Independent or non-maintained": "independent_spend"}
@@ -17,7 +17,7 @@ def load(reader: Reader) -> Iterator[pd.DataFrame]:
     rows = reader.read("specialist-placement-spend", "specialist_spend", ["total_spend"], financial("year"))
     for sector, figure in SECTORS.items():
         some = rows[rows["category"] == sector] if "category" in rows else rows
-        yield candidates(some, {figure: some["total_spend"]}, REPORTED, "total_spend")
+        yield reported(some, {"total_spend": figure})
 
 
 PUBLICATION = Publication(

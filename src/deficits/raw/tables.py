@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 
@@ -23,6 +23,10 @@ class RawData:
     """A folder like `data/raw`: one folder a publication, each with its declaration, tables and corrections."""
 
     folder: Path
+    base: RawData | None = None
+    """The folder that this one is a copy of; what was not changed in the copy is read there."""
+    corrected: dict[tuple[str, ...], tuple[pd.DataFrame, pd.DataFrame]] = field(default_factory=dict, repr=False)
+    """Tables with their corrections made, by publication, kind and columns (see `publications.editions`)."""
 
     @cached_property
     def sources(self) -> dict[str, Source]:
@@ -42,6 +46,15 @@ class RawData:
                 "folder, or start from a whole copy of data/raw"
             )
         return self.sources[publication]
+
+    def where(self, publication: str) -> RawData:
+        """The folder to read a publication in: `base` where both declare it, and the authorities, alike."""
+        base = self.base
+        alike = base is not None and all(
+            base.sources.get(name) == self.source(name) and base.corrections(name) == self.corrections(name)
+            for name in (publication, "authorities")
+        )
+        return base.where(publication) if base is not None and alike else self
 
     def files(self, publication: str, kind: str) -> list[SourceFile]:
         """Every edition of a kind of table, in the order in which they were declared."""
