@@ -23,8 +23,9 @@ from deficits.assumptions import assumed
 from deficits.errors import DeficitsError, ProjectionError
 from deficits.projection import Projection
 from deficits.reform_plan import SECTORS, Actions
-from deficits.reform_plan.actions import Array, Pounds, Sector, Share, Year
+from deficits.reform_plan.actions import Sector, Year
 from deficits.reform_plan.baseline import baseline
+from deficits.sizes import Array, Pounds, Share
 from deficits.validation import read_text, read_yaml, validated
 
 Provision = Literal["state_special", "resource_base"]

@@ -23,7 +23,7 @@ def test_an_assumption_out_of_range_is_refused_by_name() -> None:
 def test_every_shipped_lever_has_a_size_that_its_slider_sets() -> None:
     for name in lever_names():
         lever = d.Lever.read(name)
-        size = getattr(lever, SIZES[lever.kind])
+        size = lever.central(SIZES[lever.kind][0])
         state = State().with_lever(name, size)
         assert state.scenario.levers == (lever,)
         assert state.with_lever(name, None) == State()

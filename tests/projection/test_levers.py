@@ -76,6 +76,46 @@ def test_a_lever_of_no_size_changes_nothing(panel: Panel, small: Projection, nam
     assert np.array_equal(changed.balance.values, small.balance.values)
 
 
+UNMEASURED = {
+    "early-support": "fewer",
+    "placement-shift": "moved",
+    "health-share": "paid",
+    "threshold-uprating": "passed_on",
+}
+"""A size of each lever that nobody has measured: a range."""
+
+
+@pytest.mark.parametrize(("name", "size"), UNMEASURED.items())
+def test_a_size_that_nobody_has_measured_widens_the_range_of_its_effect(
+    small: Projection, name: str, size: str
+) -> None:
+    def of(lever: Lever) -> np.ndarray:
+        return np.quantile(effect(lever, small).position[-1].sum(axis=0), [0.1, 0.5, 0.9])
+
+    ranged = at_once(name)
+    usual = ranged.central(size)
+    low, _, high = of(ranged)
+    one = of(at_once(name, **{size: usual}))
+    assert high - low > one[2] - one[0]
+    assert low < one[1] < high
+    assert of(at_once(name, **{size: {"low": usual, "high": usual}})) == pytest.approx(one)
+
+
+@pytest.mark.parametrize(("name", "size"), UNMEASURED.items())
+def test_a_levers_size_in_a_draw_is_its_own_whatever_else_is_asked_for(
+    small: Projection, name: str, size: str
+) -> None:
+    lever = Lever.read(name)
+    drawn = getattr(lever.drawn(small.paths), size)
+    assert drawn.min() >= 0
+    assert drawn.max() <= 1
+    given = getattr(lever, size)
+    width = given.high - given.low
+    assert np.quantile(drawn, [0.1, 0.9]) == pytest.approx([given.low, given.high], abs=0.3 * width)
+    later = Lever.read(name, start=2030, title="Another")
+    assert np.array_equal(getattr(later.drawn(small.paths), size), drawn)
+
+
 @pytest.mark.parametrize("name", lever_names())
 def test_a_lever_that_starts_after_the_last_year_changes_nothing(small: Projection, name: str) -> None:
     done = effect(Lever.read(name, start=UNTIL + 1), small)

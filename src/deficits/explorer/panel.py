@@ -15,7 +15,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import annotated_types
 import ipywidgets as widgets
 from IPython.display import Javascript, display
 
@@ -225,11 +224,8 @@ class Explorer:
 
     def _lever(self, name: str) -> None:
         shipped = shipped_lever(name)
-        size, kind = SIZES[shipped.kind], type(shipped)
+        size, low, high = SIZES[shipped.kind]
         scale = 1 if size == "threshold" else 100
-        bounds = {type(bound): bound for bound in kind.model_fields[size].metadata}
-        low, high = bounds[annotated_types.Ge].ge, bounds[annotated_types.Le].le
-        usual = getattr(shipped, size)
 
         def is_on(state: State) -> bool:
             return state.lever(name) is not None
@@ -238,12 +234,12 @@ class Explorer:
             name,
             _tick(shipped.title),
             is_on,
-            lambda state, on: state.with_lever(name, usual if on else None),
+            lambda state, on: state.with_lever(name, shipped.central(size) if on else None),
         )
         self._add(
             f"{name}.size",
             _slider(f"{SIZE_LABELS[size]}", scale * low, scale * high, 100 if scale == 1 else 0.5),
-            lambda state: scale * getattr(state.lever(name) or shipped, size),
+            lambda state: scale * (state.lever(name) or shipped).central(size),
             lambda state, value: state.with_lever(name, float(f"{value / scale:.12g}")),
             is_on,
         )

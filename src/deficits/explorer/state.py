@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cache, cached_property
@@ -12,20 +13,21 @@ from pydantic import ValidationError
 from deficits.assumptions import Assumptions
 from deficits.errors import ProjectionError
 from deficits.projection import Lever
+from deficits.projection.lever import THRESHOLD
 from deficits.projection.projection import UNTIL
 from deficits.scenario import SHOWN_KEYS, Scenario, as_yaml
 from deficits.writeoff import Scheme
 
 ENGLAND = "England"
 SIZES = {
-    "threshold_uprating": "threshold",
-    "early_support": "fewer",
-    "placement_shift": "moved",
-    "formula_review": "weight",
-    "health_share": "paid",
-    "funding_growth": "growth",
+    "threshold_uprating": ("threshold", THRESHOLD, 15_000),
+    "early_support": ("fewer", 0, 0.2),
+    "placement_shift": ("moved", 0, 0.2),
+    "formula_review": ("weight", 0, 1),
+    "health_share": ("paid", 0, 1),
+    "funding_growth": ("growth", 0, 0.2),
 }
-"""The parameter of each kind of lever that its slider sets."""
+"""The parameter of each kind of lever that its slider sets, and the slider's ends."""
 _SAID = ("summary", "reference", "published", "proposer")
 
 
@@ -96,6 +98,8 @@ class State:
     def with_lever(self, name: str, size: float | None) -> State:
         """The state with a lever of a shipped one's kind at a size, or with None without any.
 
+        The shipped one's own size is its range where it has one; any other is one value.
+
         >>> State().with_lever("funding-growth", 0.02).scenario.levers[0].growth
         0.02
         """
@@ -103,12 +107,12 @@ class State:
         others = tuple(lever for lever in self.scenario.levers if lever.kind != shipped.kind)
         if size is None:
             return self._changed(levers=others)
-        now = self.lever(name) or shipped
+        now, usual, sized = self.lever(name) or shipped, shipped.model_dump(mode="json"), SIZES[shipped.kind][0]
         terms = {
             key: value
             for key, value in now.model_dump(mode="json").items()
-            if value != getattr(shipped, key) and key != "title"
-        } | {SIZES[shipped.kind]: size}
+            if value != usual[key] and key not in ("title", sized)
+        } | {sized: usual[sized] if math.isclose(size, shipped.central(sized)) else size}
         if any(getattr(now, key) != getattr(shipped, key) for key in _SAID):
             terms["title"] = now.title  # somebody's own lever keeps its name
         return self._changed(levers=(*others, Lever.read(name, **terms)))

@@ -8,26 +8,28 @@ deficit; what somebody else pays is £, positive = a cost to them.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from pydantic import Field, HttpUrl, ValidationError, field_validator
+from pydantic import Discriminator, Field, HttpUrl, Tag, ValidationError, field_validator
 
 from deficits.assumptions import FIRST_YEAR, LAST_YEAR
 from deficits.errors import ProjectionError, closest
-from deficits.formatting import financial_year, gbp, listed
+from deficits.formatting import between, financial_year, gbp, listed
 from deficits.paths import levers_dir
 from deficits.projection.fit import Fit
 from deficits.projection.history import PLACEMENTS
 from deficits.projection.national import Paths
 from deficits.simulated import ranges
-from deficits.validation import Declared, read_text, read_yaml
+from deficits.sizes import Range, ShareRange
+from deficits.validation import Declared, expected, read_text, read_yaml
 
 if TYPE_CHECKING:
     from deficits.projection.projection import Projection
@@ -42,6 +44,15 @@ INDEPENDENT, STATE_SPECIAL, MAINSTREAM = range(len(PLACEMENTS))
 Share = Annotated[float, Field(ge=0, le=1, json_schema_extra={"unit": "share"})]
 Points = Annotated[float, Field(ge=0, le=0.2, json_schema_extra={"unit": "share"})]
 Pounds = Annotated[float, Field(json_schema_extra={"unit": "£"})]
+if TYPE_CHECKING:
+    Uncertain = Any  # in `_effect` an array
+else:
+    Uncertain = Annotated[
+        Annotated[float, Field(ge=0, le=1), Tag("value")] | Annotated[ShareRange, Tag("range")],
+        Discriminator(lambda given: "range" if isinstance(given, dict | Range) else "value"),
+        Field(json_schema_extra={"unit": "share"}),
+    ]
+"""A share, or an 80% range of it, of which each draw then has one value: what nobody has measured."""
 Basis = Literal["people", "plans", "spend", "deprivation"]
 BASES = {
     "people": "people by age at England's plan rates",
@@ -135,9 +146,10 @@ class Lever(Declared):
                 f"lever '{self.title}': found start {self.first_start}, expected a year after {paths.years[0]}, "
                 "the last year end with published balances"
             )
+        lever = self.drawn(paths)
         if not self.pathfinders:
-            return self._effect(fit, fit.parts, paths)
-        done = [lever._effect(fit, parts, paths) for lever, parts in self._starting(fit)]
+            return lever._effect(fit, fit.parts, paths)
+        done = [lever._effect(fit, parts, paths) for lever, parts in lever._starting(fit)]
         nothing = np.zeros((len(paths.years) - 1, len(fit.parts), paths.plans.shape[1]))
         payers = done[0].elsewhere if done else ()
         return Effect(
@@ -155,6 +167,16 @@ class Lever(Declared):
             (self.model_copy(update={"start": int(year)}), fit.parts.where(starts.eq(year), 0.0))
             for year in sorted(starts.dropna().unique())
         ]
+
+    def drawn(self, paths: Paths) -> Self:
+        """The lever with one value a draw, shape (draws,), of each size that is a range."""
+        draws = paths.plans.shape[1]
+        sizes = {
+            name: value.drawn(draws, paths.seed, zlib.crc32(f"{self.kind} {name}".encode()))
+            for name, value in self
+            if isinstance(value, Range)
+        }
+        return self.model_copy(update=sizes)
 
     def _effect(self, fit: Fit, parts: pd.DataFrame, paths: Paths) -> Effect:
         """What it does where all councils that have a part start together."""
@@ -206,6 +228,8 @@ class Lever(Declared):
         '£8,819'
         """
         value, extra = getattr(self, name), type(self).model_fields[name].json_schema_extra
+        if isinstance(value, Range):
+            return between(*(f"{100 * share:.6g}" for share in (value.low, value.high))) + "%"
         if name == "pathfinders":
             return ", ".join(f"{place} {financial_year(year)}" for place, year in value.items())
         if isinstance(value, dict):
@@ -216,6 +240,11 @@ class Lever(Declared):
         if unit == "£":
             return gbp(value)
         return financial_year(value) if unit == "year" else str(value)
+
+    def central(self, name: str) -> Any:
+        """One of its parameters; the middle of a range."""
+        value = getattr(self, name)
+        return value.middle if isinstance(value, Range) else value
 
     def timing(self) -> str:
         """When it works, in words.
@@ -267,7 +296,7 @@ def in_turn(levers: Sequence[Lever], fit: Fit, paths: Paths) -> list[Effect]:
     effects = []
     for lever in sorted(levers, key=lambda each: turns.get(each.kind, len(turns))):
         effects.append(lever.effect(fit, paths))
-        paths = lever.leaves(fit, paths)
+        paths = lever.drawn(paths).leaves(fit, paths)
     return effects
 
 
@@ -286,7 +315,7 @@ class ThresholdUprating(Lever):
     threshold: Pounds = Field(ge=THRESHOLD, le=15_000, description="£ in the first year, where it was £6,000")
     rate: Points = Field(description="growth of the threshold in later years, a year")
     affected: Share = Field(description="share of plans outside special and independent schools that it concerns")
-    passed_on: Share = Field(description="share of the rise by which councils' top-ups do fall")
+    passed_on: Uncertain = Field(description="share of the rise by which councils' top-ups do fall")
 
     def _effect(self, fit: Fit, parts: pd.DataFrame, paths: Paths) -> Effect:
         years = paths.years[1:]
@@ -310,7 +339,7 @@ class EarlySupport(Lever):
         "{fewer} points a year less"
     )
     cost: Points = Field(description="spend on early support, as a share of high needs spend, more than now")
-    fewer: Points = Field(description="points a year by which plans grow less: 0.01 is one point")
+    fewer: Uncertain = Field(description="points a year by which plans grow less: 0.01 is one point")
     from_block: Share = Field(description="share of the cost that the high needs block pays; DfE pays the rest")
     avoided: Literal["mainstream_and_other", "average"] = Field(
         description="cost of a plan that is not issued: of one in a mainstream or other place, or the mean"
@@ -342,7 +371,8 @@ class EarlySupport(Lever):
         Each year's lower growth stays in all later years.
         """
         growth = paths.plans[1:] / paths.plans[:-1]
-        return np.cumprod((growth - self.fewer * self.size(paths.years[1:])) / growth, axis=0, dtype=np.float64)
+        fewer = self.drawn(paths).fewer * self.size(paths.years[1:])
+        return np.cumprod((growth - fewer) / growth, axis=0, dtype=np.float64)
 
 
 class PlacementShift(Lever):
@@ -359,7 +389,7 @@ class PlacementShift(Lever):
         "{moved} of independent placements a year move to state special schools, where a new place costs "
         "{capital} to build"
     )
-    moved: Points = Field(description="share of independent placements that moves a year")
+    moved: Uncertain = Field(description="share of independent placements that moves a year")
     capital: Pounds = Field(ge=0, le=500_000, description="£ to build a place, paid by DfE, not uprated")
 
     def _effect(self, fit: Fit, parts: pd.DataFrame, paths: Paths) -> Effect:
@@ -486,8 +516,10 @@ class HealthShare(Lever):
 
     kind: Literal["health_share"]
     _terms = "Health pays {paid} of the cost of joint placements, which are {joint} of independent ones"
-    joint: Share = Field(description="share of independent placements that are joint ones")
-    paid: Share = Field(description="share of a joint placement's cost that health pays, besides what it pays now")
+    joint: Uncertain = Field(description="share of independent placements that are joint ones")
+    paid: Uncertain = Field(
+        description="share of a joint placement's cost that health pays, besides what it pays now",
+    )
 
     def _effect(self, fit: Fit, parts: pd.DataFrame, paths: Paths) -> Effect:
         cost = float(fit.history.cost["independent"]) * paths.unit_cost[1:]
@@ -578,7 +610,8 @@ def _path(name: str | Path) -> Path:
 
 
 def _fault(fault: Any, model: type[Lever]) -> str:
-    key, found = ".".join(str(part) for part in fault["loc"]), fault["input"]
+    key = ".".join(str(part) for part in fault["loc"] if part not in ("value", "range"))
+    found = fault["input"]
     if fault["type"] == "extra_forbidden":
         return f"{key}: unknown parameter; {closest(key, model.model_fields)}"
     known = model.model_fields.get(key)
@@ -588,4 +621,5 @@ def _fault(fault: Any, model: type[Lever]) -> str:
     share = isinstance(extra, dict) and extra.get("unit") == "share"
     if share and isinstance(found, int | float) and 1 < found <= 100:
         return f"{key}: found {found:g}, expected a share from 0 to 1; {found:g}% is {found / 100:g}"
-    return f"{key}: found {found!r}; {fault['msg'][0].lower()}{fault['msg'][1:]}"
+    wanted, said = expected(fault), fault["msg"].removeprefix("Value error, ")
+    return f"{key}: found {found!r}{f', expected {wanted}' if wanted else f'; {said[0].lower()}{said[1:]}'}"

@@ -20,7 +20,7 @@ class Paths:
 
     `people`, `rate` (indices, 1 in the year that they are projected from), `plans`, `shares` (placements, years,
     draws), `mix` (£ per plan of the cost year), `unit_cost` (index of what is not mix) and `spend` = plans x mix x
-    unit cost (£). `block`: England's high needs block (£).
+    unit cost (£). `block`: England's high needs block (£). `seed`: that they were drawn with.
     """
 
     years: list[int]
@@ -32,14 +32,15 @@ class Paths:
     unit_cost: Array
     spend: Array
     block: Array
+    seed: int
 
     def since(self, year: int) -> Paths:
         """The same from a later year on; `people` and `rate` stay indices of the first year of all."""
         first = self.years.index(year)
-        later = {
-            each.name: getattr(self, each.name)[..., first:, :] for each in fields(self) if each.name != "years"
-        }
-        return Paths(years=self.years[first:], **later)
+        arrays = {each.name: getattr(self, each.name) for each in fields(self)}
+        del arrays["years"], arrays["seed"]
+        later = {name: each[..., first:, :] for name, each in arrays.items()}
+        return Paths(years=self.years[first:], seed=self.seed, **later)
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,7 @@ def paths(
         granted = 1 + assumptions.growth_of_block(year) + shocks.block[t - 1]
         money[t] = block[year] if year in block.index else money[t - 1] * granted
     mix = np.tensordot(known.cost.to_numpy(), shares, axes=1)
-    return Paths(every, people, rate, plans, shares, mix, unit_cost, plans * mix * unit_cost, money)
+    return Paths(every, people, rate, plans, shares, mix, unit_cost, plans * mix * unit_cost, money, seed)
 
 
 def chosen(setting: Setting | None, year: int, modelled: Array, kind: Shock, seed: int) -> Array:

@@ -19,7 +19,8 @@ from pydantic import BeforeValidator, Field, HttpUrl, model_validator
 from deficits.assumptions import FIRST_YEAR, LAST_YEAR
 from deficits.errors import ProjectionError
 from deficits.formatting import financial_year, gbp, percent
-from deficits.panel.given import amount_given, ending_year, rate_given, share_given
+from deficits.panel.given import ending_year, rate_given
+from deficits.sizes import NumberRange, Pounds, PoundsRange, Range, ShareRange
 from deficits.validation import Declared, read_text, read_yaml, validated
 
 Array = npt.NDArray[np.float64]
@@ -33,76 +34,10 @@ SECTOR_WORDS = {
     "post_16": "further education and specialist post-16",
     "other": "alternative provision, early years, elsewhere, not recorded",
 }
-ACTION_STREAM = 2_000
-"""Key of the random streams of actions, beside the projection's own (`deficits.projection.streams.Shock`)."""
-Z90 = 1.2815515655446004
-"""Upper decile of the normal distribution: what turns an 80% range into a standard deviation."""
 
 Year = Annotated[int, BeforeValidator(ending_year), Field(ge=FIRST_YEAR, le=LAST_YEAR)]
-Pounds = Annotated[float, BeforeValidator(amount_given), Field(ge=0)]
-Share = Annotated[float, BeforeValidator(share_given), Field(ge=0, le=1)]
 Growth = Annotated[float, BeforeValidator(rate_given), Field(ge=-0.2, le=0.5)]
 GrowthByYear = Growth | dict[Year, Growth] | None
-
-
-class _Range(Declared):
-    """An 80% range."""
-
-    low: float
-    high: float
-
-    @model_validator(mode="before")
-    @classmethod
-    def _one_value_is_a_range(cls, given: Any) -> Any:
-        return given if isinstance(given, dict) else {"low": given, "high": given}
-
-    @model_validator(mode="after")
-    def _in_order(self) -> _Range:
-        if self.low > self.high:
-            raise ValueError(f"low {self.low:g} is above high {self.high:g}")
-        return self
-
-    @property
-    def middle(self) -> float:
-        """The central value."""
-        return (self.low + self.high) / 2
-
-    def drawn(self, draws: int, seed: int, *key: int) -> Array:
-        """One value a draw, never below 0: normal, with its 10% and 90% points at low and high."""
-        sd = (self.high - self.low) / (2 * Z90)
-        stream = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(ACTION_STREAM, *key)))
-        return np.clip(self.middle + sd * stream.standard_normal(draws), 0.0, self.most)
-
-    @property
-    def most(self) -> float:
-        """What no draw may pass."""
-        return np.inf
-
-
-class PoundsRange(_Range):
-    """£, as an 80% range or one value."""
-
-    low: Pounds
-    high: Pounds
-
-
-class ShareRange(_Range):
-    """A share, 0 to 1 or with a %, as an 80% range or one value."""
-
-    low: Share
-    high: Share
-
-    @property
-    def most(self) -> float:
-        """What no draw may pass."""
-        return 1.0
-
-
-class NumberRange(_Range):
-    """A number, as an 80% range or one value."""
-
-    low: float = Field(ge=0)
-    high: float = Field(ge=0)
 
 
 class Evidence(Declared):
@@ -153,7 +88,7 @@ class Action(Declared):
     risk_owner: str = Field(min_length=2, description="the officer who answers for it")
 
     @property
-    def range(self) -> _Range:
+    def range(self) -> Range:
         """Its size: an 80% range."""
         return self.size  # type: ignore[attr-defined,no-any-return]
 
@@ -362,6 +297,6 @@ class Actions(Declared):
         return validated(cls, read_yaml(text, shown, ProjectionError), shown, ProjectionError)
 
 
-def _span(size: _Range, show: Any) -> str:
+def _span(size: Range, show: Any) -> str:
     low, high = show(size.low), show(size.high)
     return low if low == high else f"{low} to {high}"
