@@ -54,6 +54,7 @@ def test_a_process_tells_of_bad_input_without_a_traceback_and_exits_2() -> None:
         (["project", "--set", "plan_grwth=0.05"], "did you mean 'plan_growth'?"),
         (["project", "--set", "plan_growth=5"], "plan_growth"),
         (["project", "--lever", "funding-grwth", "--draws", "200"], "did you mean 'funding-growth'?"),
+        (["project", "Londn", "--draws", "200"], "did you mean 'London'?"),
         (["project", "--reaches", "lots"], "give it like £150m"),
         (["explore", "Kennt"], "did you mean 'Kent'?"),
         (["report", "--jobs", "two"], "is not a whole number"),

@@ -13,7 +13,7 @@ pytest.importorskip("ipywidgets", reason="ipywidgets is not installed: pip insta
 from deficits.explorer import Explorer, State
 from deficits.explorer import panel as panel_module
 from deficits.explorer.report import wanted
-from deficits.explorer.views import find_area
+from deficits.explorer.views import Area
 
 
 @pytest.fixture
@@ -194,7 +194,7 @@ def test_a_state_that_cannot_be_kept_stops_nothing(explorer: Explorer, kept: Pat
 
 def test_a_report_carries_all_that_is_set_and_says_what_it_leaves_out(explorer: Explorer) -> None:
     def asked(state: State):
-        return wanted(state, find_area(explorer.view.projection, state.place))
+        return wanted(state, Area(*explorer.view.projection.place(state.place)))
 
     usual = State(draws=300)
     assert (asked(usual).name, asked(usual).values) == ("england", {"until": 2031, "draws": 300, "seed": 1})

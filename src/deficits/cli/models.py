@@ -75,21 +75,20 @@ def project(
         raise ProjectionError(f"lever '{twice[0]}' is given twice: give it once, with a larger size if need be")
     panel = d.load_panel(as_of, own=own_figures)
     projected = d.project(panel, assumptions, levers=used, until=until, draws=draws, seed=seed)
-    place = authority or region or place
-    codes = projected.codes(place)
-    if place == "England" or place in set(projected.regions):
-        frame = projected.area(place, cast(Any, per), real).loc["gross"]
-        where = "England's councils" if place == "England" else f"councils in {place}"
-        out.print(f"Gross deficit of {where} (80% range)")
+    found = projected.place(authority or region or place)
+    if found.kind == "council":
+        frame = projected.authority(found.codes[0], cast(Any, per), real)
+        out.print(f"DSG balance of {found.name}, negative = deficit")
     else:
-        frame = projected.authority(codes[0], cast(Any, per), real)
-        out.print(f"DSG balance of {projected.panel.authorities.name(codes[0])}, negative = deficit")
+        frame = projected.area(found.name, cast(Any, per), real).loc["gross"]
+        where = "England's councils" if found.kind == "England" else f"councils in {found.name}"
+        out.print(f"Gross deficit of {where} (80% range)")
     unit = {"pupil": " a pupil", "person_2_18": " a person aged 2 to 18", "plan": " a plan"}.get(per or "", "") + (
         f", prices of {financial_year(real)}" if real else ""
     )
     for year, row in frame.iterrows():
         out.print(f"  {year_end(int(year))}  {_ranged(row, per == 'dsg')}{unit}")
-    if place == "England":
+    if found.kind == "England":
         reaches *= 1e9 if reaches < 1000 else 1
         reach = projected.reaches(reaches)
         likely = ", ".join(

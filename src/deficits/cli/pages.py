@@ -180,7 +180,6 @@ def explore(
     """Open the explorer in a browser: move a lever and see it. Ctrl-C ends it."""
     from deficits import load_panel, project
     from deficits.explorer import serve
-    from deficits.explorer.views import find_area
 
-    find_area(project(load_panel(), draws=200), place)  # a misspelt one is refused before a server starts
+    project(load_panel(), draws=200).place(place)  # a misspelt one is refused before a server starts
     serve(port, not no_browser, place=place, say=lambda line: out.print(line, markup=False))

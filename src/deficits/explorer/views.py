@@ -13,7 +13,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from deficits.assumptions import Assumptions
-from deficits.errors import PanelError, ProjectionError, closest
 from deficits.explorer.fan import Fan, fan_svg
 from deficits.explorer.state import ENGLAND, State
 from deficits.formatting import (
@@ -253,7 +252,7 @@ def view(state: State, engine: Engine | None = None) -> View:
     engine = engine or Engine()
     balances, result = engine.balances(state, state.scenario)
     projection = engine.projection(state, state.scenario)
-    area = find_area(projection, state.place)
+    area = Area(*projection.place(state.place))
     grant = None if result is None else result.grant.sel(authority=list(area.codes)).sum("authority").values
     return View(
         state=state,
@@ -273,30 +272,6 @@ def places(panel: Panel) -> list[str]:
     frame = panel.authorities.frame
     now = frame[frame["last_year"].isna()]
     return [ENGLAND, *sorted(set(now["region"])), *sorted(now["name"])]
-
-
-def find_area(projection: Projection, word: str) -> Area:
-    """England, a region or a council. PanelError or ProjectionError offers the closest, or its successors."""
-    text = word.strip()
-    if text.casefold() in ("", ENGLAND.casefold()):
-        return Area(ENGLAND, "England", tuple(str(code) for code in projection.balance["authority"].values))
-    regions = {str(region).casefold(): str(region) for region in projection.panel.authorities.frame["region"]}
-    if text.casefold() in regions:
-        region = regions[text.casefold()]
-        return Area(region, "region", tuple(projection.in_region(region)))
-    try:
-        code = projection.code(text)
-    except PanelError:
-        for divided, split in read_splits().items():
-            for name in split.successors:
-                if name.casefold() == text.casefold():
-                    whole = projection.panel.authorities.name(divided)
-                    raise ProjectionError(
-                        f"{name} begins on {day_in_words(split.on)}; until then ask for {whole}"
-                    ) from None
-        known = [*regions.values(), *places(projection.panel)]
-        raise ProjectionError(f"no council or region '{text}': {closest(text, known)}") from None
-    return Area(projection.panel.authorities.name(code), "council", (code,))
 
 
 def _division(code: str, as_of: str | None) -> Split | None:

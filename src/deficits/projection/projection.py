@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from deficits.assumptions import Assumptions, assumed
-from deficits.errors import ProjectionError, closest
-from deficits.formatting import gbp, gbp_range, listed, year_end
-from deficits.panel import Panel
+from deficits.errors import PanelError, ProjectionError, closest
+from deficits.formatting import day_in_words, gbp, gbp_range, listed, year_end
+from deficits.panel import Panel, read_splits
 from deficits.projection.cache import cache_folder, kept, key_of
 from deficits.projection.condition import Calibrated, newest_national_figure
 from deficits.projection.councils import absent, own_assumptions
@@ -51,6 +51,14 @@ LEAST_AMOUNT = 1e6
 """£ below which a national deficit that is asked for is a slip of unit."""
 SURPRISING = 2.0
 """Standard deviations between the model and a national figure above which a person should look."""
+
+
+class Place(NamedTuple):
+    """England, a region or a council (`kind`) by its name, and the DfE numbers of its councils."""
+
+    name: str
+    kind: Literal["England", "region", "council"]
+    codes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -191,9 +199,28 @@ class Projection(Simulated):
                 names = listed([self.panel.authorities.name(code) for code in twice])
                 raise ProjectionError(f"area: {names} would count twice" if twice else "area: found no council")
             return found
-        if area == "England":
-            return list(self.fit.councils.index)
-        return self.in_region(str(area)) if area in set(self.fit.councils["region"]) else [self.code(area)]
+        return list(self.place(str(area)).codes)
+
+    def place(self, word: str) -> Place:
+        """England, a region or a council, in whatever letters; ProjectionError offers the closest, or says when a
+        council that is to be divided will be."""
+        regions = {region.casefold(): region for region in set(self.fit.councils["region"])}
+        asked = word.strip().casefold()
+        if asked in ("", "england"):
+            return Place("England", "England", tuple(self.fit.councils.index))
+        if asked in regions:
+            return Place(regions[asked], "region", tuple(self.in_region(regions[asked])))
+        authorities = self.panel.authorities
+        try:
+            code = self.code(word)
+        except PanelError:
+            for divided, split in read_splits().items():
+                for name in (each for each in split.successors if each.casefold() == asked):
+                    when = f"begins on {day_in_words(split.on)}; until then ask for {authorities.name(divided)}"
+                    raise ProjectionError(f"{name} {when}") from None
+            known = [*regions.values(), *self.regions.index]
+            raise ProjectionError(f"no council or region '{word.strip()}': {closest(word, known)}") from None
+        return Place(authorities.name(code), "council", (code,))
 
     def authority(self, authority: str | int, per: Per | None = None, real: int | None = None) -> pd.DataFrame:
         """Quantiles of one council's balance, £ (negative = deficit): indexed by year, columns p10 to p90.
