@@ -110,27 +110,41 @@ def counts(panel: Panel, place: Sequence[str]) -> pd.DataFrame:
         first = frame["value"].first_valid_index()
         unit = FIGURES[measure].unit if measure in FIGURES else "plans"
         frames.append((frame[:0] if first is None else frame.loc[first:]).assign(measure=measure, unit=unit))
-    return _tidy(panel, place, frames)
+    return _tidy(panel, place, pd.concat(frames).rename_axis("year").reset_index())
 
 
-def rates(panel: Panel, place: Sequence[str], held: dict[str, pd.DataFrame] | None = None) -> pd.DataFrame:
+def rates(panel: Panel, place: Sequence[str]) -> pd.DataFrame:
     """A place's shares and rates, tidy: columns measure, year, value, unit, councils and of, as in `counts`.
 
-    Each is the sum of its councils' top over the sum of their bottom, of those that have both. `held`: of
-    `by_council`, where it is worked out already.
+    Each is the sum of its councils' top over the sum of their bottom, of those that have both.
     """
-    held, frames = by_council(panel) if held is None else held, []
-    for measure, rate in RATES.items():
-        top, bottom = (held[name].reindex(list(place)) for name in (rate.top, rate.bottom))
-        both = top.notna() & bottom.notna()
-        value = rate.times * top.where(both).sum(min_count=1) / bottom.where(both).sum().replace(0, np.nan)
-        frame = pd.DataFrame({"value": value, "councils": both.sum()}).dropna(subset="value")
-        frames.append(frame.assign(measure=measure, unit=rate.unit))
-    return _tidy(panel, place, frames)
+    top, bottom = _both(panel)
+    councils = top.reindex(list(place)).notna().sum()
+    frame = pd.DataFrame({"value": _values(place, top, bottom), "councils": councils})
+    frame = frame.rename_axis(["measure", "year"]).dropna(subset="value").reset_index()
+    return _tidy(panel, place, frame.assign(unit=[RATES[name].unit for name in frame["measure"]]))
 
 
-def _tidy(panel: Panel, place: Sequence[str], frames: list[pd.DataFrame]) -> pd.DataFrame:
-    found = pd.concat(frames).rename_axis("year").reset_index()
+def _both(panel: Panel) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Top and bottom of every rate by council (rows), and measure and year (columns), where both are published."""
+    held = by_council(panel)
+    top, bottom = (
+        pd.concat({name: held[getattr(rate, part)] for name, rate in RATES.items()}, axis=1)
+        for part in ("top", "bottom")
+    )
+    both = top.notna() & bottom.notna()
+    return top.where(both), bottom.where(both)
+
+
+def _values(place: Sequence[str], top: pd.DataFrame, bottom: pd.DataFrame) -> pd.Series:
+    """A place's rates, by measure and year."""
+    above, below = (table.reindex(list(place)).sum(min_count=1) for table in (top, bottom))
+    return above.mul(pd.Series({name: rate.times for name, rate in RATES.items()}), level=0) / below.replace(
+        0, np.nan
+    )
+
+
+def _tidy(panel: Panel, place: Sequence[str], found: pd.DataFrame) -> pd.DataFrame:
     found["of"] = found["year"].map(_councils(panel, place)).astype(int)
     return found[["measure", "year", "value", "unit", "councils", "of"]]
 
@@ -161,18 +175,14 @@ def compared(panel: Panel, code: str) -> pd.DataFrame:
     Columns words, unit, year, then one for each place of `places`; `before` is the council's own in the first year
     held, and `since` that year. No rows where nothing is published.
     """
-    held = by_council(panel)
-    tables = {name: rates(panel, codes, held) for name, codes in places(panel, code).items()}
-    found = {name: table.set_index(["measure", "year"])["value"] for name, table in tables.items()}
-    own, rows = found[panel.authorities.name(code)], []
-    for measure, rate in RATES.items():
-        if measure not in own.index.get_level_values("measure"):
-            continue
-        years = own[measure]
-        year, since = int(years.index[-1]), int(years.index[0])
-        values = {name: table.get((measure, year), np.nan) for name, table in found.items()}
+    both = _both(panel)
+    found = {name: _values(codes, *both) for name, codes in places(panel, code).items()}
+    own, rows = found[panel.authorities.name(code)].dropna(), []
+    for measure, years in own.groupby(level=0, sort=False):
+        rate, (_, year), (_, since) = RATES[measure], years.index[-1], years.index[0]
+        values = {name: value[measure, year] for name, value in found.items()}
         row = {"measure": measure, "words": rate.words, "unit": rate.unit, "year": year}
-        rows.append(row | values | {"since": since, "before": years[since] if since < year else np.nan})
+        rows.append(row | values | {"since": since, "before": years.iloc[0] if since < year else np.nan})
     return pd.DataFrame(rows)
 
 

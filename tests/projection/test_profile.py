@@ -62,14 +62,6 @@ def test_a_council_is_not_its_own_neighbour_and_none_are_known_before_they_were_
     assert profile.neighbours(d.load_panel("2023-02-28"), "886") == []
 
 
-def test_ranks_follow_the_measures(projection: Projection) -> None:
-    year = projection.headline_year
-    every, ranks = profile.measures(projection, year), profile.ranks(projection, year)
-    assert every.loc[ranks["deficit"].idxmin(), "deficit"] == every["deficit"].max()
-    assert ranks["deprivation"].min() == 1
-    assert ranks["per_person"].max() <= every["per_person"].count()
-
-
 def test_places_of_several_councils_are_added_up_before_they_are_divided(projection: Projection) -> None:
     year = projection.headline_year
     pair = profile.compared(projection, {"both": ["886", "881"], "Kent": ["886"], "Essex": ["881"]}, year)

@@ -54,7 +54,7 @@ def test_a_changed_figure_of_one_council_is_told_of_its_page_and_not_of_anothers
 ) -> None:
     """Pupils of Kent are only shown on its own page: no projection changes with them."""
     requests = plan(["authority", "quality"], ["Kent, Camden"], {"draws": 200})
-    before = figures_used(requests)
+    before = {request.page: figures_used(request) for request in requests}
     frame = panel.frame.copy()
     kent = frame.index.get_level_values("authority") == "886"
     frame.loc[kent, "pupils"] = frame.loc[kent, "pupils"] + 1
@@ -63,7 +63,7 @@ def test_a_changed_figure_of_one_council_is_told_of_its_page_and_not_of_anothers
 
     record._of_panel.cache_clear()
     monkeypatch.setattr("deficits.panel.load_panel", lambda *_, **__: changed)
-    after = figures_used(requests)
+    after = {request.page: figures_used(request) for request in requests}
     record._of_panel.cache_clear()
 
     def told(page: str) -> list[str]:

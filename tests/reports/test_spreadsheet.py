@@ -100,7 +100,7 @@ def test_numbers_are_those_of_the_page_and_a_missing_one_is_never_blank(book):
 
 def test_a_text_is_a_text_whatever_it_looks_like(book, file):
     cells = rows(book, "Table_2")[5:]
-    assert (cells[1][0], cells[3][0], cells[3][4]) == ("=Bury", "[Leeds] (x)", "010")
+    assert (cells[1][0], cells[3][0], cells[3][4]) == ("=Bury", "[Leeds](x)", "010")
     assert not any("<f>" in part for name, part in parts(file).items() if "worksheets/sheet" in name)
 
 

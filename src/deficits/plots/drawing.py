@@ -169,20 +169,17 @@ def spread(targets: Sequence[float], heights: Sequence[float], low: float, high:
     return result
 
 
+FROM_LABEL = 4
+"""Points between a label and its line."""
+
+
 def end_labels(figure: Figure, axes: Axes, labels: Sequence[EndLabel]) -> None:
     """Lay the figure out with these labels right of the axes, a line from each to what it names."""
-    line = {"arrowstyle": "-", "linewidth": THIN, "color": GREY, "shrinkA": 2, "shrinkB": 0, "relpos": (0, 0.5)}
+    from matplotlib.collections import LineCollection
+
+    edge = axes.get_yaxis_transform()
     notes = [
-        axes.annotate(
-            label.text,
-            xy=(label.year, label.value),
-            xytext=(1.03, label.value),
-            textcoords=("axes fraction", "data"),
-            va="center",
-            linespacing=1.15,
-            arrowprops=line,
-        )
-        for label in labels
+        axes.text(1.03, label.value, label.text, va="center", linespacing=1.15, transform=edge) for label in labels
     ]
     settle(figure)
     to_pixels, box = axes.transData, axes.get_window_extent()
@@ -191,8 +188,13 @@ def end_labels(figure: Figure, axes: Axes, labels: Sequence[EndLabel]) -> None:
     # A label at the end of the axis may stand half beyond it: the layout has kept that room.
     low = min(box.y0, *(place - height / 2 for place, height in zip(wanted, heights, strict=True)))
     high = max(box.y1, *(place + height / 2 for place, height in zip(wanted, heights, strict=True)))
-    for note, place in zip(notes, spread(wanted, heights, low, high), strict=True):
-        note.xyann = (1.03, float(to_pixels.inverted().transform((0, place))[1]))
+    before, lines = axes.transAxes.transform((1.03, 0))[0] - FROM_LABEL * figure.dpi / 72, []
+    for label, note, place in zip(labels, notes, spread(wanted, heights, low, high), strict=True):
+        start, height = to_pixels.inverted().transform((before, place))
+        note.set_y(height)
+        lines.append([(start, height), (label.year, label.value)])
+    drawn = LineCollection(lines, color=GREY, linewidth=THIN, capstyle="round", clip_on=False, zorder=3)
+    axes.add_collection(drawn, autolim=False)
 
 
 # The fan

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections import deque
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 import joblib
+import pandas as pd
 from filelock import FileLock
 from pandas.util import hash_pandas_object
 
@@ -32,7 +34,10 @@ def cache_folder(given: Path | str | None) -> Path | None:
 
 
 def kept(folder: Path, key: str, make: Callable[[], Kept]) -> Kept:
-    """What the key names in the folder, its arrays mapped and not read; made and written where it is not there."""
+    """What the key names in the folder, its arrays mapped and not read; made and written where it is not there.
+
+    A process that asks again for one of the newest is given the same object, and so is one forked from it.
+    """
     path = folder / f"{key}.joblib"
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{path}.lock"):
@@ -40,18 +45,40 @@ def kept(folder: Path, key: str, make: Callable[[], Kept]) -> Kept:
             beside = path.with_suffix(".part")
             joblib.dump(make(), beside)
             beside.replace(path)
-    found: Kept = joblib.load(path, mmap_mode="c")  # a change is this process's own
+        found: Kept = _loaded(path)
     return found
+
+
+@lru_cache(maxsize=4)
+def _loaded(path: Path) -> Any:
+    return joblib.load(path, mmap_mode="c")  # a change is this process's own
 
 
 def key_of(panel: Panel, assumptions: Assumptions, levers: Sequence[Lever], *run: int) -> str:
     """What a projection depends on, as the name of a file: figures, assumptions, levers, the run and the code."""
     # What a panel holds may have been replaced by its reader, as a backtest does with agreements.
     frames = [panel.frame, panel.national, panel.forecasts, panel.own_paths, panel.agreements]
-    held = [hashlib.sha256(hash_pandas_object(frame).to_numpy().tobytes()).hexdigest() for frame in frames]
-    parts: list[Any] = [panel.as_of, panel.rule, held, panel.raw.hashes(), assumptions.model_dump(mode="json")]
+    parts: list[Any] = [
+        panel.as_of,
+        panel.rule,
+        [_digest(frame) for frame in frames],
+        panel.raw.hashes(),
+        assumptions.model_dump(mode="json"),
+    ]
     parts += [[lever.model_dump(mode="json") for lever in levers], run, _code()]
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:32]
+
+
+_digested: deque[tuple[pd.DataFrame, str]] = deque(maxlen=20)
+"""Copies of frames and their digests: to compare two frames is much quicker than to work out a digest."""
+
+
+def _digest(frame: pd.DataFrame) -> str:
+    known = next((digest for held, digest in _digested if held.equals(frame)), None)
+    if known is None:
+        known = hashlib.sha256(hash_pandas_object(frame).to_numpy().tobytes()).hexdigest()
+        _digested.append((frame.copy(), known))
+    return known
 
 
 @cache

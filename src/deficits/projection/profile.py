@@ -38,7 +38,7 @@ def known_balances(panel: Panel, code: str) -> pd.DataFrame:
     Columns year, value, basis ("published", "disputed", "stated by the council" ...), from (the source of the
     value), other and other_from (what the other national return says, where the two are in dispute).
     """
-    rows = panel.frame.loc[code].dropna(subset=["balance"])
+    rows = panel.frame.loc[code, ["balance", "balance_basis", *RETURNS]].dropna(subset=["balance"])
     rows = rows[rows["balance_basis"] != "own_forecast"]
     found = []
     for year, row in rows.iterrows():
@@ -117,12 +117,6 @@ def _sizes(projection: Projection, year: int) -> dict[str, pd.Series]:
     }
 
 
-def ranks(projection: Projection, year: int) -> pd.DataFrame:
-    """Rank of each council among all in `measures`: 1 has the largest deficit, or is the most deprived."""
-    numbers = measures(projection, year).drop(columns=["name", "region"])
-    return numbers.rank(ascending=False, method="min")
-
-
 def compared(projection: Projection, places: Mapping[str, Sequence[str]], year: int) -> pd.DataFrame:
     """Places side by side at 31 March of a year; a place is one council or several together, by DfE number.
 
@@ -141,13 +135,13 @@ def compared(projection: Projection, places: Mapping[str, Sequence[str]], year: 
 def newest(panel: Panel, code: str) -> pd.DataFrame:
     """The newest value of each figure that is published for a council: columns meaning, value, unit, year, basis
     and publication (the analyst's file for an own figure)."""
-    rows = []
+    own, rows = panel.frame.loc[code], []
     for figure in FIGURES.values():
-        known = panel.frame.loc[code, [figure.name, f"{figure.name}_basis", f"{figure.name}_source"]].dropna()
-        if len(known):
-            value, basis, source = known.iloc[-1]
+        year = own[figure.name].last_valid_index()
+        if year is not None:
+            value, basis, source = (own.at[year, f"{figure.name}{part}"] for part in ("", "_basis", "_source"))
             name = f"{panel.own}, supplied by the user"
             if not basis.startswith("own_"):
                 name = panel.raw.source(source.split("/")[0]).publication
-            rows.append((figure.meaning, value, figure.unit, int(known.index[-1]), basis.replace("_", " "), name))
+            rows.append((figure.meaning, value, figure.unit, int(year), basis.replace("_", " "), name))
     return pd.DataFrame(rows, columns=["meaning", "value", "unit", "year", "basis", "publication"])

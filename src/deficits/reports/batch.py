@@ -266,10 +266,8 @@ def _results(requests: Sequence[Request], out_dir: Path, options: RunOptions, to
         yield from (PageResult(request.page, "unchanged") for request in requests)
         return
     with tempfile.TemporaryDirectory(prefix="deficits-") as cache:
-        with _executor(options, cache) as (executor, starting):
-            with starting():
-                asked = executor.submit(figures_used, list(requests))
-            figures = asked.result()
+        looked_at = [request for request in requests if why.get(request.page) == [DATA]]
+        figures = _figures(looked_at, options, cache) if looked_at else {}
         todo: dict[str, Job] = {}
         held = set(checked(out_dir, found))
         for request in requests:
@@ -282,7 +280,7 @@ def _results(requests: Sequence[Request], out_dir: Path, options: RunOptions, to
             if reasons:
                 name, values = request.report.name, request.values
                 more = (record, options.limits, options.engine, options.notebook)
-                todo[page] = Job(name, values, today, found, code_digest(), figures[page], *more)
+                todo[page] = Job(name, values, today, found, code_digest(), None, *more)
             else:
                 held.add(page)
                 yield PageResult(page, "unchanged")
@@ -319,6 +317,14 @@ def why_stale(
             reasons = [DATA]
         why[request.page] = reasons
     return why
+
+
+def _figures(requests: Sequence[Request], options: RunOptions, cache: str) -> dict[str, dict[str, str]]:
+    """By page, the figures that it uses now."""
+    with _executor(options, cache) as (executor, starting):
+        with starting():
+            found = executor.map(figures_used, requests)
+        return {request.page: figures for request, figures in zip(requests, found, strict=True)}
 
 
 def make_all(todo: Mapping[str, Job], options: RunOptions, cache: str) -> Iterator[Made]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import time
 from collections.abc import Mapping
@@ -30,6 +29,7 @@ from deficits.reports.record import (
     RunContent,
     RunRecord,
     as_json,
+    figures_used,
     notebook_digest,
     now,
     output_digests,
@@ -74,7 +74,9 @@ def make_page(job: Job) -> Made:
     if (here.source, here.data) != (job.found.source, job.found.data):
         return Made(request.page, 0.0, fault=Fault("Other code", OTHER))
     try:
-        files, fault = _files(request, _run(request, job), job), None
+        # First, so that the notebook's process, forked from this one, finds the projection here already.
+        figures = figures_used(request) if job.figures is None else job.figures
+        files, fault = _files(request, clean(_run(request, job)), job, figures), None
     except _Failure as failure:
         files, fault = {}, failure.fault
     except (DeficitsError, OSError) as error:
@@ -127,19 +129,19 @@ def _run(request: Request, job: Job) -> NotebookNode:
     return ran
 
 
-def _files(request: Request, ran: NotebookNode, job: Job) -> dict[str, str]:
+def _files(request: Request, ran: NotebookNode, job: Job, figures: Mapping[str, str]) -> dict[str, str]:
     """What is published, by the ending of its name: the page comes last."""
     headline, points = _results(ran)
-    cleaned, before = clean(ran), job.before
+    before = job.before
     content = RunContent(
         report=request.report.name,
         parameters=request.values,
         data=job.found.data | own_file(request.values),
-        figures=dict(job.figures),
-        notebook=notebook_digest(cleaned),
+        figures=dict(figures),
+        notebook=notebook_digest(ran),
         headline=headline,
         main_points=tuple(points),
-        outputs=output_digests(cleaned),
+        outputs=output_digests(ran),
         ran=job.ran,
         **job.found.model_dump(include={"code", "source", "template", "python", "packages"}),
     )
@@ -154,10 +156,10 @@ def _files(request: Request, ran: NotebookNode, job: Job) -> dict[str, str]:
         content=content,
     )
     try:
-        html = with_record(notebook_page(cleaned, record, changes(before, content)), record)
+        html = with_record(notebook_page(ran, record, changes(before, content)), record)
     except ReportError as error:
         raise _Failure(Fault("Page", str(error))) from None
-    files = {".ipynb": f"{nbformat.writes(cleaned)}\n", ".html": html}  # type: ignore[no-untyped-call]
+    files = {".ipynb": f"{nbformat.writes(ran)}\n", ".html": html}  # type: ignore[no-untyped-call]
     hashes = {ending: text_digest(text) for ending, text in files.items()}
     files = {".json": as_json(record.model_copy(update={"files": hashes})), **files}
     _refuse_machine_paths(ran, files)
@@ -178,24 +180,23 @@ def _results(ran: NotebookNode) -> tuple[dict[str, Any], list[str]]:
 
 
 def clean(ran: NotebookNode) -> NotebookNode:
-    """A copy of an executed notebook without what belongs to the run and not to the result.
+    """Take out of an executed notebook what belongs to the run and not to the result, and give it back.
 
     Gone are papermill's blocks (parameters, paths, times), times of cells and the kernel's own description.
     """
-    cleaned = copy.deepcopy(ran)
-    cleaned.metadata.clear()
-    cleaned.metadata.update(
+    ran.metadata.clear()
+    ran.metadata.update(
         kernelspec={"name": "python3", "display_name": "Python 3", "language": "python"},
         language_info={"name": "python"},
     )
-    for cell in cleaned.cells:
+    for cell in ran.cells:
         tags = cell.metadata.get("tags", [])
         cell.metadata.clear()
         if tags:
             cell.metadata.update(tags=tags)
         if INJECTED in tags:
             cell.id = INJECTED  # papermill gives it another random id each time
-    return cleaned
+    return ran
 
 
 def first_lines(source: str) -> str:

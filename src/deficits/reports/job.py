@@ -32,14 +32,16 @@ class Limits(BaseModel):
 
 @dataclass(frozen=True)
 class Job:
-    """A page to make. `ran`: the sha256 of the code that pages run. `before`: its last good run."""
+    """A page to make. `ran`: the sha256 of the code that pages run. `figures`: those that its record is to give as
+    used, where they are not to be looked up. `before`: its last good run.
+    """
 
     name: str
     values: Mapping[str, Any]
     today: date
     found: Now
     ran: str
-    figures: Mapping[str, str] = field(default_factory=dict)
+    figures: Mapping[str, str] | None = None
     before: RunRecord | None = None
     limits: Limits = field(default_factory=Limits)
     engine: Engine = "deficits"

@@ -90,6 +90,7 @@ class PageExporter(TemplateExporter):
             extra_template_basedirs=[str(PARTS.parent)],
             exclude_input=True,
             exclude_raw=True,
+            default_preprocessors=[],  # the notebook is clean already, and each would copy and check all of it
             filters={
                 "markdown": lambda text: Markup(markdown(text)),
                 "headings": headings,

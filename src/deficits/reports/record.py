@@ -197,21 +197,18 @@ def own_file(values: Mapping[str, Any]) -> dict[str, str]:
     return {f"own/{name}": file_digest(find(name))}
 
 
-def figures_used(requests: Iterable[Request]) -> dict[str, dict[str, str]]:
-    """By page, the figures that it uses: each table's name to the digest of its values.
+def figures_used(request: Request) -> dict[str, str]:
+    """The figures that a page uses: each table's name to the digest of its values.
 
     A council's page uses its own published figures, what is projected of it and of England, to the precision that
     pages show, and what is published for England. The other pages use the whole panel.
     """
-    found: dict[str, dict[str, str]] = {}
-    for request in requests:
-        try:
-            council = request.report.name == "authority"
-            values = request.values
-            found[request.page] = _of_council(values) if council else _of_panel(values["as_of"], values["own"])
-        except DeficitsError:  # the page itself will say why
-            found[request.page] = {}
-    return found
+    values = request.values
+    try:
+        council = request.report.name == "authority"
+        return _of_council(values) if council else _of_panel(values["as_of"], values["own"])
+    except DeficitsError:  # the page itself will say why
+        return {}
 
 
 @cache

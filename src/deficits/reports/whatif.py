@@ -94,7 +94,7 @@ def what_if_facts(result: WriteOff, code: str | None = None) -> dict[str, Any]:
     count = min(len(order), ENGLAND_DRAWS if code is None else COUNCIL_DRAWS)
     kept = [int(order[int((place + 0.5) * len(order) / count)]) for place in range(count)]
     units = (without.isel(draw=kept) / UNIT).round().astype(int).transpose("authority", "year", "draw")
-    paid = grant.sum("authority").quantile(LEVELS).values.tolist()
+    paid = _pounds(grant.sum("authority").quantile(LEVELS))
     return {
         "unit": UNIT,
         "years": years,
@@ -103,10 +103,10 @@ def what_if_facts(result: WriteOff, code: str | None = None) -> dict[str, Any]:
         "draws": count,
         "share": round(100 * share, 6),
         "cap": None if cap is None else round(cap / 1e6, 6),
-        "own": [paid, *deficits["own"].quantile(LEVELS, "draw").transpose("year", "quantile").values.tolist()],
+        "own": [paid, *_pounds(deficits["own"].quantile(LEVELS, "draw").transpose("year", "quantile"))],
         "without": [
             [0, 0, 0],
-            *deficits["without"].quantile(LEVELS, "draw").transpose("year", ...).values.tolist(),
+            *_pounds(deficits["without"].quantile(LEVELS, "draw").transpose("year", "quantile")),
         ],
         "balances": units.values.tolist(),
     }
@@ -115,3 +115,8 @@ def what_if_facts(result: WriteOff, code: str | None = None) -> dict[str, Any]:
 def _deficit(balance: xr.DataArray, england: bool) -> xr.DataArray:
     """England's gross deficit (>= 0), or a council's deficit (below zero a surplus), £, dims (draw, year)."""
     return (-balance).clip(min=0).sum("authority") if england else -balance.sum("authority")
+
+
+def _pounds(values: xr.DataArray) -> Any:
+    """In whole pounds: the same on every processor."""
+    return values.round().astype(int).values.tolist()
