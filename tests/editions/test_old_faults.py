@@ -13,6 +13,7 @@ YORKSHIRE = "Yorkshire and The Humber"
 SURREY = "936"
 PROVISIONS = ["937", "838", "381"]
 NOT_RETURNED = ["881", "380", "309", "208", "826", "333", "877"]
+REPEATED = partial(balances, repeating=(SURREY, *PROVISIONS, *NOT_RETURNED))
 
 
 def test_allocations_of_a_year_beyond_all_others_build_and_project(made: Make) -> None:
@@ -41,8 +42,7 @@ def test_new_plans_of_yorkshire_in_2022_stay_councils_own_when_the_error_is_publ
 
 
 def test_a_reserve_set_against_a_deficit_does_not_hide_it_in_a_later_year(made: Make) -> None:
-    case = made(partial(balances, repeating=(SURREY, *PROVISIONS, *NOT_RETURNED)))
-    panel = case.panel
+    panel = made(REPEATED).panel
     year = NEWEST + 1
     for code in (SURREY, *PROVISIONS):
         cell = panel.frame.loc[(code, year)]
@@ -52,7 +52,7 @@ def test_a_reserve_set_against_a_deficit_does_not_hide_it_in_a_later_year(made: 
 
 
 def test_zero_on_both_dsg_lines_is_not_taken_for_a_balance_of_nothing_in_a_later_year(made: Make) -> None:
-    case = made(partial(balances, repeating=(SURREY, *PROVISIONS, *NOT_RETURNED)))
+    panel = made(REPEATED).panel
     for code in NOT_RETURNED:
-        cell = case.panel.frame.loc[(code, NEWEST + 1)]
+        cell = panel.frame.loc[(code, NEWEST + 1)]
         assert cell["balance"] != 0 or cell["balance_basis"] == "disputed", code

@@ -176,6 +176,7 @@ def test_a_decision_that_is_not_needed_is_refused(raw: Path, tmp_path: Path) -> 
         added(raw, edition(tmp_path / "a.csv"), keep=["disputed-balances"])
 
 
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("fault", [ProjectionError("only 0 councils"), KeyboardInterrupt()])
 def test_what_cannot_be_projected_changes_nothing(
     raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: BaseException

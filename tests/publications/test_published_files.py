@@ -1,5 +1,7 @@
 """Publishers' own files give the tables that are held, cell by cell, and their own totals."""
 
+from functools import cache
+
 import pandas as pd
 import pytest
 
@@ -11,6 +13,7 @@ from tests.publications.samples import FILES
 EHC_2022, EHC_2025 = "ehc_plans_2022_release_excerpt.zip", "ehc_plans_2025_release_excerpt.zip"
 
 
+@cache
 def published(publication: str, name: str) -> dict[str, Table]:
     parse = find(publication).parse
     assert parse is not None

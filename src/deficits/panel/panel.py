@@ -213,24 +213,27 @@ def _wide(found: list[pd.DataFrame], authorities: Authorities) -> pd.DataFrame:
     years = range(int(candidates["year"].min()), int(candidates["year"].max()) + 1)
     pairs = [(code, year) for year in years for code in authorities.in_year(year)]
     index = pd.MultiIndex.from_tuples(pairs, names=KEY).sort_values()
-    file = candidates["source"].str.rsplit(":", n=1).str[0]
-    faults = {
-        "no such authority in that year": ~pd.MultiIndex.from_frame(candidates[KEY]).isin(index),
-        "more than one value for a cell": candidates.assign(file=file).duplicated(["figure", *KEY, "file"], False),
-    }
-    for fault, wrong in faults.items():
-        if wrong.any():
-            places = candidates[wrong].head().itertuples()
+    outside = candidates[~pd.MultiIndex.from_frame(candidates[KEY]).isin(index)]
+    several = candidates[candidates.duplicated(["figure", *KEY, "edition"], keep=False)]
+    files = several.assign(file=several["source"].str.rsplit(":", n=1).str[0])
+    twice = several[files.duplicated(["figure", *KEY, "file"], keep=False)]
+    for fault, wrong in {
+        "no such authority in that year": outside,
+        "more than one value for a cell": twice,
+    }.items():
+        if len(wrong):
+            places = wrong.head().itertuples()
             told = [f"{each.figure} of {each.authority} in {each.year} ({each.source})" for each in places]
             raise PanelError(f"{fault}: {'; '.join(told)}")
-    labels = authorities.frame.loc[index.get_level_values("authority"), ["gss", "name", "region"]].set_axis(index)
-    cells = newest(candidates).set_index([*KEY, "figure"])
-    wide = [
-        cells[part.removeprefix("_") or "value"]
-        .unstack("figure")
-        .reindex(index, columns=list(FIGURES))
-        .add_suffix(part)
+    cells = newest(candidates).reset_index(drop=True)
+    # The row of `cells` that each cell of the panel takes; -1, which is none, where it takes no row.
+    rows = np.full((len(index), len(FIGURES)), -1)
+    place = index.get_indexer(pd.MultiIndex.from_frame(cells[KEY]))
+    rows[place, cells["figure"].map({figure: n for n, figure in enumerate(FIGURES)})] = cells.index
+    columns = {
+        f"{figure}{part}": cells[part.removeprefix("_") or "value"].array.take(rows[:, n], allow_fill=True)
+        for n, figure in enumerate(FIGURES)
         for part in PARTS
-    ]
-    kinds = {f"{figure}{part}": "str" if part else float for figure in FIGURES for part in PARTS}
-    return pd.concat([labels, pd.concat(wide, axis=1)[list(kinds)].astype(kinds)], axis=1)
+    }
+    labels = authorities.frame.loc[index.get_level_values("authority"), ["gss", "name", "region"]].set_axis(index)
+    return pd.concat([labels, pd.DataFrame(columns, index=index)], axis=1)

@@ -197,6 +197,7 @@ def newest(cells: pd.DataFrame) -> pd.DataFrame:
 
     A figure that a later edition repeats was public when the first edition with it was.
     """
-    first = cells.groupby(["figure", *KEY, "value"])["published"].transform("min")
-    latest = cells.assign(published=first).sort_values("edition", kind="stable")
-    return latest.drop_duplicates(["figure", *KEY], keep="last")
+    several = cells.duplicated(["figure", *KEY], keep=False)
+    first = cells[several].groupby(["figure", *KEY, "value"])["published"].transform("min")
+    latest = cells.assign(published=first.reindex(cells.index).fillna(cells["published"]))
+    return latest.sort_values("edition", kind="stable").drop_duplicates(["figure", *KEY], keep="last")

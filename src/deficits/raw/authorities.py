@@ -228,7 +228,7 @@ class Authorities:
 
 def load_authorities(raw: RawData | None = None) -> Authorities:
     """The closed list, from `data/raw/authorities`."""
-    return _load(raw or raw_data())
+    return _load((raw or raw_data()).where("authorities"))
 
 
 def authorities(year: int | None = None) -> pd.DataFrame:
