@@ -10,12 +10,11 @@ from datetime import date
 from functools import cache
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from deficits.errors import PanelError, ProjectionError, closest
 from deficits.paths import assumptions_dir
-from deficits.validation import Declared, shortened, validated
+from deficits.validation import Declared, read_text, read_yaml, shortened, validated
 
 Scalar = float | int | date | str
 
@@ -76,13 +75,11 @@ def assumptions(theme: str) -> dict[str, Assumption]:
     """Every assumption of a theme, a file of `data/assumptions`; PanelError lists the faults of the file."""
     path = assumptions_dir() / f"{theme}.yaml"
     shown = f"data/assumptions/{theme}.yaml"
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        known = [each.stem for each in assumptions_dir().glob("*.yaml")]
-        raise PanelError(f"{shown} is missing: {closest(theme, known)}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise PanelError(f"{shown} is not valid YAML: {error}") from None
+    if not path.is_file():
+        raise PanelError(
+            f"{shown} is missing: {closest(theme, [each.stem for each in path.parent.glob('*.yaml')])}"
+        )
+    content = read_yaml(read_text(path, shown, PanelError), shown, PanelError)
     return {
         name: validated(Assumption, entry, f"{shown}, {name}", PanelError)
         for name, entry in (content or {}).items()
@@ -251,6 +248,20 @@ class Assumptions(Declared):
     def growth_of_block(self, year: int) -> float:
         """Growth of the high needs block in a year after the published ones (share)."""
         return self.block_growth.get(year, self.later_block_growth)
+
+
+OLD_NAMES = {
+    "anchor": "calibration",
+    "anchor_half_width": "calibration_half_width",
+    "bail_outs": "safety_valve_payments",
+    "held_to": "calibrated_to",
+}
+"""Names that assumptions had in 0.1: in scenario files and in the forecast ledger's first entries."""
+
+
+def in_todays_names(given: dict[str, Any]) -> dict[str, Any]:
+    """Assumptions of an older file under the names that they have now."""
+    return {OLD_NAMES.get(name, name): value for name, value in given.items()}
 
 
 def assumption_faults(error: ValidationError, given: dict[str, Any]) -> list[str]:

@@ -21,7 +21,7 @@ from pydantic import (
     model_validator,
 )
 
-from deficits.assumptions import CouncilAssumptions, assumption_faults
+from deficits.assumptions import CouncilAssumptions, assumption_faults, in_todays_names
 from deficits.errors import DeficitsError, ProjectionError, closest
 from deficits.formatting import MINUS, gbp, year_end
 from deficits.panel import Panel
@@ -29,19 +29,11 @@ from deficits.paths import write_whole
 from deficits.projection import Assumptions, Projection, project
 from deficits.projection.lever import Lever, lever_from, lever_names
 from deficits.projection.projection import UNTIL
-from deficits.validation import Declared, read_text, read_yaml, several
+from deficits.validation import Declared, read_text, read_yaml, several, validated
 from deficits.writeoff import Scheme, WriteOff, scheme_names
 
 VERSION: Literal[1] = 1
 """Version of the file's form; it goes up when an older file would be read wrongly."""
-OLD_NAMES = {
-    "drivers": "assumptions",
-    "bail_outs": "safety_valve_payments",
-    "anchor": "calibration",
-    "anchor_half_width": "calibration_half_width",
-    "held_to": "calibrated_to",
-}
-"""Names that scenario files had in 0.1."""
 SHOWN_KEYS = ("place", "as_of", "until")
 """What the explorer showed when it saved: they change no figure of a report, which has its own parameters."""
 BODY_KEYS = ("version", "title", *SHOWN_KEYS, "assumptions", "levers", "schemes")
@@ -53,6 +45,10 @@ LEAST_TITLE = 3
 
 _HEAD = frozenset({"proposer", "published", "status", "reference", "summary", "evidence", "assumed", "kind"})
 """What a lever or scheme says of itself: who differs here is another one, and not a shipped one with changes."""
+
+
+NAMES: dict[type, Callable[[], list[str]]] = {Lever: lever_names, Scheme: scheme_names}
+"""Names of what comes with the package."""
 
 
 def _on_one_line(text: str) -> str:
@@ -177,10 +173,8 @@ class Scenario(Declared):
         said: dict[str, Any] = {"version": self.version, "title": self.title}
         said |= {key: getattr(self, key) for key in SHOWN_KEYS}
         said["assumptions"] = self._assumptions()
-        said["levers"] = [_declared(lever, lever_names, _shipped_lever, Lever.read) for lever in self.levers]
-        said["schemes"] = [
-            _declared(scheme, scheme_names, _shipped_scheme, Scheme.read) for scheme in self.schemes
-        ]
+        said["levers"] = [_declared(lever) for lever in self.levers]
+        said["schemes"] = [_declared(scheme) for scheme in self.schemes]
         return {key: value for key, value in said.items() if value}
 
     def text(self) -> str:
@@ -205,7 +199,7 @@ class Scenario(Declared):
 
         Raises ProjectionError with every fault of the file: where it is, what was found and what was expected.
         """
-        return cls.parse(_text(Path(path)), Path(path).name)
+        return cls.parse(read_text(Path(path), f"scenario {path}", ProjectionError), Path(path).name)
 
     @classmethod
     def parse(cls, text: str, where: str = "text") -> Scenario:
@@ -216,29 +210,33 @@ class Scenario(Declared):
         >>> Scenario.parse(Scenario(assumptions=Assumptions(plan_growth=0.05)).text()).assumptions.plan_growth
         0.05
         """
-        declared = _loaded(text, where)
+        declared = read_yaml(text, f"scenario {where}", ProjectionError)
+        if not isinstance(declared, dict):
+            raise ProjectionError(
+                f"scenario {where} holds {type(declared).__name__}, expected keys: {', '.join(BODY_KEYS)}"
+            )
         if declared.get("version") != VERSION:
-            raise ProjectionError(_of_another_version(declared, where))
-        declared = _in_todays_names(declared)
+            raise ProjectionError(f"scenario {where}: {_of_another_version(declared)}")
+        if "drivers" in declared and "assumptions" not in declared:  # as files of 0.1 have it
+            older = declared.pop("drivers")
+            declared["assumptions"] = in_todays_names(older) if isinstance(older, dict) else older
         faults = [
             f"{key}: found {declared[key]!r}, a key no scenario has; {closest(str(key), BODY_KEYS)}"
             for key in declared
             if key not in BODY_KEYS
         ]
-        assumptions = _assumptions_from(declared.get("assumptions"), faults)
-        levers = _read_all("levers", declared.get("levers"), lever_names, Lever.read, lever_from, faults)
-        schemes = _read_all("schemes", declared.get("schemes"), scheme_names, Scheme.read, _scheme_from, faults)
-        scenario = None
+        given = {key: declared[key] for key in ("title", *SHOWN_KEYS) if key in declared}
+        given["assumptions"] = _assumptions_from(declared.get("assumptions"), faults)
+        given["levers"] = _read_all("levers", Lever, declared.get("levers"), lever_from, faults)
+        given["schemes"] = _read_all("schemes", Scheme, declared.get("schemes"), _scheme_from, faults)
         try:
-            given = {key: declared[key] for key in ("title", *SHOWN_KEYS) if key in declared}
-            made = given | {"assumptions": assumptions, "levers": levers, "schemes": schemes}
-            scenario = cls.model_validate(made)
+            scenario = cls.model_validate(given)
         except ValidationError as error:
             for fault in error.errors():
                 key = ".".join(str(part) for part in fault["loc"])
                 found = f"{key}: found {fault['input']!r}; " if key else ""
                 faults.append(found + fault["msg"].removeprefix("Value error, "))
-        if scenario is None or faults:
+        if faults:
             told = "\n".join(f"  {fault}" for fault in faults)
             raise ProjectionError(f"scenario {where} is not usable:\n{told}")
         return scenario
@@ -286,37 +284,26 @@ def _value(value: Any) -> str:
 
 def _slug(thing: Lever | Scheme) -> str:
     """A lever's or scheme's word in a scenario's name: that of the shipped one it is, else of what it is."""
-    if isinstance(thing, Lever):
-        return str(_declared(thing, lever_names, _shipped_lever, Lever.read).get("name", thing.kind))
-    return str(_declared(thing, scheme_names, _shipped_scheme, Scheme.read).get("name", "own-scheme"))
+    return str(_declared(thing).get("name", thing.kind if isinstance(thing, Lever) else "own-scheme"))
 
 
 @cache
-def _shipped_lever(name: str) -> Lever:
-    return Lever.read(name)
+def _shipped(kind: type[Lever] | type[Scheme], name: str) -> Lever | Scheme:
+    return kind.read(name)
 
 
-@cache
-def _shipped_scheme(name: str) -> Scheme:
-    return Scheme.read(name)
-
-
-def _declared(
-    thing: Lever | Scheme,
-    names: Callable[[], list[str]],
-    shipped: Callable[[str], Any],
-    read: Callable[..., Any],
-) -> dict[str, Any]:
+def _declared(thing: Lever | Scheme) -> dict[str, Any]:
     """A lever or scheme as it is written: the shipped one's name with what differs, or else the whole of it."""
+    kind = Lever if isinstance(thing, Lever) else Scheme
     whole: dict[str, Any] = thing.model_dump(mode="json")
-    for name in names():
-        other = shipped(name)
-        plain = other.model_dump(mode="json")
+    for name in NAMES[kind]():
+        shipped = _shipped(kind, name)
+        plain = shipped.model_dump(mode="json")
         changes = {key: value for key, value in whole.items() if key != "title" and plain.get(key) != value}
-        if type(other) is not type(thing) or _HEAD & changes.keys():
+        if type(shipped) is not type(thing) or _HEAD & changes.keys():
             continue
         try:
-            again = read(name, **changes)
+            again = kind.read(name, **changes)
         except DeficitsError:
             continue
         if again == thing:
@@ -331,36 +318,13 @@ def _titled(thing: Any, title: str) -> Any:
     return thing.model_copy(update={"title": title})
 
 
-def _text(path: Path) -> str:
-    return read_text(path, f"scenario {path}", ProjectionError)
-
-
-def _loaded(text: str, where: str) -> dict[str, Any]:
-    declared = read_yaml(text, f"scenario {where}", ProjectionError)
-    if not isinstance(declared, dict):
-        raise ProjectionError(
-            f"scenario {where} holds {type(declared).__name__}, expected keys: {', '.join(BODY_KEYS)}"
-        )
-    return declared
-
-
-def _of_another_version(declared: dict[str, Any], where: str) -> str:
+def _of_another_version(declared: dict[str, Any]) -> str:
     if "version" not in declared:
-        return f"scenario {where}: version is missing, expected {VERSION}; is this a scenario's file?"
+        return f"version is missing, expected {VERSION}; is this a scenario's file?"
     found = declared["version"]
     newer = isinstance(found, int) and found > VERSION
     what = "install the deficits that wrote it" if newer else "make the scenario again and save it"
-    return f"scenario {where}: found version {found!r}, expected {VERSION}; {what}"
-
-
-def _in_todays_names(declared: dict[str, Any]) -> dict[str, Any]:
-    """What a scenario declares, with the names that files of 0.1 have brought up to date."""
-    if "drivers" not in declared or "assumptions" in declared:
-        return declared
-    today = {OLD_NAMES.get(key, key): value for key, value in declared.items()}
-    if isinstance(today["assumptions"], dict):
-        today["assumptions"] = {OLD_NAMES.get(key, key): value for key, value in today["assumptions"].items()}
-    return today
+    return f"found version {found!r}, expected {VERSION}; {what}"
 
 
 def _assumptions_from(given: Any, faults: list[str]) -> Assumptions:
@@ -380,50 +344,39 @@ def _assumptions_from(given: Any, faults: list[str]) -> Assumptions:
 
 
 def _scheme_from(declared: dict[str, Any], where: str) -> Scheme:
-    try:
-        return Scheme.model_validate(declared)
-    except ValidationError as error:
-        told = "\n".join(
-            f"  {'.'.join(str(part) for part in fault['loc'])}: "
-            + ("missing" if fault["type"] == "missing" else f"found {fault['input']!r}; {fault['msg']}")
-            for fault in error.errors()
-        )
-        raise ProjectionError(f"scheme {where} is not usable:\n{told}") from None
+    return validated(Scheme, declared, f"scheme {where}", ProjectionError)
 
 
 def _read_all(
     key: str,
+    kind: type[Lever] | type[Scheme],
     given: Any,
-    names: Callable[[], list[str]],
-    read: Callable[..., Any],
     whole: Callable[[dict[str, Any], str], Any],
     faults: list[str],
 ) -> tuple[Any, ...]:
     """Levers or schemes of a file; what is wrong with them goes into the list of faults."""
-    if given is None:
-        return ()
-    if not isinstance(given, list):
-        faults.append(f"{key}: found {given!r}, expected a list of '- name: {names()[0]}'")
+    names = NAMES[kind]()
+    if given is not None and not isinstance(given, list):
+        faults.append(f"{key}: found {given!r}, expected a list of '- name: {names[0]}'")
         return ()
     things = []
-    for place, entry in enumerate(given):
-        if not isinstance(entry, dict):
-            faults.append(f"{key}[{place}]: found {entry!r}, expected '- name: {names()[0]}'")
-            continue
+    for place, entry in enumerate(given or []):
         try:
-            if "name" in entry:
-                # By name only: a path would make the file mean something else on another machine.
-                name = str(entry["name"])
-                if name not in names():
-                    raise ProjectionError(f"found name {name!r}, expected a shipped one; {closest(name, names())}")
-                changes = {str(word): value for word, value in entry.items() if word not in ("name", "title")}
-                title = entry.get("title")
-                if title is not None and (not isinstance(title, str) or len(title) < LEAST_TITLE):
-                    raise ProjectionError(f"title: found {title!r}, expected {LEAST_TITLE} letters or more")
-                thing = read(name, **changes)
-                things.append(thing if title is None else _titled(thing, title))
-            else:
+            if not isinstance(entry, dict):
+                raise ProjectionError(f"found {entry!r}, expected '- name: {names[0]}'")
+            if "name" not in entry:
                 things.append(whole(entry, f"{place + 1} of the file"))
+                continue
+            # By name only: a path would make the file mean something else on another machine.
+            name, title = str(entry["name"]), entry.get("title")
+            if name not in names:
+                raise ProjectionError(f"found name {name!r}, expected a shipped one; {closest(name, names)}")
+            if title is not None and (not isinstance(title, str) or len(title) < LEAST_TITLE):
+                raise ProjectionError(f"title: found {title!r}, expected {LEAST_TITLE} letters or more")
+            thing = kind.read(
+                name, **{str(word): each for word, each in entry.items() if word not in ("name", "title")}
+            )
+            things.append(thing if title is None else _titled(thing, title))
         except DeficitsError as error:
             faults.append(f"{key}[{place}]: {str(error).replace(chr(10), chr(10) + '  ')}")
     return tuple(things)

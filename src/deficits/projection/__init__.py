@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from deficits.assumptions import Assumptions, CalibrationTarget, CouncilAssumptions, Spread
 from deficits.projection.lever import Effect, Lever, lever_names, levers
 from deficits.projection.projection import MEASURES, Measure, Projection, Reach, national, project, quantiles
 from deficits.projection.summaries import CAUSES
 
-if TYPE_CHECKING:
-    from deficits.projection.backtest import Backtest, backtest
-
 __all__ = [
     "CAUSES",
     "MEASURES",
     "Assumptions",
-    "Backtest",
     "CalibrationTarget",
     "CouncilAssumptions",
     "Effect",
@@ -25,19 +19,9 @@ __all__ = [
     "Projection",
     "Reach",
     "Spread",
-    "backtest",
     "lever_names",
     "levers",
     "national",
     "project",
     "quantiles",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    # The scores need libraries that a projection does not wait for.
-    if name in ("Backtest", "backtest"):
-        from importlib import import_module
-
-        return getattr(import_module("deficits.projection.backtest"), name)
-    raise AttributeError(f"module 'deficits.projection' has no attribute '{name}'")

@@ -9,14 +9,14 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy.stats import binom
+from scipy.stats import binom, norm
 from scoringrules import crps_ensemble, crps_normal, weighted_interval_score
 
 from deficits.assumptions import Assumptions, assumed
 from deficits.errors import ProjectionError
 from deficits.formatting import gbp, iso_day, year_end
 from deficits.panel import Panel, load_panel
-from deficits.projection.cache import cache_folder, kept, key_of
+from deficits.projection.cache import kept, key_of
 from deficits.projection.condition import newest_national_figure
 from deficits.projection.fit import fit
 from deficits.projection.history import NEARLY_ALL, base_year
@@ -28,13 +28,7 @@ from deficits.simulated import QUANTILES
 OURS = "This projection"
 SAME_GRANTS = ", same grants"
 SCORES = ["error", "crps", "interval", "within_50", "within_80"]
-NORMAL = {
-    "p10": -1.2815515655446004,
-    "p25": -0.6744897501960817,
-    "p50": 0.0,
-    "p75": 0.6744897501960817,
-    "p90": 1.2815515655446004,
-}
+NORMAL = {name: float(norm.ppf(share)) for name, share in QUANTILES.items()}
 RULES: dict[str, Callable[[pd.Series, pd.Series, pd.Series, int], pd.Series]] = {
     "Last value": lambda moved, before, block, years: 0 * moved,
     "Own drift": lambda moved, before, block, years: years * (moved + before) / 2,
@@ -116,13 +110,10 @@ def scored_record(now: Panel) -> tuple[str, int]:
     The newest year end that nearly all councils have a balance of and that lay the assumed years ahead of the
     newest one known on a day; of several such days the first. ProjectionError when there is none.
     """
-    ahead = int(assumed("backtest", "years_ahead").value)  # type: ignore[arg-type]
-    newest: dict[str, int] = {}
+    ahead = int(assumed("backtest", "years_ahead").number)
     for target in sorted(returned_gross(now).index, reverse=True):
         for day in past_days(now):
-            if day not in newest:
-                newest[day] = base_year(as_known(now, day))
-            if newest[day] == target - ahead:
+            if base_year(as_known(now, day)) == target - ahead:
                 return day, int(target)
     raise ProjectionError(
         f"no past projection can be scored: no year end lies {ahead} years after balances that were public on one "
@@ -160,12 +151,12 @@ def backtest(
     Raises ProjectionError when the older panel has no date, or too few balances of the target are known to score
     it. Kept in the folder that DEFICITS_CACHE names, if it does, as `project` is.
     """
-    folder = cache_folder(None)
-    if folder is None:
-        return _backtest(now, then, target, assumptions, draws)
-    keys = [key_of(panel, assumptions or Assumptions(), (), target, draws) for panel in (now, then)]
-    made = "-".join(["backtest", *keys])
-    return kept(folder, made, lambda: _backtest(now, then, target, assumptions, draws))
+
+    def key() -> str:
+        known = (key_of(panel, assumptions or Assumptions(), (), target, draws) for panel in (now, then))
+        return "-".join(["backtest", *known])
+
+    return kept(None, key, lambda: _backtest(now, then, target, assumptions, draws))
 
 
 def _backtest(now: Panel, then: Panel, target: int, assumptions: Assumptions | None, draws: int) -> Backtest:

@@ -27,19 +27,17 @@ FOLDER = "DEFICITS_CACHE"
 pickles."""
 
 
-def cache_folder(given: Path | str | None) -> Path | None:
-    """The folder given, or the one that the environment names; None where there is neither."""
-    folder = given or os.environ.get(FOLDER)
-    return Path(folder) if folder else None
-
-
-def kept(folder: Path, key: str, make: Callable[[], Kept]) -> Kept:
-    """What the key names in the folder, its arrays mapped and not read; made and written where it is not there.
+def kept(given: Path | str | None, key: Callable[[], str], make: Callable[[], Kept]) -> Kept:
+    """What the key names in the folder given, or in the one that the environment names, its arrays mapped and not
+    read; made and written where it is not there, and made where there is no folder.
 
     A process that asks again for one of the newest is given the same object, and so is one forked from it.
     """
-    path = folder / f"{key}.joblib"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = given or os.environ.get(FOLDER)
+    if not folder:
+        return make()
+    path = Path(folder) / f"{key()}.joblib"
+    path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{path}.lock"):
         if not path.exists():
             beside = path.with_suffix(".part")

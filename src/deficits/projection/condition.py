@@ -46,6 +46,13 @@ class Calibrated:
     low: float
     high: float
 
+    @classmethod
+    def of(cls, calibration: Calibration, gross: Array, error: float) -> Calibrated:
+        """From the model's own draws of what the figure is of, and the figure's standard error, £."""
+        low, high = np.quantile(gross, [0.1, 0.9])
+        sd = float(np.hypot(gross.std(), error))
+        return cls(calibration, float(gross.mean()), sd, float(low), float(high))
+
     @property
     def shift(self) -> float:
         """Standard deviations by which the figure lies above the model."""
@@ -68,20 +75,16 @@ def newest_national_figure(panel: Panel, assumptions: Assumptions, year: int) ->
     None when the assumptions want none, or none was public when the panel's figures were. ProjectionError when
     several figures that disagree are published for it.
     """
-    if assumptions.calibration == "none":
+    rows = returned(panel.national).query("year == @year")
+    if assumptions.calibration == "none" or rows.empty:
         return None
-    rows = returned(panel.national)
-    figures = rows.loc[rows["year"].eq(year), "value"]
-    if figures.empty:
-        return None
-    if figures.nunique() > 1:
+    if rows["value"].nunique() > 1:
         raise ProjectionError(
             f"the national gross deficit of {year_end(year)} has figures that disagree: "
-            f"{sorted(set(figures))}; set calibration to 'none', or drop all but one from panel.national"
+            f"{sorted(set(rows['value']))}; set calibration to 'none', or drop all but one from panel.national"
         )
-    known = rows.loc[rows["year"].eq(year), "basis"].eq("gross").any()
-    doubt = 0.0 if known else assumed("projection", "national_figure_net").number
-    return Calibration(year, float(figures.iloc[0]), assumptions.calibration_half_width, doubt)
+    doubt = 0.0 if rows["basis"].eq("gross").any() else assumed("projection", "national_figure_net").number
+    return Calibration(year, float(rows["value"].iloc[0]), assumptions.calibration_half_width, doubt)
 
 
 def condition(
@@ -112,13 +115,7 @@ def condition(
         after += expected
         if calibrated is None:
             gross = -np.minimum(after, 0.0).sum(axis=0)
-            calibrated = Calibrated(
-                calibration,
-                expected=float(gross.mean()),
-                sd=float(np.hypot(gross.std(), calibration.half_width / 3**0.5)),
-                low=float(np.quantile(gross, 0.1)),
-                high=float(np.quantile(gross, 0.9)),
-            )
+            calibrated = Calibrated.of(calibration, gross, calibration.half_width / 3**0.5)
         counted = (after < 0) | net
         after *= counted
         lacking = target + after.sum(axis=0)
@@ -162,13 +159,7 @@ def nudged(
     wanted = wanted + errors * stream(seed, Shock.HELD).standard_normal(gross.shape)
     rows = rows + (moving @ away.T / (draws - 1)) @ np.linalg.solve(spread, wanted - gross)
     holdings = tuple(
-        Calibrated(
-            Calibration(target.year, target.gross, target.sd),
-            expected=float(each.mean()),
-            sd=float(np.hypot(each.std(), target.sd)),
-            low=float(np.quantile(each, 0.1)),
-            high=float(np.quantile(each, 0.9)),
-        )
+        Calibrated.of(Calibration(target.year, target.gross, target.sd), each, target.sd)
         for target, each in zip(targets, gross, strict=True)
     )
     return shocks.unstacked(rows), holdings

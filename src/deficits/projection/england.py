@@ -18,6 +18,7 @@ from deficits.projection.backtest import outturns, returned_gross
 from deficits.projection.condition import returned
 from deficits.projection.lever import Lever, lever_names
 from deficits.projection.projection import Projection, national
+from deficits.simulated import ranges
 
 OVERRIDE_ENDS = int(assumed("override", "ends").number)
 """The last year end that the statutory override covers."""
@@ -231,7 +232,6 @@ def levers_compared(projection: Projection, year: int, levers: Sequence[Lever] |
     without = projection.with_assumptions(levers=[]) if projection.levers else projection
     baseline = national(without.balance, "net").sel(year=year)
     place = without.years.index(year) - 1
-    shape = (len(without.years) - 1, len(without.fit.councils), without.balance.sizes["draw"])
     if levers is None:
         shipped = [Lever.read(name) for name in lever_names()]
         levers = [*shipped, *(lever for lever in projection.levers if lever not in shipped)]
@@ -239,23 +239,11 @@ def levers_compared(projection: Projection, year: int, levers: Sequence[Lever] |
     for lever in levers:
         changed = national(without.with_assumptions(levers=[lever]).balance, "net").sel(year=year) - baseline
         costs = lever.effect(without.fit, without.paths).elsewhere
-        paid = {
-            payer: float(np.median(np.broadcast_to(cost, shape)[place].sum(axis=0)))
-            for payer, cost in costs.items()
-        }
-        low, middle, high = np.quantile(changed.values, [0.1, 0.5, 0.9])
-        rows.append(
-            {
-                "lever": lever.title,
-                "kind": "policy lever",
-                "terms": lever.terms(),
-                "change_p10": low,
-                "change_p50": middle,
-                "change_p90": high,
-                "payers": ", ".join(payer for payer, amount in paid.items() if amount) or "nobody",
-                "others_pay": sum(paid.values()),
-            }
-        )
+        paid = {payer: float(np.median(cost[place].sum(axis=0))) for payer, cost in costs.items()}
+        told: dict[str, Any] = {"lever": lever.title, "kind": "policy lever", "terms": lever.terms()}
+        told |= {f"change_{name}": each for name, each in ranges(changed.values).items() if name != "mean"}
+        payers = ", ".join(payer for payer, amount in paid.items() if amount) or "nobody"
+        rows.append(told | {"payers": payers, "others_pay": sum(paid.values())})
     return pd.DataFrame(rows)
 
 

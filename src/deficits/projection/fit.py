@@ -87,11 +87,6 @@ class Fit:
     parts: pd.DataFrame
 
     @property
-    def total_block(self) -> float:
-        """£, the high needs block of England in the base year, of the councils that have one."""
-        return float(self.councils["block"].sum())
-
-    @property
     def reference_years(self) -> range:
         """The years whose mean England's in-year position is taken from."""
         return range(self.reference_start + 1, self.base_year + 1)
@@ -102,7 +97,10 @@ def fit(panel: Panel, assumptions: Assumptions, until: int) -> Fit:
     base, reference_start = year_ends(panel)
     authorities = panel.authorities.in_year(base)
     blocks = panel.figure("high_needs_block").reindex(authorities)
-    size_year = _size_year(blocks, base)
+    published = [year for year in blocks if year <= base and blocks[year].notna().sum() >= ENGLAND]
+    if not published:
+        raise ProjectionError(f"no high needs block by council is among the figures known until {year_end(base)}")
+    size_year = max(published)
     block = blocks[size_year].fillna(0.0)
     payments = safety_valve_payments(panel, authorities)
     balances = Balances.of(panel, authorities, received(payments))
@@ -216,14 +214,10 @@ def _offsets(
     missed = pd.concat([whole[year].dropna() for year in whole])
     signs = pd.DataFrame({"spend": usual, "offset": state.abs()})
     lasting = (state - _weighted(state, block)).where(block > 0, 0.0)
-    return Offsets(persistence, _steady(persistence, noise, fresh), lasting, restless(missed, signs), result)
-
-
-def _steady(persistence: float, noise: float, fresh: float) -> float:
-    """Weight that the filter comes to give to a year's shock."""
+    # The weight that the filter comes to give to a year's shock.
     b = noise * (1 - persistence**2) - fresh
-    known = (-b + np.sqrt(b**2 + 4 * fresh * noise)) / 2
-    return float(known / (known + noise))
+    steady = (-b + np.sqrt(b**2 + 4 * fresh * noise)) / 2
+    return Offsets(persistence, float(steady / (steady + noise)), lasting, restless(missed, signs), result)
 
 
 def _level_missed(
@@ -251,13 +245,6 @@ def _level_missed(
             in_year.append(moved / (year - before))
             gaps.append(gap[list(between)].mean())
     return (np.diff(in_year) - np.diff(gaps)) / np.sqrt(np.diff(middles))
-
-
-def _size_year(blocks: pd.DataFrame, base: int) -> int:
-    published = [int(year) for year in blocks.columns if year <= base and blocks[year].notna().sum() >= ENGLAND]
-    if not published:
-        raise ProjectionError(f"no high needs block by council is among the figures known until {year_end(base)}")
-    return max(published)
 
 
 def _origin(known: History, block: pd.Series, base: int, reference_start: int) -> int:

@@ -12,7 +12,6 @@ import hashlib
 import io
 import json
 import subprocess
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import version
@@ -40,6 +39,8 @@ QUANTILES = tuple(round(level, 3) for level in (*LEVELS, *(1 - level for level i
 """The 21 quantile levels kept."""
 ROOMS = ("raw", "publications", "panel", "projection")
 """Rooms whose code makes a projection."""
+SCORES = ["error", "crps", "within_50", "within_80"]
+COLUMNS = ["forecaster", "area", "target_end_date", "n", *SCORES]
 FIRST = "0" * 64
 """What the first entry carries in place of a hash."""
 
@@ -229,11 +230,8 @@ def score(panel: Panel, folder: Path | None = None) -> pd.DataFrame:
     of the median, £), crps (£; from the quantiles, or the error for a single figure), within_50 and within_80
     (shares; missing for a single figure). No row where nothing has come out yet.
     """
-    rows = [row for entry in entries(folder) for row in _scored(entry, panel)]
-    rows += list(_others(panel))
-    return pd.DataFrame(
-        rows, columns=["forecaster", "area", "target_end_date", "n", "error", "crps", "within_50", "within_80"]
-    )
+    tables = [*(_means(entry, panel) for entry in entries(folder)), _others(panel)]
+    return pd.concat([table for table in tables if len(table)] or tables, ignore_index=True)[COLUMNS]
 
 
 def matched(entry: Entry, panel: Panel) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -252,60 +250,50 @@ def skill(entry: Entry, panel: Panel, resamples: int = 2000, seed: int = 1) -> p
     (`councils_...`) and when whole regions are (`regions_...`). Better is to be said only where the interval
     excludes 0.
     """
-    told, actual = matched(entry, panel)
-    councils = told.index.get_level_values("target") == "balance"
-    told, actual = told[councils], actual[councils]["value"]
-    codes = told.index.get_level_values("location")
-    base = entry.facts["data"]["balances_to"]
-    last = panel.figure("balance")[base].reindex(codes).to_numpy()
-    scores = pd.DataFrame(
-        {
-            "entry": _crps(actual.to_numpy(), told),
-            "last": np.abs(actual.to_numpy() - last),
-            "region": panel.authorities.frame.loc[codes, "region"].to_numpy(),
-            "end": told.index.get_level_values("target_end_date"),
-        }
-    ).dropna()
+    found = scored(entry, panel)
+    councils = found[found["area"].eq("councils")].dropna()
     rows = [
         {
             "target_end_date": end,
-            "n": len(found),
-            **compared(found["entry"], found["last"], found["region"], resamples, seed),
+            "n": len(each),
+            **compared(each["crps"], each["last"], each["region"], resamples, seed),
         }
-        for end, found in scores.groupby("end")
+        for end, each in councils.groupby("target_end_date")
     ]
     return pd.DataFrame(rows)
 
 
-def _crps(actual: np.ndarray, told: pd.DataFrame) -> np.ndarray:
-    levels = np.array([float(level) for level in told.columns])
-    scores: np.ndarray = crps_quantile(actual, told.to_numpy(), levels)
-    return scores
-
-
-def _scored(entry: Entry, panel: Panel) -> Iterator[tuple[Any, ...]]:
+def scored(entry: Entry, panel: Panel) -> pd.DataFrame:
+    """Each figure of an entry that has an outturn: target, location, target_end_date, forecaster, area, region;
+    error, crps, within_50 and within_80 as in `score`, and last (£, error of the last value; councils only)."""
     told, actual = matched(entry, panel)
-    ranges = told[list(RANGES.values())].set_axis(list(RANGES), axis=1)
-    places, ends = told.index.get_level_values("location"), told.index.get_level_values("target_end_date")
-    areas = np.where(
-        places == "England", "England", np.where(places.isin(panel.frame["region"]), "regions", "councils")
+    values, levels = actual["value"], np.array([float(level) for level in told.columns])
+    found = cases(values, told[list(RANGES.values())].set_axis(list(RANGES), axis=1)).reset_index()
+    places, newest = found["location"], panel.figure("balance")[entry.facts["data"]["balances_to"]]
+    areas = np.where(places == "England", "England", "regions")
+    return found.assign(
+        forecaster=entry.name,
+        area=np.where(found["target"] == "balance", "councils", areas),
+        region=panel.authorities.frame["region"].reindex(places).to_numpy(),
+        crps=crps_quantile(values.to_numpy(), told.to_numpy(), levels) if len(told) else 0.0,
+        last=np.abs(values.to_numpy() - newest.reindex(places).to_numpy()),
     )
-    facts = cases(actual["value"], ranges).assign(crps=_crps(actual["value"].to_numpy(), told))
-    for (area, end), found in facts.groupby([areas, ends]):
-        yield (entry.name, area, end, len(found), *found[["error", "crps", "within_50", "within_80"]].mean())
 
 
-def _others(panel: Panel) -> Iterator[tuple[Any, ...]]:
+def _means(entry: Entry, panel: Panel) -> pd.DataFrame:
+    by_area = scored(entry, panel).groupby(["forecaster", "area", "target_end_date"])
+    return by_area[SCORES].mean().assign(n=by_area.size()).reset_index()
+
+
+def _others(panel: Panel) -> pd.DataFrame:
     """Published forecasts of England's cumulative deficit, each against the outturn that came after it."""
     told = panel.forecasts.query("measure == 'cumulative_deficit' and unit == 'gbp' and price_basis == 'nominal'")
-    for row in told[told["repeats"].isna() & told["published"].notna()].itertuples():
-        england = outturns(panel, last_day(row.published)).query("location == 'England'")
-        end = f"{row.year}-03-31"
-        found = england.loc[england["target_end_date"] == end, "value"]
-        if found.empty:
-            continue
-        middle = row.central if pd.notna(row.central) else np.mean([row.low, row.high])
-        if pd.isna(middle):  # "at least" says no central estimate
-            continue
-        error = abs(float(found.iloc[0]) - float(middle))
-        yield (f"{row.publisher}, {row.published}", "England", end, 1, error, error, np.nan, np.nan)
+    told = told[told["repeats"].isna() & told["published"].notna()].reset_index()
+    told["target_end_date"] = told["year"].astype(str) + "-03-31"
+    england = outturns(panel, "").query("location == 'England'")[["target_end_date", "value", "known"]]
+    found = told.drop(columns="value", errors="ignore").merge(england, on="target_end_date")
+    found = found[found["known"] > found["published"].map(last_day)].drop_duplicates("index")
+    # "At least" says no central estimate.
+    error = (found["value"] - found["central"].fillna((found["low"] + found["high"]) / 2)).abs()
+    found = found.assign(forecaster=found["publisher"] + ", " + found["published"], area="England", n=1)
+    return found.assign(error=error, crps=error, within_50=np.nan, within_80=np.nan).dropna(subset="error")

@@ -12,17 +12,15 @@ fixed. Spend is net spend (section 251) and place funding.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from deficits.assumptions import PROGRAMME_ENDED, Assumptions, assumed
 from deficits.errors import ProjectionError
 from deficits.panel import Ages, Panel
 from deficits.panel.choice import SOURCES
-
-Array = npt.NDArray[np.float64]
 
 PLACEMENTS = ("independent", "state_special", "mainstream_and_other")
 REFERENCE_YEARS = 2
@@ -93,7 +91,7 @@ class History:
 def history(panel: Panel, assumptions: Assumptions, until: int) -> History:
     """What is published, as far as the panel knows it. ProjectionError when spend or plans are not."""
     plans = _total(panel, "plans")
-    net, _ = linked(panel.figure("high_needs_net_spend"))
+    net = linked(panel.figure("high_needs_net_spend"))
     if net.empty or _total(panel, "plans_state_special").empty:
         raise ProjectionError(
             "spend or plans by placement are not among the figures known: a projection needs both"
@@ -111,13 +109,11 @@ def history(panel: Panel, assumptions: Assumptions, until: int) -> History:
     mix = shares.mul(cost, axis=0).sum()
     unit_cost = spend / (plans[both] * mix[both])
     people = _people(panel.ages, max(until, int(plans.index[-1])))
-    prices = panel.prices
     plan_growth = plans.pct_change().dropna()
     # How far people alone moved plans is known only where ages are; before that rate growth is that of plans.
-    known = pd.Series({year: _growth(people, year) if people is not None else 0.0 for year in plan_growth.index})
-    rate_growth = ((1 + plan_growth) / (1 + known) - 1)[
-        plan_growth.index >= assumed("plans", "comparable_from").number
-    ]
+    aged = 0.0 if people is None else people.sum().pct_change().reindex(plan_growth.index).fillna(0.0)
+    rate_growth = (1 + plan_growth) / (1 + aged) - 1
+    rate_growth = rate_growth[rate_growth.index >= assumed("plans", "comparable_from").number]
     published = History(
         plans=plans,
         shares=shares,
@@ -128,7 +124,7 @@ def history(panel: Panel, assumptions: Assumptions, until: int) -> History:
         unit_cost=unit_cost,
         drift=drift,
         people=people,
-        prices=prices,
+        prices=panel.prices,
         rate_growth=rate_growth,
         cost_growth=pd.Series(dtype=float),
         missed=pd.DataFrame(),
@@ -136,26 +132,22 @@ def history(panel: Panel, assumptions: Assumptions, until: int) -> History:
     return published.with_residuals(assumptions)
 
 
-def linked(by_authority: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
-    """England's total of a figure by year and its growth, where a few councils are missing from some years.
+def linked(by_authority: pd.DataFrame) -> pd.Series:
+    """England's total of a figure by year, where a few councils are missing from some years.
 
-    Growth is of the councils that are in both years; the level is the newest year's sum carried back by it.
+    The newest year's sum is carried back by the growth of the councils that are in both of two years.
     """
     totals = by_authority.dropna(axis=1, how="all")
-    if totals.empty:
-        return pd.Series(dtype=float), pd.Series(dtype=float)
-    pairs = zip(totals.columns[:-1], totals.columns[1:], strict=True)
-    growth = pd.Series(
-        {
-            year: totals.loc[both, year].sum() / totals.loc[both, before].sum() - 1
-            for before, year in pairs
-            if len(both := totals.index[totals[[before, year]].notna().all(axis=1)])
-        }
-    )
-    back = (1 + growth[::-1]).cumprod()
-    newest = totals[growth.index[-1]].sum()
+    growth = pd.Series(dtype=float)
+    for before, year in pairwise(totals.columns):
+        both = totals[[before, year]].dropna()
+        if len(both):
+            growth[year] = both[year].sum() / both[before].sum() - 1
+    if growth.empty:
+        return growth
+    newest, back = totals[growth.index[-1]].sum(), (1 + growth[::-1]).cumprod()
     spend = pd.Series({year - 1: newest / back[year] for year in growth.index} | {growth.index[-1]: newest})
-    return spend.sort_index(), growth
+    return spend.sort_index()
 
 
 def _total(panel: Panel, figure: str) -> pd.Series:
@@ -205,12 +197,6 @@ def _people(ages: Ages, until: int) -> pd.DataFrame | None:
     years = range(min(ages.counts[0], ages.plans_year), until + 1)
     people = {year: ages.people_in(year).reindex(plans.index)[plans.columns].to_numpy() for year in years}
     return pd.DataFrame({year: (rates * each).sum(axis=1) for year, each in people.items()}, index=plans.index)
-
-
-def _growth(people: pd.DataFrame, year: int) -> float:
-    if year - 1 not in people or year not in people:
-        return 0.0
-    return float(people[year].sum() / people[year - 1].sum() - 1)
 
 
 # --- balances

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from pydantic import Discriminator, Field, HttpUrl, Tag, ValidationError, field_validator
 
@@ -27,14 +26,13 @@ from deficits.paths import levers_dir
 from deficits.projection.fit import Fit
 from deficits.projection.history import PLACEMENTS
 from deficits.projection.national import Paths
+from deficits.projection.streams import Array
 from deficits.simulated import ranges
 from deficits.sizes import Range, ShareRange
 from deficits.validation import Declared, expected, read_text, read_yaml
 
 if TYPE_CHECKING:
     from deficits.projection.projection import Projection
-
-Array = npt.NDArray[np.float64]
 
 THRESHOLD = 6_000.0
 """£ a year that a mainstream school pays for a pupil's special provision before the high needs block does; the

@@ -11,8 +11,6 @@ from deficits.assumptions import FIRST_YEAR, LEAST, MOST, Assumptions, Setting, 
 from deficits.projection.history import PLACEMENTS, History
 from deficits.projection.streams import Array, Shock, stream, uncertain_size
 
-"""Growth a year stays between these: those that an assumption may be set to."""
-
 
 @dataclass(frozen=True)
 class Paths:
@@ -77,20 +75,14 @@ def growth_shocks(known: History, years: int, draws: int, seed: int) -> tuple[Ar
         sd = float(np.sqrt((missed**2).mean())) if len(missed) else 0.0
         size[name] = sd * uncertain_size(len(missed), draws, seed, kind)
         normal[name] = stream(seed, kind, 0).standard_normal((years, draws))
-    together = correlation(known)
+    both, together = known.missed.dropna(), 0.0
+    if len(both) >= 3:
+        together = float((both["rate"] * both["cost"]).sum() / np.sqrt((both**2).sum().prod()))
     cost = together * normal["rate"] + np.sqrt(1 - together**2) * normal["cost"]
     block = assumed("projection", "block_doubt").number * stream(seed, Shock.BLOCK).standard_normal((years, draws))
     timing = stream(seed, Shock.TIMING).standard_normal((years, draws))
     doubt = assumed("projection", "count_timing_doubt").number
     return size["rate"] * normal["rate"], size["cost"] * cost, block, doubt * timing
-
-
-def correlation(known: History) -> float:
-    """Of what the fading rule missed of the plan rate and of the unit cost, over the years that have both."""
-    both = known.missed.dropna()
-    if len(both) < 3:
-        return 0.0
-    return float((both["rate"] * both["cost"]).sum() / np.sqrt((both**2).sum().prod()))
 
 
 def paths(
@@ -154,23 +146,20 @@ def paths(
 
 
 def chosen(setting: Setting | None, year: int, modelled: Array, kind: Shock, seed: int) -> Array:
-    """Growth of a year: what the assumption sets, one value a draw where it is a spread, else the model's."""
+    """Growth of a year: what the assumption sets, one value a draw where it is a spread, else the model's.
+
+    A spread's value follows that of the year before as far as it says.
+    """
     given = setting_in(setting, year)
     if given is None:
         return modelled
-    if isinstance(given, Spread):
-        return given.mean + given.sd * _spread(given, year, modelled.size, kind, seed)
-    return np.full(modelled.shape, float(given))
-
-
-def _spread(given: Spread, year: int, draws: int, kind: Shock, seed: int) -> Array:
-    """Standard normal numbers of a year, one a draw, which follow those of the year before as far as it says."""
-    normal = stream(seed, kind).standard_normal(draws)
-    if given.correlation < 1:
-        for each in range(FIRST_YEAR, year + 1):
-            fresh = stream(seed, kind, each).standard_normal(draws)
-            normal = given.correlation * normal + np.sqrt(1 - given.correlation**2) * fresh
-    return normal
+    if not isinstance(given, Spread):
+        return np.full(modelled.shape, float(given))
+    normal = stream(seed, kind).standard_normal(modelled.size)
+    for each in range(FIRST_YEAR, year + 1) if given.correlation < 1 else ():
+        fresh = stream(seed, kind, each).standard_normal(modelled.size)
+        normal = given.correlation * normal + np.sqrt(1 - given.correlation**2) * fresh
+    return given.mean + given.sd * normal
 
 
 def _mixed(shares: Array, independent: float | None) -> Array:

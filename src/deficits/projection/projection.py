@@ -15,7 +15,7 @@ from deficits.assumptions import Assumptions, assumed
 from deficits.errors import PanelError, ProjectionError, closest
 from deficits.formatting import day_in_words, gbp, gbp_range, listed, year_end
 from deficits.panel import Panel, read_splits
-from deficits.projection.cache import cache_folder, kept, key_of
+from deficits.projection.cache import kept, key_of
 from deficits.projection.condition import Calibrated, newest_national_figure
 from deficits.projection.councils import absent, own_assumptions
 from deficits.projection.fit import Fit, fit
@@ -366,18 +366,13 @@ class Projection(Simulated):
         probability = pd.Series(there.mean(axis=0), index=pd.Index(self.years, name="year"), name="probability")
         crossed = _crossing(deficit, amount)
         ordered = np.sort(np.where(np.isnan(crossed), np.inf, crossed))
-        date = pd.Series(
-            {name: self._day(ordered[int(share * (len(ordered) - 1))]) for name, share in QUANTILES.items()}
-        )
-        return Reach(amount, measure, probability, date, float(np.isnan(crossed).mean()))
-
-    def _day(self, place: float) -> pd.Timestamp:
-        """The day at a place in the run of year ends (0 is the first)."""
-        if not np.isfinite(place):
-            return pd.NaT
-        ends = pd.to_datetime([f"{year}-03-31" for year in self.years])
-        before = min(int(place), len(ends) - 2)
-        return (ends[before] + (place - before) * (ends[before + 1] - ends[before])).normalize()
+        days = [pd.Timestamp(year, 3, 31).toordinal() for year in self.years]
+        date = {}
+        for name, share in QUANTILES.items():
+            place = ordered[int(share * (len(ordered) - 1))]
+            between = np.interp(place, range(len(days)), days)
+            date[name] = pd.Timestamp.fromordinal(int(between)) if np.isfinite(place) else pd.NaT
+        return Reach(amount, measure, probability, pd.Series(date), float(np.isnan(crossed).mean()))
 
     def __repr__(self) -> str:
         draws, councils = self.size
@@ -434,8 +429,7 @@ def project(
         years = list(range(min(fitted.base_year, FIRST_SHOWN), until + 1))
         return _projected(panel, given, chosen, fitted, years, Drawn.of(panel, fitted, years, draws, seed), seed)
 
-    folder = cache_folder(cache)
-    return kept(folder, key_of(panel, given, chosen, until, draws, seed), made) if folder else made()
+    return kept(cache, lambda: key_of(panel, given, chosen, until, draws, seed), made)
 
 
 def _assumptions(given: Assumptions | Mapping[str, object], panel: Panel) -> Assumptions:

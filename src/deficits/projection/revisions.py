@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 
-from deficits.assumptions import BLOCK_GROWTH, PROGRAMME_ENDED, Assumptions
+from deficits.assumptions import BLOCK_GROWTH, PROGRAMME_ENDED, Assumptions, in_todays_names
 from deficits.errors import ProjectionError, closest
 from deficits.formatting import financial_year, last_day, listed, year_end
 from deficits.panel import Panel
@@ -28,13 +26,6 @@ EDITIONS = (
     "high-needs-benchmarking",
 )
 """Publications whose editions a projection is made from."""
-RENAMED = {
-    "anchor": "calibration",
-    "anchor_half_width": "calibration_half_width",
-    "bail_outs": "safety_valve_payments",
-    "held_to": "calibrated_to",
-}
-"""Assumptions that older entries have under another name."""
 
 
 def news(panel: Panel, after: str, until: str | None = None) -> dict[str, str]:
@@ -70,28 +61,26 @@ def diff(first: Entry, second: Entry, panel: Panel, year: int, authority: str | 
     assumptions, its random numbers, and what its method still differs by.
     """
     location = "England" if authority is None else panel.authorities.resolve(authority)
-    issued = [_median(entry, location, year) for entry in (first, second)]
-    ends = [entry.facts["as_of"] for entry in (first, second)]
-    start = first.facts["as_of"] or first.facts["issued"]
-    end = second.facts["as_of"] or second.facts["issued"]
-    settings = [_assumptions(entry) for entry in (first, second)]
-    runs = [(int(entry.facts["draws"]), int(entry.facts["seed"])) for entry in (first, second)]
+    start, end = (each.facts["as_of"] or each.facts["issued"] for each in (first, second))
+    before, after = (
+        (_assumptions(each), int(each.facts["draws"]), int(each.facts["seed"])) for each in (first, second)
+    )
 
-    def value(then: Panel, assumptions: Assumptions, run: tuple[int, int]) -> float:
-        return _projected(project(then, assumptions, until=year, draws=run[0], seed=run[1]), location, year)
+    def value(then: Panel, assumptions: Assumptions, draws: int, seed: int) -> float:
+        return _projected(project(then, assumptions, until=year, draws=draws, seed=seed), location, year)
 
-    same = start == end and ends[0] == ends[1]
-    then = panel if same and ends[0] is None else as_known(panel, start)
-    steps = {f"as issued: {first.name}": issued[0]}
-    steps["method, and older figures held since"] = value(then, settings[0], runs[0])
+    same = start == end and first.facts["as_of"] == second.facts["as_of"]
+    then = panel if same and first.facts["as_of"] is None else as_known(panel, start)
+    steps = {f"as issued: {first.name}": _median(first, location, year)}
+    steps["method, and older figures held since"] = value(then, *before)
     for day, names in {} if same else news(panel, start, end).items():
         then = as_known(panel, day)
-        steps[f"{day}: {names}"] = value(then, settings[0], runs[0])
-    if settings[1] != settings[0]:
-        steps["assumptions"] = value(then, settings[1], runs[0])
-    if runs[1] != runs[0]:
-        steps["random numbers"] = value(then, settings[1], runs[1])
-    steps[f"method of {second.name}, and figures without a day"] = issued[1]
+        steps[f"{day}: {names}"] = value(then, *before)
+    if after[0] != before[0]:
+        steps["assumptions"] = value(then, after[0], *before[1:])
+    if after[1:] != before[1:]:
+        steps["random numbers"] = value(then, *after)
+    steps[f"method of {second.name}, and figures without a day"] = _median(second, location, year)
     return _steps(steps)
 
 
@@ -135,29 +124,22 @@ def from_forecast(projection: Projection, publisher: str) -> pd.DataFrame:
 
 
 def _assumptions(entry: Entry) -> Assumptions:
-    told: dict[str, Any] = {RENAMED.get(name, name): value for name, value in entry.facts["assumptions"].items()}
+    told = in_todays_names(entry.facts["assumptions"])
     return Assumptions(**{name: value for name, value in told.items() if name in Assumptions.model_fields})
 
 
 def _median(entry: Entry, location: str, year: int) -> float:
-    table = entry.table()
-    rows = table.loc[
-        table["location"].eq(location)
-        & table["target_end_date"].eq(f"{year}-03-31")
-        & table["output_type_id"].eq(0.5),
-        "value",
-    ]
-    if rows.empty:
+    told = entry.table().set_index(["location", "target_end_date", "output_type_id"])["value"]
+    place = (location, f"{year}-03-31", 0.5)
+    if place not in told.index:
         raise ProjectionError(f"entry {entry.name} has no forecast of {location} for 31 March {year}")
-    return float(rows.iloc[0])
+    return float(told[place])
 
 
 def _projected(projection: Projection, location: str, year: int) -> float:
-    if location == "England":
-        return float(projection.england().at[("gross", year), "p50"])
-    if location in set(projection.fit.councils["region"]):
-        return float(projection.region(location).at[("gross", year), "p50"])
-    return float(projection.authority(location).at[year, "p50"])
+    if location in projection.fit.councils.index:
+        return float(projection.authority(location).at[year, "p50"])
+    return float(projection.area(location).at[("gross", year), "p50"])
 
 
 def _steps(steps: dict[str, float]) -> pd.DataFrame:

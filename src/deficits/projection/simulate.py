@@ -141,7 +141,7 @@ def _balances(
     later, shares, paid = england.since(fit.base_year), drawn.spend[-len(years) :], payments[-len(years) :]
     size, offsets = fit.councils["block"].to_numpy()[:, None], fit.offsets
     scale = offsets.shock.to_numpy()[:, None]
-    national = fit.position - _reference(fit, england) / fit.total_block
+    national = fit.position - _reference(fit, england) / float(size.sum())
     lasting = np.repeat(offsets.lasting.to_numpy()[:, None], draws, axis=1)
     level, calibrated, spare = np.zeros(draws), None, np.empty((len(size), draws))
     balances = np.empty((len(years) + 1, len(size), draws))

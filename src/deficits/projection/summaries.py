@@ -13,6 +13,7 @@ from deficits.errors import ProjectionError, closest
 from deficits.formatting import financial_year
 from deficits.panel import Panel
 from deficits.projection.streams import Array
+from deficits.simulated import ranges
 from deficits.validation import whole
 
 Per = Literal["pupil", "person_2_18", "plan", "dsg"]
@@ -42,11 +43,9 @@ def price_factor(panel: Panel, assumptions: Assumptions, years: list[int], real:
     real = whole("real", real, ProjectionError)
     if panel.prices.empty:
         raise ProjectionError(f"no GDP deflator was public on {panel.as_of}: leave real out")
-    first, last = int(panel.prices.index[0]), max([*years, real, int(panel.prices.index[-1])])
-    if not first <= real <= last or real > max(years[-1], int(panel.prices.index[-1])):
-        raise ProjectionError(
-            f"real {real} is not a year from {first} to {max(years[-1], int(panel.prices.index[-1]))}"
-        )
+    first, last = int(panel.prices.index[0]), max(years[-1], int(panel.prices.index[-1]))
+    if not first <= real <= last:
+        raise ProjectionError(f"real {real} is not a year from {first} to {last}")
     growth = panel.prices.reindex(range(first, last + 1)).fillna(assumptions.long_run_prices)
     level = (1 + growth).cumprod()
     factor: Array = (level[real] / level[years]).to_numpy()
@@ -162,13 +161,7 @@ def decomposed(step: Step, start: int, end: int) -> pd.DataFrame:
         # Where a lever or a published year leaves spend off the product, the rest is not explained.
         causes["not_explained"] += grown - weight * whole
     causes["total"] = step.balance[first] - step.balance[last]
-    rows = {
-        name: {
-            "mean": values.mean(),
-            **dict(zip(("p10", "p50", "p90"), np.quantile(values, (0.1, 0.5, 0.9)), strict=True)),
-        }
-        for name, values in causes.items()
-    }
+    rows = {name: ranges(values) for name, values in causes.items()}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("cause")
 
 
@@ -194,8 +187,8 @@ def breaks_even(step: Step, year: int) -> pd.DataFrame:
         "funding_growth": (step.block[t] - in_year) / step.block[t - 1] - 1,
         "expected_funding_growth": step.block[t] / step.block[t - 1] - 1,
     }
-    rows = {name: np.quantile(values, (0.1, 0.5, 0.9)) for name, values in needed.items()}
-    return pd.DataFrame.from_dict(rows, orient="index", columns=["p10", "p50", "p90"]).rename_axis("way")
+    rows = {name: ranges(values) for name, values in needed.items()}
+    return pd.DataFrame.from_dict(rows, orient="index")[["p10", "p50", "p90"]].rename_axis("way")
 
 
 def _plan_growth(step: Step, t: int) -> Array:
