@@ -35,6 +35,7 @@ from deficits.reports.params import (
     find_report,
     notebook_path,
 )
+from deficits.reports.processes import can_fork, context, starting
 from deficits.reports.record import (
     BY_FIGURE,
     CHECKED,
@@ -304,7 +305,8 @@ def why_stale(
     notebook: Path | None = None,
 ) -> dict[str, list[str]]:
     """Why each page is to be made again, in words; nothing where it still holds. `DATA` alone: see there."""
-    notebooks = {one.report.name: notebook_digest(read_cells(one, notebook)) for one in requests}
+    reports = {request.report.name: request for request in requests}
+    notebooks = {name: notebook_digest(read_cells(one, notebook)) for name, one in reports.items()}
     held, why = checked(out_dir, found), {}
     for request in requests:
         record, page = records[request.page], out_dir / f"{request.page}.html"
@@ -355,8 +357,6 @@ def _executor(options: RunOptions, cache: str) -> Iterator[tuple[Executor, Start
     """What makes pages: the one that was given, or processes here, which end with this one; and what to hold while
     it is given jobs.
     """
-    from deficits.reports.engine import can_fork, context, starting
-
     if options.executor is not None:
         yield options.executor, nullcontext
         return

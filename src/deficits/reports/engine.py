@@ -1,21 +1,16 @@
 """The papermill engine `deficits`: each notebook in a process of its own that has imported everything already.
 
 Works in papermill as any other: `papermill --engine deficits in.ipynb out.ipynb`, with the extra arguments
-`execution_timeout` and `report_timeout` (seconds) and `memory` (MB). Processes come from the standard library's
-"forkserver", which imports `PRELOAD` once. Where there is none (Windows, macOS), papermill's own engine starts a
-kernel.
+`execution_timeout` and `report_timeout` (seconds) and `memory` (MB). Where processes cannot be forked (Windows,
+macOS), papermill's own engine starts a kernel.
 """
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
-import sys
 import tempfile
-import threading
 import time
-import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
@@ -27,32 +22,13 @@ from nbformat import NotebookNode
 from deficits.errors import ReportError, closest
 from deficits.reports.cells import run_cells
 from deficits.reports.job import Limits
+from deficits.reports.processes import can_fork, context, starting
 
 NAME = "deficits"
-PRELOAD = ["deficits.reports.preload"]
-"""What the server of processes imports before the first notebook."""
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-"""Environment of the server: two notebooks at once use two processors and no more, and forks hold no threads."""
 PAPERMILLS = frozenset({"input_path", "start_timeout", "autosave_cell_every", "language"})
 """Arguments that papermill gives every engine and that mean nothing here."""
 LONGEST_START = 120.0
 """Seconds in which a process is there, all imports of the first one included."""
-_starting = threading.Lock()
-
-
-def _unheld() -> None:
-    """A process forked while the lock is held would find it held for ever."""
-    global _starting
-    _starting = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_unheld)
-
-
-def can_fork() -> bool:
-    """Whether notebooks can have processes forked here: on Linux, and not in a daemon such as a dask worker."""
-    return sys.platform == "linux" and not multiprocessing.current_process().daemon
 
 
 class DeficitsEngine:
@@ -142,32 +118,6 @@ def is_run(cell: NotebookNode) -> bool:
     """Whether a cell is one that a kernel would run."""
     code = cell.cell_type == "code" and bool(cell.source.strip())
     return code and "skip-execution" not in cell.metadata.get("tags", [])
-
-
-def context() -> Any:
-    """The standard library's "forkserver", with what every notebook imports loaded once; in a process that comes
-    from it, "fork", since that has loaded all of it too.
-    """
-    if multiprocessing.parent_process() is not None:
-        return multiprocessing.get_context("fork")
-    made = multiprocessing.get_context("forkserver")
-    made.set_forkserver_preload(PRELOAD)
-    return made
-
-
-@contextmanager
-def starting() -> Iterator[None]:
-    """While processes are started: none does again what the caller's own script does, as "forkserver" would."""
-    with _starting:
-        main, before = sys.modules["__main__"], {name: os.environ.get(name) for name in ONE_THREAD}
-        sys.modules["__main__"] = types.ModuleType("__main__")
-        os.environ.update(ONE_THREAD)
-        try:
-            yield
-        finally:
-            sys.modules["__main__"] = main
-            for name, value in before.items():
-                os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
 @contextmanager
