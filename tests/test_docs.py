@@ -3,12 +3,15 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
+import typer
 import yaml
 
 import deficits as d
+from deficits.cli import app
 from deficits.panel import Panel, write
 from deficits.paths import checkout
 
@@ -16,6 +19,7 @@ ROOT = checkout()
 assert ROOT is not None
 DOCS = ROOT / "docs"
 PAGES = sorted(path for path in DOCS.rglob("*.md"))
+GROUP = typer.main.get_command(app)
 
 
 def test_twelve_promises_each_have_a_test() -> None:
@@ -29,6 +33,34 @@ def test_twelve_promises_each_have_a_test() -> None:
 def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8")):
         assert target.startswith(("https://", "http://", "mailto:")) or (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize(
+    "page", [*PAGES, ROOT / "README.md", ROOT / "CONTRIBUTING.md"], ids=lambda page: page.stem
+)
+def test_every_command_of_a_page_has_the_options_it_names(page: Path) -> None:
+    for line in re.findall(r"(?:^ *|[`/])deficits ([^`#>\n]+)", page.read_text(encoding="utf-8"), re.MULTILINE):
+        command: Any = GROUP
+        for word in line.split():
+            command = getattr(command, "commands", {}).get(word, command)
+        if command is GROUP:
+            continue
+        options = {option for each in command.params for option in each.opts}
+        assert set(re.findall(r"(?<!\S)--[a-z-]+", line)) <= options | {"--help"}, line
+
+
+def test_the_map_of_the_code_names_what_is_there() -> None:
+    rooms = (DOCS / "architecture.md").read_text(encoding="utf-8").split("```")[1].split("src/deficits/\n")[1]
+    source = ROOT / "src" / "deficits"
+    for room in re.split(r"\n  (?=\w)", rooms.strip().partition("\ntests/")[0]):
+        named = re.match(r"[\w./]+(, [\w.]+)*", room)
+        assert named
+        names = named[0].removesuffix("<name>.py").split(", ")
+        if names[0] in ("projection/", "writeoff/", "reports/"):
+            # What stands in brackets is what a file is for.
+            modules = re.findall(r"\w+(?=[,;.]|\s|$)(?!/)", re.sub(r"\([^)]*\)|\S+/\S*", "", room))
+            names += [f"{names[0]}{module}.py" for module in modules]
+        assert [name for name in names if not (source / name).exists()] == []
 
 
 def test_every_page_of_the_site_is_in_its_contents() -> None:

@@ -1,5 +1,7 @@
 """Rules of the panel, and golden sums traced to their publications."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -9,7 +11,10 @@ from deficits.errors import PanelError
 from deficits.formatting import year_of
 from deficits.panel import FIGURES, Panel, reconcile, write
 from deficits.panel.choice import TOLERANCE
+from deficits.panel.panel import build
 from deficits.panel.schema import check
+from deficits.publications import Reader, school_pupils
+from deficits.raw import raw_data
 
 # £m, from DfE section 251 outturn (balances published as a share of the DSG to 2021-22): gross deficit and
 # number of councils with a return. Hillingdon's March 2024 is -£47.5m: it returned its movement, £25.6m.
@@ -244,3 +249,17 @@ def test_a_failed_build_leaves_the_last_one(panel: Panel, tmp_path, monkeypatch:
     with pytest.raises(OSError, match="no space left"):
         write(panel, tmp_path)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_figure_that_is_not_declared_is_refused_and_not_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    direct = school_pupils.PUBLICATION.load
+    assert direct is not None
+
+    def load(reader: Reader) -> Iterator[pd.DataFrame]:
+        yield from (frame.assign(figure="pupil") for frame in direct(reader))
+
+    monkeypatch.setattr("deficits.panel.panel.PUBLICATIONS", [replace(school_pupils.PUBLICATION, load=load)])
+    with pytest.raises(
+        PanelError, match=r"no such figure in figures\.toml: pupil of 201 in 2016 \(school-pupils/"
+    ):
+        build(raw_data())

@@ -362,6 +362,14 @@ def test_all_faults_of_a_lever_are_told_at_once() -> None:
     assert "start: found 1999" in message
 
 
+def test_terms_are_read_as_a_person_types_them() -> None:
+    lever = Lever.read("health-share", paid="50%", start="2028-29", pathfinders={"Kent": "2027-28"})
+    assert lever == Lever.read("health-share", paid=0.5, start=2029, pathfinders={"Kent": 2028})
+    assert Lever.read("threshold-uprating", threshold="£8,000").shown("threshold") == "£8,000"
+    with pytest.raises(ProjectionError, match="paid: found 'half'; 'half' is not a share: give it like 90%"):
+        Lever.read("health-share", paid="half")
+
+
 def test_an_unknown_kind_is_told_with_the_heads_faults() -> None:
     with pytest.raises(ProjectionError) as told:
         lever_from({"kind": "treshold_uprating", "title": "x"}, "mine.yaml")

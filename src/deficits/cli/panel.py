@@ -90,7 +90,7 @@ def own(
     for reading in figures.readings:
         out.print(f"{reading}.")
     if len(figures.paths):
-        out.print("Forecasts are the council's own path, and no balances of years that have not ended.")
+        out.print("Forecasts are kept as the council's own path; that of a year that has not ended is no balance.")
     out.print(f"Kept as {kept.name}: use it with --own {kept.name}")
 
 

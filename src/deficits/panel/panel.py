@@ -206,8 +206,8 @@ def build(
 def _wide(found: list[pd.DataFrame], authorities: Authorities) -> pd.DataFrame:
     """Every cell that an authority could have, filled from the newest edition that has it.
 
-    The years are those of the candidates. PanelError when a candidate's authority did not exist in its year, or
-    one file has a cell twice.
+    The years are those of the candidates. PanelError when a candidate's figure is not declared, its authority did
+    not exist in its year, or one file has a cell twice.
     """
     candidates = pd.concat(found, ignore_index=True)
     years = range(int(candidates["year"].min()), int(candidates["year"].max()) + 1)
@@ -218,6 +218,7 @@ def _wide(found: list[pd.DataFrame], authorities: Authorities) -> pd.DataFrame:
     files = several.assign(file=several["source"].str.rsplit(":", n=1).str[0])
     twice = several[files.duplicated(["figure", *KEY, "file"], keep=False)]
     for fault, wrong in {
+        "no such figure in figures.toml": candidates[~candidates["figure"].isin(FIGURES)],
         "no such authority in that year": outside,
         "more than one value for a cell": twice,
     }.items():
