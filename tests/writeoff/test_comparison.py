@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -94,6 +95,28 @@ def test_many_schemes_keep_evenly_spaced_draws_and_quantiles_of_all(projection: 
     assert compared.draws["cost"].shape[1] < few.draws["cost"].shape[1]
     for name, values in few.quantiles.items():
         assert compared.quantiles[name][:, :2] == pytest.approx(values, nan_ok=True), name
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        {"safety_valve": "stop", "instalments": [0.6, 0.4]},
+        {"safety_valve": "continue", "approval": {"probability": 0.8, "late": 0.5, "delay": 1}},
+        {"repayment": {"years": 3}, "clawback": {"share": 0.5, "year": 2028, "growth": 0.05}},
+        {"repayment": {"years": 2, "rate": 0.1, "borne_by": "dsg"}},
+        {"payer": "schools_budget", "eligibility": [{"kind": "deficit_above", "of": "dsg", "than": 0.1}]},
+        {"base_year": 2025, "paid_in": 2026, "ineligible": {"reserves": 0.5}},
+    ],
+)
+def test_many_shares_of_one_scheme_measure_together_as_each_does_alone(
+    projection: Projection, terms: dict[str, Any]
+) -> None:
+    shares = scheme(**terms).vary(share=np.linspace(0.02, 1, 40).tolist())
+    together = d.compare(projection, [scheme(title="None", share=0), *shares], year=2028)
+    for place in (1, 18, 40):
+        alone = d.compare(projection, [scheme(title="None", share=0), together.schemes[place]], year=2028)
+        for name, values in alone.draws.items():
+            assert together.draws[name][place] == pytest.approx(values[1], rel=1e-9, abs=1e-4, nan_ok=True), name
 
 
 def test_what_cannot_be_compared_is_refused(some: Comparison, projection: Projection) -> None:

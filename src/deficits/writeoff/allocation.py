@@ -40,9 +40,8 @@ def eligible(scheme: Scheme, inputs: Inputs, deficit: Array, to_come: Array | fl
     for name, pounds in ineligible.councils.items():
         fixed[inputs.codes == inputs.panel.authorities.resolve(name)] += pounds
     amount = np.multiply(deficit, 1 - ineligible.share, out=inputs.empty())
-    (rows,) = fixed[:, 0].nonzero()
-    if len(rows):
-        amount[rows] = np.maximum(amount[rows] - fixed[rows], 0.0)
+    if fixed.any():
+        np.maximum(np.subtract(amount, fixed, out=amount), 0.0, out=amount)
     for condition in scheme.eligibility:
         amount *= inputs.meets(condition, scheme.base_year, deficit)
     return amount

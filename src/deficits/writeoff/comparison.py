@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import pickle
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
@@ -23,7 +24,7 @@ from deficits.validation import several
 from deficits.writeoff import costs
 from deficits.writeoff.distribution import gini, top_share
 from deficits.writeoff.inputs import Array, Inputs, RateGiven, inputs_of
-from deficits.writeoff.ledger import Flow, charged_to_dsg, check_dates, paid, walk
+from deficits.writeoff.ledger import Flow, charged_to_dsg, check_dates, paid, walk, with_instalments
 from deficits.writeoff.result import PENNY, Places, Result, Return
 from deficits.writeoff.scheme import Scheme
 
@@ -51,11 +52,15 @@ NEVER = 1e3
 """Years that stand for never where schemes are put in order."""
 ROUNDING = 1e-6
 """Share of the largest value of a measure by which two schemes may differ and still be alike."""
+PATTERN = {"base_year", "source", "ineligible", "eligibility", "approval", "safety_valve"}
+"""Parameters that say how grants in proportion to a flat share are spread over councils."""
 WORKERS = 2
-CHUNK = 25
+CHUNK = 100
 """Schemes of one task."""
-BLOCK = 1_000
+BLOCK = 400
 """Draws worked through at a time: arrays of so many stay in the processor's cache."""
+MANY = 16
+"""Shares of one family from which on it is faster to sort its councils among them."""
 KEPT = 400_000
 """Values of a measure that are kept draw by draw: of more schemes, evenly spaced draws; quantiles are of all."""
 LEAST_KEPT = 200
@@ -63,8 +68,26 @@ CANDIDATES = 5
 """Schemes that are tried, cheapest first, as the one that dominates another."""
 
 
-Measured = dict[str, Array]
-"""Measures of schemes by name, each (schemes, draws)."""
+class Family(NamedTuple):
+    """Schemes that differ in nothing but a flat share, and so pay each council the same but for a factor: one that
+    pays all that is eligible, and for each its place among all schemes and its share, rising. Any other scheme is
+    by itself, and pays once what it says."""
+
+    scheme: Scheme
+    places: list[int]
+    times: Array
+
+
+class Measured(NamedTuple):
+    """Measures of some schemes by name: those draws of them that are kept, (schemes, draws); p10, p50 and p90 of
+    all draws, (3, schemes); and the mean of the cost."""
+
+    draws: dict[str, Array]
+    quantiles: dict[str, Array]
+    cost_mean: Array
+
+
+Work = Callable[[Inputs, Sequence[Family]], Measured]
 
 
 @dataclass(frozen=True)
@@ -276,30 +299,71 @@ def compare(
     late = [scheme.title for scheme in chosen if scheme.base_year >= at]
     if late:
         raise SchemeError(f"{at} is not after the base date of '{late[0]}': compare at a later year end")
-    size = min(CHUNK, math.ceil(len(chosen) / WORKERS))
-    chunks = [chosen[start : start + size] for start in range(0, len(chosen), size)]
+    tasks = list(_tasks(chosen))
     count = inputs.projection.simulations.sizes["draw"]
     kept = np.unique(np.linspace(0, count - 1, min(count, max(KEPT // len(chosen), LEAST_KEPT)), dtype=int))
     draws = {name: np.empty((len(chosen), len(kept))) for name in BETTER}
     quantiles = {name: np.empty((3, len(chosen))) for name in BETTER}
-    cost_mean, done = np.empty(len(chosen)), 0
-    for part in _here(inputs, chunks, dates) if cluster is None else _there(inputs, chunks, dates, cluster):
-        place = slice(done, done + len(part["cost"]))
-        for name, values in part.items():
-            draws[name][place], quantiles[name][:, place] = values[:, kept], _three(values)
-        cost_mean[place] = part["cost"].mean(axis=1)
-        done = place.stop
+    cost_mean, work = np.empty(len(chosen)), partial(measured, dates=dates, kept=kept)
+    done = _here(work, inputs, tasks) if cluster is None else _there(work, inputs, tasks, cluster)
+    for task, part in zip(tasks, done, strict=True):
+        places = [place for family in task for place in family.places]
+        for name in BETTER:
+            draws[name][places], quantiles[name][:, places] = part.draws[name], part.quantiles[name]
+        cost_mean[places] = part.cost_mean
     known = int((~np.isnan(inputs.size("reserves", dates.base))).sum())
     return Comparison(chosen, dates, draws, quantiles, cost_mean, known)
 
 
-def _here(inputs: Inputs, chunks: list[tuple[Scheme, ...]], dates: Dates) -> Iterator[Measured]:
+def _tasks(schemes: Sequence[Scheme]) -> Iterator[list[Family]]:
+    """The schemes in families, in portions of so many schemes."""
+    kin: dict[str | int, list[int]] = {}
+    for place, scheme in enumerate(schemes):
+        kin.setdefault(_kin(scheme) or place, []).append(place)
+    size, task = min(CHUNK, math.ceil(len(schemes) / WORKERS)), list[Family]()
+    room = size
+    for places in kin.values():
+        while places:
+            some, places = places[:room], places[room:]
+            task.append(_family(schemes, some))
+            room -= len(some)
+            if not room:
+                yield task
+                task, room = [], size
+    if task:
+        yield task
+
+
+def _in_proportion(scheme: Scheme) -> bool:
+    """Whether grants are a flat share of what is eligible, and nothing but the share sets their size."""
+    limited = scheme.cap or scheme.budget or scheme.cover or scheme.plus
+    return isinstance(scheme.share, float | int) and scheme.share > 0 and not limited
+
+
+def _kin(scheme: Scheme) -> str | None:
+    """What schemes have in common that differ in nothing but a flat share, where all that is paid is in proportion
+    to it."""
+    if not _in_proportion(scheme) or scheme.match_funding or scheme.interest_borne_by == "dsg":
+        return None
+    return scheme.model_dump_json(exclude={"title", "share"})
+
+
+def _family(schemes: Sequence[Scheme], places: list[int]) -> Family:
+    one = schemes[places[0]]
+    if len(places) == 1:
+        return Family(one, places, np.ones(1))
+    shares = np.array([schemes[place].share for place in places], dtype=float)
+    rising = shares.argsort(kind="stable")
+    return Family(one.model_copy(update={"share": 1.0}), [places[at] for at in rising], shares[rising])
+
+
+def _here(work: Work, inputs: Inputs, tasks: list[list[Family]]) -> Iterator[Measured]:
     """On this machine's cores: the arithmetic is numpy's, which lets threads run side by side."""
     with ThreadPoolExecutor(WORKERS) as pool:
-        yield from pool.map(lambda chunk: measured(inputs, chunk, dates), chunks)
+        yield from pool.map(partial(work, inputs), tasks)
 
 
-def _there(inputs: Inputs, chunks: list[tuple[Scheme, ...]], dates: Dates, address: str) -> Iterator[Measured]:
+def _there(work: Work, inputs: Inputs, tasks: list[list[Family]], address: str) -> Iterator[Measured]:
     """On a cluster. The inputs are a task's own result, not data scattered among workers: where a worker dies
     with it, the scheduler can hand it out again, so that nothing is lost."""
     try:
@@ -315,65 +379,73 @@ def _there(inputs: Inputs, chunks: list[tuple[Scheme, ...]], dates: Dates, addre
             # It is large on purpose.
             warnings.filterwarnings("ignore", "Sending large graph")
             sent = client.submit(pickle.loads, pickle.dumps(replace(inputs)), pure=False)
-        tasks = [client.submit(measured, sent, chunk, dates, pure=False) for chunk in chunks]
-        yield from client.gather(tasks)
+        yield from client.gather([client.submit(work, sent, task, pure=False) for task in tasks])
 
 
-def measured(inputs: Inputs, schemes: Sequence[Scheme], dates: Dates) -> Measured:
-    """The measures of schemes, each (schemes, draws). All schemes work through one block of draws, then the next:
-    what they share of a block is worked out once, and is gone after it."""
-    for scheme in schemes:
-        check_dates(scheme, inputs)
-    patterns = [_pattern(scheme) for scheme in schemes]
-    found = {name: np.empty((len(schemes), inputs.projection.simulations.sizes["draw"])) for name in BETTER}
+def measured(inputs: Inputs, families: Sequence[Family], dates: Dates, kept: Places) -> Measured:
+    """The measures of schemes. All of them work through one block of draws, then the next: what they share of a
+    block is worked out once, and is gone after it."""
+    for family in families:
+        check_dates(family.scheme, inputs)
+    number = sum(len(family.places) for family in families)
+    found = {name: np.empty((number, inputs.projection.simulations.sizes["draw"])) for name in BETTER}
     for block in inputs.blocks(BLOCK):
-        for row, (scheme, pattern) in enumerate(zip(schemes, patterns, strict=True)):
-            for name, values in _measures(block, scheme, pattern, dates).items():
-                found[name][row, block.draws] = values
-    return found
+        done = 0
+        for family in families:
+            rows = slice(done, done + len(family.places))
+            for name, values in _measures(block, family, dates).items():
+                found[name][rows, block.draws] = values
+            done = rows.stop
+    draws = {name: values[:, kept] for name, values in found.items()}
+    quantiles = {name: _three(values) for name, values in found.items()}
+    return Measured(draws, quantiles, found["cost"].mean(axis=1))
 
 
-def _measures(inputs: Inputs, scheme: Scheme, pattern: str, dates: Dates) -> Measured:
-    assert inputs.arena is not None
-    inputs.arena.restart()
-    result, none = Result(scheme, inputs, paid(scheme, inputs)), np.zeros(inputs.shape[1])
-    flows, deficits = result.paid.flows, Deficits(inputs, result.paid.flows)
-    cost = sum((flow.total for flow in flows if flow.kind in ("write_off", "cover")), start=none)
-    level = deficits.gross(dates.base, None)
-    deficit, above, borne, path = level, none, dict[int, Array](), Return(level, level - cost)
+def _measures(block: Inputs, family: Family, dates: Dates) -> dict[str, Array]:
+    assert block.arena is not None
+    block.arena.restart()
+    scheme, times = family.scheme, family.times[:, None]
+    result, inputs = Result(scheme, block, paid(scheme, block)), with_instalments(scheme, block)
+    flows = [flow for flow in result.paid.flows if flow.kind != "safety_valve"]
+    none, deficits = np.zeros((len(times), block.shape[1])), Deficits(inputs, family.times)
+    cost = none + times * sum(flow.total for flow in flows if flow.kind in ("write_off", "cover"))
+    level = none + block.once(("level", dates.base), lambda: block.deficit(dates.base).sum(axis=0))
+    deficit, above, path = level, none, Return(level, level - cost)
+    borne: list[tuple[int, Array]] = []
     simple = scheme.base_year == dates.base and not (scheme.plus or scheme.cover)
     if dates.base == inputs.years[0] and not simple:
         path = Return(level, deficits.gross(dates.base, _owed(inputs, flows, dates.base, None)))
     for step in walk(scheme, inputs, flows):
         year = step.year
         if dates.start < year <= dates.at and not charged_to_dsg(scheme, year):
-            borne[year] = step.rate * deficits.gross(year, step.halfway, average=True)
+            borne.append((year, step.rate * deficits.gross(year, step.halfway, average=True)))
         if year < dates.base or (year == dates.base and simple):
             continue
-        standing = _owed(inputs, flows, year, step.added)
-        if year == dates.base:
-            path = Return(level, deficits.gross(year, standing))
-        elif year <= dates.at:
-            path.on(year - dates.base, deficits.gross(year, standing))
-            if year == dates.at:
-                deficit, above = path.low, deficits.above(year, standing, dates.base)
-        elif len(still := path.still):
-            path.on(year - dates.base, deficits.gross(year, standing, still), still)
-        else:
+        if year > dates.at and np.isfinite(path.reached).all():
             break
-    owing = none.copy()
-    for flow in flows:
-        if flow.kind in ("contribution", "repayment", "levy"):
-            borne[flow.year] = borne.get(flow.year, 0.0) + flow.total
-        if flow.kind == "repayment" and flow.year > dates.at:
-            owing += flow.total
-    exchequer = costs.exchequer_flows(result, as_agreed=False).values()
-    even, top = _concentration(result, pattern)
+        standing = _owed(inputs, flows, year, step.added)
+        gross = deficits.gross(year, standing)
+        if year == dates.base:
+            path = Return(level, gross)
+        else:
+            path.on(year - dates.base, gross)
+        if year == dates.at:
+            deficit, above = gross, deficits.above(year, standing, dates.base)
+    exchequer = [
+        (flow.year, costs.EXCHEQUER[flow.kind][1] * flow.total * (1.0 if flow.kind == "safety_valve" else times))
+        for flow in result.paid.flows
+        if flow.kind in costs.EXCHEQUER
+    ]
+    borne += [
+        (flow.year, times * flow.total) for flow in flows if flow.kind in ("contribution", "repayment", "levy")
+    ]
+    to_repay = sum(flow.total for flow in flows if flow.kind == "repayment" and flow.year > dates.at)
+    even, top = _concentration(result)
     return {
         "cost": cost,
-        "present_cost": sum((_present(inputs, by_year, dates) for by_year in exchequer if by_year), start=none),
-        "councils_pay": _present(inputs, borne, dates),
-        "to_repay": owing,
+        "present_cost": none + _present(inputs, exchequer, dates),
+        "councils_pay": none + _present(inputs, borne, dates),
+        "to_repay": none + times * to_repay,
         "deficit": deficit,
         "above_reserves": above,
         "years_bought": path.reached,
@@ -382,47 +454,87 @@ def _measures(inputs: Inputs, scheme: Scheme, pattern: str, dates: Dates) -> Mea
     }
 
 
+def _concentration(result: Result) -> tuple[Array, Array]:
+    """Gini of £ per person and share of the ten largest; of schemes that differ in size only, worked out once."""
+    inputs, scheme = result.inputs, result.scheme
+
+    def worked_out() -> tuple[Array, Array]:
+        amounts, turned = result.paid.total("write_off", "cover"), inputs.empty(turned=True)
+        people = inputs.size("people_2_18", scheme.base_year)
+        return gini(np.divide(amounts, people, out=inputs.empty()), turned), top_share(amounts, out=turned)
+
+    if not _in_proportion(scheme):
+        return worked_out()
+    pattern = scheme.model_dump_json(include=PATTERN)
+    found: tuple[Array, Array] = inputs.once(("concentration", pattern), worked_out)
+    return found
+
+
 class Deficits:
-    """England's deficits of a block of draws, for one scheme: of the projection's balances with amounts added.
+    """England's deficits of a block of draws, with amounts added to balances so many `times` over (rising)."""
 
-    The sum of max(deficit - added, 0) is that of max(deficit, added), less the sum of `added`: no balance with the
-    scheme is worked out, and what years share is summed once.
-    """
+    def __init__(self, inputs: Inputs, times: Array) -> None:
+        self.inputs, self.times, self.totals = inputs, times, dict[int, tuple[Array, Array]]()
 
-    def __init__(self, inputs: Inputs, flows: Sequence[Flow]) -> None:
-        self.inputs, self.scratch = inputs, inputs.empty()
-        self.sums = {id(flow.amount): (flow.amount, flow.total) for flow in flows}
-
-    def _total(self, added: Array) -> Array:
-        if id(added) not in self.sums:  # the array is kept, so that no other gets its id
-            self.sums[id(added)] = added, np.add.reduce(added, axis=0)
-        return self.sums[id(added)][1]
-
-    def gross(self, year: int, added: Array | None, at: Places | None = None, *, average: bool = False) -> Array:
-        """£ (>= 0) a draw, at the end of a year or on its average; of the draws `at` only."""
-        inputs = self.inputs
-        below = inputs.below(year, average=average)
+    def gross(self, year: int, added: Array | None, *, average: bool = False) -> Array:
+        """£ (>= 0) at the end of a year or on its average, shape (times, draws)."""
+        below = self.inputs.below(year, average=average)
         if added is None:
-            whole: Array = inputs.once(("gross", (year, average)), lambda: np.maximum(below, 0.0).sum(axis=0))
-        elif at is not None and len(at) < below.shape[1] / 4:
-            few: Array = np.maximum(below[:, at] - (added[:, at] if added.shape[1] > 1 else added), 0.0).sum(
-                axis=0
-            )
-            return few
-        else:
-            whole = np.add.reduce(np.maximum(below, added, out=self.scratch), axis=0) - self._total(added)
-        return whole if at is None else whole[at]
+            whole = self.inputs.once(("gross", (year, average)), lambda: np.maximum(below, 0.0).sum(axis=0))
+            return np.broadcast_to(whole, (len(self.times), len(whole)))
+        if self._in_turn(added):
+            # The sum of max(deficit - added, 0) is that of max(deficit, added), less the sum of `added`: no
+            # balance is worked out, and what years share is summed once.
+            out = self.inputs.empty()
+            larger = [np.add.reduce(np.maximum(below, more, out=out), axis=0) for more in self._each(added)]
+            return np.array(larger) - self.times[:, None] * self._total(added)
+        standing = self._standing(below, added)
+        return self._sums(standing, below) - self.times[:, None] * self._sums(standing, added)
 
     def above(self, year: int, added: Array | None, known: int) -> Array:
-        """Councils a draw with more deficit than usable reserves, of those whose reserves are published."""
+        """Councils with more deficit than usable reserves, of those whose reserves are published, shape (times,
+        draws)."""
         inputs = self.inputs
         more = inputs.once(
             ("above", (year, known)), lambda: inputs.below(year) - (inputs.size("reserves", known) + PENNY)
         )
+        if added is not None and not self._in_turn(added):
+            return self._sums(self._standing(more, added), None)
         # Ones of a byte each are summed much faster than truths are counted.
-        found = (more > (0.0 if added is None else added)).view(np.uint8)
-        counted: Array = np.add.reduce(found, axis=0, dtype=np.uint8 if len(found) < 256 else np.uint32)
-        return counted.astype(float)
+        found = [(more > each).view(np.uint8) for each in ([0.0] if added is None else self._each(added))]
+        wide = np.uint8 if len(more) < 256 else np.uint32
+        return np.array([np.add.reduce(one, axis=0, dtype=wide) for one in found], dtype=float)
+
+    def _in_turn(self, added: Array) -> bool:
+        return len(self.times) < MANY or bool((added < 0).any())
+
+    def _each(self, added: Array) -> Iterator[Array]:
+        if len(self.times) == 1 and self.times[0] == 1:
+            yield added
+        else:
+            out = self.inputs.empty()
+            for time in self.times:
+                yield np.multiply(added, time, out=out)
+
+    def _total(self, added: Array) -> Array:
+        if id(added) not in self.totals:  # the array is kept, so that no other gets its id
+            self.totals[id(added)] = added, np.add.reduce(added, axis=0)
+        return self.totals[id(added)][1]
+
+    def _standing(self, below: Array, added: Array) -> npt.NDArray[np.intp]:
+        """For each council and draw, how many of the times leave it a deficit: those below deficit over amount."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            most = below / (added + 0.0)  # no minus nought
+        return np.searchsorted(self.times, np.where(np.isnan(most), -np.inf, most))
+
+    def _sums(self, standing: npt.NDArray[np.intp], amounts: Array | None) -> Array:
+        """Amounts (or ones) of councils that still have a deficit, summed, shape (times, draws)."""
+        count, draws = len(self.times), standing.shape[1]
+        places = (standing * draws + np.arange(draws)).ravel()
+        weights = None if amounts is None else np.broadcast_to(amounts, standing.shape).ravel()
+        sums = np.bincount(places, weights, (count + 1) * draws).reshape(count + 1, draws)
+        from_here: Array = sums[::-1].cumsum(axis=0)[::-1]
+        return from_here[1:]
 
 
 def _owed(inputs: Inputs, flows: Sequence[Flow], year: int, added: Array | None) -> Array | None:
@@ -433,37 +545,17 @@ def _owed(inputs: Inputs, flows: Sequence[Flow], year: int, added: Array | None)
     return added
 
 
-def _pattern(scheme: Scheme) -> str:
-    """What the pattern of grants over councils depends on, where it does not depend on the size of a flat share;
-    empty where it does."""
-    flat = isinstance(scheme.share, float | int) and scheme.share
-    if not flat or scheme.cap or scheme.budget or scheme.cover or scheme.plus:
-        return ""
-    terms = {"base_year", "source", "ineligible", "eligibility", "approval", "safety_valve"}
-    return scheme.model_dump_json(include=terms)
-
-
-def _concentration(result: Result, pattern: str) -> tuple[Array, Array]:
-    """Gini of £ per person and share of the ten largest; of schemes with the same pattern, worked out once."""
-    inputs = result.inputs
-
-    def worked_out() -> tuple[Array, Array]:
-        amounts, turned = result.paid.total("write_off", "cover"), inputs.empty(turned=True)
-        people = inputs.size("people_2_18", result.scheme.base_year)
-        return gini(np.divide(amounts, people, out=inputs.empty()), turned), top_share(amounts, out=turned)
-
-    found: tuple[Array, Array] = inputs.once(("concentration", pattern), worked_out) if pattern else worked_out()
-    return found
-
-
-def _present(inputs: Inputs, by_year: dict[int, Array], dates: Dates) -> Array:
+def _present(inputs: Inputs, amounts: Sequence[tuple[int, Array]], dates: Dates) -> Array | float:
     """£ of several years in prices of the common base year, discounted to it."""
-    years = tuple(sorted(by_year))
-    factors = inputs.shared(
-        ("present", (years, dates.base)),
-        lambda whole: costs.weights(whole, list(years), dates.base, costs.STPR)["present"],
-    )
-    return sum((factors[year] * by_year[year] for year in years), start=np.zeros(inputs.shape[1]))
+
+    def weight(year: int) -> float:
+        found: float = inputs.shared(
+            ("present", (year, dates.base)),
+            lambda whole: costs.weights(whole, [year], dates.base, costs.STPR)["present"][year],
+        )
+        return found
+
+    return sum(weight(year) * amount for year, amount in amounts)
 
 
 def _three(values: Array) -> Array:

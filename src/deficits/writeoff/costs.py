@@ -11,11 +11,21 @@ from deficits.simulated import QUANTILES
 from deficits.validation import number
 from deficits.writeoff import ledger
 from deficits.writeoff.inputs import Array, Inputs
+from deficits.writeoff.ledger import Kind
 from deficits.writeoff.result import THREE, Result, spans
 from deficits.writeoff.scheme import Scheme
 
 STPR = assumed("financing", "social_time_preference").number
 """Social time preference rate, real, a year."""
+EXCHEQUER: dict[Kind, tuple[str, int]] = {
+    "write_off": ("gross", 1),
+    "cover": ("gross", 1),
+    "safety_valve": ("instalments_stopped", 1),
+    "clawback": ("clawed_back", -1),
+    "repayment": ("repaid", -1),
+    "levy": ("levied", -1),
+}
+"""Flows that the Exchequer pays (1) or gets back (-1), and the item that each belongs to."""
 
 
 def interest_by_year(result: Result, *, paid: bool = True) -> dict[int, Array]:
@@ -88,31 +98,22 @@ def exchequer(result: Result, rate: float = STPR, real: int | None = None) -> pd
     return frame
 
 
-def exchequer_flows(result: Result, *, as_agreed: bool = True) -> dict[str, dict[int, Array]]:
+def exchequer_flows(result: Result) -> dict[str, dict[int, Array]]:
     """What the Exchequer pays (> 0) and gets back or no longer pays (< 0), £ a draw, by item and year.
 
-    Safety valve instalments are held against those agreed, or against those in the projection.
+    Safety valve instalments are held against those agreed.
     """
     inputs, base = result.inputs, result.scheme.base_year
     flows: dict[str, dict[int, Array]] = {
         name: {} for name in ("gross", "instalments_stopped", "clawed_back", "repaid", "levied")
     }
-    items = {"write_off": ("gross", 1), "cover": ("gross", 1), "clawback": ("clawed_back", -1)}
-    items |= {"repayment": ("repaid", -1), "levy": ("levied", -1)}
     for flow in result.paid.flows:
-        if flow.kind in items:
-            item, sign = items[flow.kind]
-            amount = sign * flow.total
-            flows[item][flow.year] = flows[item].get(flow.year, 0.0) + amount
+        if flow.kind in EXCHEQUER and flow.kind != "safety_valve":
+            item, sign = EXCHEQUER[flow.kind]
+            flows[item][flow.year] = flows[item].get(flow.year, 0.0) + sign * flow.total
     stopped = flows["instalments_stopped"]
     changes = {flow.year: flow.amount for flow in result.paid.flows if flow.kind == "safety_valve"}
     going_on = any(part.safety_valve == "continue" for part in result.scheme.parts)
-    if not as_agreed:
-        return flows | {
-            "instalments_stopped": {
-                year: np.full(inputs.shape[1], amount.sum()) for year, amount in changes.items()
-            }
-        }
     for year in (year for year in inputs.agreed if year > base):
         inside = inputs.safety_valve_payments(year) if year in inputs.years else 0.0
         received = inputs.agreed_in(year) if going_on else inside + changes.get(year, 0.0)

@@ -95,13 +95,15 @@ class Inputs:
     """A projection as schemes see it, or some of its draws. Make one and use it for many schemes.
 
     `rate`: the financing rate, a year or by financial year (of later years the last); the projection's unless
-    given. `allocated`: councils whose deficit at the base date is the published eligible one.
+    given. `allocated`: councils whose deficit at the base date is the published eligible one. `moved`: £ that are
+    added to the projection's balances, shape (years, authorities, 1).
     """
 
     projection: Projection
     draws: slice = field(default_factory=lambda: slice(None))
     rate: float | Mapping[int, float] | None = None
     allocated: frozenset[str] = frozenset()
+    moved: Array | None = field(default=None, repr=False)
     whole: Inputs | None = field(default=None, repr=False)
     arena: Arena | None = field(default=None, repr=False)
 
@@ -110,7 +112,7 @@ class Inputs:
         through faster."""
         arena = Arena()
         for start in range(0, self.projection.simulations.sizes["draw"], size):
-            yield dataclasses.replace(self, draws=slice(start, start + size), whole=self, arena=arena)
+            yield dataclasses.replace(self, draws=slice(start, start + size), moved=None, whole=self, arena=arena)
 
     def empty(self, turned: bool = False) -> Array:
         """An array of the inputs' shape to fill, or (draws, authorities)."""
@@ -184,9 +186,10 @@ class Inputs:
     def balances(self) -> Array:
         """£, shape (years, authorities, draws), negative = deficit."""
         if self.whole:
-            return np.ascontiguousarray(self.whole.balances[..., self.draws])
-        values: Array = self.projection.balance.transpose("year", "authority", "draw").values
-        return values[..., self.draws]
+            values = np.ascontiguousarray(self.whole.balances[..., self.draws])
+        else:
+            values = self.projection.balance.transpose("year", "authority", "draw").values[..., self.draws]
+        return values if self.moved is None else values + self.moved
 
     @cached_property
     def shape(self) -> tuple[int, int]:

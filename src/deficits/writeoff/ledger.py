@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Literal, NamedTuple
@@ -96,11 +96,11 @@ def pay(scheme: Scheme, inputs: Inputs) -> Paid:
 def paid(scheme: Scheme, inputs: Inputs) -> Paid:
     """What `pay` gives, for a scheme whose dates have been checked."""
     parts = scheme.parts
-    instalments = _instalments(scheme, inputs)
+    changed = instalments(scheme, inputs)
     continuing = any(part.safety_valve == "continue" for part in parts)
     # What a date is credited with stands from the day after it; money taken or given in a year, at its end.
     credits: list[tuple[int, Array]] = []
-    moved = [(flow.year, flow.amount) for flow in instalments]
+    moved = [(flow.year, flow.amount) for flow in changed]
     own: list[list[Flow]] = [[] for _ in parts]
     granted: list[Array] = []
 
@@ -157,7 +157,7 @@ def paid(scheme: Scheme, inputs: Inputs) -> Paid:
         if part.payer == "schools_budget":
             own[number] += _levied(inputs, own[number])
     whole = granted[0] if len(granted) == 1 else np.sum(granted, axis=0)
-    return Paid(whole, (*instalments, *(flow for flows in own for flow in flows)))
+    return Paid(whole, (*changed, *(flow for flows in own for flow in flows)))
 
 
 def check_dates(scheme: Scheme, inputs: Inputs) -> None:
@@ -208,11 +208,12 @@ def _covered(part: Scheme, inputs: Inputs, year: int, grown: Array, left: Array 
     return within(part.budget, inputs, part.base_year, amount, grown, left)
 
 
-def _instalments(scheme: Scheme, inputs: Inputs) -> list[Flow]:
+def instalments(scheme: Scheme, inputs: Inputs) -> list[Flow]:
     """What the scheme changes in the safety valve instalments after its base date."""
-    variant = next((part.safety_valve for part in scheme.parts if part.safety_valve != "as_projected"), None)
-    if variant is None:
+    variants = {part.safety_valve for part in scheme.parts} - {"as_projected"}
+    if not variants:
         return []
+    (variant,) = variants
 
     def worked_out(whole: Inputs) -> list[Flow]:
         flows = []
@@ -225,6 +226,23 @@ def _instalments(scheme: Scheme, inputs: Inputs) -> list[Flow]:
 
     found: list[Flow] = inputs.shared(("instalments", (variant, scheme.base_year)), worked_out)
     return found
+
+
+def with_instalments(scheme: Scheme, inputs: Inputs) -> Inputs:
+    """The inputs with the projection's balances as they are once the scheme has changed the instalments.
+
+    An instalment comes in the middle of a year: it moves the year's average by half of what it moves its end.
+    """
+    flows = instalments(scheme, inputs)
+
+    def worked_out() -> Inputs:
+        moved = np.zeros((len(inputs.years), len(inputs.codes), 1))
+        for flow in flows:
+            moved[inputs.years.index(flow.year) :] += flow.amount
+        return replace(inputs, moved=moved)
+
+    key = "with_instalments", (scheme.base_year, *(part.safety_valve for part in scheme.parts))
+    return inputs.once(key, worked_out) if flows else inputs
 
 
 def _dated(

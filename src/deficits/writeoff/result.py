@@ -386,25 +386,13 @@ class Return:
         self.level, self.low, self.since = level, left, 0
         self.reached = np.where(left >= level, 0.0, np.inf)
 
-    @property
-    def still(self) -> Places:
-        """Places of the draws that are not back."""
-        return np.isinf(self.reached).nonzero()[0]
-
-    def on(self, since: int, now: Array, at: Any = slice(None)) -> None:
-        """What the deficit is some years on: of the draws `at` only, where others are back."""
-        low, level, reached = self.low[at], self.level[at], self.reached[at]
-        there = np.isinf(reached) & (now >= level)
+    def on(self, since: int, now: Array) -> None:
+        """What the deficit is some years on."""
+        there = np.isinf(self.reached) & (now >= self.level)
         if there.any():
-            part = (level[there] - low[there]) / (now[there] - low[there])
-            reached[there] = self.since + part * (since - self.since)
-            self.reached[at] = reached
-        if isinstance(at, slice):
-            self.low = now
-        else:
-            self.low = self.low.copy()
-            self.low[at] = now
-        self.since = since
+            low, level = self.low[there], np.broadcast_to(self.level, now.shape)[there]
+            self.reached[there] = self.since + (level - low) / (now[there] - low) * (since - self.since)
+        self.low, self.since = now, since
 
 
 def back(level: Array, left: Array, path: Sequence[tuple[int, Array]]) -> Array:
