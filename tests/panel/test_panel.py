@@ -14,7 +14,10 @@ from deficits.panel.choice import TOLERANCE
 from deficits.panel.panel import build
 from deficits.panel.schema import check
 from deficits.publications import Reader, school_pupils
-from deficits.raw import raw_data
+from deficits.publications.editions import financial
+from deficits.raw import RawData, raw_data
+from deficits.raw.authorities import load_authorities
+from tests.raw.test_raw import declare
 
 # £m, from DfE section 251 outturn (balances published as a share of the DSG to 2021-22): gross deficit and
 # number of councils with a return. Hillingdon's March 2024 is -£47.5m: it returned its movement, £25.6m.
@@ -263,3 +266,16 @@ def test_a_figure_that_is_not_declared_is_refused_and_not_dropped(monkeypatch: p
         PanelError, match=r"no such figure in figures\.toml: pupil of 201 in 2016 \(school-pupils/"
     ):
         build(raw_data())
+
+
+def test_a_name_that_is_no_councils_is_told_with_its_file_and_line(tmp_path: Path) -> None:
+    folder = tmp_path / "publication"
+    folder.mkdir()
+    declare(tmp_path, "year,la_name,value_gbp\n2024-25,Bury,1\n2024-25,Burry,2\n")
+    declared = (folder / "source.toml").read_text(encoding="utf-8")
+    names = 'year = "financial year"\nla_name = "name"'
+    declared = declared.replace('dfe_number = "key"', names).replace("[[file]]", '[[file]]\ntable = "spend"')
+    (folder / "source.toml").write_text(declared, encoding="utf-8")
+    reader = Reader(RawData(tmp_path), load_authorities())
+    with pytest.raises(PanelError, match=r"data/raw/publication/table\.csv:3: no authority 'Burry': did you mean"):
+        reader.read("publication", "spend", ["value_gbp"], financial("year"))

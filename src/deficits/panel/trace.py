@@ -62,7 +62,8 @@ def trace(panel: Panel, authority: str | int, year: int | str, figure: str) -> T
 def _value(row: pd.Series, figure: str) -> str:
     value, basis = row[figure], row[f"{figure}_basis"]
     if pd.isna(value):
-        return f"none ({'not collected for this year' if pd.isna(basis) else basis.replace('_', ' ')})"
+        unknown = "not collected for this year, or not from this council"
+        return f"none ({unknown if pd.isna(basis) else basis.replace('_', ' ')})"
     shown = f"{value:,.0f}".replace("-", MINUS)
     day = row[f"{figure}_published"]
     public = "" if day.startswith("9999") else f", public by {day}"

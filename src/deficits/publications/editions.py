@@ -128,9 +128,15 @@ class Reader:
         rows = pd.concat([part.frame.assign(flagged=part.flagged) for part in parts], ignore_index=True)
         rows["source"] = f"{publication}/" + rows["file"] + ":" + rows["line"].astype(str)
         if "dfe_number" not in rows:
-            rows["dfe_number"] = list(map(self.authorities.resolve, rows["la_name"], rows["ends_in"]))
+            rows["dfe_number"] = list(map(self._authority, rows["la_name"], rows["ends_in"], rows["source"]))
         index = pd.MultiIndex.from_frame(rows[["dfe_number", "ends_in"]], names=KEY)
         return rows.set_index(index), pd.concat([part.touched for part in parts])
+
+    def _authority(self, name: str, year: int, source: str) -> str:
+        try:
+            return self.authorities.resolve(name, year)
+        except PanelError as error:
+            raise PanelError(f"data/raw/{source}: {error}") from None
 
 
 def _edition(raw: RawData, publication: str, file: SourceFile, numeric: list[str], year: Years) -> pd.DataFrame:
