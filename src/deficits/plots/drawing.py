@@ -69,8 +69,8 @@ def money_ticks(low: float, high: float, most: int = 6) -> tuple[list[float], li
     (['−£8m', '−£6m', '−£4m', '−£2m', '£0', '£2m'], '£m')
     """
     ticks = round_ticks(low, high, most)
-    largest = max(map(abs, ticks))
-    unit = next((unit for unit, scale in UNITS.items() if largest >= scale), "£")
+    # As the amounts themselves are written: £820m stands on an axis to £1,000m.
+    unit = "£bn" if max(-low, high) >= UNITS["£bn"] else "£m" if max(map(abs, ticks)) >= UNITS["£m"] else "£"
     shown = [tick / UNITS[unit] for tick in ticks]
     places = next((n for n in range(3) if np.allclose(shown, np.round(shown, n), rtol=0, atol=1e-9)), 3)
     labels = [
