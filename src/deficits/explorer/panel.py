@@ -327,14 +327,14 @@ class Explorer:
     def _show(self) -> None:
         """Headline and figure first: they are what is waited for."""
         shown, state = self.view, self.state
-        points = "".join(f"<li>{escape(point)}</li>" for point in shown.points)
+        points, wide = "".join(f"<li>{escape(point)}</li>" for point in shown.points), shown.svg()
         self._headline.value = (
             f'<p class="deficits-lead">{escape(shown.lead)}</p>'
             f'<p class="deficits-meaning">{escape(shown.meaning)}</p><ul>{points}</ul>'
         )
         self._figure.value = (
-            f'<div class="deficits-wide">{shown.svg()}</div><div class="deficits-narrow">{shown.svg(372)}</div>'
-            f"<p>{_download(shown)}</p>"
+            f'<div class="deficits-wide">{wide}</div><div class="deficits-narrow">{shown.svg(372)}</div>'
+            f"<p>{_download(shown, wide)}</p>"
         )
         self._table.value = shown.table()
         self._code.value = shown.area.code(state)
@@ -549,9 +549,9 @@ def _line(text: str, error: bool = False) -> str:
     return f'<p class="{look}" role="{role}">{escape(text)}</p>'.replace("\n", "<br>") if text else ""
 
 
-def _download(shown: View) -> str:
+def _download(shown: View, svg: str) -> str:
     """Links to the figure's numbers and to the figure itself, carried in the page."""
-    things = {"numbers.csv": ("text/csv", shown.quantiles.to_csv()), "figure.svg": ("image/svg+xml", shown.svg())}
+    things = {"numbers.csv": ("text/csv", shown.quantiles.to_csv()), "figure.svg": ("image/svg+xml", svg)}
     return " ".join(
         f'<a download="{name}" href="data:{kind};base64,{base64.b64encode(text.encode()).decode()}">{name}</a>'
         for name, (kind, text) in things.items()

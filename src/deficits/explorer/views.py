@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from html import escape
 from typing import Any
 
@@ -94,10 +94,11 @@ class Engine:
     def projection(self, state: State, scenario: Scenario) -> Projection:
         """The projection of a scenario, on the same random numbers as that of any other."""
         run = (state.as_of, state.until, state.draws, state.seed)
-        panel = load_panel(state.as_of)
-        usual: Projection = self._cached(
-            run, lambda: project(panel, until=state.until, draws=state.draws, seed=state.seed)
-        )
+
+        def made() -> Projection:
+            return project(load_panel(state.as_of), until=state.until, draws=state.draws, seed=state.seed)
+
+        usual: Projection = self._cached(run, made)
         if scenario.assumptions == Assumptions() and not scenario.levers:
             return usual
         assumed, levers = scenario.assumptions, scenario.levers
@@ -105,9 +106,8 @@ class Engine:
         changed: Projection = self._cached(key, lambda: usual.with_assumptions(assumed, levers))
         return changed
 
-    def balances(self, state: State, scenario: Scenario) -> tuple[Any, WriteOff | None]:
-        """Balances of a scenario, its first scheme's grants in them; and the scheme's result."""
-        projection = self.projection(state, scenario)
+    def balances(self, projection: Projection, scenario: Scenario) -> tuple[Any, WriteOff | None]:
+        """Balances of a scenario's projection, its first scheme's grants in them; and the scheme's result."""
         if not scenario.schemes:
             return projection.balance, None
         inputs = self._cached(("inputs", id(projection)), lambda: Inputs(projection))
@@ -120,7 +120,11 @@ class Engine:
         if other is None or other == state.scenario:
             return None
         key = (state.as_of, state.until, state.draws, state.seed, area, other.text())
-        found: Array = self._cached(key, lambda: area.simulations(self.balances(state, other)[0]))
+
+        def made() -> Array:
+            return area.simulations(self.balances(self.projection(state, other), other)[0])
+
+        found: Array = self._cached(key, made)
         return found
 
 
@@ -159,7 +163,7 @@ class View:
         }
         return pd.concat(frames, names=["path", "year"])
 
-    @property
+    @cached_property
     def lead(self) -> str:
         """The 80% range at the last year end."""
         low, high = self.quantiles.loc[("scenario", self.years[-1]), ["p10", "p90"]]
@@ -250,8 +254,8 @@ class View:
 def view(state: State, engine: Engine | None = None) -> View:
     """What is shown of a state. Raises DeficitsError where the package refuses it."""
     engine = engine or Engine()
-    balances, result = engine.balances(state, state.scenario)
     projection = engine.projection(state, state.scenario)
+    balances, result = engine.balances(projection, state.scenario)
     area = Area(*projection.place(state.place))
     grant = None if result is None else result.grant.sel(authority=list(area.codes)).sum("authority").values
     return View(
@@ -261,7 +265,7 @@ def view(state: State, engine: Engine | None = None) -> View:
         scenario=area.simulations(balances),
         other=engine.compared(state, area),
         grant=grant,
-        observed=_observed(projection.panel, area),
+        observed=_observed(state.as_of, area),
         projection=projection,
         result=result,
     )
@@ -280,9 +284,11 @@ def _division(code: str, as_of: str | None) -> Split | None:
     return split if split is not None and (as_of is None or split.decided.isoformat() <= as_of) else None
 
 
-def _observed(panel: Panel, area: Area) -> tuple[tuple[int, float], ...]:
+@lru_cache(maxsize=8)
+def _observed(as_of: str | None, area: Area) -> tuple[tuple[int, float], ...]:
     if area.kind == "region":
         return ()
+    panel = load_panel(as_of)
     frame = (
         profile.known_balances(panel, area.codes[0]) if area.kind == "council" else england.observed_gross(panel)
     )

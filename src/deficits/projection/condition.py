@@ -75,7 +75,7 @@ def newest_national_figure(panel: Panel, assumptions: Assumptions, year: int) ->
     None when the assumptions want none, or none was public when the panel's figures were. ProjectionError when
     several figures that disagree are published for it.
     """
-    rows = returned(panel.national).query("year == @year")
+    rows = returned(panel.national[panel.national["year"] == year])
     if assumptions.calibration == "none" or rows.empty:
         return None
     if rows["value"].nunique() > 1:
