@@ -35,7 +35,7 @@ check: lint ## lint, then the tests that need no browser, papermill or spreadshe
 test: lint ## lint, then all tests
 	$(BIN)/pytest -n 2 --dist loadscope -q tests src
 	rm -rf .pytest_cache/projections  # the notebooks share what is projected, afresh each time
-	DEFICITS_CACHE=$(CURDIR)/.pytest_cache/projections $(BIN)/pytest -n 2 --dist loadscope -q --nbval --nbval-current-env --nbval-sanitize-with tests/notebooks/sanitise.cfg notebooks docs/recipes
+	DEFICITS_CACHE=$(CURDIR)/.pytest_cache/projections $(BIN)/pytest -n 2 --dist loadscope -q --nbval --nbval-current-env --nbval-sanitize-with tests/notebooks/sanitise.cfg notebooks
 
 lint: $(VENV)/dev ## style, types and the direction of imports
 	$(BIN)/ruff check --quiet .

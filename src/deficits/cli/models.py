@@ -83,6 +83,9 @@ def project(
         frame = projected.area(found.name, cast(Any, per), real).loc["gross"]
         where = "England's councils" if found.kind == "England" else f"councils in {found.name}"
         out.print(f"Gross deficit of {where} (80% range)")
+    terms = d.Scenario(assumptions=assumptions, levers=tuple(used)).lines()
+    if terms:
+        out.print(f"On these terms: {'; '.join(terms)}", markup=False)
     unit = {"pupil": " a pupil", "person_2_18": " a person aged 2 to 18", "plan": " a plan"}.get(per or "", "") + (
         f", prices of {financial_year(real)}" if real else ""
     )
