@@ -223,7 +223,7 @@ def year_given(value: int | str) -> int:
     return year_of(text)
 
 
-def last_day(published: str | None) -> str:
+def last_day(published: object) -> str:
     """The day by which something was public, for a date known to the day, the month or the year.
 
     >>> last_day("2025-06"), last_day("2024"), last_day("2024-12-12"), last_day("2024-02")
@@ -231,7 +231,7 @@ def last_day(published: str | None) -> str:
 
     What carries no date is not known to have been public by any: it sorts after every day.
     """
-    if not published:
+    if not isinstance(published, str) or not published:
         return UNDATED
     if len(published) == 4:
         return f"{published}-12-31"

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from deficits.formatting import MINUS, last_day
+from deficits.formatting import MINUS
 from deficits.publications import Table
-from deficits.raw import RawData, SourceFile
+from deficits.raw import RawData
 
 YEARS = ("financial_year", "january", "calendar_year", "academic_year", "mid_year", "year")
 """Columns that hold a row's year, in the parsers' own names."""
@@ -31,14 +31,9 @@ def years_of(frame: pd.DataFrame) -> pd.Series:
     return pd.Series("", frame.index) if column is None else frame[column].astype(str)
 
 
-def day_of(file: SourceFile) -> str:
-    """The day of an edition; one without a date is taken to be older than any."""
-    return last_day(file.published) if file.published else ""
-
-
 def earlier(table: Table, raw: RawData, publication: str) -> Held | None:
     """The newest edition held that shares years with a new table, else the newest."""
-    files = sorted(raw.files(publication, table.kind), key=day_of)
+    files = sorted(raw.files(publication, table.kind), key=lambda file: file.day)
     frames = {file.name: raw.table(publication, file.name) for file in files}
     years = {name: set(years_of(frame)) for name, frame in frames.items()}
     shared = [name for name in frames if years[name] & set(years_of(table.frame))]

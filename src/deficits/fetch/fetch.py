@@ -20,7 +20,7 @@ from pathlib import Path
 from deficits.errors import DeficitsError, SourceError
 from deficits.fetch import folder, gates
 from deficits.fetch.addresses import locate
-from deficits.fetch.compare import compare, contents, day_of, earlier, years_of
+from deficits.fetch.compare import compare, contents, earlier, years_of
 from deficits.fetch.download import LARGEST_FILE, FetchError, download, printable
 from deficits.formatting import gbp, last_day, listed, year_end
 from deficits.panel import Panel, build
@@ -67,7 +67,7 @@ def listing(raw: Path | None = None) -> Iterator[tuple[str, str, str]]:
     data = RawData(raw or raw_dir())
     for each in PUBLICATIONS:
         if each.parse:
-            yield each.folder, _newest(data.source(each.folder)) or "undated", str(each.address)
+            yield each.folder, data.source(each.folder).newest or "undated", str(each.address)
 
 
 def fetch(
@@ -145,7 +145,7 @@ def news(publication: Publication, raw: RawData) -> tuple[bool, str]:
     An edition of the same day is compared by its content, where the publisher's own file was fetched.
     """
     held = raw.source(publication.folder)
-    newest = _newest(held)
+    newest = held.newest
     try:
         found = locate(publication)
         if found.published and found.published.isoformat() > last_day(newest):
@@ -302,8 +302,8 @@ def _stop(why: str, found: Sequence[str], *advice: str) -> None:
 def _already(tables: Sequence[Table], held: Source) -> Iterator[str]:
     """What to say of an edition whose tables are all held: also that a newer one is, if so."""
     hashes, kinds = {_sha256(table) for table in tables}, {table.kind for table in tables}
-    day = max(day_of(each) for each in held.file if each.sha256 in hashes)
-    newest = max(day_of(each) for each in held.file if each.table in kinds)
+    day = max(each.day for each in held.file if each.sha256 in hashes)
+    newest = max(each.day for each in held.file if each.table in kinds)
     yield f"Already held, with the same content, as the edition of {day}: no change"
     if day < newest:
         yield (
@@ -317,7 +317,7 @@ def _unread(
 ) -> Iterator[str]:
     """What of a new edition is not read, or not before somebody has done something."""
     for entry in entries:
-        newer = max((day_of(each) for each in held.file if each.table == entry.table), default="")
+        newer = max((each.day for each in held.file if each.table == entry.table), default="")
         if original.published < newer:
             yield (
                 f"older than the edition of {newer} held: {entry.table} of it is used only where that one has no "
@@ -394,10 +394,6 @@ def _trying(raw: Path | None) -> Iterator[tuple[Path, Path]]:
         raise
     except OSError as error:
         raise FetchError(f"nothing was changed: a file cannot be read or written ({error})") from None
-
-
-def _newest(source: Source) -> str:
-    return max((each.published for each in source.file if each.published), key=last_day, default="")
 
 
 def _sha256(table: Table) -> str:

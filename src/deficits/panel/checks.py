@@ -45,7 +45,7 @@ def check_panel(panel: Panel, today: date | None = None) -> Checked:
     editions = [
         {
             "publication": folder,
-            "newest": max((file.published for file in source.file if file.published), default=""),
+            "newest": source.newest,
             "next_expected": source.next_expected,
             "overdue": last_day(source.next_expected) < day,
         }

@@ -9,16 +9,20 @@ from deficits.formatting import year_given
 from deficits.publications.cells import number
 
 
+def _number(value: object, wanted: str, units: bool = False) -> float:
+    found = number(value, units)
+    if found is None:
+        raise ValueError(f"'{value}' is not {wanted}")
+    return found
+
+
 def amount_given(value: object) -> float:
     """£ from a number or a text.
 
     >>> amount_given("£150m"), amount_given("150,000,000"), amount_given("-8.4e6"), amount_given("(£250k)")
     (150000000.0, 150000000.0, -8400000.0, -250000.0)
     """
-    amount = number(value, units=True)
-    if amount is None:
-        raise ValueError(f"'{value}' is not an amount in pounds: give it like £150m or 150,000,000")
-    return amount
+    return _number(value, "an amount in pounds: give it like £150m or 150,000,000", units=True)
 
 
 def rate_given(value: object) -> float:
@@ -65,10 +69,7 @@ def years_given(value: object) -> float:
     >>> years_given("0.5")
     0.5
     """
-    found = number(value)
-    if found is None:
-        raise ValueError(f"'{value}' is not a number of years: give it like 0.5")
-    return found
+    return _number(value, "a number of years: give it like 0.5")
 
 
 def whole_given(value: object) -> int:

@@ -41,7 +41,7 @@ def load(reader: Reader) -> Iterator[pd.DataFrame]:
     """
     every = statements(reader)
     outturns = every[every["use"] & every["kind"].eq("outturn") & every["measure"].eq("dsg_balance")]
-    public = outturns["published"].map(lambda day: last_day(day if isinstance(day, str) else None))
+    public = outturns["published"].map(last_day)
     best = outturns.assign(figure="balance_stated", basis=STATED, published=public, edition=public)
     best = best.sort_values("published", ascending=False).sort_values("trust", kind="stable")
     yield best.drop_duplicates(KEY).sort_values(KEY)[CANDIDATE]

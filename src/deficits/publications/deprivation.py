@@ -20,7 +20,5 @@ def deprivation(reader: Reader) -> pd.DataFrame:
     Columns: score (average of the index; higher is more deprived), rank (1 is the most deprived authority) and
     children_in_income_deprivation (share, 0 to 1, approximate). No rows where no edition was public.
     """
-    wanted = list(_COLUMNS)
-    found = reader.table("deprivation", "deprivation", wanted[1:])
-    table = pd.DataFrame(columns=wanted) if found is None else found
-    return table[wanted].rename(columns=_COLUMNS).set_index("authority").astype(float)
+    table = reader.table("deprivation", "deprivation", list(_COLUMNS)[1:])
+    return table[[*_COLUMNS]].rename(columns=_COLUMNS).set_index("authority")

@@ -50,18 +50,15 @@ class Reader:
         return self.as_of or UNDATED
 
     def files(self, publication: str, kind: str) -> list[SourceFile]:
-        """The editions of a kind of table that were public on the day, oldest first.
-
-        One without a date is taken to be older than any.
-        """
+        """The editions of a kind of table that were public on the day, oldest first."""
         files = self.raw.files(publication, kind)
         known = [file for file in files if self.as_of is None or _earliest(file) <= self.as_of]
-        return sorted(known, key=lambda file: last_day(file.published) if file.published else "")
+        return sorted(known, key=lambda file: file.day)
 
-    def table(self, publication: str, kind: str, numeric: Iterable[str]) -> pd.DataFrame | None:
-        """The newest edition of a table that is no authority's by year; None when none is public."""
-        files = self.files(publication, kind)
-        return self.raw.table(publication, files[-1].name, numeric) if files else None
+    def table(self, publication: str, kind: str, numeric: Iterable[str]) -> pd.DataFrame:
+        """The newest edition of a table that is no authority's by year; no rows when none is public."""
+        held, public = self.raw.files(publication, kind), self.files(publication, kind)
+        return self.raw.table(publication, [*held, *public][-1].name, numeric)[: None if public else 0]
 
     def dated(self, publication: str, kind: str, numeric: Iterable[str] = ()) -> pd.DataFrame:
         """The rows, each with its own date, of every edition of a table that were public on the reader's day.
@@ -76,7 +73,7 @@ class Reader:
             # Line 1 of a file is its header.
             parts.append(table.assign(source=[f"{publication}/{file.name}:{row + 2}" for row in table.index]))
         rows = pd.concat(parts)
-        days = rows["published"].map(lambda day: last_day(day if isinstance(day, str) else None))
+        days = rows["published"].map(last_day)
         return rows[days <= self.last].reset_index(drop=True)
 
     def read(self, publication: str, kind: str, numeric: Iterable[str], year: Years) -> pd.DataFrame:

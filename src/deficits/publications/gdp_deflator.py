@@ -104,9 +104,9 @@ def prices(reader: Reader, smoothed: Sequence[int]) -> pd.Series:
     since how output was measured moved between them.
     """
     table = reader.table("gdp-deflator", "deflator", ["gdp_deflator_growth_pct"])
-    if table is None:
-        return pd.Series(dtype=float, index=pd.Index([], dtype=int, name="year"), name="prices")
-    growth = (table["gdp_deflator_growth_pct"] / 100).set_axis(table["financial_year"].map(year_of))
+    growth = (table["gdp_deflator_growth_pct"] / 100).set_axis(
+        table["financial_year"].map(year_of).astype("int64")
+    )
     held = [year for year in smoothed if year in growth.index]
     growth[held] = growth[held].mean()
     return growth.rename("prices").rename_axis("year")

@@ -12,10 +12,7 @@ def neighbours(reader: Reader) -> pd.DataFrame:
 
     Columns: authority, rank (1 is the nearest), neighbour (both DfE numbers). No rows where no edition was public.
     """
-    found = reader.table("statistical-neighbours", "neighbours", ["rank"])
-    if found is None:
-        return pd.DataFrame({"authority": [], "rank": [], "neighbour": []})
-    table = found.rename(columns={"dfe_number": "authority", "neighbour_dfe_number": "neighbour"})
-    return table.astype({"rank": int}).sort_values(["authority", "rank"], ignore_index=True)[
-        ["authority", "rank", "neighbour"]
-    ]
+    table = reader.table("statistical-neighbours", "neighbours", ["rank"])
+    table = table.rename(columns={"dfe_number": "authority", "neighbour_dfe_number": "neighbour"})
+    table = table[["authority", "rank", "neighbour"]].astype({"rank": int})
+    return table.sort_values(["authority", "rank"], ignore_index=True)

@@ -106,15 +106,7 @@ class Authorities:
 
     def in_year(self, year: int) -> pd.Index:
         """DfE numbers of the authorities that existed on 31 March of `year`."""
-        if year not in self._alive:
-            first, last = self.frame["first_year"], self.frame["last_year"]
-            alive = (first.isna() | (first <= year)) & (last.isna() | (last >= year))
-            self._alive[year] = self.frame.index[alive]
-        return self._alive[year]
-
-    @cached_property
-    def _alive(self) -> dict[int, pd.Index]:
-        return {}
+        return self.frame.index[[self.existed(code, year) for code in self._lives]]
 
     def resolve(self, word: str | int, year: int | None = None) -> str:
         """DfE number of the authority meant by a DfE number, an ONS code, an e-code or a name.

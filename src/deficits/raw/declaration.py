@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, HttpUrl
 
 from deficits.errors import SourceError
+from deficits.formatting import last_day
 from deficits.validation import Declared, read_toml, validated
 
 PublishedDate = Annotated[str, Field(pattern=r"^\d{4}(-\d{2}(-\d{2})?)?$")]
@@ -39,6 +40,11 @@ class SourceFile(Declared):
     note: str | None = None
     columns: dict[str, str] = Field(description="each column's meaning, unit and sign, in file order")
 
+    @property
+    def day(self) -> str:
+        """The day of the edition; one without a date is taken to be older than any."""
+        return last_day(self.published) if self.published else ""
+
 
 class Source(Declared):
     """One publication: a folder of `data/raw` with its files."""
@@ -54,6 +60,11 @@ class Source(Declared):
     note: str
     next_expected: PublishedDate | None = Field(default=None, description="when a newer edition is due")
     file: tuple[SourceFile, ...]
+
+    @property
+    def newest(self) -> str:
+        """When the newest of its files was published; empty where none has a date."""
+        return max(self.file, key=lambda file: file.day).published or ""
 
     def find(self, name: str) -> SourceFile:
         """The declared file of that name; SourceError when there is none."""

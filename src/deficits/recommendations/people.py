@@ -30,7 +30,7 @@ def _known(frame: pd.DataFrame, as_of: str | None, *columns: str) -> pd.DataFram
     """Rows whose days are on or before a day; a row without a day is not known then."""
     if as_of is None:
         return frame
-    days = frame[list(columns)].map(lambda day: last_day(day if isinstance(day, str) else None))
+    days = frame[list(columns)].map(last_day)
     return frame[(days <= as_of).all(axis=1)]
 
 
