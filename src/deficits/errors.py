@@ -5,7 +5,7 @@ A message names the file, row, column or parameter, what was found, what was exp
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from enum import IntEnum
 
@@ -52,6 +52,20 @@ class ReportFailed(ReportError):
     """The parameters were good, but the run or its result was not."""
 
     exit_code = ExitCode.REPORT_FAILED
+
+
+def first_of(faults: Sequence[str], most: int) -> list[str]:
+    """The first of many faults, and how many more there are.
+
+    >>> first_of(["line 2", "line 3", "line 4"], 2)
+    ['line 2', 'line 3', 'and 1 more']
+    """
+    return [*faults[:most], *([f"and {len(faults) - most} more"] if len(faults) > most else [])]
+
+
+def some(faults: Sequence[str]) -> str:
+    """The first of many faults, in a sentence."""
+    return "; ".join(faults[:5]) + (f" and {len(faults) - 5} more" if len(faults) > 5 else "")
 
 
 def closest(word: str, known: Iterable[str]) -> str:

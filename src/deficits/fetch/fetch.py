@@ -17,7 +17,7 @@ from datetime import date, timedelta
 from itertools import chain, count
 from pathlib import Path
 
-from deficits.errors import DeficitsError, SourceError
+from deficits.errors import DeficitsError, SourceError, first_of
 from deficits.fetch import folder, gates
 from deficits.fetch.addresses import locate
 from deficits.fetch.compare import compare, contents, earlier, years_of
@@ -295,8 +295,7 @@ def _decided(staged: Path, was: Panel | None, publication: str, choices: Mapping
 def _stop(why: str, found: Sequence[str], *advice: str) -> None:
     """SourceError with what was found, where something was."""
     if found:
-        more = [f"and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
-        raise SourceError("\n  ".join([f"nothing was written: {why}", *found[:SHOWN], *more, *advice]))
+        raise SourceError("\n  ".join([f"nothing was written: {why}", *first_of(found, SHOWN), *advice]))
 
 
 def _already(tables: Sequence[Table], held: Source) -> Iterator[str]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from deficits.errors import PanelError, closest
+from deficits.errors import PanelError, closest, first_of
 from deficits.formatting import UNDATED, financial_year, gbp, listed, year_end
 from deficits.panel import choice
 from deficits.panel.own_file import ROLES, SAYS, STATUS, UNITS, Column, amount_in, read_table, year_in
@@ -191,8 +191,7 @@ class _Reading:
                 self._row(line, [*row, *[""] * len(columns)], columns, section, commas)
         faults = list(dict.fromkeys(self.faults))
         if faults or not self.found:
-            more = [f"and {len(faults) - MOST_FAULTS} more"] if len(faults) > MOST_FAULTS else []
-            told = [*faults[:MOST_FAULTS], *more] or ["it holds no amounts"]
+            told = first_of(faults, MOST_FAULTS) or ["it holds no amounts"]
             raise PanelError("\n  ".join([f"{self.file} cannot be used:", *told]))
         return pd.DataFrame(self.found.values())
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from deficits.errors import PanelError, SourceError
 from deficits.formatting import listed, year_given
 from deficits.publications.cells import heading, number
-from deficits.publications.files import Workbook, is_workbook, typed_rows
+from deficits.publications.files import Workbook, typed
 from deficits.raw.authorities import plain_code
 
 LARGEST = 5_000_000
@@ -97,16 +97,16 @@ def _sheets(path: Path) -> tuple[dict[str, Lines], bool]:
         return " ".join((f"{cell:%d/%m/%Y}" if isinstance(cell, date) else plain_code(cell)).split())
 
     try:
-        if is_workbook(path):
-            read: dict[str, Any] = {name: list(enumerate(rows, start=1)) for name, rows in Workbook(path)}
-            mark = ""
+        file = typed(path)
+        if isinstance(file, Workbook):
+            read: dict[str, Any] = {name: list(enumerate(rows, start=1)) for name, rows in file}
         else:
-            read = {}
-            read[""], mark = typed_rows(path)
+            read = {"": file[0]}
     except SourceError as error:
         raise PanelError(str(error)) from None
     texts = {name: [(line, [*map(text, row)]) for line, row in rows] for name, rows in read.items()}
-    return {name: [(line, row) for line, row in rows if any(row)] for name, rows in texts.items()}, mark == ","
+    sheets = {name: [(line, row) for line, row in rows if any(row)] for name, rows in texts.items()}
+    return sheets, not isinstance(file, Workbook) and file[1] == ","
 
 
 def _table(lines: Lines) -> tuple[list[Column], Lines]:

@@ -21,7 +21,7 @@ import pyarrow.csv as arrow_csv
 from pyarrow import compute
 from python_calamine import CalamineError, CalamineWorkbook
 
-from deficits.errors import SourceError
+from deficits.errors import SourceError, some
 from deficits.raw.authorities import plain_code
 
 Rows = list[list[object]]
@@ -102,11 +102,6 @@ def _refuse_bomb(name: str, part: zipfile.ZipInfo) -> None:
 
 
 # --- workbooks
-
-
-def is_workbook(path: Path) -> bool:
-    """Whether a file is a workbook, whatever its name."""
-    return "workbook" in _kind(_content(path), path.name)
 
 
 class Workbook:
@@ -273,21 +268,19 @@ def csv_columns(
         elif filled != [cells[0].strip()] or not re.search("[A-Za-z]{2}", filled[0]):
             faults.append(f"line {line} has {len(cells)} cells")
     if faults:
-        more = f" and {len(faults) - 5} more" if len(faults) > 5 else ""
-        raise SourceError(
-            f"{name}: {'; '.join(faults[:5])}{more}, expected {width}. If the file is cut short, download it again"
-        )
+        raise SourceError(f"{name}: {some(faults)}, expected {width}. If the file is cut short, download it again")
     return pd.DataFrame(list(rows.values()), index=list(rows), columns=list(places), dtype="str")
 
 
-def typed_rows(path: Path) -> tuple[list[tuple[int, list[str]]], str]:
-    """The rows of a text that a person typed, with the line on which each ends, and the mark between its cells.
+def typed(path: Path) -> Workbook | tuple[list[tuple[int, list[str]]], str]:
+    """A workbook; or the rows of a text that a person typed, with the line on which each ends, and their mark.
 
-    That is the comma, semicolon or tab by which most rows have the same number of cells. SourceError when the file
-    is no such text, or a quotation mark has no pair.
+    The mark between the cells is the comma, semicolon or tab by which most rows have the same number. SourceError when the file is neither, or a quotation mark has no pair.
     """
     content = _content(path)
     kind = _kind(content, path.name)
+    if "workbook" in kind:
+        return Workbook(path, content)
     _expect(path.name, kind, "a workbook or a CSV")
     text = _utf8(content)
 

@@ -12,13 +12,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from deficits.errors import SourceError, closest
+from deficits.errors import SourceError, closest, some
 from deficits.formatting import year_of
 from deficits.publications.cells import heading, number
 from deficits.publications.editions import Reader
 from deficits.publications.files import Rows, Workbook
 from deficits.publications.publication import FixedUrl, Publication, Table
-from deficits.publications.reading import some
 
 TITLE = "consistent historical rdel and cdel series"
 _SERIES = {

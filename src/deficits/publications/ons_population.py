@@ -18,11 +18,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from deficits.errors import SourceError
+from deficits.errors import SourceError, some
 from deficits.publications.cells import heading
 from deficits.publications.editions import Reader, calendar, reported
 from deficits.publications.publication import FixedUrl, Publication, Table
-from deficits.publications.reading import Columns, one_of, open_sheets, some, table_of
+from deficits.publications.reading import Columns, one_of, open_sheets, table_of
 from deficits.raw import read_table
 from deficits.raw.authorities import is_upper_tier, load_authorities
 

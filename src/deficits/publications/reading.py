@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from deficits.errors import SourceError, closest
+from deficits.errors import SourceError, closest, first_of, some
 from deficits.formatting import listed
 from deficits.publications.cells import heading, number, reason
 from deficits.publications.files import Workbook, below, csv_columns, csv_rows, opened
@@ -229,11 +229,6 @@ def open_sheet(path: Path, marks: Columns, **how: Any) -> Sheet:
 # --- what must hold
 
 
-def some(texts: Sequence[str]) -> str:
-    """The first of many faults."""
-    return "; ".join(texts[:5]) + (f" and {len(texts) - 5} more" if len(texts) > 5 else "")
-
-
 def one_of(*words: str) -> Meaning:
     """A meaning that is one of these words, in lower case."""
 
@@ -249,7 +244,7 @@ def refuse(faults: Iterable[str | None]) -> None:
     """One SourceError with every fault of a file, if there is any."""
     found = [fault for fault in faults if fault]
     if found:
-        raise SourceError("\n".join(found[:10]) + (f"\nand {len(found) - 10} more" if len(found) > 10 else ""))
+        raise SourceError("\n".join(first_of(found, 10)))
 
 
 def sums_to(parts: npt.ArrayLike, total: float | None, rounding: float, source: str) -> str | None:
