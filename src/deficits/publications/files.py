@@ -275,7 +275,8 @@ def csv_columns(
 def typed(path: Path) -> Workbook | tuple[list[tuple[int, list[str]]], str]:
     """A workbook; or the rows of a text that a person typed, with the line on which each ends, and their mark.
 
-    The mark between the cells is the comma, semicolon or tab by which most rows have the same number. SourceError when the file is neither, or a quotation mark has no pair.
+    The mark between the cells is the comma, semicolon or tab by which most rows have the same number of them.
+    SourceError when the file is neither, or a quotation mark has no pair.
     """
     content = _content(path)
     kind = _kind(content, path.name)

@@ -91,17 +91,22 @@ class RawData:
         ):
             if held != expected:
                 raise SourceError(f"{shown} has {what} {held}, but source.toml declares {expected}")
-        for column in numeric:
+        columns = list(numeric)
+        for column in columns:
             if column not in frame:
                 raise SourceError(f"{shown} has no column '{column}': {closest(column, frame.columns)}")
-            values = pd.to_numeric(frame[column], errors="coerce").astype(float)
-            wrong = frame[column][(values.isna() & frame[column].notna()) | np.isinf(values)]
-            if len(wrong):
-                # Line 1 of the file is its header, so the first row of the frame is line 2.
-                cells = "; ".join(f"line {row + 2}: '{cell}'" for row, cell in wrong.head().items())
-                raise SourceError(f"{shown}, column '{column}': expected numbers, found {cells}")
-            frame[column] = values
-        return frame
+        texts = frame[columns]
+        try:
+            values = texts.astype("float64[pyarrow]").astype(float)
+        except ValueError:  # in one go only if every cell is plain
+            values = texts.astype(object).apply(pd.to_numeric, errors="coerce").astype(float)
+        wrong = (values.isna() & texts.notna()) | np.isinf(values)
+        for column in wrong.columns[wrong.any()]:
+            # Line 1 of the file is its header, so the first row of the frame is line 2.
+            cells = texts.loc[wrong[column], column].head().items()
+            found = "; ".join(f"line {row + 2}: '{cell}'" for row, cell in cells)
+            raise SourceError(f"{shown}, column '{column}': expected numbers, found {found}")
+        return frame.assign(**values) if columns else frame
 
     def hashes(self) -> dict[str, str]:
         """sha256 of each table, by `publication/name`."""
