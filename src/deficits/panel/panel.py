@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from datetime import date
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -158,7 +159,7 @@ def load_panel(
         raise PanelError(f"no rule '{rule}': {closest(str(rule), RULES)}")
     if own is None and raw is None:
         return _published(day, rule).copy()
-    return build(raw_data() if raw is None else RawData(Path(raw)), day, rule, own)
+    return build(raw_data() if raw is None else RawData(Path(raw)), day, rule, own).copy()
 
 
 @cache
@@ -169,47 +170,56 @@ def _published(as_of: str | None, rule: Rule) -> Panel:
 def build(
     raw: RawData, as_of: str | None = None, rule: Rule = "section251", own: str | Path | None = None
 ) -> Panel:
-    """The panel from a folder of raw data, as of a day."""
+    """The panel from a folder of raw data, as of a day; it may share tables with another one of that folder."""
     authorities = load_authorities(raw)
-    reader = Reader(raw, authorities, as_of)
-    found = [frame for each in PUBLICATIONS if each.load for frame in each.load(reader) if len(frame)]
-    if not found:
-        raise PanelError(f"no figure by council was public on {as_of}: give a later day")
-    frame = _wide(found, authorities)
+    candidates, reader, tables = _public(raw, as_of)
+    frame = _wide(candidates, authorities)
     path, own_paths = None, pd.DataFrame(columns=own_figures.PATH)
     if own is not None:
         path = own_figures.find(own)
         given = own_figures.read_own(path, frame, authorities)
         own_paths = given.paths
-        frame = _wide([*found, given.outturns], authorities)
+        frame = _wide(pd.concat([candidates, given.outturns], ignore_index=True), authorities)
     chosen = choice.choose(frame, rule)
     frame[chosen.columns] = chosen
-    plans, plans_year = ehc_plans.plans_by_single_age(reader)
     return Panel(
         frame=check(frame),
-        national=national_figures.national(reader),
-        forecasts=national_figures.forecasts(reader),
-        statements=council_statements.statements(reader),
         agreements=safety_valve.agreements(reader, frame["balance"], frame["dsg_total"]),
-        ages=Ages(ons_population.people_by_age(reader), plans, plans_year),
-        prices=gdp_deflator.prices(reader, assumed("prices", "smoothed_years").value),  # type: ignore[arg-type]
         authorities=authorities,
-        corrections=reader.corrected,
         as_of=as_of,
         rule=rule,
         own=None if path is None else path.name,
         own_paths=own_paths,
         raw=raw,
+        **tables,
     )
 
 
-def _wide(found: list[pd.DataFrame], authorities: Authorities) -> pd.DataFrame:
+@lru_cache(maxsize=4)
+def _public(raw: RawData, as_of: str | None) -> tuple[pd.DataFrame, Reader, dict[str, Any]]:
+    """What was public on a day, whatever rule chooses among it: the candidates, their reader, and other tables."""
+    reader = Reader(raw, load_authorities(raw), as_of)
+    found = [frame for each in PUBLICATIONS if each.load for frame in each.load(reader) if len(frame)]
+    if not found:
+        raise PanelError(f"no figure by council was public on {as_of}: give a later day")
+    plans, plans_year = ehc_plans.plans_by_single_age(reader)
+    tables = {
+        "national": national_figures.national(reader),
+        "forecasts": national_figures.forecasts(reader),
+        "statements": council_statements.statements(reader),
+        "ages": Ages(ons_population.people_by_age(reader), plans, plans_year),
+        "prices": gdp_deflator.prices(reader, assumed("prices", "smoothed_years").value),  # type: ignore[arg-type]
+        "corrections": reader.corrected,
+    }
+    return pd.concat(found, ignore_index=True), reader, tables
+
+
+def _wide(candidates: pd.DataFrame, authorities: Authorities) -> pd.DataFrame:
     """Every cell that an authority could have, filled from the newest edition that has it.
 
     The years are those of the candidates. PanelError when a candidate's figure is not declared, its authority did
     not exist in its year, or one file has a cell twice.
     """
-    candidates = pd.concat(found, ignore_index=True)
     years = range(int(candidates["year"].min()), int(candidates["year"].max()) + 1)
     pairs = [(code, year) for year in years for code in authorities.in_year(year)]
     index = pd.MultiIndex.from_tuples(pairs, names=KEY).sort_values()
