@@ -326,7 +326,7 @@ def test_a_council_without_figures_gives_no_missing_effect(small: Projection, na
 
 def test_a_levers_table_by_council_is_the_projections_difference(panel: Panel, small: Projection) -> None:
     lever = at_once("health-share")
-    table = lever.for_councils(small)
+    table = small.lever_by_council(lever)
     changed = with_levers(panel, lever)
     larger = national(changed.balance, "net") - national(small.balance, "net")
     assert -table["mean"].sum() == pytest.approx(float(larger.sel(year=UNTIL).mean()))

@@ -28,12 +28,8 @@ from deficits.projection.fit import Fit
 from deficits.projection.history import PLACEMENTS
 from deficits.projection.national import Paths
 from deficits.projection.streams import Array
-from deficits.simulated import ranges
 from deficits.sizes import Range, ShareRange
 from deficits.validation import Declared, expected, read_text, read_yaml
-
-if TYPE_CHECKING:
-    from deficits.projection.projection import Projection
 
 THRESHOLD = 6_000.0
 """£ a year that a mainstream school pays for a pupil's special provision before the high needs block does; the
@@ -272,17 +268,6 @@ class Lever(Declared):
         """
         steps = (np.array(years, dtype=float) - self.start - self.lag + 1) / self.ramp
         return np.clip(steps, 0.0, 1.0)[:, None]
-
-    def for_councils(self, projection: Projection) -> pd.DataFrame:
-        """What it does to each council in each projected year, £ (positive = less deficit): indexed by (authority,
-        year), columns mean, p10, p50, p90 over the draws of the projection, on whose baseline it is worked out."""
-        position = self.effect(projection.fit, projection.paths).position
-        draws, authorities, years = projection.balance.shape
-        money = np.broadcast_to(position, (years - 1, authorities, draws)).transpose(1, 0, 2)
-        index = pd.MultiIndex.from_product(
-            [projection.fit.councils.index, projection.paths.years[1:]], names=["authority", "year"]
-        )
-        return pd.DataFrame({name: each.ravel() for name, each in ranges(money).items()}, index=index)
 
 
 def spread(parts: pd.DataFrame, column: str, england: Array) -> Array:

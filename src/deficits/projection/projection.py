@@ -35,8 +35,8 @@ from deficits.projection.summaries import (
     school_pupils,
     unit_of,
 )
-from deficits.simulated import QUANTILES, Area, Measures, Simulated
-from deficits.validation import known_word, several, whole
+from deficits.simulated import QUANTILES, Area, Measures, Simulated, ranges
+from deficits.validation import known_word, one_of, several, whole
 
 Measure = Literal["gross", "net", "in_year"]
 MEASURES: tuple[Measure, ...] = get_args(Measure)
@@ -232,6 +232,19 @@ class Projection(Simulated):
         frame = quantiles(self._divided(self.balance.sel(authority=code), [code], per, real))
         frame.attrs["units"] = unit_of(per, real)
         return frame
+
+    def lever_by_council(self, lever: Lever | str | Path) -> pd.DataFrame:
+        """What a lever does to each council in each projected year, £ (positive = less deficit).
+
+        Indexed by (authority, year); columns mean, p10, p50, p90 over the draws of this baseline.
+        """
+        position = one_of("lever", lever, Lever, Lever.read, ProjectionError).effect(self.fit, self.paths).position
+        draws, authorities, years = self.balance.shape
+        money = np.broadcast_to(position, (years - 1, authorities, draws)).transpose(1, 0, 2)
+        index = pd.MultiIndex.from_product(
+            [self.fit.councils.index, self.paths.years[1:]], names=["authority", "year"]
+        )
+        return pd.DataFrame({name: each.ravel() for name, each in ranges(money).items()}, index=index)
 
     def in_region(self, region: str) -> list[str]:
         """DfE numbers of a region's councils."""
