@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import date
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -57,12 +57,8 @@ def _on_one_line(text: str) -> str:
     return text
 
 
-def _levers(given: Any) -> tuple[Lever, ...]:
-    return several("levers", given, Lever, Lever.read, ProjectionError)
-
-
-def _schemes(given: Any) -> tuple[Scheme, ...]:
-    return several("schemes", given, Scheme, Scheme.read, ProjectionError)
+def _each(kind: type[Lever] | type[Scheme], given: Any) -> tuple[Any, ...]:
+    return several(f"{kind.__name__.lower()}s", given, kind, kind.read, ProjectionError)
 
 
 class Scenario(Declared):
@@ -91,8 +87,8 @@ class Scenario(Declared):
     as_of: date | None = None
     until: int | None = None
     assumptions: Assumptions = Field(default_factory=Assumptions)
-    levers: Annotated[tuple[InstanceOf[Lever], ...], BeforeValidator(_levers)] = ()
-    schemes: Annotated[tuple[InstanceOf[Scheme], ...], BeforeValidator(_schemes)] = ()
+    levers: Annotated[tuple[InstanceOf[Lever], ...], BeforeValidator(partial(_each, Lever))] = ()
+    schemes: Annotated[tuple[InstanceOf[Scheme], ...], BeforeValidator(partial(_each, Scheme))] = ()
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:
@@ -227,8 +223,8 @@ class Scenario(Declared):
         ]
         given = {key: declared[key] for key in ("title", *SHOWN_KEYS) if key in declared}
         given["assumptions"] = _assumptions_from(declared.get("assumptions"), faults)
-        given["levers"] = _read_all("levers", Lever, declared.get("levers"), lever_from, faults)
-        given["schemes"] = _read_all("schemes", Scheme, declared.get("schemes"), _scheme_from, faults)
+        given["levers"] = _read_all("levers", Lever, declared.get("levers"), faults)
+        given["schemes"] = _read_all("schemes", Scheme, declared.get("schemes"), faults)
         try:
             scenario = cls.model_validate(given)
         except ValidationError as error:
@@ -343,29 +339,23 @@ def _assumptions_from(given: Any, faults: list[str]) -> Assumptions:
         return Assumptions()
 
 
-def _scheme_from(declared: dict[str, Any], where: str) -> Scheme:
-    return validated(Scheme, declared, f"scheme {where}", ProjectionError)
-
-
-def _read_all(
-    key: str,
-    kind: type[Lever] | type[Scheme],
-    given: Any,
-    whole: Callable[[dict[str, Any], str], Any],
-    faults: list[str],
-) -> tuple[Any, ...]:
+def _read_all(key: str, kind: type[Lever] | type[Scheme], given: Any, faults: list[str]) -> tuple[Any, ...]:
     """Levers or schemes of a file; what is wrong with them goes into the list of faults."""
     names = NAMES[kind]()
     if given is not None and not isinstance(given, list):
         faults.append(f"{key}: found {given!r}, expected a list of '- name: {names[0]}'")
         return ()
-    things = []
+    things: list[Any] = []
     for place, entry in enumerate(given or []):
         try:
             if not isinstance(entry, dict):
                 raise ProjectionError(f"found {entry!r}, expected '- name: {names[0]}'")
             if "name" not in entry:
-                things.append(whole(entry, f"{place + 1} of the file"))
+                where = f"{place + 1} of the file"
+                if kind is Lever:
+                    things.append(lever_from(entry, where))
+                else:
+                    things.append(validated(Scheme, entry, f"scheme {where}", ProjectionError))
                 continue
             # By name only: a path would make the file mean something else on another machine.
             name, title = str(entry["name"]), entry.get("title")

@@ -230,7 +230,11 @@ def score(panel: Panel, folder: Path | None = None) -> pd.DataFrame:
     of the median, £), crps (£; from the quantiles, or the error for a single figure), within_50 and within_80
     (shares; missing for a single figure). No row where nothing has come out yet.
     """
-    tables = [*(_means(entry, panel) for entry in entries(folder)), _others(panel)]
+    tables = []
+    for entry in entries(folder):
+        by_area = scored(entry, panel).groupby(["forecaster", "area", "target_end_date"])
+        tables.append(by_area[SCORES].mean().assign(n=by_area.size()).reset_index())
+    tables.append(_others(panel))
     return pd.concat([table for table in tables if len(table)] or tables, ignore_index=True)[COLUMNS]
 
 
@@ -278,11 +282,6 @@ def scored(entry: Entry, panel: Panel) -> pd.DataFrame:
         crps=crps_quantile(values.to_numpy(), told.to_numpy(), levels) if len(told) else 0.0,
         last=np.abs(values.to_numpy() - newest.reindex(places).to_numpy()),
     )
-
-
-def _means(entry: Entry, panel: Panel) -> pd.DataFrame:
-    by_area = scored(entry, panel).groupby(["forecaster", "area", "target_end_date"])
-    return by_area[SCORES].mean().assign(n=by_area.size()).reset_index()
 
 
 def _others(panel: Panel) -> pd.DataFrame:

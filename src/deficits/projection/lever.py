@@ -145,9 +145,9 @@ class Lever(Declared):
                 "the last year end with published balances"
             )
         lever = self.drawn(paths)
-        if not self.pathfinders:
-            return lever._effect(fit, fit.parts, paths)
-        done = [lever._effect(fit, parts, paths) for lever, parts in lever._starting(fit)]
+        done = [each._effect(fit, parts, paths) for each, parts in lever._starting(fit)]
+        if len(done) == 1:
+            return done[0]
         nothing = np.zeros((len(paths.years) - 1, len(fit.parts), paths.plans.shape[1]))
         payers = done[0].elsewhere if done else ()
         return Effect(
@@ -155,7 +155,7 @@ class Lever(Declared):
             {payer: sum((each.elsewhere[payer] for each in done), 0 * nothing) for payer in payers},
         )
 
-    def _starting(self, fit: Fit) -> list[tuple[Any, pd.DataFrame]]:
+    def _starting(self, fit: Fit) -> list[tuple[Self, pd.DataFrame]]:
         """The lever as it starts in each first year, and the parts of the councils that start with it."""
         if not self.pathfinders:
             return [(self, fit.parts)]

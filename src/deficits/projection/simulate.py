@@ -94,7 +94,12 @@ def simulate(
     first_step = float(np.sqrt((len(fit.reference_years) + 1) / 2))
     level[0] *= first_step
     shocks = Shocks(*growth_shocks(fit.history, every[-1] - fit.origin, draws, seed), level)
-    payments = _payments(fit, assumptions, every)
+    # Payments of the programme's years are in published balances; later ones are as the assumption says.
+    ended = int(PROGRAMME_ENDED.number)
+    last = {"until_2026": ended, "as_agreed": every[-1], "none": fit.base_year}[assumptions.safety_valve_payments]
+    counts = [year <= (last if year > fit.base_year else ended) for year in every]
+    paid = fit.safety_valve_payments.reindex(columns=every).fillna(0.0)
+    payments = np.where(np.array(counts)[:, None], paid.to_numpy().T, 0.0)
 
     def run(shared: Shocks) -> Simulation:
         england = paths(fit.history, fit.block, fit.origin, assumptions, every[-1], shared, seed)
@@ -229,16 +234,6 @@ def _start(fit: Fit, draws: int, seed: int) -> Array:
         moved += paid.fillna(0.0)[year].to_numpy()[:, None]
         start[late] += (year > rows["last_known"].to_numpy()[:, None]) * moved
     return start
-
-
-def _payments(fit: Fit, assumptions: Assumptions, years: list[int]) -> Array:
-    """Safety valve payments, £, shape (years, authorities): those of the programme's years in what is published,
-    in projected years as the assumption says."""
-    ended = int(PROGRAMME_ENDED.number)
-    last = {"until_2026": ended, "as_agreed": years[-1], "none": fit.base_year}[assumptions.safety_valve_payments]
-    counts = [year <= (last if year > fit.base_year else ended) for year in years]
-    paid = fit.safety_valve_payments.reindex(columns=years).fillna(0.0)
-    return np.where(np.array(counts)[:, None], paid.to_numpy().T, 0.0)
 
 
 # --- a council's own assumptions

@@ -34,7 +34,10 @@ def value_of_information(
     low, high = np.quantile(outcome, [0.1, 0.9])
     rows = {}
     for name, figure in _figures(projection, year if last is None else min(year, last + 1), authority):
-        rest = _left(outcome, figure)
+        scaled = (figure - figure.mean()) / figure.std()
+        fitted = OLS(outcome, add_constant(np.column_stack([scaled, scaled**2, scaled**3]))).fit()
+        # Share of the spread that is left once the figure is known.
+        rest = float(np.sqrt(max(fitted.ssr / fitted.centered_tss, 0.0)))
         rows[name] = {"width": high - low, "expected": (high - low) * rest, "narrowing": 1 - rest}
     frame = pd.DataFrame.from_dict(rows, orient="index", columns=["width", "expected", "narrowing"])
     return frame.rename_axis("figure").sort_values("narrowing", ascending=False)
@@ -75,10 +78,3 @@ def _figures(projection: Projection, year: int, authority: str | int | None) -> 
         for name, figure in yearly.items():
             if np.ptp(figure) > 1e-9 * abs(figure.mean()):
                 yield name, figure
-
-
-def _left(outcome: Array, figure: Array) -> float:
-    """Share of the spread of an outcome that is left once the figure is known."""
-    scaled = (figure - figure.mean()) / figure.std()
-    fitted = OLS(outcome, add_constant(np.column_stack([scaled, scaled**2, scaled**3]))).fit()
-    return float(np.sqrt(max(fitted.ssr / fitted.centered_tss, 0.0)))
