@@ -68,6 +68,12 @@ def test_causes_add_up_to_the_growth_of_the_deficit(small: Projection, council: 
     assert causes.at["total", "mean"] == pytest.approx(grown)
 
 
+def test_from_the_first_year_held_the_overspend_of_the_next_is_carried_on(small: Projection) -> None:
+    first, last = small.years[0], small.years[-1]
+    overspend = -small.england().loc[("in_year", first + 1), "p50"]
+    assert small.decompose(first, last).at["carried_on", "p50"] == pytest.approx((last - first) * overspend)
+
+
 def test_spend_split_by_cause_leaves_nothing_over(small: Projection) -> None:
     # What is not explained is the level's own walk: its mean is near nought over draws.
     causes = small.decompose(2026, 2030)["mean"]

@@ -329,8 +329,7 @@ class Projection(Simulated):
         added = self.simulations["safety_valve_payments"].sel(authority=codes).sum("authority").values[:, None]
         changed = np.zeros((years, draws))
         if self.changed is not None:
-            ahead, councils = len(self.projected_years), len(self.fit.councils)
-            changed[-ahead:] = np.broadcast_to(self.changed, (ahead, councils, draws))[:, places].sum(axis=1)
+            changed[-len(self.projected_years) :] = self.changed[:, places].sum(axis=1)
         spend = paths.spend * self.drawn.spend[:, places].sum(axis=1)
         funded = self.fit.accounts.block.loc[codes, paths.years].sum().to_numpy()[:, None]
         factors = {

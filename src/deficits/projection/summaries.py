@@ -135,33 +135,27 @@ class Step:
 def decomposed(step: Step, start: int, end: int) -> pd.DataFrame:
     """Growth of the net deficit between two year ends by cause, £ (positive raises it): mean, p10, p50, p90.
 
-    The overspend of `start` repeated each year is one cause; each year's change since then is split by logarithmic
-    means (LMDI), which leaves no remainder and does not depend on an order. The means add up to `total` exactly;
-    quantiles do not.
+    The overspend of `start` (of the year after it, where no year end before it is held) repeated each year is one
+    cause; each year's change since then is split by logarithmic means (LMDI), which leaves no remainder and does
+    not depend on an order. The means add up to `total` exactly; quantiles do not.
     """
     first, last = step.years.index(start), step.years.index(end)
-    overspend = -np.diff(step.balance, axis=0)
-    given = step.added + step.changed
-    base = overspend[first - 1] + given[first]
-    causes = {name: np.zeros(step.balance.shape[1]) for name in CAUSES}
-    for t in range(first + 1, last + 1):
-        causes["carried_on"] += base
-        grown = step.spend[t] - step.spend[first]
-        weight = _logarithmic_mean(step.spend[t], step.spend[first])
-        logs = {name: np.log(index[t] / index[first]) for name, index in step.factors.items()}
-        whole = sum(logs.values())
-        # Spend is the product of the factors, so that their parts are the whole of its growth.
-        for name, part in logs.items():
-            causes[name] += weight * part
-        causes["funding"] -= step.block[t] - step.block[first]
-        causes["safety_valve_payments"] -= step.added[t]
-        causes["levers"] -= step.changed[t]
-        explained = grown - (step.block[t] - step.block[first])
-        causes["not_explained"] += overspend[t - 1] + given[t] - base - explained
-        # Where a lever or a published year leaves spend off the product, the rest is not explained.
-        causes["not_explained"] += grown - weight * whole
-    causes["total"] = step.balance[first] - step.balance[last]
-    rows = {name: ranges(values) for name, values in causes.items()}
+    years, total = slice(first + 1, last + 1), step.balance[first] - step.balance[last]
+    overspend = step.added[1:] + step.changed[1:] - np.diff(step.balance, axis=0)
+    base = overspend[max(first - 1, 0)]
+    weight = _logarithmic_mean(step.spend[years], step.spend[first])
+    causes = {
+        name: (weight * np.log(index[years] / index[first])).sum(axis=0) for name, index in step.factors.items()
+    }
+    causes |= {
+        "carried_on": (last - first) * base,
+        "funding": (step.block[first] - step.block[years]).sum(axis=0),
+        "safety_valve_payments": -step.added[years].sum(axis=0),
+        "levers": -step.changed[years].sum(axis=0),
+    }
+    # Offsets of the years, and spend that a lever or a published year leaves off the product of the factors.
+    causes["not_explained"] = total - sum(causes.values())
+    rows = {name: ranges(causes[name]) for name in CAUSES} | {"total": ranges(total)}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("cause")
 
 
