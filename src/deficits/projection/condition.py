@@ -152,7 +152,7 @@ def nudged(
     gross = np.stack([np.maximum(-balances[:, :, place], 0.0).sum(axis=1) for place in places])
     wanted = np.array([target.gross for target in targets])[:, None]
     errors = np.array([target.sd for target in targets])[:, None]
-    rows = shocks.stacked()
+    rows = np.concatenate(shocks)
     draws = gross.shape[1]
     away, moving = gross - gross.mean(axis=1, keepdims=True), rows - rows.mean(axis=1, keepdims=True)
     spread = np.atleast_2d(away @ away.T / (draws - 1)) + np.diag(errors[:, 0] ** 2)
@@ -162,4 +162,4 @@ def nudged(
         Calibrated.of(Calibration(target.year, target.gross, target.sd), each, target.sd)
         for target, each in zip(targets, gross, strict=True)
     )
-    return shocks.unstacked(rows), holdings
+    return Shocks(*np.split(rows, np.cumsum([len(each) for each in shocks])[:-1])), holdings

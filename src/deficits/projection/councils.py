@@ -90,9 +90,8 @@ class Spending:
                 for each in (spend[[spent - 1, spent]], accounts.block, accounts.plans)
             )
         found = np.empty((len(years), len(codes), draws))
-        for place, year in enumerate(years):
-            if year <= spent:
-                found[place] = spend[year].to_numpy()[:, None]
+        held = [year for year in years if year <= spent]
+        found[: len(held)] = spend[held].to_numpy().T[:, :, None]
         outside = np.flatnonzero(accounts.block[years[-1]] == 0)
         share = np.repeat(last[[spent]].fillna(0.0).to_numpy(), draws, axis=1)
         moved = np.repeat((last[[spent]] - last[[spent - 1]].to_numpy()).fillna(0.0).to_numpy(), draws, axis=1)

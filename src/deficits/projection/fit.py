@@ -6,7 +6,6 @@ Shares are of a council's high needs block in the base year, so that a big and a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -157,19 +156,11 @@ def _weighted(shares: pd.Series, block: pd.Series) -> float:
     return float((shares * block)[known].sum() / block[known].sum()) if known.any() else float("nan")
 
 
-def _gap(
-    held: Accounts, spend: pd.Series, funding: pd.Series, block: pd.Series, years: Iterable[int]
-) -> pd.DataFrame:
+def _gap(held: Accounts, spend: pd.Series, funding: pd.Series, block: pd.Series, years: pd.Index) -> pd.DataFrame:
     """Councils' block less spend by year, as a share of the base year's block, less England's."""
-    gaps = {}
-    for year in years:
-        spent, funded = (
-            float(total.get(year, total[min(total.index, key=lambda each: abs(each - year))]))
-            for total in (spend, funding)
-        )
-        left = held.block[year] * funded - held.spend[year] * spent
-        gaps[year] = (left / block.where(block > 0)).fillna(0.0) - left.sum() / block.sum()
-    return pd.DataFrame(gaps)
+    spent, funded = (total.reindex(years, method="nearest") for total in (spend, funding))
+    left = held.block[years] * funded - held.spend[years] * spent
+    return left.div(block.where(block > 0), axis=0).fillna(0.0) - left.sum() / block.sum()
 
 
 def _offsets(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -41,8 +42,7 @@ class Paths:
         return Paths(years=self.years[first:], seed=self.seed, **later)
 
 
-@dataclass(frozen=True)
-class Shocks:
+class Shocks(NamedTuple):
     """Shocks that all councils share, shape (years, draws): to growth of the plan rate, of the unit cost and of
     the block, to a year's spend alone (all shares, years after the origin), and to the level of in-year positions
     (share of the block, years after the base year)."""
@@ -52,15 +52,6 @@ class Shocks:
     block: Array
     timing: Array
     level: Array
-
-    def stacked(self) -> Array:
-        """All of them as rows, shape (shocks, draws)."""
-        return np.concatenate([getattr(self, each.name) for each in fields(self)])
-
-    def unstacked(self, rows: Array) -> Shocks:
-        """Shocks from such rows, shaped as these."""
-        ends = np.cumsum([len(getattr(self, each.name)) for each in fields(self)])[:-1]
-        return Shocks(*np.split(rows, ends))
 
 
 def growth_shocks(known: History, years: int, draws: int, seed: int) -> tuple[Array, Array, Array, Array]:

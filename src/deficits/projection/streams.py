@@ -35,7 +35,6 @@ class Shock(IntEnum):
     TIMING = 13
     NET = 14
     COEFFICIENTS = 15
-    LASTING = 16
 
 
 def stream(seed: int, kind: Shock, *key: int) -> np.random.Generator:
