@@ -19,7 +19,7 @@ assert ROOT is not None
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 # conda-forge splits some packages; these are the parts we need.
-CONDA_NAMES = {"matplotlib-base": "matplotlib", "nbconvert-core": "nbconvert", "jupyter_client": "jupyter-client"}
+CONDA_NAMES = {"matplotlib-base": "matplotlib", "jupyter_client": "jupyter-client"}
 CONDA_NAMES |= {"jupyter_server": "jupyter-server"}
 CONDA_TOOLS = {"python", "pip", "nbval", "pytest"}
 

@@ -2,7 +2,7 @@
 
 A notebook calls `settings`, `figure`, `table`, `what_if`, `main_points`, `paragraph`, `notes` and `sources`;
 whoever makes pages calls `render` for one or `plan` and `make` for many, `verify` and `write_index`. Only those
-load papermill, nbconvert and jinja2.
+load papermill and jinja2.
 """
 
 from __future__ import annotations

@@ -25,12 +25,12 @@ from filelock import FileLock, Timeout
 
 from deficits.errors import ExitCode, PanelError, ReportError, ReportFailed, closest
 from deficits.paths import write_whole
+from deficits.raw.authorities import load_authorities
 from deficits.reports.job import Engine, Fault, Job, Limits, Made
 from deficits.reports.machine import without_folders
 from deficits.reports.params import (
     REPORTS,
     Request,
-    authorities_now,
     check_parameters_cell,
     find_report,
     notebook_path,
@@ -159,7 +159,7 @@ def plan(
 
 def _chosen(words: Sequence[str]) -> list[str]:
     """DfE numbers of the councils that are meant; ReportError lists what is no region and no council."""
-    known = authorities_now()
+    known = load_authorities()
     now = [code for code in known.frame.index if known.existed(code)]
     regions = known.frame.loc[now, "region"]
     by_region = {name.casefold(): list(codes) for name, codes in regions.groupby(regions).groups.items()}
@@ -177,7 +177,7 @@ def _chosen(words: Sequence[str]) -> list[str]:
 
 def _councils(word: str) -> list[str]:
     """Councils by one word or by several divided by commas; a name may hold a comma itself (Bristol, City of)."""
-    known = authorities_now()
+    known = load_authorities()
     try:
         return [known.resolve(word)]
     except PanelError:

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from deficits.formatting import financial_year, gbp, gbp_range, percent, year_end
-from deficits.reports.frame import day
+from deficits.formatting import day_in_words, financial_year, gbp, gbp_range, percent, year_end
 from deficits.reports.record import RunContent, RunRecord
 
 LISTED = 8
@@ -158,19 +157,10 @@ def _data(then: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
             continue
         newest = max((file.published for file in source.file if file.published), default=None)
         yield f"{source.title}, from {source.publisher}: {said}" + (
-            f"; the newest now held was published {_when(newest)}" if newest else ""
+            f"; the newest now held was published {'on' if len(newest) == 10 else 'in'} {day_in_words(newest)}"
+            if newest
+            else ""
         )
-
-
-def _when(iso: str) -> str:
-    """A date of publication as precisely as it is known.
-
-    >>> _when("2026-06-18"), _when("2026-06"), _when("2026")
-    ('on 18 June 2026', 'in June 2026', 'in 2026')
-    """
-    if len(iso) == 10:
-        return f"on {day(date.fromisoformat(iso))}"
-    return "in " + (f"{date.fromisoformat(f'{iso}-01'):%B %Y}" if len(iso) == 7 else iso)
 
 
 def _counted(count: int, what: str) -> str:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader
-
 from deficits.errors import ReportError
-from deficits.formatting import day_in_words, slug
+from deficits.formatting import slug
 from deficits.reports.batch import put_in_place
 from deficits.reports.changes import Changes, changes
-from deficits.reports.frame import PARTS, SITE, part
+from deficits.reports.frame import SITE, first_chart, part, templates
 from deficits.reports.record import RunRecord, read_record
 
 LISTED = 20
@@ -58,17 +55,19 @@ def write_difference(before: Path, now: Path, out_dir: Path) -> Path:
         for kind, lines in (("Data", pair.changes.data), ("Parameter", pair.changes.parameters)):
             causes |= dict.fromkeys(f"{kind}: {line}" for line in lines)
         causes |= dict.fromkeys(pair.changes.code)
-    templates = Environment(loader=FileSystemLoader(PARTS), autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    templates.filters["day"] = day_in_words
-    text = templates.get_template("diff.html.j2").render(
-        site=SITE,
-        style=part("style.css"),
-        days=days,
-        reports=reports,
-        councils=sorted(councils, key=lambda pair: -pair.moved_by)[:LISTED],
-        counts={"compared": len(pairs), "changed": len(changed), "councils": len(councils)},
-        causes=list(causes),
-        ledger=_ledger(*(day.isoformat() for day in days)),
+    text = (
+        templates()
+        .get_template("diff.html.j2")
+        .render(
+            site=SITE,
+            style=part("style.css"),
+            days=days,
+            reports=reports,
+            councils=sorted(councils, key=lambda pair: -pair.moved_by)[:LISTED],
+            counts={"compared": len(pairs), "changed": len(changed), "councils": len(councils)},
+            causes=list(causes),
+            ledger=_ledger(*(day.isoformat() for day in days)),
+        )
     )
     name = f"{slug(f'diff {days[0]} {days[1]}')}.html"
     put_in_place(out_dir, {name: text})
@@ -89,20 +88,13 @@ def _pairs(before: Path, now: Path) -> Iterator[Pair]:
 
 def _chart(notebook: Path) -> dict[str, str]:
     """The first chart that a notebook shows: an address that holds the image, and its words."""
-    try:
-        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-    except (OSError, ValueError, KeyError):
-        return {}
-    for output in (output for cell in cells for output in cell.get("outputs", [])):
-        found = _Image()
-        found.feed("".join(output.get("data", {}).get("text/html", "")))
-        if found.image:
-            return found.image
-    return {}
+    found = _Image()
+    found.feed(first_chart(notebook))
+    return found.image
 
 
 class _Image(HTMLParser):
-    """The first image of what a cell shows: its address, which holds it, and its words."""
+    """The first image of a chart: its address, which holds it, and its words."""
 
     def __init__(self) -> None:
         super().__init__()

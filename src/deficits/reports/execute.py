@@ -19,6 +19,7 @@ from deficits.projection.forecasts import entries
 from deficits.reports.changes import changes
 from deficits.reports.display import HEADLINE, POINTS, headline_faults
 from deficits.reports.engine import NAME, is_run, plain_arguments
+from deficits.reports.frame import bundles
 from deficits.reports.job import Fault, Job, Made
 from deficits.reports.machine import folders_in
 from deficits.reports.page import first_heading, notebook_page, with_record
@@ -170,9 +171,9 @@ def _results(ran: NotebookNode) -> tuple[dict[str, Any], list[str]]:
     """Headline values and main points of a run."""
     headline: dict[str, Any] = {}
     points: list[str] = []
-    for output in (output for cell in ran.cells for output in cell.get("outputs", [])):
-        headline |= output.get("data", {}).get(HEADLINE, {})
-        points += output.get("data", {}).get(POINTS, [])
+    for data in bundles(ran):
+        headline |= data.get(HEADLINE, {})
+        points += data.get(POINTS, [])
     faults = headline_faults(headline)
     if faults:
         raise _Failure(Fault("Headline", f"{'; '.join(faults)}. Show main_points(points, headline)"))

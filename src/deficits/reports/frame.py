@@ -4,24 +4,46 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from datetime import date
+import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
+from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
+
+from deficits.formatting import day_in_words
 
 PARTS = Path(__file__).parent / "templates"
 """Templates, style sheets and scripts."""
 
+CHART = 'class="chart"'
+"""By what a chart is known."""
 SITE = "SEND deficits in England’s councils"
 
 
-def day(when: date) -> str:
-    """A date as it is written in Britain.
+def templates() -> Environment:
+    """The templates."""
+    loader = FileSystemLoader(PARTS)
+    made = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    made.filters["day"] = day_in_words
+    return made
 
-    >>> day(date(2026, 11, 5))
-    '5 November 2026'
-    """
-    return f"{when.day} {when:%B %Y}"
+
+def bundles(notebook: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """What a notebook's cells have shown, in order: of each output its kinds of data."""
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", []):
+            yield output.get("data", {})
+
+
+def first_chart(notebook: Path) -> str:
+    """The first chart that the notebook in a file shows, as HTML; empty where there is none."""
+    try:
+        shown = ["".join(data.get("text/html", "")) for data in bundles(json.loads(notebook.read_bytes()))]
+    except (OSError, ValueError, KeyError):
+        return ""
+    return next((html for html in shown if CHART in html), "")
 
 
 def part(name: str) -> Markup:

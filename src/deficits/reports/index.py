@@ -14,7 +14,6 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 from pydantic import ValidationError
 
@@ -29,9 +28,10 @@ from deficits.formatting import (
     slug,
     year_end,
 )
+from deficits.raw.authorities import load_authorities
 from deficits.reports.batch import FAILED, put_in_place, reason
-from deficits.reports.frame import PARTS, SITE, csp_hash, part
-from deficits.reports.params import REPORTS, Request, authorities_now, notebook_path
+from deficits.reports.frame import PARTS, SITE, csp_hash, first_chart, part, templates
+from deficits.reports.params import REPORTS, Request, notebook_path
 from deficits.reports.record import (
     FailureRecord,
     Now,
@@ -48,7 +48,6 @@ FILES = ("catalogue.json", "feed.xml", "index.html")
 EVERY_DAYS = 31
 """Days from one run to the next, when whoever runs them does not say."""
 BALANCE = re.compile(r"balance_(\d{4})_p(10|50|90)")
-CHART = 'class="chart"'
 State = Literal["fresh", "stale", "failed", "not made"]
 STATES: dict[State, str] = {
     "fresh": "Up to date",
@@ -226,14 +225,14 @@ def write_index(
     Raises ReportFailed when the folder cannot be written to.
     """
     folder = read_folder(out_dir, every_days, today)
-    templates = Environment(loader=FileSystemLoader(PARTS), autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    templates.filters |= {"day": day_in_words, "short": lambda day: day_in_words(day) if day else ""}
+    made = templates()
+    made.filters["short"] = lambda day: day_in_words(day) if day else ""
     base = f"{base_url.rstrip('/')}/" if base_url else ""
     about = {"folder": folder, "site": SITE, "states": STATES, "base": base}
     texts = {
         "catalogue.json": json.dumps(folder.as_json(), indent=1, ensure_ascii=False, default=str) + "\n",
-        "feed.xml": templates.get_template("feed.xml.j2").render(**about, moment=_moment) + "\n",
-        "index.html": templates.get_template("front.html.j2").render(**about, **_shown(folder, out_dir)),
+        "feed.xml": made.get_template("feed.xml.j2").render(**about, moment=_moment) + "\n",
+        "index.html": made.get_template("front.html.j2").render(**about, **_shown(folder, out_dir)),
     }
     # All are written before any is moved, so that a full disk leaves the old three; the page is moved last.
     try:
@@ -322,7 +321,7 @@ def _notebook(report: str) -> str:
 
 def _councils(pages: Mapping[str, Page]) -> Iterable[Council]:
     """Every council of today, in the order of the alphabet."""
-    known = authorities_now()
+    known = load_authorities()
     frame = known.frame[known.frame["last_year"].isna()]
     tiles, names = read_tiles(), _known_as()
     for code, row in sorted(frame.iterrows(), key=lambda item: slug(str(item[1]["name"]))):
@@ -347,7 +346,7 @@ def _councils(pages: Mapping[str, Page]) -> Iterable[Council]:
 
 def _known_as() -> dict[str, list[str]]:
     """Districts in each council, and councils that it replaced, by DfE number."""
-    known = authorities_now()
+    known = load_authorities()
     found: dict[str, list[str]] = {}
     for district, code in known.districts.items():
         if district != slug(known.name(code)).replace("-", " "):
@@ -406,7 +405,7 @@ def _shown(folder: Folder, out_dir: Path) -> dict[str, Any]:
         "script": script,
         "script_hash": csp_hash(script),
         "england": england,
-        "chart": Markup(_chart(out_dir / "england.ipynb")) if england and england.there else "",
+        "chart": Markup(first_chart(out_dir / "england.ipynb")) if england and england.there else "",
         "reports": reports,
         "unmade": [
             report.title
@@ -432,18 +431,6 @@ def _reports_of(folder: Folder) -> set[str]:
     return {page.record.content.report for page in folder.pages if page.record} | {
         page.page.partition("-")[0] for page in folder.pages
     }
-
-
-def _chart(notebook: Path) -> str:
-    """The first chart that a page's notebook shows."""
-    try:
-        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-    except (OSError, ValueError, KeyError):
-        return ""
-    shown = (
-        "".join(out.get("data", {}).get("text/html", "")) for cell in cells for out in cell.get("outputs", [])
-    )
-    return next((html for html in shown if CHART in html), "")
 
 
 def deficit_range(low: float, high: float) -> str:

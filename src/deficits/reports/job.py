@@ -48,7 +48,7 @@ class Job:
     notebook: Path | None = None
 
     def make(self) -> Made:
-        """The page: see `deficits.reports.execute.make_page`, which loads papermill and nbconvert."""
+        """The page: see `deficits.reports.execute.make_page`, which loads papermill."""
         from deficits.reports.execute import make_page
 
         return make_page(self)

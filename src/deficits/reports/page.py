@@ -9,22 +9,21 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import mistune
-from jinja2 import Environment
 from markupsafe import Markup
 from mistune.plugins.table import table as table_plugin
-from nbconvert.exporters import TemplateExporter
 
 from deficits.errors import ReportError
-from deficits.formatting import MINUS, day_in_words, slug
+from deficits.formatting import MINUS, slug
 from deficits.reports.changes import Changes
 from deficits.reports.display import FILTER
-from deficits.reports.frame import PARTS, SITE, csp_hash, part
+from deficits.reports.frame import SITE, bundles, csp_hash, part, templates
 from deficits.reports.glossary import corrections, used_in
 from deficits.reports.params import PARAMETERS, parse
 from deficits.reports.spreadsheet import link, spreadsheet, tables_of
 from deficits.reports.whatif import MARK
 
 if TYPE_CHECKING:
+    from jinja2 import Template
     from nbformat import NotebookNode
 
     from deficits.reports.record import RunRecord
@@ -77,40 +76,17 @@ def _without_tags(text: str) -> str:
     return re.sub(r"<[^>]+>", "", text)
 
 
-class PageExporter(TemplateExporter):
-    """nbconvert's exporter with the template that stands beside this module."""
-
-    file_extension = ".html"
-    output_mimetype = "text/html"
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(  # type: ignore[no-untyped-call]
-            template_name=PARTS.name,
-            template_file="page.html.j2",
-            extra_template_basedirs=[str(PARTS.parent)],
-            exclude_input=True,
-            exclude_raw=True,
-            default_preprocessors=[],  # the notebook is clean already, and each would copy and check all of it
-            filters={
-                "markdown": lambda text: Markup(markdown(text)),
-                "headings": headings,
-                "without_first_heading": without_first_heading,
-                "lead_and_rest": lead_and_rest,
-                "day": day_in_words,
-            },
-            **kwargs,
-        )
-
-    def _create_environment(self) -> Environment:
-        environment: Environment = super()._create_environment()  # type: ignore[no-untyped-call]
-        environment.autoescape = True
-        return environment
-
-
 @cache
-def _exporter() -> PageExporter:
-    """One for all pages of a process: it reads and compiles the templates."""
-    return PageExporter()
+def _template() -> Template:
+    """Compiled once for all pages of a process."""
+    made = templates()
+    made.filters |= {
+        "markdown": lambda text: Markup(markdown(text)),
+        "headings": headings,
+        "without_first_heading": without_first_heading,
+        "lead_and_rest": lead_and_rest,
+    }
+    return made.get_template("page.html.j2")
 
 
 def first_heading(notebook: NotebookNode) -> str | None:
@@ -138,17 +114,18 @@ def notebook_page(notebook: NotebookNode, record: RunRecord, changes: Changes | 
         "script_hash": csp_hash(script) if script else "",
         "site": SITE,
         "hidden": PARAMETERS,
+        "kinds": SHOWN,
         "changes": changes or Changes(),
         "differences": differences,
         "corrections": corrections(),
         "terms": used_in(words),
         "spreadsheet": link(spreadsheet(tables, record, differences), record.page) if tables else "",
     }
-    body, _ = _exporter().from_notebook_node(notebook, {"shown": shown})
+    body = _template().render(notebook=notebook, shown=shown)
     faults = [*output_faults(notebook), *page_faults(body)]
     if faults:
         raise ReportError("the page is not fit to publish: " + "; ".join(faults))
-    return str(body).replace(f"{MINUS}£", f"{MINUS}\N{WORD JOINER}£")  # a line does not end after a minus
+    return body.replace(f"{MINUS}£", f"{MINUS}\N{WORD JOINER}£")  # a line does not end after a minus
 
 
 SCRIPTS = {MARK: "whatif.js", FILTER: "filter.js"}
@@ -163,12 +140,11 @@ def _script(words: str) -> Markup:
 def _shown_text(notebook: NotebookNode) -> str:
     """The words that a notebook puts on its page, as HTML."""
     words = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
-    outputs = (output for cell in notebook.cells for output in cell.get("outputs", []))
-    return " ".join([*words, *(output.get("data", {}).get("text/html", "") for output in outputs)])
+    return " ".join([*words, *(data.get("text/html", "") for data in bundles(notebook))])
 
 
-SHOWN = frozenset({"text/html", "text/markdown", "image/png"})
-"""Kinds of output, besides plain text, that the template puts on a page."""
+SHOWN = ("text/html", "image/png", "text/markdown", "text/plain")
+"""Kinds of output that the template puts on a page: the first that an output has."""
 
 
 def output_faults(notebook: NotebookNode) -> list[str]:
@@ -177,7 +153,7 @@ def output_faults(notebook: NotebookNode) -> list[str]:
     for place, cell in enumerate(notebook.cells, 1):
         for output in cell.get("outputs", []):
             kinds = set(output.get("data", {})) - {"text/plain", PARAMETERS}
-            if kinds and SHOWN.isdisjoint(kinds):
+            if kinds and kinds.isdisjoint(SHOWN):
                 faults.append(f"cell {place} shows only {', '.join(sorted(kinds))}; use deficits.reports.figure")
     return faults
 

@@ -7,7 +7,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache, partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
@@ -27,11 +27,11 @@ from pydantic_core import PydanticCustomError
 from deficits.assumptions import assumed
 from deficits.errors import PanelError, ProjectionError, ReportError, closest
 from deficits.formatting import day_in_words, slug
-from deficits.paths import notebooks_dir, raw_dir
+from deficits.paths import notebooks_dir
+from deficits.raw.authorities import load_authorities
 from deficits.validation import shortened
 
 if TYPE_CHECKING:
-    from deficits.raw.authorities import Authorities
     from deficits.reform_plan import Actions
     from deficits.scenario import Scenario
     from deficits.writeoff import Scheme
@@ -630,11 +630,6 @@ def notebook_path(report: Report, notebook: Path | None = None) -> Path:
     return path
 
 
-def authorities_now() -> Authorities:
-    """The authorities, read once for the many pages of a run."""
-    return _authorities(raw_dir())
-
-
 def _schemes_of(text: str | None) -> list[str]:
     """Names of a scenario's schemes, without loading what reads it where there is none."""
     return [] if text is None else list(scenario_of(text).named_schemes())
@@ -648,15 +643,8 @@ def scenario_of(text: str | None) -> Scenario:
     return Scenario() if text is None else Scenario.parse(text)
 
 
-@cache
-def _authorities(raw: Path) -> Authorities:
-    from deficits.panel import load_authorities
-
-    return load_authorities()
-
-
 def _authority_name(word: str) -> str:
-    authorities = authorities_now()
+    authorities = load_authorities()
     return authorities.name(authorities.resolve(word))
 
 

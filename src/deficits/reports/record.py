@@ -414,14 +414,15 @@ def output_digests(notebook: Mapping[str, Any]) -> dict[str, str]:
     """What each cell that showed anything did, rounded and without pictures in pixels, by its place from 1."""
     shown = {}
     for place, cell in enumerate(written_cells(notebook), 1):
-        outputs = [_without_pixels(output) for output in cell.get("outputs", [])]
+        outputs = [without_pixels(output) for output in cell.get("outputs", [])]
         if outputs:
             text = rounded(json.dumps(outputs, sort_keys=True, ensure_ascii=False))
             shown[str(place)] = hashlib.sha256(text.encode()).hexdigest()[:LETTERS]
     return shown
 
 
-def _without_pixels(output: Mapping[str, Any]) -> dict[str, Any]:
+def without_pixels(output: Mapping[str, Any]) -> dict[str, Any]:
+    """An output of a cell without its pictures in pixels, which differ from one machine to another."""
     data = {kind: value for kind, value in output.get("data", {}).items() if kind != "image/png"}
     return dict(output) | ({"data": data} if "data" in output else {})
 

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import xlsxwriter
 from markupsafe import Markup
 
+from deficits.formatting import day_in_words
 from deficits.reports.display import OGL_ATTRIBUTION
-from deficits.reports.frame import SITE, day
+from deficits.reports.frame import SITE, bundles
 from deficits.reports.tables import DATA, Cell
 
 if TYPE_CHECKING:
@@ -47,8 +48,7 @@ ONE_TABLE = "This worksheet contains one table."
 
 def tables_of(notebook: NotebookNode) -> list[dict[str, Any]]:
     """The tables that a notebook's cells have shown, charts' tables included, in the page's order."""
-    outputs = (output for cell in notebook.cells for output in cell.get("outputs", []))
-    shown = (output.get("data", {}).get(DATA) for output in outputs)
+    shown = (data.get(DATA) for data in bundles(notebook))
     return [table for table in shown if table and table["data"]]
 
 
@@ -64,7 +64,7 @@ def spreadsheet(tables: Sequence[Mapping[str, Any]], record: RunRecord, differen
     cover = book.sheet("Cover")
     cover.set_column(0, 0, WIDEST)
     intro = [
-        f"All tables of the page “{record.title}”, run on {day(record.run_on)}.",
+        f"All tables of the page “{record.title}”, run on {day_in_words(record.run_on)}.",
         "Estimates made from published figures; they are not official statistics.",
         *differences,
     ]

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
 
 from python_calamine import CalamineWorkbook
@@ -21,7 +20,7 @@ from deficits.reports.batch import RunOptions, make_all
 from deficits.reports.job import Job, Limits
 from deficits.reports.page import META
 from deficits.reports.params import Request, notebook_path
-from deficits.reports.record import RunRecord, code_digest, now, read_record, rounded, text_digest
+from deficits.reports.record import RunRecord, code_digest, now, read_record, rounded, text_digest, without_pixels
 
 LISTED = 6
 """Differences that are listed; the others are counted."""
@@ -128,17 +127,10 @@ def _cells(text: str) -> list[str]:
     """Sources and outputs of a notebook's cells, without pictures in pixels, long numbers rounded."""
     try:
         cells = json.loads(text)["cells"]
-        return [rounded(json.dumps(_without_pixels(cell), sort_keys=True)) for cell in cells]
+        told = [["".join(cell["source"]), *map(without_pixels, cell.get("outputs", []))] for cell in cells]
+        return [rounded(json.dumps(each, sort_keys=True)) for each in told]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return ["no notebook"]
-
-
-def _without_pixels(cell: dict[str, Any]) -> list[Any]:
-    outputs = [
-        {kind: value for kind, value in output.get("data", output).items() if kind != "image/png"}
-        for output in cell.get("outputs", [])
-    ]
-    return ["".join(cell["source"]), outputs]
 
 
 class Shown(HTMLParser):
