@@ -25,6 +25,8 @@ class RawData:
     folder: Path
     base: RawData | None = None
     """The folder that this one is a copy of; what was not changed in the copy is read there."""
+    tables: dict[tuple[str, ...], pd.DataFrame] = field(default_factory=dict, repr=False)
+    """Tables as published, by publication, name and numeric columns."""
     corrected: dict[tuple[str, ...], tuple[pd.DataFrame, pd.DataFrame]] = field(default_factory=dict, repr=False)
     """Tables with their corrections made, by publication, kind and columns (see `publications.editions`)."""
 
@@ -49,12 +51,13 @@ class RawData:
 
     def where(self, publication: str) -> RawData:
         """The folder to read a publication in: `base` where both declare it, and the authorities, alike."""
-        base = self.base
-        alike = base is not None and all(
-            base.sources.get(name) == self.source(name) and base.corrections(name) == self.corrections(name)
+        if self.base is None or any(
+            self.base.sources.get(name) != self.source(name)
+            or self.base.corrections(name) != self.corrections(name)
             for name in (publication, "authorities")
-        )
-        return base.where(publication) if base is not None and alike else self
+        ):
+            return self
+        return self.base.where(publication)
 
     def files(self, publication: str, kind: str) -> list[SourceFile]:
         """Every edition of a kind of table, in the order in which they were declared."""
@@ -73,6 +76,12 @@ class RawData:
         Raises SourceError when the publication, file or column is unknown, the file differs from its declaration,
         or a cell of a numeric column is not a number.
         """
+        raw, key = self.where(publication), (publication, name, *numeric)
+        if key not in raw.tables:
+            raw.tables[key] = raw._read(*key)
+        return raw.tables[key].copy()
+
+    def _read(self, publication: str, name: str, *numeric: str) -> pd.DataFrame:
         declared, shown = self.source(publication).find(name), f"data/raw/{publication}/{name}"
         try:
             content = (self.folder / publication / name).read_bytes()
@@ -91,11 +100,10 @@ class RawData:
         ):
             if held != expected:
                 raise SourceError(f"{shown} has {what} {held}, but source.toml declares {expected}")
-        columns = list(numeric)
-        for column in columns:
+        for column in numeric:
             if column not in frame:
                 raise SourceError(f"{shown} has no column '{column}': {closest(column, frame.columns)}")
-        texts = frame[columns]
+        texts = frame[[*numeric]]
         try:
             values = texts.astype("float64[pyarrow]").astype(float)
         except ValueError:  # in one go only if every cell is plain
@@ -106,7 +114,7 @@ class RawData:
             cells = texts.loc[wrong[column], column].head().items()
             found = "; ".join(f"line {row + 2}: '{cell}'" for row, cell in cells)
             raise SourceError(f"{shown}, column '{column}': expected numbers, found {found}")
-        return frame.assign(**values) if columns else frame
+        return frame.assign(**values) if numeric else frame
 
     def hashes(self) -> dict[str, str]:
         """sha256 of each table, by `publication/name`."""
