@@ -5,6 +5,7 @@ Pages of reports are made from the committed notebooks, which carry their output
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -153,6 +154,21 @@ TEXT_SIZES = """() => [...document.querySelectorAll('.picture img')].flatMap(img
     const scale = img.getBoundingClientRect().width / svg.viewBox.baseVal.width
     return [...svg.querySelectorAll('text')].map(text => parseFloat(text.style.fontSize) * scale)
 })"""
+
+
+def test_a_councils_briefing_is_one_page_of_paper_with_its_points_a_chart_and_a_table(browser, page_of):
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(page_of("authority").as_uri())
+    page.get_by_role("link", name="On one page").click()
+    seen = "selector => [...document.querySelectorAll(selector)].filter(one => one.checkVisibility()).length"
+    counted = [page.evaluate(seen, each) for each in (".main-points li", "figure.chart", "table", "nav, footer")]
+    assert counted[0] >= 4
+    assert counted[1:] == [1, 1, 0]
+    assert len(re.findall(rb"/Type\s*/Page\b", page.pdf(prefer_css_page_size=True))) == 1
+    page.get_by_role("link", name="The whole page").click()
+    assert page.evaluate(seen, "table") > 1
+    context.close()
 
 
 def test_the_list_of_reports_tells_of_a_failed_run(opened):

@@ -63,7 +63,7 @@ def authority_fan(
         subtitle=f"Dedicated schools grant balance (negative = deficit), {name}, {period(years)}",
         unit=unit,
         source=SOURCE,
-        alt=" ".join([f"{finding}.", shape, *fan_words(points, fans, balance)]),
+        alt=" ".join([f"{finding}.", shape, *fan_words(points, fans, in_words, balance)]),
         data=frames.fan_table(points, fans),
     )
 

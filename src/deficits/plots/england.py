@@ -80,7 +80,7 @@ def england_fan(
         subtitle=f"Gross deficit of councils in deficit, 50% and 80% ranges, England, {period(years)}",
         unit=unit,
         source=SOURCE_WITH_FORECASTS,
-        alt=" ".join([f"{finding}.", shape, *fan_words(points, fans, gbp), *_forecast_words(others)]),
+        alt=" ".join([f"{finding}.", shape, *fan_words(points, fans, gbp, gbp), *_forecast_words(others)]),
         data=frames.fan_table(points, fans, others),
     )
 

@@ -46,8 +46,11 @@ def counted(number: int, thing: str) -> str:
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
-def fan_words(points: pd.DataFrame, fans: dict[str, pd.DataFrame], say: Callable[[float], str]) -> list[str]:
-    """What a fan chart shows, in sentences for its alternative text; `say` puts an amount in words."""
+def fan_words(
+    points: pd.DataFrame, fans: dict[str, pd.DataFrame], say: Callable[[float], str], guess: Callable[[float], str]
+) -> list[str]:
+    """What a fan chart shows, in sentences for its alternative text: `say` writes a published amount, `guess`
+    an estimated one."""
     told = []
     if len(points):
         first, last = points.iloc[0], points.iloc[-1]
@@ -62,6 +65,8 @@ def fan_words(points: pd.DataFrame, fans: dict[str, pd.DataFrame], say: Callable
         if len(fan):
             end = fan.iloc[-1]
             near, far = sorted((end["p10"], end["p90"]), key=abs)
-            ends = f"80% range {say(near)} to {say(far)}"
-            told.append(f"{words}: central estimate {say(end['p50'])} at {year_end(int(fan.index[-1]))}, {ends}.")
+            ends = f"80% range {guess(near)} to {guess(far)}"
+            told.append(
+                f"{words}: central estimate {guess(end['p50'])} at {year_end(int(fan.index[-1]))}, {ends}."
+            )
     return told

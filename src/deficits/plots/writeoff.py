@@ -61,7 +61,7 @@ def writeoff_paths(
         f"{period([*before.index, *after.index, *points['year']])}",
         unit=unit,
         source=SOURCE,
-        alt=" ".join([f"{finding}.", shape, *fan_words(points, fans, gbp)]),
+        alt=" ".join([f"{finding}.", shape, *fan_words(points, fans, gbp, gbp)]),
         data=frames.fan_table(points, fans),
     )
 
