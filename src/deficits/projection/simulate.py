@@ -104,9 +104,7 @@ def simulate(
     def run(shared: Shocks) -> Simulation:
         england = paths(fit.history, fit.block, fit.origin, assumptions, every[-1], shared, seed)
         shown = england.since(every[0])
-        changes = [own_changes(fit, drawn.spend, shown, own, seed)] if own else []
-        changes += [each.position for each in in_turn(levers, fit, shown)]
-        changed = sum(changes[1:], changes[0])[-len(later) :] if changes else None
+        changed = _changed(fit, drawn.spend, shown, own, levers, seed)
         balances, calibrated = _balances(
             fit, drawn, england, later, shared.level, payments, calibration, first_step * level_sd, seed
         )
@@ -237,6 +235,21 @@ def _start(fit: Fit, draws: int, seed: int) -> Array:
 
 
 # --- a council's own assumptions
+
+
+def _changed(
+    fit: Fit,
+    spend: Array,
+    paths: Paths,
+    own: dict[str, CouncilAssumptions],
+    levers: Sequence[Lever],
+    seed: int,
+) -> Array | None:
+    """What own assumptions and levers together add to in-year positions of projected years; None without any."""
+    changes = [own_changes(fit, spend, paths, own, seed)] if own else []
+    changes += [effect.position for effect in in_turn(levers, fit, paths)]
+    ahead = paths.years[-1] - fit.base_year
+    return sum(changes[1:], changes[0])[-ahead:] if changes else None
 
 
 def own_changes(fit: Fit, spend: Array, paths: Paths, own: dict[str, CouncilAssumptions], seed: int) -> Array:
