@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
 from deficits.assumptions import Assumptions, CalibrationTarget, assumed
 from deficits.formatting import england_estimate, last_day
@@ -257,8 +258,8 @@ def stated_forecasts(projection: Projection) -> pd.DataFrame:
     rows = stated[stated["measure"].eq("dsg_balance") & stated["kind"].eq("forecast") & stated["use"]]
     rows = rows[~pd.MultiIndex.from_frame(rows[["authority", "year"]]).isin(known)]
     rows = rows[rows["year"].isin(projection.projected_years)].rename(columns={"value": "stated"})
-    paths = [projection.authority(row.authority).loc[row.year] for row in rows.itertuples()]
-    low, high = (np.array([path[part] for path in paths], dtype=float) for part in ("p10", "p90"))
+    pairs = {name: xr.DataArray(rows[name].to_numpy(), dims="row") for name in ("authority", "year")}
+    low, high = np.quantile(projection.balance.sel(pairs).transpose("row", "draw"), [0.1, 0.9], axis=1)
     half, said = rows["rounding"].to_numpy(float) / 2, rows["stated"].to_numpy(float)
     found = rows[["authority", "name", "year", "stated", "detail"]]
     return found.assign(p10=low, p90=high, inside=(low - half <= said) & (said <= high + half))

@@ -199,26 +199,20 @@ def outturns(panel: Panel, after: str) -> pd.DataFrame:
     and the regions' sums where all their councils are known. A figure that was public by the day is not an
     outturn.
     """
-    balance = panel.frame[["balance", "balance_published", "region"]].dropna().reset_index()
-    balance = balance.rename(columns={"authority": "location", "balance": "value", "balance_published": "known"})
-    deficits = balance.assign(value=(-balance["value"]).clip(lower=0))
-    regions = panel.authorities.frame["region"]
-    sums = []
-    for year, found in deficits.groupby("year"):
-        # Of a region all councils, of England nearly all.
-        sizes = regions[panel.authorities.in_year(int(year))].value_counts()
-        needed = {**sizes, "England": NEARLY_ALL * sizes.sum()}
-        areas = pd.concat([found.assign(location=found["region"]), found.assign(location="England")])
-        whole = areas.groupby("location").agg(value=("value", "sum"), known=("known", "max"), n=("value", "size"))
-        sums.append(whole[whole["n"] >= pd.Series(needed).reindex(whole.index)].reset_index().assign(year=year))
+    rows = panel.frame[["balance", "balance_published", "region"]].reset_index()
+    rows = rows.rename(columns={"authority": "location", "balance": "value", "balance_published": "known"})
+    deficits = rows.assign(value=(-rows["value"]).clip(lower=0))
+    areas = pd.concat([deficits.assign(location=rows["region"]), deficits.assign(location="England")])
+    by = ["year", "location"]
+    sums = areas.dropna().groupby(by).agg(value=("value", "sum"), known=("known", "max"), n=("value", "size"))
+    sums = sums.assign(of=areas.groupby(by).size()).reset_index()
+    # Of a region all councils, of England nearly all.
+    returns = sums[sums["n"] >= sums["of"] * np.where(sums["location"] == "England", NEARLY_ALL, 1)]
     england = returned(panel.national)
     england = england.assign(known=england["published"].map(last_day), location="England")
-    returns = pd.concat(sums)
     newer = ~england["year"].isin(returns.loc[returns["location"].eq("England"), "year"])
-    found = pd.concat(
-        [balance.assign(target="balance"), pd.concat([returns, england[newer]]).assign(target="gross_deficit")],
-        ignore_index=True,
-    )
+    gross = pd.concat([returns, england[newer]]).assign(target="gross_deficit")
+    found = pd.concat([rows.dropna().assign(target="balance"), gross], ignore_index=True)
     found["target_end_date"] = found["year"].astype(int).astype(str) + "-03-31"
     return found.loc[found["known"] > after, ["target", "location", "target_end_date", "value", "known"]]
 
