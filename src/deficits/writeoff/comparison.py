@@ -55,9 +55,9 @@ ROUNDING = 1e-6
 PATTERN = {"base_year", "source", "ineligible", "eligibility", "approval", "safety_valve"}
 """Parameters that say how grants in proportion to a flat share are spread over councils."""
 WORKERS = 2
-CHUNK = 100
+CHUNK = 80
 """Schemes of one task."""
-BLOCK = 400
+BLOCK = 250
 """Draws worked through at a time: arrays of so many stay in the processor's cache."""
 MANY = 16
 """Shares of one family from which on it is faster to sort its councils among them."""
