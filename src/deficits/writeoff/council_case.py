@@ -17,15 +17,15 @@ import numpy as np
 import pandas as pd
 
 from deficits.assumptions import assumed
-from deficits.errors import PanelError, SchemeError, closest
+from deficits.errors import PanelError, SchemeError
 from deficits.formatting import day_in_words, financial_year, gbp, percent, year_end
 from deficits.panel import load_panel, read_splits, read_undecided, shares
 from deficits.projection import Assumptions, Projection, project
 from deficits.projection.projection import LAST_HORIZON
+from deficits.validation import one_of
 from deficits.writeoff import allocation, costs
 from deficits.writeoff.inputs import Inputs
-from deficits.writeoff.ledger import annuity
-from deficits.writeoff.reading import scheme_names
+from deficits.writeoff.ledger import annuity, years_needed
 from deficits.writeoff.scheme import Scheme
 from deficits.writeoff.write_off import WriteOff, write_off
 
@@ -124,12 +124,6 @@ class CouncilCase:
     def _row(self) -> int:
         return int(self.result.inputs.codes.get_loc(self.code))
 
-    @cached_property
-    def _money(self) -> dict[str, np.ndarray[Any, np.dtype[np.float64]]]:
-        """The ledger's columns for the council, shape (paths, years)."""
-        money = self.result.ledger.sel(authority=self.code)
-        return {str(name): money[name].transpose("draw", "year").values for name in money}
-
     def by_year(self) -> pd.DataFrame:
         """The council's account, £, indexed by year after the base date.
 
@@ -140,59 +134,49 @@ class CouncilCase:
         of these; missing where unknown) and basis; and, where no own forecast is given, closing_p10, closing_p90,
         saved_p10 and saved_p90.
         """
-        money, end = self._money, self.scheme.override_ends
-        reserves = reserves_without = self.reserves
-        rates = self.terms.rates(self.result.projection.assumptions.financing_rate)
-        without = costs.interest_by_year(self.result, paid=False)
-        rows = {}
-        for place, year in enumerate(self.result.ledger["year"].values.tolist()):
-            if year <= self.scheme.base_year:
-                continue
-            here = {name: values[:, place] for name, values in money.items()}
-            grant = here["write_off"] + here["cover"]
-            other = here["closing"] - here["opening"] - here["in_year"] - grant
-            factor = rates.get(year, rates[0]) / rates[0] if rates[0] else 1.0
-            before, paid_interest = without[year][self._row] * factor, here["interest"] * factor
-            on_dsg = self.scheme.interest_borne_by == "dsg"
-            borne = np.zeros_like(grant) if on_dsg else paid_interest
-            repaid = [
-                flow.amount
-                for flow in self.result.paid.flows
-                if flow.kind == "repayment" and flow.year == year and not flow.raises
-            ]
-            repayment = sum(
-                (np.broadcast_to(amount, self.result.inputs.shape)[self._row] for amount in repaid), 0.0
-            )
-            given = self.terms.contributions.get(year, 0.0)
-            bears = borne + here["contribution"] + repayment + given
-            charge = self.falls_on_council() if year == end + 1 else 0.0
-            charge_without = self.falls_on_council(with_scheme=False) if year == end + 1 else 0.0
-            reserves -= bears[0] + charge
-            reserves_without -= before[0] + given + charge_without
-            row: dict[str, Any] = {
-                "opening": here["opening"][0],
-                "in_year": here["in_year"][0] - given,
-                "contribution": given,
-                "grant": grant[0],
-                "other": other[0],
-                "closing": here["closing"][0],
-                "closing_without": self.result.inputs.balance(year)[self._row, 0],
-                "interest_without": before[0],
-                "interest": borne[0],
-                "saved": before[0] - paid_interest[0],
-                "general_fund": bears[0],
-                "charge": charge,
-                "charge_without": charge_without,
-                "reserves": reserves,
-                "reserves_without": reserves_without,
-                "basis": self.basis[year],
-            }
-            if self.basis[year] != FORECAST:
-                for part, path in (("p10", 1), ("p90", 2)):
-                    row[f"closing_{part}"] = here["closing"][path]
-                    row[f"saved_{part}"] = before[path] - paid_interest[path]
-            rows[year] = row
-        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("year")
+        result, on_dsg = self.result, self.scheme.interest_borne_by == "dsg"
+        years = [year for year in result.inputs.years if year > self.scheme.base_year]
+        money = {
+            str(name): each.sel(authority=self.code, year=years).transpose("year", "draw").values
+            for name, each in result.ledger.items()
+        }
+        rates = self.terms.rates(result.projection.assumptions.financing_rate)
+        factor = np.array([[rates.get(year, rates[0]) / rates[0] if rates[0] else 1.0] for year in years])
+        interest_without = costs.interest_by_year(result, paid=False)
+        without = factor * np.array([interest_without[year][self._row] for year in years])
+        interest = factor * money["interest"]
+        grant = money["write_off"] + money["cover"]
+        repaid = money["repayment"] - money["charged"] + (money["interest"] if on_dsg else 0.0)
+        borne = np.zeros_like(interest) if on_dsg else interest
+        given = np.array([self.terms.contributions.get(year, 0.0) for year in years])
+        bears = (borne + money["contribution"] + repaid)[:, 0] + given
+        ended = np.array(years) == self.scheme.override_ends + 1
+        charge = np.where(ended, self.falls_on_council(), 0.0)
+        charge_without = np.where(ended, self.falls_on_council(with_scheme=False), 0.0)
+        lines = {
+            "opening": money["opening"][:, 0],
+            "in_year": money["in_year"][:, 0] - given,
+            "contribution": given,
+            "grant": grant[:, 0],
+            "other": (money["closing"] - money["opening"] - money["in_year"] - grant)[:, 0],
+            "closing": money["closing"][:, 0],
+            "closing_without": [result.inputs.balance(year)[self._row, 0] for year in years],
+            "interest_without": without[:, 0],
+            "interest": borne[:, 0],
+            "saved": (without - interest)[:, 0],
+            "general_fund": bears,
+            "charge": charge,
+            "charge_without": charge_without,
+            "reserves": self.reserves - (bears + charge).cumsum(),
+            "reserves_without": self.reserves - (without[:, 0] + given + charge_without).cumsum(),
+            "basis": [self.basis[year] for year in years],
+        }
+        projected = np.array([self.basis[year] != FORECAST for year in years])
+        if projected.any():
+            for part, path in (("p10", 1), ("p90", 2)):
+                lines[f"closing_{part}"] = np.where(projected, money["closing"][:, path], np.nan)
+                lines[f"saved_{part}"] = np.where(projected, (without - interest)[:, path], np.nan)
+        return pd.DataFrame(lines, index=pd.Index(years, name="year"))
 
     @cached_property
     def reserves(self) -> float:
@@ -209,12 +193,7 @@ class CouncilCase:
             return math.nan
         if not with_scheme:
             return max(0.0, -float(self.result.inputs.balance(end)[self._row, 0]))
-        owed = sum(
-            float(np.broadcast_to(flow.amount, self.result.inputs.shape)[self._row, 0])
-            for flow in self.result.paid.flows
-            if flow.kind in ("write_off", "cover") and flow.year > end
-        )
-        return max(0.0, -float(self.result.balance.sel(authority=self.code, year=end).values[0]) - owed)
+        return float(self.result.deficit(end)[self._row, 0])
 
     def side_by_side(self) -> pd.DataFrame:
         """The account with the scheme and without it, £: lines by financial year; ranges where they are known."""
@@ -304,15 +283,12 @@ class CouncilCase:
                 for source, amount in self.deficits.items()
                 if amount != self.deficit
             ]
-        rule = f"{self._rule()}: the lowest of sources that differ" if lowest else YOURS
+        rule = f"{self.asked.title}: the lowest of sources that differ" if lowest else YOURS
         return [*rows, ("deficit", f"Deficit at {base}", self.deficit, rule)]
-
-    def _rule(self) -> str:
-        return self.asked.title
 
     def _grant_lines(self) -> list[tuple[str, str, float, str]]:
         rows: list[tuple[str, str, float, str]] = []
-        rule = self._rule()
+        rule = self.asked.title
         scheme, inputs, row = self.scheme.model_copy(update={"plus": ()}), self.result.inputs, self._row
         deficit = np.maximum(0.0 - inputs.balance(scheme.base_year), 0.0)
         for item, amount in self.ineligible.items():
@@ -383,11 +359,11 @@ class CouncilCase:
             if row["contribution"]:
                 rows.append((when, "Contribution from the general fund", row["contribution"], YOURS))
             if row["grant"]:
-                rows.append((when, "Grant paid", row["grant"], self._rule()))
+                rows.append((when, "Grant paid", row["grant"], self.asked.title))
             if abs(row["other"]) > 0.5:
                 on_dsg = self.scheme.interest_borne_by == "dsg"
                 told = "Interest on the DSG" if on_dsg else "Instalments, contributions and what is taken back"
-                rows.append((when, told, row["other"], self._rule()))
+                rows.append((when, told, row["other"], self.asked.title))
             rows.append((when, f"Balance at {year_end(int(str(year)))}", row["closing"], METHOD))
             interest = f"{rate} of the year's average deficit, {METHOD}"
             rows.append(
@@ -396,10 +372,10 @@ class CouncilCase:
             rows.append((f"{when}, general fund", "Interest saved", row["saved"], interest))
             moved = row["interest_without"] - row["saved"] - row["interest"]
             if abs(moved) > 0.5:
-                rows.append((f"{when}, general fund", "Interest moved to the DSG", moved, self._rule()))
+                rows.append((f"{when}, general fund", "Interest moved to the DSG", moved, self.asked.title))
             others = row["general_fund"] - row["interest"]
             if abs(others) > 0.5:
-                rows.append((f"{when}, general fund", "Contributions and repayments", -others, self._rule()))
+                rows.append((f"{when}, general fund", "Contributions and repayments", -others, self.asked.title))
             rows.append((f"{when}, general fund", "General fund bears", -row["general_fund"], METHOD))
         return rows
 
@@ -489,13 +465,12 @@ def council_case(
     >>> round(case.grant), round(case.left)
     (129600000, 14800000)
     """
-    design = Scheme.read(scheme) if isinstance(scheme, str) and _is_name(scheme) else scheme
-    if not isinstance(design, Scheme):
-        raise SchemeError(f"no scheme '{scheme}': {closest(str(scheme), scheme_names())}")
+    design = one_of("scheme", scheme, Scheme, Scheme.read, SchemeError)
     given = {"the council's figures": deficit} if isinstance(deficit, int | float) else dict(deficit)
     items, later, declared = dict(ineligible or {}), dict(forecast or {}), Terms(**terms)
     _check(design, given, items, later, declared)
-    needed = max([_last_needed(_certain(design, "", 0.0, declared)), *later])
+    dated = _certain(design, "", 0.0, declared)
+    needed = max([dated.override_ends, *(max(years_needed(part).values()) for part in dated.parts), *later])
     if projection is None:
         projection = project(load_panel(), Assumptions(), until=max(needed, until), draws=FEW_DRAWS)
     elif projection.years[-1] < needed:
@@ -532,25 +507,9 @@ def _council(projection: Projection, council: str | int) -> str:
         raise SchemeError(f"council: {error}") from None
 
 
-def _is_name(scheme: str) -> bool:
-    return scheme in scheme_names() or scheme.endswith((".yaml", ".yml"))
-
-
 def _counted(scheme: Scheme, deficits: Mapping[str, float]) -> float:
     amounts = list(deficits.values())
     return float(min(amounts) if scheme.source == "lowest" else amounts[0])
-
-
-def _last_needed(scheme: Scheme) -> int:
-    """The last year that anything of the scheme is paid or measured in, later repayments left out."""
-    years = [scheme.override_ends]
-    for part in scheme.parts:
-        years.append(part.paid_in + len(part.instalments) - 1)
-        if part.cover:
-            years.append(max(part.cover.shares) + part.cover.paid_after)
-        if part.clawback:
-            years.append(part.clawback.year + 1)
-    return max(years)
 
 
 def _check(

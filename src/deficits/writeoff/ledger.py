@@ -164,19 +164,24 @@ def check_dates(scheme: Scheme, inputs: Inputs) -> None:
     """SchemeError where the projection lacks a year that the scheme measures or pays in."""
     first, last = inputs.years[0], inputs.years[-1]
     for part in scheme.parts:
-        needed = {"base_year": part.base_year, "paid_in": part.paid_in}
-        needed["the last payment"] = part.paid_in + len(part.instalments) - 1 + part.approval.delay
-        if part.cover:
-            needed["the last payment of cover"] = max(part.cover.shares) + part.cover.paid_after
-        if part.clawback:
-            needed["clawback, the year after"] = part.clawback.year + 1
-        for word, year in needed.items():
+        for word, year in years_needed(part).items():
             if year not in inputs.years:
                 remedy = f"project further with until={year}" if year > last else f"the earliest is {first}"
                 raise SchemeError(
                     f"{word} {year} of '{part.title}' is not in the projection, which runs from {first} "
                     f"to {last}: {remedy}, or change it"
                 )
+
+
+def years_needed(part: Scheme) -> dict[str, int]:
+    """Years in which one scheme measures or pays, by what it does; repayments of loans may come later."""
+    needed = {"base_year": part.base_year, "paid_in": part.paid_in}
+    needed["the last payment"] = part.paid_in + len(part.instalments) - 1 + part.approval.delay
+    if part.cover:
+        needed["the last payment of cover"] = max(part.cover.shares) + part.cover.paid_after
+    if part.clawback:
+        needed["clawback, the year after"] = part.clawback.year + 1
+    return needed
 
 
 def _dates(parts: Sequence[Scheme]) -> list[tuple[int, int, bool]]:
