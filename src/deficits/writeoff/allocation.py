@@ -19,8 +19,7 @@ def claim(scheme: Scheme, inputs: Inputs, deficit: Array, to_come: Array | float
     draw; inf where the scheme has none.
     """
     year = scheme.base_year
-    amount = eligible(scheme, inputs, deficit, to_come)
-    amount *= share(scheme, inputs, deficit)
+    amount = eligible(scheme, inputs, deficit, to_come) * share(scheme, inputs, deficit)
     for size, limit in scheme.cap.items():
         np.fmin(amount, limit * inputs.size(size, year), out=amount)
     if scheme.budget is None:
@@ -39,9 +38,9 @@ def eligible(scheme: Scheme, inputs: Inputs, deficit: Array, to_come: Array | fl
         fixed += ineligible.reserves * np.nan_to_num(inputs.size("reserves", scheme.base_year))
     for name, pounds in ineligible.councils.items():
         fixed[inputs.codes == inputs.panel.authorities.resolve(name)] += pounds
-    amount = np.multiply(deficit, 1 - ineligible.share, out=inputs.empty())
+    amount: Array = deficit * (1 - ineligible.share)
     if fixed.any():
-        np.maximum(np.subtract(amount, fixed, out=amount), 0.0, out=amount)
+        amount = np.maximum(amount - fixed, 0.0)
     for condition in scheme.eligibility:
         amount *= inputs.meets(condition, scheme.base_year, deficit)
     return amount

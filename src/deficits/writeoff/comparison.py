@@ -402,8 +402,6 @@ def measured(inputs: Inputs, families: Sequence[Family], dates: Dates, kept: Pla
 
 
 def _measures(block: Inputs, family: Family, dates: Dates) -> dict[str, Array]:
-    assert block.arena is not None
-    block.arena.restart()
     scheme, times = family.scheme, family.times[:, None]
     result, inputs = Result(scheme, block, paid(scheme, block)), with_instalments(scheme, block)
     flows = [flow for flow in result.paid.flows if flow.kind != "safety_valve"]
@@ -414,7 +412,7 @@ def _measures(block: Inputs, family: Family, dates: Dates) -> dict[str, Array]:
     borne: list[tuple[int, Array]] = []
     simple = scheme.base_year == dates.base and not (scheme.plus or scheme.cover)
     if dates.base == inputs.years[0] and not simple:
-        path = Return(level, deficits.gross(dates.base, _owed(inputs, flows, dates.base, None)))
+        path = Return(level, deficits.gross(dates.base, _owed(flows, dates.base, None)))
     for step in walk(scheme, inputs, flows):
         year = step.year
         if dates.start < year <= dates.at and not charged_to_dsg(scheme, year):
@@ -423,7 +421,7 @@ def _measures(block: Inputs, family: Family, dates: Dates) -> dict[str, Array]:
             continue
         if year > dates.at and np.isfinite(path.reached).all():
             break
-        standing = _owed(inputs, flows, year, step.added)
+        standing = _owed(flows, year, step.added)
         gross = deficits.gross(year, standing)
         if year == dates.base:
             path = Return(level, gross)
@@ -459,9 +457,8 @@ def _concentration(result: Result) -> tuple[Array, Array]:
     inputs, scheme = result.inputs, result.scheme
 
     def worked_out() -> tuple[Array, Array]:
-        amounts, turned = result.paid.total("write_off", "cover"), inputs.empty(turned=True)
-        people = inputs.size("people_2_18", scheme.base_year)
-        return gini(np.divide(amounts, people, out=inputs.empty()), turned), top_share(amounts, out=turned)
+        amounts = result.paid.total("write_off", "cover")
+        return gini(amounts / inputs.size("people_2_18", scheme.base_year)), top_share(amounts)
 
     if not _in_proportion(scheme):
         return worked_out()
@@ -485,8 +482,7 @@ class Deficits:
         if self._in_turn(added):
             # The sum of max(deficit - added, 0) is that of max(deficit, added), less the sum of `added`: no
             # balance is worked out, and what years share is summed once.
-            out = self.inputs.empty()
-            larger = [np.add.reduce(np.maximum(below, more, out=out), axis=0) for more in self._each(added)]
+            larger = [np.add.reduce(np.maximum(below, more), axis=0) for more in self._each(added)]
             return np.array(larger) - self.times[:, None] * self._total(added)
         standing = self._standing(below, added)
         return self._sums(standing, below) - self.times[:, None] * self._sums(standing, added)
@@ -509,12 +505,7 @@ class Deficits:
         return len(self.times) < MANY or bool((added < 0).any())
 
     def _each(self, added: Array) -> Iterator[Array]:
-        if len(self.times) == 1 and self.times[0] == 1:
-            yield added
-        else:
-            out = self.inputs.empty()
-            for time in self.times:
-                yield np.multiply(added, time, out=out)
+        return (added if time == 1 else time * added for time in self.times)
 
     def _total(self, added: Array) -> Array:
         if id(added) not in self.totals:  # the array is kept, so that no other gets its id
@@ -537,11 +528,11 @@ class Deficits:
         return from_here[1:]
 
 
-def _owed(inputs: Inputs, flows: Sequence[Flow], year: int, added: Array | None) -> Array | None:
+def _owed(flows: Sequence[Flow], year: int, added: Array | None) -> Array | None:
     """What is added to balances of a year end, the grant that is owed counted as paid."""
     for flow in flows:
         if flow.owed(year):
-            added = flow.amount if added is None else np.add(added, flow.amount, out=inputs.empty())
+            added = flow.amount if added is None else added + flow.amount
     return added
 
 

@@ -99,15 +99,14 @@ def against(result: Result, other: Scheme | str, *, equal_cost: bool = True) -> 
     return frame.sort_values(["difference_mean", "name"])
 
 
-def gini(amounts: Array, out: Array | None = None) -> Array:
-    """Gini coefficient down the columns of amounts (>= 0); NaN where there is nothing to share. `out`, of the
-    turned shape, is written over.
+def gini(amounts: Array) -> Array:
+    """Gini coefficient down the columns of amounts (>= 0); NaN where there is nothing to share.
 
     >>> gini(np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 3.0]])).round(3)
     array([0.   , 0.667])
     """
     # Each draw's amounts side by side in memory: that sorts twice as fast.
-    rising, count, total = _turned(amounts, out), len(amounts), amounts.sum(axis=0)
+    rising, count, total = amounts.T.copy(), len(amounts), amounts.sum(axis=0)
     rising.sort(axis=1)
     # Not `@`: a matrix product would take every core, and schemes run side by side.
     ranked = np.einsum("j,ij->i", 2.0 * np.arange(1, count + 1) - count - 1, rising)
@@ -115,27 +114,14 @@ def gini(amounts: Array, out: Array | None = None) -> Array:
     return found
 
 
-def _turned(amounts: Array, out: Array | None) -> Array:
-    turned = np.empty(amounts.T.shape) if out is None else out
-    np.copyto(turned, amounts.T)
-    return turned
-
-
-def top_share(amounts: Array, top: int = TOP, out: Array | None = None) -> Array:
-    """Share of the largest amounts of each column in its total; NaN where there is nothing to share. `out`, of the
-    turned shape, is written over."""
-    total = amounts.sum(axis=0)
-    top = min(top, len(amounts))
-    turned = _turned(amounts, out)
-    turned.partition(-top, axis=1)
-    largest = turned[:, -top:].sum(axis=1)
+def top_share(amounts: Array, top: int = TOP) -> Array:
+    """Share of the largest amounts of each column in its total; NaN where there is nothing to share."""
+    total, top = amounts.sum(axis=0), min(top, len(amounts))
+    rising = amounts.T.copy()
+    rising.partition(-top, axis=1)
+    largest = rising[:, -top:].sum(axis=1)
     found: Array = np.divide(largest, total, out=np.full_like(total, np.nan), where=total > 0)
     return found
-
-
-def per_person(inputs: Inputs, amounts: Array, year: int) -> Array:
-    """£ a person aged 2 to 18."""
-    return amounts / inputs.size("people_2_18", year)
 
 
 def concentration(result: Result, per: Literal["person_2_18"] | None = "person_2_18") -> pd.DataFrame:
@@ -145,7 +131,7 @@ def concentration(result: Result, per: Literal["person_2_18"] | None = "person_2
     if per is not None:
         known_word("per", per, ["person_2_18"], SchemeError)
     amounts = result.paid.total("write_off", "cover")
-    shared = per_person(result.inputs, amounts, result.scheme.base_year) if per else amounts
+    shared = amounts / result.inputs.size("people_2_18", result.scheme.base_year) if per else amounts
     rows = {"gini": gini(shared), "top_10_share": top_share(amounts)}
     found = {
         name: ordered(values[~np.isnan(values)]) for name, values in rows.items() if not np.isnan(values).all()

@@ -70,26 +70,6 @@ def financing_rate(given: RateGiven) -> float | dict[int, float]:
     return found if isinstance(found, dict) else float(found)
 
 
-class Arena:
-    """Arrays that are filled again for each scheme: fresh memory costs more than the arithmetic."""
-
-    def __init__(self) -> None:
-        self.held: dict[tuple[int, ...], list[Array]] = {}
-        self.used: dict[tuple[int, ...], int] = {}
-
-    def take(self, shape: tuple[int, ...]) -> Array:
-        """The next array of a shape; what it holds is to be written over."""
-        held, place = self.held.setdefault(shape, []), self.used.get(shape, 0)
-        if place == len(held):
-            held.append(np.empty(shape))
-        self.used[shape] = place + 1
-        return held[place]
-
-    def restart(self) -> None:
-        """Give all arrays back: nothing of the scheme before is read any more."""
-        self.used.clear()
-
-
 @dataclass(frozen=True)
 class Inputs:
     """A projection as schemes see it, or some of its draws. Make one and use it for many schemes.
@@ -105,19 +85,12 @@ class Inputs:
     allocated: frozenset[str] = frozenset()
     moved: Array | None = field(default=None, repr=False)
     whole: Inputs | None = field(default=None, repr=False)
-    arena: Arena | None = field(default=None, repr=False)
 
     def blocks(self, size: int) -> Iterator[Inputs]:
         """The same in blocks of draws, one after the other: small arrays stay near the processor, and are worked
         through faster."""
-        arena = Arena()
         for start in range(0, self.projection.simulations.sizes["draw"], size):
-            yield dataclasses.replace(self, draws=slice(start, start + size), moved=None, whole=self, arena=arena)
-
-    def empty(self, turned: bool = False) -> Array:
-        """An array of the inputs' shape to fill, or (draws, authorities)."""
-        shape = self.shape[::-1] if turned else self.shape
-        return np.empty(shape) if self.arena is None else self.arena.take(shape)
+            yield dataclasses.replace(self, draws=slice(start, start + size), moved=None, whole=self)
 
     def with_allocations(self, allocations: Mapping[str, float], share: float, year: int) -> Inputs:
         """The same with grants that the government has published, £ by council, in the place of estimates.

@@ -109,14 +109,13 @@ def paid(scheme: Scheme, inputs: Inputs) -> Paid:
         now = inputs.balance(year)
         counted = [amount for date, amount in credits if date <= until]
         for amount in counted + [amount for date, amount in moved if date <= year]:
-            now = np.add(now, amount, out=inputs.empty())
+            now = now + amount
         return now
 
     def deficit(year: int, balance: Array) -> Array:
         if balance is inputs.balance(year):
             return inputs.deficit(year)
-        out = np.subtract(0.0, balance, out=inputs.empty())
-        return np.maximum(out, 0.0, out=out)
+        return np.maximum(0.0 - balance, 0.0)
 
     def room(year: int) -> Array:
         return deficit(year, position(year, year))
@@ -357,9 +356,9 @@ def walk(scheme: Scheme, inputs: Inputs, flows: Sequence[Flow]) -> Iterator[Step
         for flow in flows:
             if flow.year == year and flow.raises:
                 change = flow.amount if flow.raises == 1 else -flow.amount
-                added = change if added is None else np.add(added, change, out=inputs.empty())
-                part = np.multiply(change, 1 - flow.at, out=inputs.empty())
-                halfway = part if halfway is None else np.add(part, halfway, out=part)
+                part = change * (1 - flow.at)
+                added = change if added is None else added + change
+                halfway = part if halfway is None else halfway + part
         ends = inputs.balance(before), inputs.balance(year)
         step = Step(year, inputs.rate_in(year), *ends, had, added, halfway)
         if charged_to_dsg(scheme, year):

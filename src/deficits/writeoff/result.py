@@ -369,9 +369,9 @@ def grants_inside(projection: Projection) -> tuple[str, ...]:
     )
 
 
-def gross(balances: Array, out: Array | None = None) -> Array:
-    """The deficits of the councils in deficit, £ (>= 0) a draw; `out` is written over."""
-    total: Array = 0.0 - np.minimum(balances, 0.0, out=out).sum(axis=0)
+def gross(balances: Array) -> Array:
+    """The deficits of the councils in deficit, £ (>= 0) a draw."""
+    total: Array = 0.0 - np.minimum(balances, 0.0).sum(axis=0)
     return total
 
 
