@@ -43,6 +43,11 @@ SLIP = 50.0
 NEAR = 5.0
 """Near: within this factor."""
 METHOD = "docs/method.md, section 3"
+RESERVES_SOURCE = "MHCLG revenue outturn, unallocated and other earmarked reserves, newest year end published"
+CONTRIBUTION, PAID = "Contribution from the general fund", "Grant paid"
+MOVED, OTHERS = "Interest moved to the DSG", "Contributions and repayments"
+Line = tuple[str, str, float, str]
+"""A line of the working: step, line, £, and the rule that it follows from."""
 CAPS = {
     "pounds": "fixed",
     "dsg": "DSG",
@@ -270,70 +275,58 @@ class CouncilCase:
             source=np.where(of_scheme, str(self.asked.reference), ""),
         )
 
-    def _deficit_lines(self) -> list[tuple[str, str, float, str]]:
-        base = year_end(self.scheme.base_year)
-        lowest = self.asked.source == "lowest" and len(self.deficits) > 1
-        rows = []
-        if len(self.deficits) > 1:
-            rows += [
-                ("sources", f"Deficit in {source}", amount, YOURS) for source, amount in self.deficits.items()
-            ]
-            rows += [
-                ("reconciliation", f"{source} above the figure that counts", amount - self.deficit, YOURS)
-                for source, amount in self.deficits.items()
-                if amount != self.deficit
-            ]
+    def _deficit_lines(self) -> list[Line]:
+        rows: list[Line] = []
+        several = len(self.deficits) > 1
+        for source, amount in self.deficits.items() if several else ():
+            rows.append(("sources", f"Deficit in {source}", amount, YOURS))
+        for source, amount in self.deficits.items():
+            if amount != self.deficit:
+                above = f"{source} above the figure that counts"
+                rows.append(("reconciliation", above, amount - self.deficit, YOURS))
+        lowest = several and self.asked.source == "lowest"
         rule = f"{self.asked.title}: the lowest of sources that differ" if lowest else YOURS
-        return [*rows, ("deficit", f"Deficit at {base}", self.deficit, rule)]
+        return [*rows, ("deficit", f"Deficit at {year_end(self.scheme.base_year)}", self.deficit, rule)]
 
-    def _grant_lines(self) -> list[tuple[str, str, float, str]]:
-        rows: list[tuple[str, str, float, str]] = []
-        rule = self.asked.title
-        scheme, inputs, row = self.scheme.model_copy(update={"plus": ()}), self.result.inputs, self._row
-        deficit = np.maximum(0.0 - inputs.balance(scheme.base_year), 0.0)
-        for item, amount in self.ineligible.items():
-            rows.append(("eligible", f"Less {item}", -amount, YOURS))
-        declared = scheme.ineligible
+    def _grant_lines(self) -> list[Line]:
+        scheme, inputs, row, rule = self.scheme, self.result.inputs, self._row, self.asked.title
+        base, declared, own = scheme.base_year, scheme.ineligible, sum(self.ineligible.values())
+        off: list[tuple[str, float, str]] = [
+            (f"Less {item}", amount, YOURS) for item, amount in self.ineligible.items()
+        ]
         if declared.share:
-            rows.append(
-                ("eligible", f"Less {percent(declared.share)}, not eligible", -declared.share * self.deficit, rule)
-            )
+            off.append((f"Less {percent(declared.share)}, not eligible", declared.share * self.deficit, rule))
         if declared.reserves:
-            reserves = float(np.nan_to_num(inputs.size("reserves", scheme.base_year)[row, 0]))
+            reserves = float(np.nan_to_num(inputs.size("reserves", base)[row, 0]))
             told = f"Less {percent(declared.reserves)} of usable reserves, borne first"
-            rows.append(("eligible", told, -declared.reserves * reserves, f"{rule}; {_reserves_source()}"))
-        own = sum(self.ineligible.values())
-        named = sum(
-            amount
-            for name, amount in declared.councils.items()
-            if inputs.panel.authorities.resolve(name) == self.code
-        )
+            off.append((told, declared.reserves * reserves, f"{rule}; {RESERVES_SOURCE}"))
+        resolve = inputs.panel.authorities.resolve
+        named = sum(amount for name, amount in declared.councils.items() if resolve(name) == self.code)
         if named - own > 0.5:
-            rows.append(("eligible", "Less what the scheme leaves out for the council", own - named, rule))
-        to_come: Any = 0.0
-        if scheme.safety_valve == "continue":
-            to_come = inputs.agreed_after(scheme.base_year)
-            if to_come[row, 0]:
-                rows.append(("eligible", "Less agreed instalments still to come", -float(to_come[row, 0]), rule))
-        eligible = allocation.eligible(scheme, inputs, deficit, to_come)
-        meant = self.deficit + sum(amount for _, _, amount, _ in rows)
-        if eligible[row, 0] - meant > 0.5:
-            rows.append(("eligible", "Never below nought", float(eligible[row, 0]) - meant, METHOD))
-        elif meant - eligible[row, 0] > 0.5:
-            rows.append(
-                ("eligible", "Conditions of the scheme are not met", float(eligible[row, 0]) - meant, rule)
-            )
-        rows.append(("eligible", "Eligible deficit", float(eligible[row, 0]), METHOD))
-        share = np.broadcast_to(np.asarray(allocation.share(scheme, inputs, deficit), dtype=float), deficit.shape)
-        amount = float(eligible[row, 0] * share[row, 0])
-        rows.append(("grant", f"{percent(float(share[row, 0]), 1)} of the eligible deficit", amount, rule))
+            off.append(("Less what the scheme leaves out for the council", named - own, rule))
+        to_come = (
+            inputs.agreed_after(base) if scheme.safety_valve == "continue" else np.zeros((len(inputs.codes), 1))
+        )
+        if to_come[row, 0]:
+            off.append(("Less agreed instalments still to come", float(to_come[row, 0]), rule))
+        rows: list[Line] = [("eligible", told, -amount, why) for told, amount, why in off]
+        alone, deficit = scheme.parts[0], inputs.deficit(base)
+        eligible = float(allocation.eligible(alone, inputs, deficit, to_come)[row, 0])
+        meant = self.deficit - sum(amount for _, amount, _ in off)
+        if abs(eligible - meant) > 0.5:
+            less = eligible < meant
+            told = "Conditions of the scheme are not met" if less else "Never below nought"
+            rows.append(("eligible", told, eligible - meant, rule if less else METHOD))
+        rows.append(("eligible", "Eligible deficit", eligible, METHOD))
+        share = float(np.broadcast_to(allocation.share(alone, inputs, deficit), deficit.shape)[row, 0])
+        amount = eligible * share
+        rows.append(("grant", f"{percent(share, 1)} of the eligible deficit", amount, rule))
         for size, limit in scheme.cap.items():
-            most = limit * float(inputs.size(size, scheme.base_year)[row, 0])
+            most = limit * float(inputs.size(size, base)[row, 0])
             if math.isfinite(most) and amount > most:
-                told = f"Cut to the cap by {CAPS[size]}, {gbp(most)}"
-                rows.append(("grant", told, most - amount, rule))
+                rows.append(("grant", f"Cut to the cap by {CAPS[size]}, {gbp(most)}", most - amount, rule))
                 amount = most
-        for part in self.scheme.parts[1:]:
+        for part in scheme.parts[1:]:
             rows.append(("grant", f"With {part.title}, paid on top", self.grant - amount, str(part.reference)))
             amount = self.grant
         if scheme.budget and abs(self.grant - amount) > 0.5:
@@ -345,59 +338,54 @@ class CouncilCase:
         elif self.asked.approval.probability < 1:
             told = f"Grant, if the plan is approved (chance {percent(self.asked.approval.probability)})"
         rows.append(("grant", told, self.grant, rule))
-        rows.append(("left", f"Left of the deficit at {year_end(scheme.base_year)}", self.left, METHOD))
-        return rows
+        return [*rows, ("left", f"Left of the deficit at {year_end(base)}", self.left, METHOD)]
 
-    def _year_lines(self) -> list[tuple[str, str, float, str]]:
-        rates = self.terms.rates(self.result.projection.assumptions.financing_rate)
-        rows: list[tuple[str, str, float, str]] = []
-        for year, row in self.by_year().iterrows():
-            when = financial_year(int(str(year)))
-            rate = percent(rates.get(int(str(year)), rates[0]), 2)
-            rows.append((when, f"Balance at {year_end(int(str(year)) - 1)}", row["opening"], "the line before it"))
-            rows.append((when, "In-year position, without grants", row["in_year"], row["basis"]))
-            if row["contribution"]:
-                rows.append((when, "Contribution from the general fund", row["contribution"], YOURS))
-            if row["grant"]:
-                rows.append((when, "Grant paid", row["grant"], self.asked.title))
-            if abs(row["other"]) > 0.5:
-                on_dsg = self.scheme.interest_borne_by == "dsg"
-                told = "Interest on the DSG" if on_dsg else "Instalments, contributions and what is taken back"
-                rows.append((when, told, row["other"], self.asked.title))
-            rows.append((when, f"Balance at {year_end(int(str(year)))}", row["closing"], METHOD))
-            interest = f"{rate} of the year's average deficit, {METHOD}"
-            rows.append(
-                (f"{when}, general fund", "Interest without the scheme", -row["interest_without"], interest)
+    def _year_lines(self) -> list[Line]:
+        rates, rule = self.terms.rates(self.result.projection.assumptions.financing_rate), self.asked.title
+        on_dsg = self.scheme.interest_borne_by == "dsg"
+        other = "Interest on the DSG" if on_dsg else "Instalments, contributions and what is taken back"
+        rows: list[Line] = []
+        for year, row in self.by_year().to_dict("index").items():
+            when, opened = financial_year(year), f"Balance at {year_end(year - 1)}"
+            fund, interest = (
+                f"{when}, general fund",
+                f"{percent(rates.get(year, rates[0]), 2)} of the year's average deficit, {METHOD}",
             )
-            rows.append((f"{when}, general fund", "Interest saved", row["saved"], interest))
             moved = row["interest_without"] - row["saved"] - row["interest"]
-            if abs(moved) > 0.5:
-                rows.append((f"{when}, general fund", "Interest moved to the DSG", moved, self.asked.title))
-            others = row["general_fund"] - row["interest"]
-            if abs(others) > 0.5:
-                rows.append((f"{when}, general fund", "Contributions and repayments", -others, self.asked.title))
-            rows.append((f"{when}, general fund", "General fund bears", -row["general_fund"], METHOD))
+            lines: list[Line] = [
+                (when, opened, row["opening"], "the line before it"),
+                (when, "In-year position, without grants", row["in_year"], row["basis"]),
+                (when, CONTRIBUTION, row["contribution"], YOURS),
+                (when, PAID, row["grant"], rule),
+                (when, other, row["other"], rule),
+                (when, f"Balance at {year_end(year)}", row["closing"], METHOD),
+                (fund, "Interest without the scheme", -row["interest_without"], interest),
+                (fund, "Interest saved", row["saved"], interest),
+                (fund, MOVED, moved, rule),
+                (fund, OTHERS, row["interest"] - row["general_fund"], rule),
+                (fund, "General fund bears", -row["general_fund"], METHOD),
+            ]
+            seldom = (CONTRIBUTION, PAID, other, MOVED, OTHERS)
+            rows += [line for line in lines if line[1] not in seldom or abs(line[2]) > 0.5]
         return rows
 
-    def _end_lines(self) -> list[tuple[str, str, float, str]]:
+    def _end_lines(self) -> list[Line]:
         end = self.scheme.override_ends
         if end not in self.result.inputs.years:
             return []
-        left, reserves = self.falls_on_council(), self.reserves
         when = f"override ends, {year_end(end)}"
-        rows = [(when, "Deficit that then falls on the general fund", -left, METHOD)]
-        if not math.isfinite(reserves):
+        rows = [(when, "Deficit that then falls on the general fund", -self.falls_on_council(), METHOD)]
+        if not math.isfinite(self.reserves):
             return rows
-        source = YOURS if self.terms.reserves is not None else _reserves_source()
-        rows.append((when, f"Usable reserves at {year_end(self.scheme.base_year)}", reserves, source))
-        borne = self.by_year()["general_fund"]
-        rows.append(
-            (when, "Borne by the general fund until then", -float(borne[borne.index <= end].sum()), METHOD)
-        )
-        after = sum(amount for _, _, amount, _ in rows)
+        source = RESERVES_SOURCE if self.terms.reserves is None else YOURS
+        borne = float(self.by_year().loc[:end, "general_fund"].sum())
+        rows += [
+            (when, f"Usable reserves at {year_end(self.scheme.base_year)}", self.reserves, source),
+            (when, "Borne by the general fund until then", -borne, METHOD),
+        ]
         if self.terms.minimum:
             rows.append((when, "Minimum that reserves shall not fall below", -self.terms.minimum, YOURS))
-            after -= self.terms.minimum
+        after = sum(amount for _, _, amount, _ in rows)
         return [*rows, (when, "Reserves after it" if after >= 0 else "Not covered", after, METHOD)]
 
     def lines(self) -> list[str]:
@@ -673,7 +661,3 @@ def _certain(scheme: Scheme, name: str, ineligible: float, terms: Terms) -> Sche
         return part.model_copy(update=changes)
 
     return costs.later(one(scheme), terms.late) if terms.late else one(scheme)
-
-
-def _reserves_source() -> str:
-    return "MHCLG revenue outturn, unallocated and other earmarked reserves, newest year end published"
