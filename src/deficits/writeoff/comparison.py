@@ -408,16 +408,15 @@ def _measures(block: Inputs, family: Family, dates: Dates) -> dict[str, Array]:
     none, deficits = np.zeros((len(times), block.shape[1])), Deficits(inputs, family.times)
     cost = none + times * sum(flow.total for flow in flows if flow.kind in ("write_off", "cover"))
     level = none + block.once(("level", dates.base), lambda: block.deficit(dates.base).sum(axis=0))
-    deficit, above, path = level, none, Return(level, level - cost)
+    deficit, above, path = level, none, Return(level, level)
     borne: list[tuple[int, Array]] = []
-    simple = scheme.base_year == dates.base and not (scheme.plus or scheme.cover)
-    if dates.base == inputs.years[0] and not simple:
+    if dates.base == inputs.years[0]:
         path = Return(level, deficits.gross(dates.base, _owed(flows, dates.base, None)))
     for step in walk(scheme, inputs, flows):
         year = step.year
         if dates.start < year <= dates.at and not charged_to_dsg(scheme, year):
             borne.append((year, step.rate * deficits.gross(year, step.halfway, average=True)))
-        if year < dates.base or (year == dates.base and simple):
+        if year < dates.base:
             continue
         if year > dates.at and np.isfinite(path.reached).all():
             break

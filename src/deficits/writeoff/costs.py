@@ -40,7 +40,7 @@ def interest(result: Result, authority: str | int | None = None) -> pd.DataFrame
 
     Paid by the general fund on the average deficit of the year, at the projection's `financing_rate`.
     """
-    places = slice(None) if authority is None else [result.inputs.codes.get_loc(result.projection.code(authority))]
+    places = result.rows(authority)
     without, with_grant = interest_by_year(result, paid=False), interest_by_year(result)
     rows = {}
     for year in without:

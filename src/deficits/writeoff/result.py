@@ -91,6 +91,10 @@ class Result(Simulated):
         """See `Projection.codes`."""
         return self.projection.codes(area)
 
+    def rows(self, authority: str | int | None = None) -> slice | list[int]:
+        """Rows of one council in arrays of all, or every row."""
+        return slice(None) if authority is None else [self.inputs.codes.get_loc(self.projection.code(authority))]
+
     @cached_property
     def grant(self) -> xr.DataArray:
         """£ (>= 0) of each council's write-off, whenever it is paid, dims (draw, authority)."""

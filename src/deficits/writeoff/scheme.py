@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from functools import reduce
 from pathlib import Path
@@ -349,61 +349,55 @@ _SIZES = {
 
 def _terms(scheme: Scheme) -> str:
     """One scheme in words, what is paid on top left out."""
-    if scheme.share == 0 and scheme.cover is None:
-        return f"nothing is paid off; deficits of {year_end(scheme.base_year)} stay" + _also(scheme)
-    share = scheme.share
+    share, measured = scheme.share, f"of each council's deficit at {year_end(scheme.base_year)}"
+    if share == 0 and scheme.cover is None:
+        return ", ".join([f"nothing is paid off; deficits of {year_end(scheme.base_year)} stay", *_also(scheme)])
     if isinstance(share, Scale):
-        many = f"{percent(min(share.pays))} to {percent(max(share.pays))}"
         whose = _SIZES.get(share.of, "£").removeprefix("its ")
-        told = f"{many} of each council's deficit at {year_end(scheme.base_year)}, by its size against {whose}"
+        lowest, highest = percent(min(share.pays)), percent(max(share.pays))
+        paid = f"{lowest} to {highest} {measured}, by its size against {whose}"
     elif isinstance(share, ByCondition):
-        told = (
-            f"{percent(share.met)} or {percent(share.otherwise)} of each council's deficit at "
-            f"{year_end(scheme.base_year)}, by whether it meets the conditions"
-        )
+        either = f"{percent(share.met)} or {percent(share.otherwise)}"
+        paid = f"{either} {measured}, by whether it meets the conditions"
     else:
-        told = f"{percent(share)} of each council's deficit at {year_end(scheme.base_year)}"
+        paid = f"{percent(share)} {measured}"
     if scheme.ineligible.reserves:
-        told += f" above {percent(scheme.ineligible.reserves)} of its usable reserves"
+        paid += f" above {percent(scheme.ineligible.reserves)} of its usable reserves"
     if scheme.eligibility:
-        told += " where it is eligible"
+        paid += " where it is eligible"
+    told = [paid]
     for size, amount in scheme.cap.items():
-        if size in ("pounds", *EACH):
-            told += f", at most {gbp(amount)}" + (f" {_SIZES[size]}" if size != "pounds" else " a council")
+        if size == "pounds":
+            told.append(f"at most {gbp(amount)} a council")
         else:
-            told += f", at most {percent(amount)} of {_SIZES[size]}"
+            told.append(f"at most {gbp(amount) if size in EACH else f'{percent(amount)} of'} {_SIZES[size]}")
     if scheme.budget:
-        told += f", within {gbp(scheme.budget.pounds)} for England"
+        told.append(f"within {gbp(scheme.budget.pounds)} for England")
         if scheme.budget.allocation in EACH:
-            told += f", the same amount {EACH[scheme.budget.allocation]}"
+            told.append(f"the same amount {EACH[scheme.budget.allocation]}")
     last = scheme.paid_in + len(scheme.instalments) - 1
-    told += f", paid in {financial_year(scheme.paid_in)}"
-    if last > scheme.paid_in:
-        told += f" to {financial_year(last)}"
-    return told + _also(scheme)
+    until = f" to {financial_year(last)}" if last > scheme.paid_in else ""
+    return ", ".join([*told, f"paid in {financial_year(scheme.paid_in)}{until}", *_also(scheme)])
 
 
-def _also(scheme: Scheme) -> str:
-    told = ""
+def _also(scheme: Scheme) -> Iterator[str]:
     if scheme.cover:
-        covered = ", ".join(
-            f"{percent(share)} of {financial_year(year)}" for year, share in scheme.cover.shares.items()
-        )
-        told += f", and of the growth of deficits {covered}"
+        shares = scheme.cover.shares.items()
+        covered = ", ".join(f"{percent(share)} of {financial_year(year)}" for year, share in shares)
+        yield f"and of the growth of deficits {covered}"
     if scheme.match_funding:
-        told += f", each £ matched by £{scheme.match_funding:g} of the council's"
+        yield f"each £ matched by £{scheme.match_funding:g} of the council's"
     if scheme.repayment:
         rate = scheme.repayment.rate
         at = "the financing rate" if rate is None else percent(rate, 2)
-        told += f", repaid over {scheme.repayment.years} years at {at}"
+        yield f"repaid over {scheme.repayment.years} years at {at}"
     if scheme.safety_valve == "continue":
-        told += ", agreed safety valve payments continuing"
+        yield "agreed safety valve payments continuing"
     if scheme.payer == "schools_budget":
-        told += ", taken from the schools budget"
+        yield "taken from the schools budget"
     if scheme.interest_borne_by == "dsg":
-        told += ", interest charged to the DSG"
+        yield "interest charged to the DSG"
     if scheme.approval.probability < 1:
-        told += f", each plan approved with a chance of {percent(scheme.approval.probability)}"
+        yield f"each plan approved with a chance of {percent(scheme.approval.probability)}"
     if scheme.override_ends != int(OVERRIDE.number):
-        told += f", the override ending on {year_end(scheme.override_ends)}"
-    return told
+        yield f"the override ending on {year_end(scheme.override_ends)}"

@@ -106,13 +106,9 @@ def on_other_terms(result: WriteOff, terms: Terms, year: int | None = None) -> p
             continue  # a loan with cover, or paid after the last year of the projection
         kept[words] = scheme
     measured = compare(result.projection, list(kept.values()), year=year or override_end(result))
-    low, middle, high = (
-        {name: values[place] for name, values in measured.quantiles.items()} for place in range(3)
-    )
-    frame = pd.DataFrame({"cost_p10": low["cost"], "cost_p50": middle["cost"], "cost_p90": high["cost"]})
-    for name in ("deficit", "above_reserves", "councils_pay", "years_bought"):
-        frame[f"{name}_p50"] = middle[name]
-    frame.index = pd.Index(kept, name="terms")
+    medians = ("deficit", "above_reserves", "councils_pay", "years_bought")
+    columns = ["cost_p10", "cost_p50", "cost_p90", *(f"{name}_p50" for name in medians)]
+    frame = measured.table().loc[measured.titles, columns].set_axis(pd.Index(kept, name="terms"))
     return frame.replace([np.inf, -np.inf], np.nan)
 
 
@@ -146,17 +142,17 @@ def at_equal_cost(reference: WriteOff, schemes: Iterable[Scheme]) -> pd.DataFram
             frame = reference.against(scheme)
         except SchemeError:
             continue
-        turned = pd.DataFrame(
-            {"difference_mean": -frame["difference_mean"], "difference_p50": -frame["difference_p50"]}
-        )
-        turned = turned.assign(difference_p10=-frame["difference_p90"], difference_p90=-frame["difference_p10"])
-        turned = turned.assign(
-            per_person=-frame["difference_per_person"],
-            gains=frame["worse"],
-            loses=frame["better"],
-            scheme=re.sub(r", £[\d.]+(bn|m)$", "", scheme.title),
-        )
-        mine = frame[["name", "region"]].join(turned).sort_index()
+        columns = {
+            "difference_mean": -frame["difference_mean"],
+            "difference_p50": -frame["difference_p50"],
+            "difference_p10": -frame["difference_p90"],
+            "difference_p90": -frame["difference_p10"],
+            "per_person": -frame["difference_per_person"],
+            "gains": frame["worse"],
+            "loses": frame["better"],
+            "scheme": re.sub(r", £[\d.]+(bn|m)$", "", scheme.title),
+        }
+        mine = frame[["name", "region"]].assign(**columns).sort_index()
         alike = [
             other for other in found if np.abs(other["difference_mean"] - mine["difference_mean"]).max() < 1000
         ]

@@ -38,7 +38,7 @@ def unfunded(result: Result, authority: str | int | None = None) -> pd.DataFrame
     transport: home-to-school transport for children with SEND, which no grant for DSG deficits covers: published
     for England in some years, blank where it is not, and for every council.
     """
-    base, places = result.scheme.base_year, _places(result, authority)
+    base, places = result.scheme.base_year, result.rows(authority)
     later = [year for year in result.inputs.years if base < year]
     before = result.left.values.T[places].sum(axis=0)
     rows: dict[tuple[str, int], Array] = {("left", base): before}
@@ -70,7 +70,7 @@ def price_of_cover(
 
     Raises SchemeError where the scheme covers growth already, or the projection ends before the last payment.
     """
-    scheme, places = result.scheme, _places(result, authority)
+    scheme, places = result.scheme, result.rows(authority)
     if any(part.cover for part in scheme.parts):
         raise SchemeError(f"'{scheme.title}' covers growth already: price it on a scheme without cover")
     years = range(scheme.base_year + 1, scheme.override_ends + 1)
@@ -84,7 +84,3 @@ def price_of_cover(
         index = pd.Index([share], name="share")
         frames.append(pd.concat([three(values[None], index, name) for name, values in amounts.items()], axis=1))
     return pd.concat(frames)
-
-
-def _places(result: Result, authority: str | int | None) -> list[int] | slice:
-    return slice(None) if authority is None else [result.inputs.codes.get_loc(result.projection.code(authority))]
