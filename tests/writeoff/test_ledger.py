@@ -63,33 +63,14 @@ BODIES = st.fixed_dictionaries(
 )
 # Whole pence: what is far below a penny has no place in an account.
 PANELS = npst.arrays(
-    float, (3, 5, len(YEARS)), elements=st.integers(-30_000_000_000, 10_000_000_000).map(lambda pence: pence / 100)
+    float, (2, 5, len(YEARS)), elements=st.integers(-30_000_000_000, 10_000_000_000).map(lambda pence: pence / 100)
 )
 
 
 @settings(max_examples=150)
 @given(body=BODIES, values=PANELS, more=st.booleans())
-def test_the_account_adds_up_in_every_cell(
+def test_the_account_adds_up_in_every_cell_no_write_off_creates_a_surplus_and_a_budget_is_kept(
     projection: Projection, body: dict, values: np.ndarray, more: bool
-) -> None:
-    some = with_draws(projection, values, YEARS)
-    declared = scheme(**body)
-    if more and declared.safety_valve != "continue":
-        declared = declared + scheme(share=0.3, base_year=2027, paid_in=2028)
-    ledger = declared.apply(some).ledger
-    closing = ledger["opening"] + ledger["in_year"] - ledger["charged"]
-    for kind, sign in RAISES.items():
-        closing = closing + sign * ledger[kind]
-    assert np.allclose(closing, ledger["closing"], rtol=0, atol=1e-3)
-    assert np.array_equal(ledger["opening"].values[..., 1:], ledger["closing"].values[..., :-1])
-    for name in (*RAISES, "interest", "charged"):
-        assert bool((ledger[name] >= 0).all()), name
-
-
-@settings(max_examples=150)
-@given(body=BODIES, values=PANELS)
-def test_a_write_off_creates_no_surplus_and_a_budget_is_kept(
-    projection: Projection, body: dict, values: np.ndarray
 ) -> None:
     some = with_draws(projection, values, YEARS)
     declared = scheme(**body)
@@ -101,6 +82,16 @@ def test_a_write_off_creates_no_surplus_and_a_budget_is_kept(
     if declared.budget:
         spent = result.total("write_off", "cover").sum("authority")
         assert float(spent.max()) <= declared.budget.pounds * (1 + 1e-12) + 1e-3
+    if more and declared.safety_valve != "continue":
+        result = (declared + scheme(share=0.3, base_year=2027, paid_in=2028)).apply(some)
+    ledger = result.ledger
+    closing = ledger["opening"] + ledger["in_year"] - ledger["charged"]
+    for kind, sign in RAISES.items():
+        closing = closing + sign * ledger[kind]
+    assert np.allclose(closing, ledger["closing"], rtol=0, atol=1e-3)
+    assert np.array_equal(ledger["opening"].values[..., 1:], ledger["closing"].values[..., :-1])
+    for name in (*RAISES, "interest", "charged"):
+        assert bool((ledger[name] >= 0).all()), name
 
 
 @settings(max_examples=60)
