@@ -24,7 +24,7 @@ from deficits.validation import several
 from deficits.writeoff import costs
 from deficits.writeoff.distribution import gini, top_share
 from deficits.writeoff.inputs import Array, Inputs, RateGiven, inputs_of
-from deficits.writeoff.ledger import Flow, charged_to_dsg, check_dates, paid, walk, with_instalments
+from deficits.writeoff.ledger import Flow, charged_to_dsg, walk, with_instalments
 from deficits.writeoff.result import PENNY, Places, Result, Return
 from deficits.writeoff.scheme import Scheme
 
@@ -385,8 +385,6 @@ def _there(work: Work, inputs: Inputs, tasks: list[list[Family]], address: str) 
 def measured(inputs: Inputs, families: Sequence[Family], dates: Dates, kept: Places) -> Measured:
     """The measures of schemes. All of them work through one block of draws, then the next: what they share of a
     block is worked out once, and is gone after it."""
-    for family in families:
-        check_dates(family.scheme, inputs)
     number = sum(len(family.places) for family in families)
     found = {name: np.empty((number, inputs.projection.simulations.sizes["draw"])) for name in BETTER}
     for block in inputs.blocks(BLOCK):
@@ -403,7 +401,7 @@ def measured(inputs: Inputs, families: Sequence[Family], dates: Dates, kept: Pla
 
 def _measures(block: Inputs, family: Family, dates: Dates) -> dict[str, Array]:
     scheme, times = family.scheme, family.times[:, None]
-    result, inputs = Result(scheme, block, paid(scheme, block)), with_instalments(scheme, block)
+    result, inputs = Result.of(scheme, block), with_instalments(scheme, block)
     flows = [flow for flow in result.paid.flows if flow.kind != "safety_valve"]
     none, deficits = np.zeros((len(times), block.shape[1])), Deficits(inputs, family.times)
     cost = none + times * sum(flow.total for flow in flows if flow.kind in ("write_off", "cover"))

@@ -51,13 +51,13 @@ def interest(result: Result, authority: str | int | None = None) -> pd.DataFrame
 
 def later(scheme: Scheme, years: float) -> Scheme:
     """The scheme with every payment of the write-off later by a number of years, in whole or part."""
-    parts = [_later(part, years) for part in scheme.parts]
-    return parts[0].model_copy(update={"plus": tuple(parts[1:])})
 
+    def moved(part: Scheme) -> Scheme:
+        whole, gone = divmod(round(part.part_of_year + years, 9), 1.0)
+        return part.model_copy(update={"paid_in": part.paid_in + int(whole), "part_of_year": gone})
 
-def _later(scheme: Scheme, years: float) -> Scheme:
-    whole, part = divmod(round(scheme.part_of_year + years, 9), 1.0)
-    return scheme.model_copy(update={"paid_in": scheme.paid_in + int(whole), "part_of_year": part})
+    first, *others = map(moved, scheme.parts)
+    return first.model_copy(update={"plus": tuple(others)})
 
 
 def of_delay(result: Result, years: float = 0.25) -> pd.DataFrame:

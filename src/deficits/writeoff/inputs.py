@@ -200,13 +200,7 @@ class Inputs:
 
     def safety_valve_payments(self, year: int) -> Array:
         """Safety valve payments of a year inside the projection's balances."""
-        place = self.years.index(year)
-        values: Array = self._safety_valve_payments[:, place][:, None]
-        return values
-
-    @cached_property
-    def _safety_valve_payments(self) -> Array:
-        values: Array = self.projection.simulations["safety_valve_payments"].transpose("authority", "year").values
+        values: Array = self.projection.simulations["safety_valve_payments"].sel(year=year).values[:, None]
         return values
 
     @cached_property
@@ -216,9 +210,7 @@ class Inputs:
 
     def agreed_in(self, year: int) -> Array:
         """Agreed safety valve payments of a year."""
-        none = pd.Series(0.0, index=self.codes)
-        values: Array = self.shared(("agreed_in", year), lambda own: self._column(own.agreed.get(year, none)))
-        return values
+        return self._column(self.agreed.get(year, pd.Series(0.0, index=self.codes)))
 
     def agreed_after(self, year: int) -> Array:
         """Agreed safety valve payments due after 31 March of a year."""
@@ -360,13 +352,10 @@ class Inputs:
         """What turns £ of each year into prices of `real`; with no deflator public, prices grow as in the long
         run."""
         assumptions = self.projection.assumptions
-        factors: Array
         if self.panel.prices.empty:
-            factors = (1 + assumptions.long_run_prices) ** (real - np.array(years, dtype=float))
-        else:
-            key = ("prices", (tuple(years), real))
-            factors = self.shared(key, lambda own: price_factor(self.panel, assumptions, years, real))
-        return factors
+            factors: Array = (1 + assumptions.long_run_prices) ** (real - np.array(years, dtype=float))
+            return factors
+        return price_factor(self.panel, assumptions, years, real)
 
     def _column(self, values: pd.Series) -> Array:
         column: Array = values.reindex(self.codes).to_numpy(dtype=float)[:, None]

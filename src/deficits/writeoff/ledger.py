@@ -17,7 +17,7 @@ import xarray as xr
 
 from deficits.errors import SchemeError
 from deficits.writeoff.allocation import claim, within
-from deficits.writeoff.conditions import Cover
+from deficits.writeoff.conditions import Repayment
 from deficits.writeoff.inputs import Array, Inputs
 from deficits.writeoff.scheme import Scheme
 
@@ -90,13 +90,7 @@ def pay(scheme: Scheme, inputs: Inputs) -> Paid:
     not in the projection.
     """
     check_dates(scheme, inputs)
-    return paid(scheme, inputs)
-
-
-def paid(scheme: Scheme, inputs: Inputs) -> Paid:
-    """What `pay` gives, for a scheme whose dates have been checked."""
-    parts = scheme.parts
-    changed = instalments(scheme, inputs)
+    parts, changed = scheme.parts, instalments(scheme, inputs)
     continuing = any(part.safety_valve == "continue" for part in parts)
     # What a date is credited with stands from the day after it; money taken or given in a year, at its end.
     credits: list[tuple[int, Array]] = []
@@ -104,54 +98,48 @@ def paid(scheme: Scheme, inputs: Inputs) -> Paid:
     own: list[list[Flow]] = [[] for _ in parts]
     granted: list[Array] = []
 
-    def position(year: int, until: int) -> Array:
-        """Balance of a year with what has been credited for dates up to `until`."""
-        now = inputs.balance(year)
+    def deficit(year: int, until: int) -> Array:
+        """Deficit of a year with what has been credited for dates up to `until`."""
         counted = [amount for date, amount in credits if date <= until]
-        for amount in counted + [amount for date, amount in moved if date <= year]:
-            now = now + amount
-        return now
-
-    def deficit(year: int, balance: Array) -> Array:
-        if balance is inputs.balance(year):
-            return inputs.deficit(year)
-        return np.maximum(0.0 - balance, 0.0)
-
-    def room(year: int) -> Array:
-        return deficit(year, position(year, year))
+        counted += [amount for date, amount in moved if date <= year]
+        balance = sum(counted, start=inputs.balance(year))
+        return np.maximum(0.0 - balance, 0.0) if counted else inputs.deficit(year)
 
     for year, number, growth in _dates(parts):
-        part, before = parts[number], position(year, year - 1)
+        part, owing = parts[number], deficit(year, year - 1)
         spent = sum(flow.total for flow in own[number] if flow.kind in ("write_off", "cover"))
         left = np.maximum(part.budget.pounds - spent, 0.0) if part.budget else np.inf
         if growth:
             grown = inputs.balance(year - 1) - inputs.balance(year)
-            amount = _covered(part, inputs, year, np.clip(grown, 0.0, deficit(year, before)), left)
+            amount = _covered(part, inputs, year, np.clip(grown, 0.0, owing), left)
         else:
             to_come = inputs.agreed_after(year) if continuing else 0.0
-            amount = claim(part, inputs, deficit(year, before), to_come, left)
+            amount = claim(part, inputs, owing, to_come, left)
         if len(parts) > 1:
-            amount = np.minimum(amount, room(year))
+            amount = np.minimum(amount, deficit(year, year))
         if part.approval.probability < 1:
             amount = amount * (inputs.chance < part.approval.probability)
         credits.append((year, amount))
         if growth:
-            own[number] += _dated(part, inputs, "cover", amount, year, year + _cover(part).paid_after, (1.0,))
+            assert part.cover is not None
+            own[number].append(Flow("cover", year + part.cover.paid_after, part.part_of_year, amount, 1, year))
             continue
         granted.append(amount)
-        dated = _dated(part, inputs, "write_off", amount, year, part.paid_in, part.instalments)
+        dated = _dated(part, inputs, amount)
         own[number] += dated
         if part.match_funding:
-            matched = np.minimum(part.match_funding * amount, room(year))
+            matched = np.minimum(part.match_funding * amount, deficit(year, year))
             ratio = np.divide(matched, amount, out=np.zeros_like(amount), where=amount > 0)
             own[number] += [Flow("contribution", flow.year, flow.at, flow.amount * ratio, 1) for flow in dated]
             credits.append((year, matched))
         if part.clawback:
-            taken = _taken_back(part, inputs, amount)
+            rule = part.clawback
+            broken = inputs.balance(year) - inputs.balance(rule.year) > rule.growth * inputs.size("dsg", year)
+            taken = Flow("clawback", rule.year + 1, part.part_of_year, rule.share * amount * broken, -1)
             own[number].append(taken)
             moved.append((taken.year, -taken.amount))
         if part.repayment:
-            own[number] += [flow for one in dated for flow in _repaid(part, inputs, one)]
+            own[number] += [flow for lent in dated for flow in _repaid(part.repayment, inputs, lent)]
     for number, part in enumerate(parts):
         if part.payer == "schools_budget":
             own[number] += _levied(inputs, own[number])
@@ -192,18 +180,12 @@ def _dates(parts: Sequence[Scheme]) -> list[tuple[int, int, bool]]:
     return sorted(bases + growth)
 
 
-def _cover(part: Scheme) -> Cover:
-    assert part.cover is not None
-    return part.cover
-
-
 def _covered(part: Scheme, inputs: Inputs, year: int, grown: Array, left: Array | float) -> Array:
     """What is paid of the growth of deficits in a year."""
-    cover = _cover(part)
+    cover = part.cover
+    assert cover is not None
     for condition in part.eligibility:
-        grown = grown * inputs.meets(
-            condition, part.base_year, np.maximum(0.0 - inputs.balance(part.base_year), 0.0)
-        )
+        grown = grown * inputs.meets(condition, part.base_year, inputs.deficit(part.base_year))
     if cover.growth_limit is not None:
         grown = np.fmin(grown, cover.growth_limit * inputs.size("dsg", part.base_year))
     amount = cover.shares[year] * grown
@@ -249,38 +231,20 @@ def with_instalments(scheme: Scheme, inputs: Inputs) -> Inputs:
     return inputs.once(key, worked_out) if flows else inputs
 
 
-def _dated(
-    part: Scheme,
-    inputs: Inputs,
-    kind: Kind,
-    amount: Array,
-    earned: int,
-    first: int,
-    instalments: Sequence[float],
-) -> list[Flow]:
-    """Amounts in the years in which they are paid; those of councils approved late, later."""
-    approval = part.approval
-    late = None
-    if approval.late and kind == "write_off":
-        # The same draw that decides on approval: the last of the approved are the late ones.
-        late = inputs.chance >= approval.probability * (1 - approval.late)
+def _dated(part: Scheme, inputs: Inputs, amount: Array) -> list[Flow]:
+    """A write-off in the years in which it is paid; that of councils approved late, later."""
+    approval, at, earned = part.approval, part.part_of_year, part.base_year
+    # The same draw that decides on approval: the last of the approved are the late ones.
+    late = inputs.chance >= approval.probability * (1 - approval.late) if approval.late else None
     flows = []
-    for place, portion in enumerate(instalments):
+    for year, portion in enumerate(part.instalments, start=part.paid_in):
         due = amount if portion == 1 else portion * amount
         if late is None:
-            flows.append(Flow(kind, first + place, part.part_of_year, due, 1, earned))
+            flows.append(Flow("write_off", year, at, due, 1, earned))
         else:
-            flows.append(Flow(kind, first + place, part.part_of_year, due * ~late, 1, earned))
-            flows.append(Flow(kind, first + place + approval.delay, part.part_of_year, due * late, 1, earned))
+            flows.append(Flow("write_off", year, at, due * ~late, 1, earned))
+            flows.append(Flow("write_off", year + approval.delay, at, due * late, 1, earned))
     return flows
-
-
-def _taken_back(part: Scheme, inputs: Inputs, amount: Array) -> Flow:
-    rule = part.clawback
-    assert rule is not None
-    grown = inputs.balance(part.base_year) - inputs.balance(rule.year)
-    broken = grown > rule.growth * inputs.size("dsg", part.base_year)
-    return Flow("clawback", rule.year + 1, part.part_of_year, rule.share * amount * broken, -1)
 
 
 def annuity(years: int, rate: float) -> float:
@@ -293,10 +257,8 @@ def annuity(years: int, rate: float) -> float:
     return 1 / years if rate == 0 else rate / -math.expm1(-years * math.log1p(rate))
 
 
-def _repaid(part: Scheme, inputs: Inputs, lent: Flow) -> list[Flow]:
+def _repaid(loan: Repayment, inputs: Inputs, lent: Flow) -> list[Flow]:
     """Repayments of one payment, those after the projection's last year too."""
-    loan = part.repayment
-    assert loan is not None
     rate = inputs.rate_in(lent.year) if loan.rate is None else loan.rate
     amount = lent.amount * annuity(loan.years, rate)
     raises = -1 if loan.borne_by == "dsg" else 0
