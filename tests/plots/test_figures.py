@@ -139,7 +139,7 @@ def test_a_disputed_balance_shows_both_values_and_a_stated_one_stands_alone(all_
     chart = all_charts["disputed"]
     (bar,) = (line for line in chart.figure.axes[0].lines if across(line) == [2024, 2024])
     assert sorted(along(bar)) == [-18e6, 3e6]
-    assert "surplus of £3.0m at 31 March 2024, not deficit of £18m" in chart.alt
+    assert "surplus of £3.0m at 31 March 2024, not deficit of £18.0m" in chart.alt
     assert {3e6, -18e6, -23e6} <= set(chart.data["Central estimate or observed (£)"])
     joined = [line for line in chart.figure.axes[0].lines if line.get_color() == style.GREY]
     assert max(max(across(line)) for line in joined) == 2024 < DISPUTED["year"].max()

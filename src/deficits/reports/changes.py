@@ -120,16 +120,9 @@ def _value(name: str, value: Value) -> str:
         return value
     if SHARES & set(name.split("_")):
         return percent(float(value))
-    if isinstance(value, int):
-        return _whole(name, value)
-    return gbp(value) if abs(value) >= 1000 else f"{value:,.3g}"
-
-
-def _whole(name: str, value: int) -> str:
-    """A count; or a year, which a newest one is."""
-    if name.startswith("newest") and 1900 < value < 2100:
-        return financial_year(value)
-    return f"{value:,}"
+    if isinstance(value, float):
+        return gbp(value) if abs(value) >= 1000 else f"{value:,.3g}"
+    return financial_year(value) if name.startswith("newest") and 1900 < value < 2100 else f"{value:,}"
 
 
 # Data, parameters, code -----------------------------------------------------------------------------------------
@@ -150,7 +143,9 @@ def _data(then: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
             "changed": sum(file in then and file in now for file in files),
             "no longer used": sum(file not in now for file in files),
         }
-        said = ", ".join(f"{_counted(count, 'file')} {what}" for what, count in counts.items() if count)
+        said = ", ".join(
+            f"{count} file{'' if count == 1 else 's'} {what}" for what, count in counts.items() if count
+        )
         source = known.get(folder)
         if source is None:
             yield f"{'Your own figures' if folder == 'own' else folder}: {said}"
@@ -161,10 +156,6 @@ def _data(then: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
             if newest
             else ""
         )
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _values(then: Mapping[str, object], now: Mapping[str, object]) -> Iterator[str]:

@@ -91,6 +91,11 @@ EXAMPLE = "example"
 """The actions that come with the package, to change: no council has adopted them."""
 
 
+def _told(words: str) -> PydanticCustomError:
+    """A fault that says all of it: nothing is put around its words."""
+    return PydanticCustomError("told", "{told}", {"told": words})
+
+
 def _scenario_text(given: str) -> str:
     """What a scenario's file holds, from its path or from that itself.
 
@@ -101,7 +106,7 @@ def _scenario_text(given: str) -> str:
     try:
         scenario = Scenario.parse(given) if "\n" in given or given.startswith("version:") else Scenario.read(given)
     except ProjectionError as error:
-        raise PydanticCustomError("told", "{told}", {"told": str(error)}) from None
+        raise _told(str(error)) from None
     return scenario.text()
 
 
@@ -117,7 +122,7 @@ def _actions_text(given: str) -> str:
         text = given if "\n" in given or given == EXAMPLE else read_text(Path(given), given, ProjectionError)
         Actions.parse(text) if text != EXAMPLE else None
     except ProjectionError as error:
-        raise PydanticCustomError("told", "{told}", {"told": str(error)}) from None
+        raise _told(str(error)) from None
     return text
 
 
@@ -259,7 +264,7 @@ class _OnAScheme(EnglandReport):
         if len(named) == 1:
             return named[0]
         told = f"the scenario has {len(named)} schemes and this report is on one: give {' or '.join(named)}"
-        raise PydanticCustomError("told", "{told}", {"told": told})
+        raise _told(told)
 
     @property
     def _schemes(self) -> tuple[str, ...]:
@@ -319,7 +324,7 @@ class CompareReport(EnglandReport):
             return schemes
         if len(own) >= MOST_COMPARED:
             told = f"the scenario has {len(own)} schemes, and at most {MOST_COMPARED - 1} are compared"
-            raise PydanticCustomError("told", "{told}", {"told": told})
+            raise _told(told)
         return [USUAL, *own]
 
     @property
