@@ -92,13 +92,11 @@ class Scenario(Declared):
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:
-        both: tuple[tuple[str, tuple[Lever | Scheme, ...]], ...] = (
-            ("lever", self.levers),
-            ("scheme", self.schemes),
-        )
-        for kind, things in both:
+        both: tuple[tuple[Lever | Scheme, ...], ...] = (self.levers, self.schemes)
+        for things in both:
             for place, thing in enumerate(things):
                 if thing in things[:place]:
+                    kind = "lever" if isinstance(thing, Lever) else "scheme"
                     raise ValueError(f"{kind} '{thing.title}' is there twice: it would count double")
         return self
 

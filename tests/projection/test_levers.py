@@ -174,12 +174,6 @@ def test_what_the_block_saves_by_moving_a_cost_somebody_pays(small: Projection, 
     assert (cost[2:] >= 0).all()
 
 
-def test_what_the_threshold_saves_schools_pay(small: Projection) -> None:
-    done = effect(at_once("threshold-uprating"), small)
-    assert (done.position >= 0).all()
-    assert done.elsewhere["mainstream schools"] == pytest.approx(done.position)
-
-
 def test_the_threshold_saves_the_rise_for_each_plan_that_it_concerns(small: Projection) -> None:
     lever = at_once("threshold-uprating", threshold=7000, rate=0.0, affected=0.5, passed_on=1.0)
     saved = effect(lever, small).position.sum(axis=1)
@@ -203,11 +197,6 @@ def test_more_funding_never_raises_a_deficit(small: Projection, growth: float, m
     lots = effect(Lever.read("funding-growth", start=2027, growth=high, ramp=ramp), small).position
     assert (some >= 0).all()
     assert (lots >= some - 1e-6).all()
-
-
-def test_more_funding_lowers_the_gross_deficit_in_every_draw(panel: Panel, small: Projection) -> None:
-    more = with_levers(panel, at_once("funding-growth"))
-    assert bool((national(more.balance, "gross") <= national(small.balance, "gross")).all())
 
 
 def test_funding_that_grows_more_is_that_much_higher(small: Projection) -> None:

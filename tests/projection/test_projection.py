@@ -151,11 +151,6 @@ def test_quantiles_are_ordered_and_gross_is_never_below_net(projection: Projecti
     assert bool((gross >= 0).all())
 
 
-def test_in_year_positions_add_up_to_the_change_in_balance(projection: Projection) -> None:
-    change = -national(projection.balance, "net").diff("year")
-    assert np.allclose(national(projection.balance, "in_year").values, change.values)
-
-
 def test_no_figure_of_the_projection_is_missing_or_infinite(projection: Projection) -> None:
     assert np.isfinite(projection.balance.values).all()
     assert projection.balance.shape == (1000, 153, 8)
