@@ -48,7 +48,7 @@ class History:
     """What is published of England's spend, by year, and how its parts have moved.
 
     `plans`; `shares` of plans by placement (rows) and year; `cost`: £ per plan by placement in `cost_year`;
-    `spend` (£, net spend and place funding) and `net` (£); `unit_cost` (£ per plan with the mix of `cost_year`);
+    `spend` (£, net spend and place funding); `unit_cost` (£ per plan with the mix of `cost_year`);
     `drift`: yearly change of the published shares; `people`: plans at fixed rates by age, any year, as authorities
     (rows) by years, None where no ages are known. `prices`: growth of the deflator by year. `rate_growth`,
     `cost_growth`: real, by year. `missed`: what the fading rule missed of either (columns rate and cost) by year.
@@ -59,7 +59,6 @@ class History:
     cost: pd.Series
     cost_year: int
     spend: pd.Series
-    net: pd.Series
     unit_cost: pd.Series
     drift: pd.Series
     people: pd.DataFrame | None
@@ -120,7 +119,6 @@ def history(panel: Panel, assumptions: Assumptions, until: int) -> History:
         cost=cost,
         cost_year=cost_year,
         spend=spend,
-        net=net,
         unit_cost=unit_cost,
         drift=drift,
         people=people,

@@ -19,7 +19,7 @@ from deficits.validation import whole
 Per = Literal["pupil", "person_2_18", "plan", "dsg"]
 PERS: tuple[Per, ...] = get_args(Per)
 SCHOOL_AGES = list(range(4, 19))
-AGES_2_18 = range(2, 19)
+AGES_2_18 = list(range(2, 19))
 """Ages that DfE's high needs benchmarking divides by."""
 
 
@@ -82,7 +82,7 @@ def people_2_18(panel: Panel, authorities: pd.Index, years: list[int]) -> pd.Dat
             f"no population by age was public on {panel.as_of}: per 'person_2_18' cannot be worked out"
         )
     return pd.DataFrame(
-        {year: panel.ages.people_in(year)[list(AGES_2_18)].sum(axis=1, min_count=1) for year in years}
+        {year: panel.ages.people_in(year)[AGES_2_18].sum(axis=1, min_count=1) for year in years}
     ).reindex(authorities)
 
 
