@@ -1,6 +1,7 @@
 """Rules of `data/raw`: each file is declared, unchanged and readable; a fault is named exactly."""
 
 import hashlib
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -104,6 +105,32 @@ def test_a_changed_file_is_refused(raw: Path) -> None:
     (raw / "publication" / "table.csv").write_text("dfe_number,value_gbp\n201,9.5\n202,\n")
     with pytest.raises(SourceError, match=r"data/raw/publication/table\.csv is not the declared file"):
         read(raw, "publication", "table.csv")
+
+
+def test_a_copy_is_read_where_it_was_changed_and_else_in_the_folder_it_was_copied_from(
+    raw: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(raw_dir() / "authorities", raw / "authorities")
+    copy = shutil.copytree(raw, tmp_path / "copy")
+
+    def councils() -> list[str]:
+        return list(RawData(copy, RawData(raw)).table("publication", "table.csv")["dfe_number"])
+
+    (copy / "publication" / "table.csv").unlink()
+    assert councils() == ["201", "202"]
+    declare(copy, "dfe_number,value_gbp\n203,1.5\n204,\n")
+    assert councils() == ["203", "204"]
+    (copy / "publication" / "table.csv").write_text("dfe_number,value_gbp\n203,9.5\n204,\n")
+    with pytest.raises(SourceError, match="is not the declared file"):
+        councils()
+
+
+def test_what_is_changed_in_a_table_changes_nothing_in_the_next(raw: Path) -> None:
+    data = RawData(raw)
+    table = data.table("publication", "table.csv", ["value_gbp"])
+    table.loc[:, "value_gbp"] = 0.0
+    del table["dfe_number"]
+    assert data.table("publication", "table.csv", ["value_gbp"]).loc[0].tolist() == ["201", 1.5]
 
 
 def test_what_is_not_a_number_is_named_with_its_line(raw: Path) -> None:
