@@ -211,7 +211,7 @@ def _add(
         *(note for table in tables for note in table.notes),
         *(f"accepted: {text}" for text in found.asked),
         *(f"decided: {choice} '{correction}'" for correction, choice in choices.items()),
-        *_unread(publication, original, entries, held),
+        *_unread(panel, original, entries, held),
     ]
     written = tuple(entry.name for entry in entries)
     lines = (
@@ -311,10 +311,10 @@ def _already(tables: Sequence[Table], held: Source) -> Iterator[str]:
         )
 
 
-def _unread(
-    publication: Publication, original: Original, entries: Sequence[SourceFile], held: Source
-) -> Iterator[str]:
+def _unread(panel: Panel, original: Original, entries: Sequence[SourceFile], held: Source) -> Iterator[str]:
     """What of a new edition is not read, or not before somebody has done something."""
+    read = {(folder, name) for folder, name, *_ in panel.raw.tables}
+    kinds = {file.table for file in panel.raw.source(held.folder).file if (held.folder, file.name) in read}
     for entry in entries:
         newer = max((each.day for each in held.file if each.table == entry.table), default="")
         if original.published < newer:
@@ -322,7 +322,7 @@ def _unread(
                 f"older than the edition of {newer} held: {entry.table} of it is used only where that one has no "
                 "figure, and as of days before it"
             )
-        if entry.table not in publication.reads:
+        if entry.table not in kinds:
             yield f"{entry.table} is kept; nothing reads it yet"
         if names := [name for name, meaning in entry.columns.items() if meaning == UNDESCRIBED]:
             yield f"say in source.toml what these columns of {entry.name} mean: {', '.join(names)}"

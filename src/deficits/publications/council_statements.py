@@ -52,5 +52,4 @@ PUBLICATION = Publication(
     address=ByHand("statements are read one by one in councils' papers and the press"),
     short=("statements",),
     load=load,
-    reads=frozenset({KIND}),
 )

@@ -171,5 +171,4 @@ PUBLICATION = Publication(
     short=("dsg", "allocations"),
     parse=parse,
     load=load,
-    reads=frozenset({"allocations"}),
 )

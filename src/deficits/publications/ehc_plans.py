@@ -365,7 +365,4 @@ PUBLICATION = Publication(
     short=("ehc", "ehcp", "plans"),
     parse=parse,
     load=load,
-    reads=frozenset(
-        {"plans_by_age", "plans_by_placement", "plans_total", "plans_by_single_age", "flows_before_2023", "flows"}
-    ),
 )

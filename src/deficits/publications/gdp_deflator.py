@@ -126,5 +126,4 @@ PUBLICATION = Publication(
     ),
     short=("deflator", "obr"),
     parse=parse,
-    reads=frozenset({"deflator"}),
 )

@@ -265,5 +265,4 @@ PUBLICATION = Publication(
     short=("mhclg", "revenue-outturn", "rs"),
     parse=parse,
     load=load,
-    reads=frozenset({"dsg_lines", "usable_reserves"}),
 )

@@ -153,5 +153,4 @@ PUBLICATION = Publication(
     short=("population", "ons"),
     parse=parse,
     load=load,
-    reads=frozenset({"population_by_authority", "population_by_district"}),
 )

@@ -84,9 +84,7 @@ class Publication:
 
     `parse` turns the publisher's file into tidy tables (SourceError when it is not as expected); None where
     nothing is fetched. `load` gives the panel's candidates from the tables held, as known on the reader's day.
-    `reads` are the kinds of table that something reads: a fetched table of another kind is kept, and `fetch` says
-    that nothing reads it yet. `turned` are the columns, as (kind, column), that are positive for a deficit and
-    whose sign the panel turns.
+    `turned` are the columns, as (kind, column), that are positive for a deficit and whose sign the panel turns.
     """
 
     folder: str
@@ -94,7 +92,6 @@ class Publication:
     short: tuple[str, ...] = ()
     parse: Callable[[Path], tuple[Table, ...]] | None = None
     load: Callable[[Reader], Iterator[pd.DataFrame]] | None = None
-    reads: frozenset[str] = frozenset()
     turned: frozenset[tuple[str, str]] = frozenset()
 
     @property

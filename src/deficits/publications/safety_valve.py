@@ -220,5 +220,4 @@ PUBLICATION = Publication(
     short=("safety",),
     parse=parse,
     load=load,
-    reads=frozenset({"agreements", "negotiations"}),
 )

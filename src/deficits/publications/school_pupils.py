@@ -17,5 +17,4 @@ PUBLICATION = Publication(
         lambda table: table["academic_year"].map(year_of) + 1,
         {"total_pupils": "pupils"},
     ),
-    reads=frozenset({"pupils"}),
 )

@@ -150,6 +150,5 @@ PUBLICATION = Publication(
     short=("section251", "s251", "outturn"),
     parse=parse,
     load=load,
-    reads=frozenset({"balance_shares", "carried_forward", "net_spend"}),
     turned=frozenset({("carried_forward", "carried_forward_gbp")}),
 )

@@ -24,5 +24,4 @@ PUBLICATION = Publication(
     folder="specialist-placement-spend",
     address=ByHand("the dashboard has no file to download"),
     load=load,
-    reads=frozenset({"specialist_spend"}),
 )
