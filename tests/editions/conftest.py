@@ -20,7 +20,7 @@ Make = Callable[..., "Made"]
 
 @dataclass(frozen=True, eq=False)
 class Made:
-    """A copy of the raw data with editions added, and what follows from it."""
+    """The raw data with editions added, and what follows from it."""
 
     raw: RawData
     claims: tuple[Claim, ...]
@@ -48,7 +48,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Make:
 
     def make(*editions: Edition) -> Made:
         if editions not in kept:
-            folder = Folder.copied(tmp_path_factory.mktemp("editions") / "raw")
+            folder = Folder(tmp_path_factory.mktemp("editions") / "raw")
+            folder.folder.mkdir()
             claims = tuple(edition(folder) for edition in editions)
             kept[editions] = Made(RawData(folder.folder, raw_data()), claims)
         return kept[editions]

@@ -40,7 +40,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Folder:
-    """A copy of `data/raw` that editions are added to."""
+    """A folder like `data/raw` that editions are added to: with a copy of each publication that is asked for."""
 
     folder: Path
 
@@ -54,16 +54,21 @@ class Folder:
         """The newest edition of a kind of table, as text."""
         return self.table(publication, self._newest(publication, kind).name)
 
+    def at(self, publication: str) -> Path:
+        """The folder of a publication, copied from the project's figures when it is first asked for."""
+        place = self.folder / publication
+        return place if place.is_dir() else Path(shutil.copytree(raw_dir() / publication, place))
+
     def table(self, publication: str, name: str) -> pd.DataFrame:
         """A table as text."""
-        return pd.read_csv(self.folder / publication / name, dtype=str, keep_default_na=False, na_values=[""])
+        return pd.read_csv(self.at(publication) / name, dtype=str, keep_default_na=False, na_values=[""])
 
     def add(self, publication: str, kind: str, frame: pd.DataFrame, published: str) -> None:
         """Write a table and declare it, as `deficits fetch` does."""
         content = frame.to_csv(index=False).encode()
-        editions = sum(file.table == kind for file in read_source(self.folder / publication).file)
+        editions = sum(file.table == kind for file in read_source(self.at(publication)).file)
         name = f"{kind}_{published}_{editions + 1}.csv"
-        (self.folder / publication / name).write_bytes(content)
+        (self.at(publication) / name).write_bytes(content)
         lines = [
             "\n[[file]]",
             f'name = "{name}"',
@@ -75,12 +80,12 @@ class Folder:
             "[file.columns]",
             *(f'{json.dumps(str(column))} = "as in the edition before"' for column in frame),
         ]
-        with (self.folder / publication / "source.toml").open("a", encoding="utf-8") as declared:
+        with (self.at(publication) / "source.toml").open("a", encoding="utf-8") as declared:
             declared.write("\n".join(lines) + "\n")
 
     def add_rows(self, publication: str, name: str, rows: pd.DataFrame) -> None:
         """More rows in a table that has no editions."""
-        path = self.folder / publication / name
+        path = self.at(publication) / name
         table = pd.concat([self.table(publication, name), rows])
         before = read_source(path.parent).find(name)
         path.write_text(table.to_csv(index=False), encoding="utf-8")
@@ -91,7 +96,7 @@ class Folder:
         (path.parent / "source.toml").write_text(head + found + tail, encoding="utf-8")
 
     def _newest(self, publication: str, kind: str) -> SourceFile:
-        files = [file for file in read_source(self.folder / publication).file if file.table == kind]
+        files = [file for file in read_source(self.at(publication)).file if file.table == kind]
         return max(files, key=lambda file: last_day(file.published) if file.published else "")
 
 

@@ -232,7 +232,7 @@ for way in ("once", "twice"):
         child = os.fork()
         if child == 0:
             armed = True
-            with folder.trial(copy) as (root, staged):
+            with folder.trial(copy, "one") as (root, staged):
                 (staged / "one" / "new.csv").write_text("new")
                 (staged / "one" / "old.csv").unlink()
                 paths.exchange(staged / "one", root / "one")
@@ -265,7 +265,7 @@ def test_a_change_killed_at_any_step_leaves_every_byte_as_before_or_all_of_it(tm
         assert found[-1] == after
         assert found == sorted(found, key=lambda each: each == after)
         left = copies[len(copies) // 2]
-        with trial(left):  # what was left goes with the next
+        with trial(left, "one"):  # what was left goes with the next
             pass
         assert not list(beside(left).glob("*/"))
 
@@ -279,9 +279,9 @@ def test_a_disk_that_fills_while_writing_changes_nothing(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    for name in ("_write", "_copied"):
+    for place, name in ((room.folder, "_write"), (shutil, "copytree")):
         with monkeypatch.context() as patch:
-            patch.setattr(room.folder, name, full)
+            patch.setattr(place, name, full)
             with pytest.raises(FetchError, match="No space left"):
                 added(raw, edition(tmp_path / "a.csv"))
         assert bytes_of(raw) == before

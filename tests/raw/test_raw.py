@@ -107,22 +107,14 @@ def test_a_changed_file_is_refused(raw: Path) -> None:
         read(raw, "publication", "table.csv")
 
 
-def test_a_copy_is_read_where_it_was_changed_and_else_in_the_folder_it_was_copied_from(
-    raw: Path, tmp_path: Path
-) -> None:
-    shutil.copytree(raw_dir() / "authorities", raw / "authorities")
-    copy = shutil.copytree(raw, tmp_path / "copy")
-
-    def councils() -> list[str]:
-        return list(RawData(copy, RawData(raw)).table("publication", "table.csv")["dfe_number"])
-
-    (copy / "publication" / "table.csv").unlink()
-    assert councils() == ["201", "202"]
-    declare(copy, "dfe_number,value_gbp\n203,1.5\n204,\n")
-    assert councils() == ["203", "204"]
-    (copy / "publication" / "table.csv").write_text("dfe_number,value_gbp\n203,9.5\n204,\n")
-    with pytest.raises(SourceError, match="is not the declared file"):
-        councils()
+def test_a_publication_is_read_in_the_folder_that_has_it_before_its_base(raw: Path, tmp_path: Path) -> None:
+    (tmp_path / "trial" / "publication").mkdir(parents=True)
+    declare(tmp_path / "trial", "dfe_number,value_gbp\n203,1.5\n204,\n")
+    shutil.copytree(raw / "publication", raw / "other")
+    both = RawData(tmp_path / "trial", RawData(raw))
+    assert list(both.sources) == ["other", "publication"]
+    assert list(both.table("publication", "table.csv")["dfe_number"]) == ["203", "204"]
+    assert list(both.table("other", "table.csv")["dfe_number"]) == ["201", "202"]
 
 
 def test_what_is_changed_in_a_table_changes_nothing_in_the_next(raw: Path) -> None:

@@ -1,7 +1,7 @@
 """Add a publication's newest edition to a folder like `data/raw`, take it out again, ask what is newer.
 
 A fetch adds tables to those held and changes none: the newest of a kind wins when the panel is built, and a run as
-of an earlier date leaves it out. A copy of the folder with the new edition in it must pass the gates, build and
+of an earlier date leaves it out. A copy of the publication with the new edition in it must pass the gates, build and
 project before anything is written. A session that has already read `data/raw` sees the new tables after a restart.
 """
 
@@ -27,7 +27,7 @@ from deficits.panel import Panel, build
 from deficits.paths import exchange, processed_dir, raw_dir
 from deficits.projection import Projection, project
 from deficits.publications import PUBLICATIONS, Publication, Table, find
-from deficits.raw import GuardFailed, RawData, Source, SourceFile, read_source
+from deficits.raw import GuardFailed, RawData, Source, SourceFile, raw_data, read_source
 from deficits.raw.authorities import load_authorities
 
 TRIAL = timedelta(days=366)
@@ -97,8 +97,9 @@ def fetch(
         raise FetchError(f"{wanted.folder} is not fetched: {wanted.address}")
     choices = dict.fromkeys(retire, "retire") | dict.fromkeys(keep, "keep")
     original = None if file is None else _by_hand(file, version)
-    advice = f"Or take it from {wanted.page}: --file PATH --version DATE (its day of publication)"
-    with _trying(raw) as (root, staged):
+    page = raw_data().source(wanted.folder).url
+    advice = f"Or take it from {page}: --file PATH --version DATE (its day of publication)"
+    with _trying(raw, wanted.folder) as (root, staged):
         try:
             if file is None:
                 original = _downloaded(wanted, version)
@@ -119,7 +120,7 @@ def undo(publication: str | Publication, *, raw: Path | None = None) -> Fetched:
     what is held came with the project, SourceError when the rest cannot be used.
     """
     name = (find(publication) if isinstance(publication, str) else publication).folder
-    with _trying(raw) as (root, staged):
+    with _trying(raw, name) as (root, staged):
         held = read_source(staged / name)
         fetched = [each for each in held.file if each.original_sha256]
         if not fetched:
@@ -129,9 +130,10 @@ def undo(publication: str | Publication, *, raw: Path | None = None) -> Fetched:
         folder.drop(staged / name, set(removed))
         if len(read_source(staged / name).file) != len(held.file) - len(removed):
             raise FetchError(f"{name}/source.toml was edited by hand: take {listed(removed)} out by hand")
-        was = _held(RawData(root))
+        data = RawData(root)
+        was = _held(data)
         try:
-            after = project(build(RawData(staged, was.raw if was else None)), draws=DRAWS)
+            after = project(build(RawData(staged, was.raw if was else data)), draws=DRAWS)
         except DeficitsError as error:
             raise SourceError(f"nothing was taken out: without this edition {error}") from None
         lines = (f"Taken out: {', '.join(removed)}", _headline(was, after))
@@ -189,7 +191,7 @@ def _add(
         gates.coverage(table, before, load_authorities(data), found)
     _stop("this file is not as it should be.", found.refused)
     was = _held(data)
-    panel = _decided(staged, was, name, choices)
+    panel = _decided(staged, was.raw if was else data, name, choices)
     if was:
         gates.figures(was, panel, [f"{name}/{entry.name}" for entry in entries], found)
     gates.national(was, panel, found)
@@ -264,7 +266,7 @@ def _entry(table: Table, original: Original, held: Source) -> SourceFile:
     return SourceFile.model_validate(given)
 
 
-def _decided(staged: Path, was: Panel | None, publication: str, choices: Mapping[str, str]) -> Panel:
+def _decided(staged: Path, base: RawData, publication: str, choices: Mapping[str, str]) -> Panel:
     """The panel with the new edition, each guard that fails in it decided on as was asked.
 
     SourceError names every guard that fails and was not decided on, or says what else does not fit.
@@ -272,7 +274,7 @@ def _decided(staged: Path, was: Panel | None, publication: str, choices: Mapping
     failed: dict[str, GuardFailed] = {}
     while True:
         try:
-            panel = build(RawData(staged, was.raw if was else None))
+            panel = build(RawData(staged, base))
             break
         except GuardFailed as fault:
             # To find the others too, one that nobody has decided on is kept for now.
@@ -383,10 +385,10 @@ def _downloaded(publication: Publication, version: str | None) -> Original:
 
 
 @contextmanager
-def _trying(raw: Path | None) -> Iterator[tuple[Path, Path]]:
+def _trying(raw: Path | None, publication: str) -> Iterator[tuple[Path, Path]]:
     """A trial of this fetch alone (see `folder.trial`); errors without control codes."""
     try:
-        with folder.trial(raw) as places:
+        with folder.trial(raw, publication) as places:
             yield places
     except DeficitsError as error:
         error.args = (printable(str(error)), *error.args[1:])

@@ -20,8 +20,8 @@ from deficits.raw import SourceFile
 
 
 @contextmanager
-def trial(raw: Path | None) -> Iterator[tuple[Path, Path]]:
-    """The folder of figures to change and a whole copy of it beside it, in which the change is tried.
+def trial(raw: Path | None, publication: str) -> Iterator[tuple[Path, Path]]:
+    """The folder of figures to change, and one beside it with a copy of a publication, to try the change in.
 
     A new or empty folder is first given a copy of the project's figures. Only one process at a time has a trial of
     a folder, and what a killed one left goes: FetchError for the second, SourceError where no figures are.
@@ -39,22 +39,21 @@ def trial(raw: Path | None) -> Iterator[tuple[Path, Path]]:
         with lock_of(root, seconds=0):
             _clear(place)
             try:
-                if not root.is_dir() or not any(root.iterdir()):
-                    _copied(raw_dir(), place / "first")
+                new = not root.is_dir() or not any(root.iterdir())
+                given = raw_dir() if new else root
+                if not (given / publication / "source.toml").is_file():
+                    raise SourceError(f"{given} holds no {publication}: give a folder like data/raw, or a new one")
+                if new:
+                    shutil.copytree(raw_dir(), place / "first")
                     if root.is_dir():
                         root.rmdir()
                     (place / "first").rename(root)
-                yield root, _copied(root, place / "raw")
+                shutil.copytree(root / publication, place / "raw" / publication)
+                yield root, place / "raw"
             finally:
                 _clear(place)
     except Timeout:
         raise FetchError(f"another fetch changes {root}: wait for it to end") from None
-
-
-def _copied(root: Path, to: Path) -> Path:
-    if not any(root.glob("*/source.toml")):
-        raise SourceError(f"{root} holds no published figures: give a folder like data/raw, or a new one")
-    return Path(shutil.copytree(root, to))
 
 
 def _clear(place: Path) -> None:

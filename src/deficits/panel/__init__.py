@@ -1,27 +1,23 @@
 """Published figures by authority and year in one panel, each with its basis, source and date."""
 
-from deficits.panel.checks import Checked, check_panel, reconcile
-from deficits.panel.choice import RULES, Rule, disagreements
+from deficits.panel.checks import check_panel, reconcile
+from deficits.panel.choice import disagreements
 from deficits.panel.outputs import write
 from deficits.panel.own_figures import Answers, OwnFigures, keep_own, read_own
 from deficits.panel.panel import Ages, Panel, build, load_panel
 from deficits.panel.schema import FIGURES
 from deficits.panel.splits import Split, divide, read_splits, read_undecided, shares
-from deficits.panel.trace import Trace, trace
+from deficits.panel.trace import trace
 from deficits.raw.authorities import Authorities, authorities, load_authorities
 
 __all__ = [
     "FIGURES",
-    "RULES",
     "Ages",
     "Answers",
     "Authorities",
-    "Checked",
     "OwnFigures",
     "Panel",
-    "Rule",
     "Split",
-    "Trace",
     "authorities",
     "build",
     "check_panel",

@@ -15,7 +15,7 @@ from scoringrules import crps_ensemble, crps_normal, weighted_interval_score
 from deficits.assumptions import Assumptions, assumed
 from deficits.errors import ProjectionError
 from deficits.formatting import gbp, iso_day, year_end
-from deficits.panel import Panel, load_panel
+from deficits.panel import Panel, build, load_panel
 from deficits.projection.cache import kept, key_of
 from deficits.projection.condition import newest_national_figure
 from deficits.projection.fit import fit
@@ -129,7 +129,7 @@ def past_days(now: Panel) -> list[str]:
 
 def as_known(now: Panel, day: str) -> Panel:
     """What was public on a day, from the raw data that a panel was built from."""
-    return load_panel(day, raw=None if now.raw is raw_data() else now.raw.folder)
+    return load_panel(day) if now.raw is raw_data() else build(now.raw, day)
 
 
 def returned_gross(panel: Panel) -> pd.Series:

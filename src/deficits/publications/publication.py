@@ -9,7 +9,6 @@ from pathlib import Path
 import pandas as pd
 
 from deficits.publications.editions import Reader
-from deficits.raw import raw_data
 
 
 @dataclass(frozen=True)
@@ -93,8 +92,3 @@ class Publication:
     parse: Callable[[Path], tuple[Table, ...]] | None = None
     load: Callable[[Reader], Iterator[pd.DataFrame]] | None = None
     turned: frozenset[tuple[str, str]] = frozenset()
-
-    @property
-    def page(self) -> str:
-        """Where a person finds its files."""
-        return str(raw_data().source(self.folder).url)

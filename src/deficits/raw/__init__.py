@@ -1,11 +1,10 @@
 """Published figures as they came: one folder of `data/raw` a publication, each with a checked `source.toml`."""
 
-from deficits.raw.corrections import Correction, Corrections, GuardFailed, read_corrections
+from deficits.raw.corrections import Corrections, GuardFailed, read_corrections
 from deficits.raw.declaration import Source, SourceFile, read_source
 from deficits.raw.tables import RawData, raw_data, read_table
 
 __all__ = [
-    "Correction",
     "Corrections",
     "GuardFailed",
     "RawData",

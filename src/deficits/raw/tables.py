@@ -24,7 +24,7 @@ class RawData:
 
     folder: Path
     base: RawData | None = None
-    """The folder that this one is a copy of; what was not changed in the copy is read there."""
+    """Another such folder, which has the publications that are not in this one."""
     tables: dict[tuple[str, ...], pd.DataFrame] = field(default_factory=dict, repr=False)
     """Tables as published, by publication, name and numeric columns."""
     corrected: dict[tuple[str, ...], tuple[pd.DataFrame, pd.DataFrame]] = field(default_factory=dict, repr=False)
@@ -38,7 +38,8 @@ class RawData:
                 f"there is no folder of published figures at {self.folder}: give a folder like data/raw, or "
                 "install the package again if it is its own"
             )
-        return {path.name: read_source(path) for path in sorted(self.folder.iterdir()) if path.is_dir()}
+        here = {path.name: read_source(path) for path in self.folder.iterdir() if path.is_dir()}
+        return dict(sorted(((self.base.sources if self.base else {}) | here).items()))
 
     def source(self, publication: str) -> Source:
         """The declaration of one publication; SourceError offers the closest name of an unknown one."""
@@ -50,12 +51,8 @@ class RawData:
         return self.sources[publication]
 
     def where(self, publication: str) -> RawData:
-        """The folder to read a publication in: `base` where both declare it, and the authorities, alike."""
-        if self.base is None or any(
-            self.base.sources.get(name) != self.source(name)
-            or self.base.corrections(name) != self.corrections(name)
-            for name in (publication, "authorities")
-        ):
+        """The folder that a publication is in: this one, or its base."""
+        if self.base is None or (self.folder / publication).is_dir():
             return self
         return self.base.where(publication)
 
@@ -66,7 +63,7 @@ class RawData:
     @cache  # noqa: B019  a folder of raw data is read once and lives as long as the process
     def corrections(self, publication: str) -> Corrections:
         """What is corrected in a publication's tables."""
-        return read_corrections(self.folder / publication)
+        return read_corrections(self.where(publication).folder / publication)
 
     def table(self, publication: str, name: str, numeric: Iterable[str] = ()) -> pd.DataFrame:
         """One table as published: text columns as `str`, the `numeric` ones as float64, blanks missing.
