@@ -1,8 +1,8 @@
 """Add a publication's newest edition to a folder like `data/raw`, take it out again, ask what is newer.
 
 A fetch adds tables to those held and changes none: the newest of a kind wins when the panel is built, and a run as
-of an earlier date leaves it out. A copy of the publication with the new edition in it must pass the gates, build and
-project before anything is written. A session that has already read `data/raw` sees the new tables after a restart.
+of an earlier date leaves it out. A copy of the publication with the new edition in it must pass the gates, build
+and project before anything is written. A session that has read `data/raw` sees the new tables after a restart.
 """
 
 from __future__ import annotations
