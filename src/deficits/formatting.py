@@ -61,16 +61,25 @@ def _in(value: float, pounds: float, unit: str, places: int) -> str:
     return f"{sign}£{shown}{unit}"
 
 
+def two_figures(value: float) -> float:
+    """A number to the two figures that an estimate for a council is known to; 0 for less than half a pound.
+
+    >>> two_figures(657.1e6), two_figures(-18_540_000), two_figures(0.2)
+    (660000000.0, -19000000.0, 0.0)
+    """
+    if not math.isfinite(value) or abs(value) < 0.5:
+        return 0.0 if math.isfinite(value) else value
+    step = 10.0 ** (math.floor(math.log10(abs(value))) - 1)
+    return round(value / step) * step
+
+
 def estimate(value: float) -> str:
     """Estimated pounds, to the two figures that an estimate for a council is known to.
 
     >>> estimate(657.1e6), estimate(-18_540_000), estimate(9.64e6), estimate(322_881), estimate(0.2)
     ('£660m', '−£19m', '£9.6m', '£320,000', '£0')
     """
-    if not math.isfinite(value) or abs(value) < 0.5:
-        return gbp(value)
-    step = 10.0 ** (math.floor(math.log10(abs(value))) - 1)
-    rounded = round(value / step) * step
+    rounded = two_figures(value)
     return gbp(rounded, 0 if abs(rounded) >= 1e10 or 1e7 <= abs(rounded) < 1e9 else 1)
 
 

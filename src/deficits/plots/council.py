@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from deficits.formatting import balance as in_words
-from deficits.formatting import balance_range, estimate, percent, slug
+from deficits.formatting import balance_range, estimate, percent, slug, two_figures
 from deficits.plots import drawing, frames
 from deficits.plots.chart import Chart
 from deficits.plots.drawing import Bars, EndLabel
@@ -64,7 +64,7 @@ def authority_fan(
         unit=unit,
         source=SOURCE,
         alt=" ".join([f"{finding}.", shape, *fan_words(points, fans, in_words, balance)]),
-        data=frames.fan_table(points, fans),
+        data=frames.fan_table(points, {words: fan.map(two_figures) for words, fan in fans.items()}),
     )
 
 

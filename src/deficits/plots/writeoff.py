@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from deficits.formatting import between, estimate_range, gbp, gbp_range, slug, year_end
+from deficits.formatting import between, estimate_range, gbp, gbp_range, slug, two_figures, year_end
 from deficits.plots import drawing, frames
 from deficits.plots.chart import Chart
 from deficits.plots.drawing import Bars
@@ -106,6 +106,8 @@ def _grants(frame: pd.DataFrame, key: str, name: str, by: str, top: int | None) 
     if gbp(high[0]) == gbp(0):
         finding = f"No {'region' if key == 'region' else 'council'} receives a grant"
     how_many = "" if top is None else f", {len(shown)} largest of {counted(len(grants), 'council')}"
+    if key == "name":
+        shown = shown.assign(**{amount: shown[amount].map(two_figures) for amount in AMOUNTS})
     each = "; ".join(f"{who} {amount}" for who, amount in zip(shown["who"], amounts, strict=True))
     return Chart(
         figure=figure,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from deficits.errors import ReportError, closest
-from deficits.formatting import slug
+from deficits.formatting import slug, two_figures
 from deficits.raw import raw_data
 from deficits.reports.tables import DATA, Format, Link, csv_link, html_table, laid_out, resource, text_table
 
@@ -92,6 +92,7 @@ def table(
     formats: Mapping[str, Format] | None = None,
     units: str = "",
     filters: Sequence[str] = (),
+    estimates: bool = False,
 ) -> Shown:
     """A table with its caption, its source and its figures as CSV.
 
@@ -100,6 +101,7 @@ def table(
     calendar year in which a financial year ends), or a function from a value to a text or a `Link`. The unit goes
     to the column's heading; a missing value is "n/a". `name` is the id, unique on the page. `filters` are columns
     of which a reader can choose a value, next to a search of all cells; without scripts the whole table shows.
+    `estimates`: columns whose names end in "(£)" are estimates for councils, rounded to two figures as everywhere.
 
     Raises ReportError for an empty caption or source, no rows, or a format or filter that is not known or belongs
     to no column.
@@ -117,6 +119,8 @@ def table(
     for what, text in (("caption", caption), ("source", source)):
         if not text.strip():
             raise ReportError(f"table '{name}': {what} is empty; a table is not published without it")
+    if estimates:
+        frame = frame.assign(**{each: frame[each].map(two_figures) for each in frame if str(each).endswith("(£)")})
     try:
         columns = laid_out(frame, units, formats)
     except ValueError as error:

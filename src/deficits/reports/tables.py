@@ -146,7 +146,9 @@ def _writer(unit: str) -> Callable[[Any], str]:
     if unit == "%":
         # "over 99" and "under 1" stay; their sign stands in the heading.
         return lambda share: percent(float(share)).replace("%", "")
-    return lambda value: _written(value, *UNITS[unit])
+    scale, places = UNITS[unit]
+    # £120m, an estimate to two figures, is not £120.0m.
+    return lambda value: _written(value, scale, 0 if unit == "£m" and value % scale == 0 else places)
 
 
 def _written(value: float, scale: float, places: int) -> str:
