@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -36,10 +36,10 @@ class Paths:
     def since(self, year: int) -> Paths:
         """The same from a later year on; `people` and `rate` stay indices of the first year of all."""
         first = self.years.index(year)
-        arrays = {each.name: getattr(self, each.name) for each in fields(self)}
-        del arrays["years"], arrays["seed"]
-        later = {name: each[..., first:, :] for name, each in arrays.items()}
-        return Paths(years=self.years[first:], seed=self.seed, **later)
+        later = {
+            each.name: getattr(self, each.name)[..., first:, :] for each in fields(self) if each.type == "Array"
+        }
+        return replace(self, years=self.years[first:], **later)
 
 
 class Shocks(NamedTuple):

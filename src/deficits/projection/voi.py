@@ -56,25 +56,23 @@ def last_year_over(panel: Panel) -> int:
 
 def _figures(projection: Projection, year: int, authority: str | int | None) -> Iterator[tuple[str, Array]]:
     """Figures that are not the same in all draws, before the year end asked for: what they are, and by draw."""
-    paths, council = projection.paths, None
+    paths, gross = projection.paths, national(projection.balance, "gross").values
+    council = None
     if authority is not None:
-        council = list(projection.fit.councils.index).index(projection.code(authority))
-    for each in [later for later in projection.projected_years if later < year]:
-        t = paths.years.index(each)
-        end = f"31 March {each}"
+        council = projection.fit.councils.index.get_loc(projection.code(authority))
+    for t, each in enumerate(paths.years):
+        if not projection.base_year < each < year:
+            continue
+        end, spent = f"31 March {each}", financial_year(each)
         yearly = {
             f"England's EHC plans, January {each}": paths.plans[t],
-            f"England's high needs spend, {financial_year(each)}": paths.spend[t],
-            f"England's high needs block, {financial_year(each)}": paths.block[t],
-            f"England's gross deficit, {end}": national(projection.balance, "gross").sel(year=each).values,
+            f"England's high needs spend, {spent}": paths.spend[t],
+            f"England's high needs block, {spent}": paths.block[t],
+            f"England's gross deficit, {end}": gross[:, t],
         }
         if council is not None:
-            yearly[f"the council's balance, {end}"] = projection.balance.values[
-                :, council, projection.years.index(each)
-            ]
-            yearly[f"the council's spend, {financial_year(each)}"] = (
-                projection.drawn.spend[t, council] * paths.spend[t]
-            )
+            yearly[f"the council's balance, {end}"] = projection.balance.values[:, council, t]
+            yearly[f"the council's spend, {spent}"] = projection.drawn.spend[t, council] * paths.spend[t]
         for name, figure in yearly.items():
             if np.ptp(figure) > 1e-9 * abs(figure.mean()):
                 yield name, figure
