@@ -28,7 +28,16 @@ from deficits.cli.common import (
     write_csv,
 )
 from deficits.errors import ProjectionError, SchemeError
-from deficits.formatting import between, financial_year, gbp, gbp_range, percent, year_end
+from deficits.formatting import (
+    between,
+    estimate,
+    estimate_range,
+    financial_year,
+    gbp,
+    gbp_range,
+    percent,
+    year_end,
+)
 
 
 @app.command()
@@ -90,7 +99,7 @@ def project(
         f", prices of {financial_year(real)}" if real else ""
     )
     for year, row in frame.iterrows():
-        out.print(f"  {year_end(int(year))}  {_ranged(row, per == 'dsg')}{unit}")
+        out.print(f"  {year_end(int(year))}  {_ranged(row, per == 'dsg', found.kind == 'council')}{unit}")
     if found.kind == "England":
         reaches *= 1e9 if reaches < 1000 else 1
         reach = projected.reaches(reaches)
@@ -105,11 +114,13 @@ def project(
         write_csv(frame.reset_index(), csv, dict.fromkeys(frame.columns, money) if unit or per else None)
 
 
-def _ranged(row: Any, share: bool = False) -> str:
-    """A range and its central estimate; one value where it is published."""
+def _ranged(row: Any, share: bool = False, council: bool = False) -> str:
+    """A range and its central estimate; one value where it is published. A council's are to two figures."""
     if share:
         return f"{between(percent(row['p10']), percent(row['p90']))} of the DSG"
-    span, middle = gbp_range(row["p10"], row["p90"]), gbp(row["p50"])
+    known = not council or gbp(row["p10"]) == gbp(row["p90"])
+    span = gbp_range(row["p10"], row["p90"]) if known else estimate_range(row["p10"], row["p90"])
+    middle = gbp(row["p50"]) if known else estimate(row["p50"])
     return span if span == middle else f"{span}, central estimate {middle}"
 
 
@@ -177,7 +188,7 @@ def writeoff(
         row = councils.iloc[0]
         for column in (name.removesuffix("_p50") for name in councils if name.endswith("_p50")):
             parts = {part: row[f"{column}_{part}"] for part in ("p10", "p50", "p90")}
-            out.print(f"  {row['name']}: {column.replace('_', ' ')} {_ranged(parts)}")
+            out.print(f"  {row['name']}: {column.replace('_', ' ')} {_ranged(parts, council=True)}")
     else:
         summary = result.summary()
         for (name, row), by_year in zip(summary.iterrows(), summary.index.duplicated(keep=False), strict=True):
