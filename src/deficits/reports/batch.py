@@ -259,6 +259,13 @@ def exit_code(results: Iterable[PageResult]) -> ExitCode:
     return ExitCode.OUT_OF_TIME if codes == {ExitCode.OUT_OF_TIME} else ExitCode.REPORT_FAILED
 
 
+def _make_page(job: Job) -> Made:
+    """In another process, which alone loads papermill: see `deficits.reports.execute.make_page`."""
+    from deficits.reports.execute import make_page
+
+    return make_page(job)
+
+
 def _results(requests: Sequence[Request], out_dir: Path, options: RunOptions, today: date) -> Iterator[PageResult]:
     found = now()
     records = {request.page: read_record(out_dir / f"{request.page}.json") for request in requests}
@@ -339,7 +346,7 @@ def make_all(todo: Mapping[str, Job], options: RunOptions, cache: str) -> Iterat
     for _ in range(TRIES):
         with _executor(options, cache) as (executor, starting):
             with starting():
-                futures = {executor.submit(Job.make, job): page for page, job in waiting.items()}
+                futures = {executor.submit(_make_page, job): page for page, job in waiting.items()}
             for future in as_completed(futures):
                 try:
                     yield future.result()

@@ -47,12 +47,6 @@ class Job:
     engine: Engine = "deficits"
     notebook: Path | None = None
 
-    def make(self) -> Made:
-        """The page: see `deficits.reports.execute.make_page`, which loads papermill."""
-        from deficits.reports.execute import make_page
-
-        return make_page(self)
-
 
 @dataclass(frozen=True)
 class Fault:
