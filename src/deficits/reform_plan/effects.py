@@ -102,21 +102,21 @@ class ReformPlan:
 
     def _variants(self, measure: str) -> tuple[Array, Array]:
         """A measure without and with the plan, shape (years, draws)."""
-        before, after = self.base.position, self.steps[-1]
-        if measure in PLACES:
-            place = list(PLACES).index(measure)
-            return before.places[place], after.places[place]
-        if measure == "plans":
-            return before.plans, after.plans
-        if measure == "spend":
-            return before.spend, before.spend - self.saved
-        if measure == "block":
-            return self.base.block, self.base.block
-        if measure == "balance":
-            return self.base.balance, self.balance
-        missing = np.full((1, self.base.balance.shape[1]), np.nan)
-        without = np.vstack([missing, self.base.in_year])
-        return without, without + self.saved
+        base, before, after = self.base, self.base.position, self.steps[-1]
+        match measure:
+            case "plans":
+                return before.plans, after.plans
+            case "spend":
+                return before.spend, before.spend - self.saved
+            case "block":
+                return base.block, base.block
+            case "balance":
+                return base.balance, self.balance
+            case "in_year":
+                without = np.vstack([np.full_like(base.balance[:1], np.nan), base.in_year])
+                return without, without + self.saved
+        place = list(PLACES).index(measure)
+        return before.places[place], after.places[place]
 
     def by_year(self, *measures: str) -> pd.DataFrame:
         """Measures by year without and with the plan: indexed by (measure, variant, year), columns mean, p10, p50,
@@ -128,7 +128,8 @@ class ReformPlan:
         for measure in measures or UNITS:
             before, after = self._variants(measure)
             for variant, values in (("unmitigated", before), ("mitigated", after), ("difference", after - before)):
-                tables[measure, variant] = _summaries(values, self.years).assign(unit=UNITS[measure])
+                table = _summaries(values, pd.Index(self.years, name="year"))
+                tables[measure, variant] = table.assign(unit=UNITS[measure])
         return pd.concat(tables, names=["measure", "variant", "year"])
 
     def effects(self) -> pd.DataFrame:
@@ -138,32 +139,32 @@ class ReformPlan:
         In every simulation the own effects and the interaction add up to the total, and so do the effects after
         earlier actions; the means therefore do too.
         """
-        alone, turn = self.alone.sum(axis=1), self.in_turn.sum(axis=1)
-        rows = {
-            action.title: [*_summary(own), *_summary(after)]
-            for action, own, after in zip(self.actions.actions, alone, turn, strict=True)
+        titles = [*(action.title for action in self.actions.actions), "interaction", "total"]
+        money = {
+            "own": [*self.alone, self.interaction, self.saved],
+            "after_earlier": [*self.in_turn, np.zeros_like(self.saved), self.saved],
         }
-        rows["interaction"] = [*_summary(self.interaction.sum(axis=0)), *_summary(np.zeros(turn.shape[1]))]
-        rows["total"] = [*_summary(self.saved.sum(axis=0)), *_summary(turn.sum(axis=0))]
-        columns = [f"{kind}_{name}" for kind in ("own", "after_earlier") for name in SUMMARY]
-        return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("action")
+        index = pd.Index(titles, name="action")
+        tables = [_summaries(np.sum(each, axis=1), index).add_prefix(f"{kind}_") for kind, each in money.items()]
+        return pd.concat(tables, axis=1)
 
     def effects_by_year(self) -> pd.DataFrame:
         """£ a year that each action takes off, after the earlier ones: indexed by (action, year), columns mean to
         p90. The means add up to the row `total`."""
         titles = [*(action.title for action in self.actions.actions), "total"]
-        acted = zip(titles, [*self.in_turn, self.saved], strict=True)
-        return pd.concat(
-            {title: _summaries(money[1:], self.years[1:]) for title, money in acted}, names=["action", "year"]
-        )
+        tables = [self._later(money) for money in (*self.in_turn, self.saved)]
+        return pd.concat(tables, keys=titles, names=["action", "year"])
 
     def costs(self) -> pd.DataFrame:
         """£ a year that others pay, by payer: indexed by (payer, year), columns mean to p90."""
         if not self.elsewhere:
             index = pd.MultiIndex.from_arrays([[], []], names=["payer", "year"])
             return pd.DataFrame(columns=SUMMARY, index=index, dtype=float)
-        paid = {payer: _summaries(money[1:], self.years[1:]) for payer, money in self.elsewhere.items()}
+        paid = {payer: self._later(money) for payer, money in self.elsewhere.items()}
         return pd.concat(paid, names=["payer", "year"])
+
+    def _later(self, money: Array) -> pd.DataFrame:
+        return _summaries(money[1:], pd.Index(self.years[1:], name="year"))
 
     def management_plan(self) -> pd.DataFrame:
         """Lines of a DSG management plan, £, without the plan and with it: indexed by (variant, line), columns
@@ -209,13 +210,13 @@ class ReformPlan:
             f"plans grow {100 * more:g} points a year more": (higher, usual, 1.0),
             "all three": (higher, later, part),
         }
-        rows = {"without the plan": _summary(self.base.balance[-1])}
+        ends = {"without the plan": self.base.balance[-1]}
         draws = self.base.balance.shape[1]
+        sizes = [action.sizes(draws, self.source.seed, self.code) for action in usual]
         for name, (base, actions, size) in cases.items():
-            sizes = [action.sizes(draws, self.source.seed, self.code) for action in self.actions.actions]
             _, saved, _ = applied(base, actions, [(size * each, cost) for each, cost in sizes])
-            rows[name] = _summary(base.balance[-1] + saved.sum(axis=(0, 1)))
-        frame = pd.DataFrame.from_dict(rows, orient="index", columns=SUMMARY).rename_axis("case")
+            ends[name] = base.balance[-1] + saved.sum(axis=(0, 1))
+        frame = _summaries(np.stack(list(ends.values())), pd.Index(ends, name="case"))
         return frame.assign(difference=frame["mean"] - frame.at["as declared", "mean"])
 
     def to_frame(self) -> pd.DataFrame:
@@ -405,11 +406,7 @@ def applied(
     return tuple(steps), np.stack(saved), elsewhere
 
 
-def _summary(draws: Array) -> list[float]:
-    return [float(draws.mean()), *(float(value) for value in np.quantile(draws, (0.1, 0.5, 0.9)))]
-
-
-def _summaries(values: Array, years: list[int]) -> pd.DataFrame:
-    """Mean and quantiles over draws of values of shape (years, draws), indexed by year."""
+def _summaries(values: Array, index: pd.Index) -> pd.DataFrame:
+    """Mean and quantiles over draws of values, of which each row has a place in the index."""
     found = np.vstack([values.mean(axis=1), np.quantile(values, (0.1, 0.5, 0.9), axis=1)])
-    return pd.DataFrame(found.T, index=pd.Index(years, name="year"), columns=SUMMARY)
+    return pd.DataFrame(found.T, index=index, columns=SUMMARY)

@@ -7,7 +7,6 @@ cell says whether the two still agree. There are no macros and no links.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -135,10 +134,8 @@ def worked(plan: ReformPlan, settings: Settings) -> Account:
     middle = central(plan)
     base = grown(middle, own)
     base = dataclasses.replace(base, balance=base.balance + settings.balance - middle.balance[years.index(grant)])
-    sizes = [
-        (np.array([size]), np.array([action.cost.middle]))
-        for size, action in zip(settings.sizes, plan.actions.actions, strict=True)
-    ]
+    costs = [action.cost.middle for action in plan.actions.actions]
+    sizes = [(np.array([size]), np.array([cost])) for size, cost in zip(settings.sizes, costs, strict=True)]
     _, saved, _ = applied(base, plan.actions.actions, sizes)
     without = (base.balance + saved.sum(axis=0).cumsum(axis=0))[:, 0]
     scheme = _scheme(plan, settings)
@@ -313,7 +310,8 @@ def _acted(
         part = book.row(f"{title}: part of plans that is left", "factor", left)
         for s in chosen:
             was = places[s]
-            places[s] = book.row(f"{title}: plans in {SECTOR_WORDS[s]}", "plans", _product(was, part))
+            words = f"{title}: plans in {SECTOR_WORDS[s]}"
+            places[s] = book.row(words, "plans", lambda t, _, was=was: was[t] * part[t])  # type: ignore[misc]
     elif isinstance(action, MovePlaces):
         source, target = places[action.from_], places[action.to]
         if action.unit == "places":
@@ -336,16 +334,11 @@ def _acted(
                 lambda t, _, was=was, sign=sign: was[t] + gone[t] * sign,  # type: ignore[misc]
             )
     elif isinstance(action, LowerCost):
-        part = [cell(1.0) - one for one in each]
-        words = f"{title}: £ a place in {SECTOR_WORDS[action.sector]}"
-        cost[action.sector] = book.row(words, "£ a place", _product(cost[action.sector], part))
+        words, usual_cost = f"{title}: £ a place in {SECTOR_WORDS[action.sector]}", cost[action.sector]
+        cost[action.sector] = book.row(words, "£ a place", lambda t, _: usual_cost[t] * (cell(1.0) - each[t]))
     else:
         return [cell(0.0), *each[1:]]
     return none
-
-
-def _product(one: Row, other: Row) -> Callable[[int, Row], Term]:
-    return lambda t, _: one[t] * other[t]
 
 
 def _balances(
@@ -368,7 +361,9 @@ def _balances(
         "£",
         # The own balance stands at the base date; earlier year ends follow from it.
         lambda t, so_far: (
-            so_far[-1] + in_year[t] if t > at else total([inputs["balance"], *(_minus(in_year[at:t:-1]))])
+            so_far[-1] + in_year[t]
+            if t > at
+            else total([inputs["balance"], *(cell(0.0) - one for one in in_year[at:t:-1])])
         ),
     )
     deficit = most(0.0, cell(0.0) - without[at])
@@ -429,10 +424,6 @@ def _balances(
         for quantile, words in (("p10", "1 in 10 below"), ("p50", "median"), ("p90", "1 in 10 above")):
             values = [quantiles.at[("balance", variant, year), quantile] for year in years]
             book.values(f"Package's simulations, no grant, {variant}: {words}", "£", values)
-
-
-def _minus(row: Row) -> Row:
-    return [cell(0.0) - one for one in row]
 
 
 def _sources(plan: ReformPlan) -> list[str]:
