@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, Self, get_args
@@ -242,25 +242,22 @@ class Result(Simulated):
         Grants still to be paid count as paid, so that instalments do not look like a return; infinite where it is
         not back by the last year of the projection.
         """
-        level = self.base_deficit.sum("authority").values
-        path = [
-            (year - self.scheme.base_year, gross(self.standing.sel(year=year).values.T))
-            for year in self.inputs.years
-            if year > self.scheme.base_year
-        ]
-        return back(level, self.left.values.sum(axis=1), path)
+        return self._until_back(lambda deficits: deficits.sum(axis=0))
+
+    def _until_back(self, of: Callable[[Array], Array]) -> Array:
+        """Years until deficits, as they are or summed up, are back at their base level."""
+        found, base = Return(of(self.base_deficit.values.T), of(self.left.values.T)), self.scheme.base_year
+        for year in (year for year in self.inputs.years if year > base):
+            found.on(year - base, of(self.deficit(year)))
+        return found.reached
 
     def back_by_authority(self) -> pd.DataFrame:
         """Each council that may be paid: quantiles of the years until its deficit is back at its base level, among
         draws in which it is paid (infinite: not by the last year), and `never`, the share of those that is not.
         """
-        level, granted = self.base_deficit.values.T, self.paid.granted
-        later = [year for year in self.inputs.years if year > self.scheme.base_year]
-        path = [(year - self.scheme.base_year, self.deficit(year)) for year in later]
-        years = back(level, self.left.values.T, path)
-        rows = {}
+        years, rows = self._until_back(lambda deficits: deficits), {}
         for place, code in enumerate(self.inputs.codes):
-            paid = granted[place] > 0
+            paid = self.paid.granted[place] > 0
             if paid.any():
                 found = years[place, paid]
                 rows[code] = {**ordered(found), "never": float(np.isinf(found).mean())}
@@ -373,12 +370,6 @@ def grants_inside(projection: Projection) -> tuple[str, ...]:
     )
 
 
-def gross(balances: Array) -> Array:
-    """The deficits of the councils in deficit, £ (>= 0) a draw."""
-    total: Array = 0.0 - np.minimum(balances, 0.0).sum(axis=0)
-    return total
-
-
 class Return:
     """Years until a deficit that was `level`, and is `left` once the grant is counted, is back at `level`.
 
@@ -397,14 +388,6 @@ class Return:
             low, level = self.low[there], np.broadcast_to(self.level, now.shape)[there]
             self.reached[there] = self.since + (level - low) / (now[there] - low) * (since - self.since)
         self.low, self.since = now, since
-
-
-def back(level: Array, left: Array, path: Sequence[tuple[int, Array]]) -> Array:
-    """Years until a deficit is back (see `Return`), over a path of (years since, deficit)."""
-    found = Return(level, left)
-    for since, now in path:
-        found.on(since, now)
-    return found.reached
 
 
 def ordered(values: Array) -> dict[str, float]:
