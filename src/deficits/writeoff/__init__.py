@@ -4,11 +4,10 @@ from deficits.writeoff.comparison import Comparison, compare
 from deficits.writeoff.costs import STPR
 from deficits.writeoff.distribution import at_cost_of
 from deficits.writeoff.inputs import Inputs, financing_rate, read_allocations
-from deficits.writeoff.new import write_new
 from deficits.writeoff.reading import scheme_names
 from deficits.writeoff.result import grants_inside
 from deficits.writeoff.robustness import SWEPT, region, sweep
-from deficits.writeoff.scheme import Scheme, schemes
+from deficits.writeoff.scheme import Scheme, schemes, write_new
 from deficits.writeoff.unfunded import AT_A_YEAR_END, price_of_cover, unfunded
 from deficits.writeoff.unfunded import ITEMS as UNFUNDED
 from deficits.writeoff.write_off import WriteOff, write_off

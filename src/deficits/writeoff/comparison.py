@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -57,7 +58,7 @@ PATTERN = {"base_year", "source", "ineligible", "eligibility", "approval", "safe
 WORKERS = 2
 CHUNK = 80
 """Schemes of one task."""
-BLOCK = 250
+BLOCK = 400
 """Draws worked through at a time: arrays of so many stay in the processor's cache."""
 MANY = 16
 """Shares of one family from which on it is faster to sort its councils among them."""
@@ -316,22 +317,14 @@ def compare(
 
 
 def _tasks(schemes: Sequence[Scheme]) -> Iterator[list[Family]]:
-    """The schemes in families, in portions of so many schemes."""
-    kin: dict[str | int, list[int]] = {}
-    for place, scheme in enumerate(schemes):
-        kin.setdefault(_kin(scheme) or place, []).append(place)
-    size, task = min(CHUNK, math.ceil(len(schemes) / WORKERS)), list[Family]()
-    room = size
-    for places in kin.values():
-        while places:
-            some, places = places[:room], places[room:]
-            task.append(_family(schemes, some))
-            room -= len(some)
-            if not room:
-                yield task
-                task, room = [], size
-    if task:
-        yield task
+    """The schemes in portions, those of one kin side by side."""
+    kin = [_kin(scheme) or place for place, scheme in enumerate(schemes)]
+    first = {each: place for place, each in reversed([*enumerate(kin)])}
+    order = sorted(range(len(schemes)), key=lambda place: first[kin[place]])
+    size = min(CHUNK, math.ceil(len(schemes) / WORKERS))
+    for start in range(0, len(order), size):
+        alike = groupby(order[start : start + size], key=kin.__getitem__)
+        yield [_family(schemes, list(places)) for _, places in alike]
 
 
 def _in_proportion(scheme: Scheme) -> bool:
@@ -468,7 +461,7 @@ class Deficits:
     """England's deficits of a block of draws, with amounts added to balances so many `times` over (rising)."""
 
     def __init__(self, inputs: Inputs, times: Array) -> None:
-        self.inputs, self.times, self.totals = inputs, times, dict[int, tuple[Array, Array]]()
+        self.inputs, self.times = inputs, times
 
     def gross(self, year: int, added: Array | None, *, average: bool = False) -> Array:
         """£ (>= 0) at the end of a year or on its average, shape (times, draws)."""
@@ -477,10 +470,10 @@ class Deficits:
             whole = self.inputs.once(("gross", (year, average)), lambda: np.maximum(below, 0.0).sum(axis=0))
             return np.broadcast_to(whole, (len(self.times), len(whole)))
         if self._in_turn(added):
-            # The sum of max(deficit - added, 0) is that of max(deficit, added), less the sum of `added`: no
-            # balance is worked out, and what years share is summed once.
-            larger = [np.add.reduce(np.maximum(below, more), axis=0) for more in self._each(added)]
-            return np.array(larger) - self.times[:, None] * self._total(added)
+            # The sum of max(deficit - added, 0) is that of max(deficit, added), less the sum of `added`.
+            larger = np.array([np.add.reduce(np.maximum(below, more), axis=0) for more in self._each(added)])
+            gross: Array = larger - self.times[:, None] * added.sum(axis=0)
+            return gross
         standing = self._standing(below, added)
         return self._sums(standing, below) - self.times[:, None] * self._sums(standing, added)
 
@@ -491,10 +484,11 @@ class Deficits:
         more = inputs.once(
             ("above", (year, known)), lambda: inputs.below(year) - (inputs.size("reserves", known) + PENNY)
         )
-        if added is not None and not self._in_turn(added):
+        added = np.zeros((1, 1)) if added is None else added
+        if not self._in_turn(added):
             return self._sums(self._standing(more, added), None)
         # Ones of a byte each are summed much faster than truths are counted.
-        found = [(more > each).view(np.uint8) for each in ([0.0] if added is None else self._each(added))]
+        found = [(more > each).view(np.uint8) for each in self._each(added)]
         wide = np.uint8 if len(more) < 256 else np.uint32
         return np.array([np.add.reduce(one, axis=0, dtype=wide) for one in found], dtype=float)
 
@@ -503,11 +497,6 @@ class Deficits:
 
     def _each(self, added: Array) -> Iterator[Array]:
         return (added if time == 1 else time * added for time in self.times)
-
-    def _total(self, added: Array) -> Array:
-        if id(added) not in self.totals:  # the array is kept, so that no other gets its id
-            self.totals[id(added)] = added, np.add.reduce(added, axis=0)
-        return self.totals[id(added)][1]
 
     def _standing(self, below: Array, added: Array) -> npt.NDArray[np.intp]:
         """For each council and draw, how many of the times leave it a deficit: those below deficit over amount."""

@@ -26,6 +26,7 @@ from pydantic import (
 from deficits.assumptions import assumed
 from deficits.errors import SchemeError
 from deficits.formatting import financial_year, gbp, percent, year_end
+from deficits.paths import schemes_dir, write_whole
 from deficits.validation import Declared
 from deficits.writeoff.conditions import (
     AnyCondition,
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 
 OVERRIDE = assumed("override", "ends")
 EACH = {"pupils": "per pupil", "people_2_18": "per person aged 2 to 18", "plans": "per EHC plan"}
+SCHEMA = "scheme.schema.json"
 _NAMES = {"type": "array", "items": {"type": "string"}, "description": "schemes paid on top, by name or file"}
 
 
@@ -258,6 +260,26 @@ def schemes() -> pd.DataFrame:
     columns = ["title", "status", "proposer", "published", "base_year", "paid_in"]
     rows = {name: [*(getattr(each, column) for column in columns), each.terms()] for name, each in known.items()}
     return pd.DataFrame.from_dict(rows, orient="index", columns=[*columns, "terms"]).rename_axis("name")
+
+
+def write_new(path: Path, like: str = "flat-share") -> tuple[Path, Path]:
+    """Write a copy of a shipped scheme to change, and the JSON schema beside it: the paths of both.
+
+    Editors that know the yaml-language-server's first line then complete and check keys. SchemeError when the name
+    is not that of a YAML file, the file is there already, or no such scheme is shipped.
+    """
+    if path.suffix not in {".yaml", ".yml"}:
+        raise SchemeError(f"{path}: expected a name that ends in .yaml")
+    if path.exists():
+        raise SchemeError(f"{path} is there already: give another name, or move it away")
+    Scheme.read(like)
+    declared = (schemes_dir() / f"{like}.yaml").read_text(encoding="utf-8")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    schema = path.parent / SCHEMA
+    head = f"# yaml-language-server: $schema={SCHEMA}\n# A copy of '{like}': change title, proposer and terms.\n"
+    write_whole(schema, Scheme.json_schema() + "\n")
+    write_whole(path, head + declared)
+    return path, schema
 
 
 def _contradictions(scheme: Scheme) -> Iterable[str]:
