@@ -9,7 +9,6 @@ LAYERS = (
     "conditions",
     "reading",
     "scheme",
-    "new",
     "inputs",
     "allocation",
     "ledger",
