@@ -1,4 +1,4 @@
-"""What every page has around it, without loading what makes pages from notebooks."""
+"""What every page has around it, and what a notebook has shown, without loading what makes pages."""
 
 from __future__ import annotations
 
