@@ -55,13 +55,14 @@ def trace(
     figure: Annotated[
         str, typer.Argument(help="A figure of the panel, for example balance or plans.")
     ] = "balance",
+    as_of: AsOf = None,
     own_figures: OwnFigures = None,
 ) -> None:
     """Show where one figure comes from: file, line, sign, unit, correction, rule, rivals."""
     from deficits.panel import load_panel
     from deficits.panel import trace as way
 
-    out.print(repr(way(load_panel(own=own_figures), authority, year, figure)))
+    out.print(repr(way(load_panel(as_of, own=own_figures), authority, year, figure)))
 
 
 @app.command()
