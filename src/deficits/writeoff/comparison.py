@@ -486,7 +486,7 @@ class Deficits:
         )
         added = np.zeros((1, 1)) if added is None else added
         if not self._in_turn(added):
-            return self._sums(self._standing(more, added), None)
+            return self._sums(self._standing(more, added))
         # Ones of a byte each are summed much faster than truths are counted.
         found = [(more > each).view(np.uint8) for each in self._each(added)]
         wide = np.uint8 if len(more) < 256 else np.uint32
@@ -499,17 +499,19 @@ class Deficits:
         return (added if time == 1 else time * added for time in self.times)
 
     def _standing(self, below: Array, added: Array) -> npt.NDArray[np.intp]:
-        """For each council and draw, how many of the times leave it a deficit: those below deficit over amount."""
+        """How many of the times leave each council a deficit, those below deficit over amount: with the draw, the
+        place of its amounts in a table of (times, draws)."""
         with np.errstate(divide="ignore", invalid="ignore"):
             most = below / (added + 0.0)  # no minus nought
-        return np.searchsorted(self.times, np.where(np.isnan(most), -np.inf, most))
+        standing = np.searchsorted(self.times, np.where(np.isnan(most), -np.inf, most))
+        places: npt.NDArray[np.intp] = standing * below.shape[1] + np.arange(below.shape[1])
+        return places
 
-    def _sums(self, standing: npt.NDArray[np.intp], amounts: Array | None) -> Array:
+    def _sums(self, standing: npt.NDArray[np.intp], amounts: Array | None = None) -> Array:
         """Amounts (or ones) of councils that still have a deficit, summed, shape (times, draws)."""
-        count, draws = len(self.times), standing.shape[1]
-        places = (standing * draws + np.arange(draws)).ravel()
+        shape = len(self.times) + 1, standing.shape[1]
         weights = None if amounts is None else np.broadcast_to(amounts, standing.shape).ravel()
-        sums = np.bincount(places, weights, (count + 1) * draws).reshape(count + 1, draws)
+        sums = np.bincount(standing.ravel(), weights, math.prod(shape)).reshape(shape)
         from_here: Array = sums[::-1].cumsum(axis=0)[::-1]
         return from_here[1:]
 

@@ -24,12 +24,10 @@ from deficits.projection import Assumptions, Projection, project
 from deficits.projection.projection import LAST_HORIZON
 from deficits.validation import one_of
 from deficits.writeoff import allocation, costs
-from deficits.writeoff.inputs import Inputs
+from deficits.writeoff.inputs import Array, Inputs
 from deficits.writeoff.ledger import annuity, years_needed
 from deficits.writeoff.scheme import Scheme
 from deficits.writeoff.write_off import WriteOff, write_off
-
-Array = np.ndarray[Any, np.dtype[np.float64]]
 
 YOURS = "your figure"
 FORECAST = "your forecast"
@@ -474,10 +472,9 @@ def council_case(
         paid += declared.contributions.get(year, 0.0)
         if year in paths:
             paths[year] = paths[year] + paid
-    rate = declared.rates(projection.assumptions.financing_rate)[0]
+    rate, name = declared.rates(projection.assumptions.financing_rate)[0], projection.panel.authorities.name(code)
     inputs = Inputs(_with_own(projection, code, years, paths, rate))
-    applied = _certain(design, projection.panel.authorities.name(code), sum(items.values()), declared)
-    name = projection.panel.authorities.name(code)
+    applied = _certain(design, name, sum(items.values()), declared)
     return CouncilCase(code, name, given, items, basis, design, declared, write_off(inputs, applied))
 
 
@@ -591,7 +588,7 @@ def _check_slips(
 
 def _paths(
     projection: Projection, code: str, base: int, own: float, forecast: Mapping[int, float], years: list[int]
-) -> tuple[dict[int, np.ndarray[Any, np.dtype[np.float64]]], dict[int, str]]:
+) -> tuple[dict[int, Array], dict[int, str]]:
     """The council's balances from the base date on, £ by year and path, and where each comes from."""
     balances = projection.balance.sel(authority=code)
     paths, basis = {base: np.full(len(PATHS), own)}, {}
@@ -615,8 +612,8 @@ def _with_own(
     projection: Projection,
     code: str,
     years: list[int],
-    paths: Mapping[int, np.ndarray[Any, np.dtype[np.float64]]],
-    rate: float | None,
+    paths: Mapping[int, Array],
+    rate: float,
 ) -> Projection:
     """The projection with three draws: other councils at their middles, this one on its own paths."""
     middle = projection.balance.sel(year=years).median("draw")
@@ -628,11 +625,7 @@ def _with_own(
     received = dataset["safety_valve_payments"].copy()
     received.loc[{"authority": code}] = 0.0  # own figures are without instalments, or hold them already
     dataset = dataset.assign(balance=(("draw", "authority", "year"), values), safety_valve_payments=received)
-    assumptions = (
-        projection.assumptions
-        if rate is None
-        else projection.assumptions.model_copy(update={"financing_rate": rate})
-    )
+    assumptions = projection.assumptions.model_copy(update={"financing_rate": rate})
     return dataclasses.replace(projection, simulations=dataset, assumptions=assumptions)
 
 

@@ -6,7 +6,6 @@ import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
-from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -333,10 +332,10 @@ def _differing(declared: dict[str, Any], changes: Mapping[str, Any]) -> dict[str
     """The changes that change something."""
 
     def now(key: str) -> Any:
-        def step(value: Any, name: str) -> Any:
-            return value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)
-
-        return reduce(step, key.split("."), declared)
+        value: Any = declared
+        for name in key.split("."):
+            value = value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)
+        return value
 
     return {key: value for key, value in changes.items() if now(key) != value}
 
