@@ -9,7 +9,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 import deficits as d
-from deficits.formatting import gbp_range
+from deficits.formatting import estimate_range, gbp_range
 from deficits.projection import Projection
 from deficits.reports import what_if
 from deficits.reports.frame import PARTS
@@ -52,8 +52,9 @@ def test_with_the_pages_own_terms_and_without_a_write_off_it_shows_the_packages_
     page = opened(what_if(result, code).html)
     (_, *deficits), facts = shown(page).values(), what_if_facts(result, code)
     quantiles = result.england() if code is None else -result.authority(code)[["p90", "p50", "p10"]]
+    span = gbp_range if code is None else estimate_range
     for year, cells in zip(facts["years"], deficits, strict=True):
-        assert cells[0] == gbp_range(*quantiles.loc[year].iloc[[0, -1]])
+        assert cells[0] == span(*quantiles.loc[year].iloc[[0, -1]])
     page.fill("#try-cap", "0")
     assert all(now == without for now, without in list(shown(page).values())[1:])
     page.close()
@@ -65,8 +66,8 @@ def test_with_other_terms_it_is_near_what_the_package_gives(result, opened) -> N
     last = list(shown(page).values())[2][0]
     low, high = (float(part.strip("£m")) for part in last.split(" to "))
     again = -d.Scheme.read("flat-share", share=0.4).apply(result.projection).authority("886").loc[2027] / 1e6
-    assert low == pytest.approx(again["p90"], rel=0.02)
-    assert high == pytest.approx(again["p10"], rel=0.02)
+    assert low == pytest.approx(again["p90"], rel=0.07)
+    assert high == pytest.approx(again["p10"], rel=0.07)
     page.close()
 
 

@@ -39,9 +39,15 @@
     return found.map((range, row) => range.map((value, level) => value + miss(row, level)));
   };
 
+  // A council's estimates are to two figures, as on the rest of the page.
+  const rounded = (pounds) => facts.england ? Math.abs(pounds) : Number(Math.abs(pounds).toPrecision(2));
   const words = ([low, , high]) => {
-    const large = Math.max(Math.abs(low), Math.abs(high)) >= 999.95e6;
-    const one = (pounds) => `£${(Math.abs(pounds) / (large ? 1e9 : 1e6)).toFixed(1)}${large ? "bn" : "m"}`;
+    const large = Math.max(rounded(low), rounded(high)) >= 999.95e6;
+    const one = (pounds) => {
+      const size = rounded(pounds), places = large || facts.england || size < 1e7 ? 1 : 0;
+      if (size < 5e4) return "£0";
+      return `£${(size / (large ? 1e9 : 1e6)).toFixed(places)}${large ? "bn" : "m"}`;
+    };
     const zero = one(0);
     if (one(low) === one(high) && (low < 0) === (high < 0)) return one(low) === zero ? "none" : one(low) + (high < 0 ? " surplus" : "");
     if (high <= 0) return `${one(high)} to ${one(low)} surplus`;
