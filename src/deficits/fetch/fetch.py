@@ -173,8 +173,8 @@ def _add(
 ) -> Fetched:
     """Parse, stage and prove an edition, and write what is new of it."""
     name, place = publication.folder, staged / publication.folder
-    held, data, found = read_source(place), RawData(root), gates.Findings()
-    tables = _parsed(publication, original)
+    data, found = RawData(root), gates.Findings()
+    held, tables = data.source(name), _parsed(publication, original)
     heads = [
         f"{name}: {original.url or original.path}, published {original.published}, sha256 {original.sha256[:12]}…",
         *(line for table in tables for line in contents(table)),
