@@ -13,9 +13,10 @@ from deficits.panel import FIGURES, Panel, reconcile, write
 from deficits.panel.choice import TOLERANCE
 from deficits.panel.panel import build
 from deficits.panel.schema import check
+from deficits.paths import raw_dir
 from deficits.publications import Reader, school_pupils
 from deficits.publications.editions import financial
-from deficits.raw import RawData, raw_data
+from deficits.raw import RawData
 from deficits.raw.authorities import load_authorities
 from tests.raw.test_raw import declare
 
@@ -265,7 +266,7 @@ def test_a_figure_that_is_not_declared_is_refused_and_not_dropped(monkeypatch: p
     with pytest.raises(
         PanelError, match=r"no such figure in figures\.toml: pupil of 201 in 2016 \(school-pupils/"
     ):
-        build(raw_data())
+        build(RawData(raw_dir()))
 
 
 def test_a_name_that_is_no_councils_is_told_with_its_file_and_line(tmp_path: Path) -> None:
