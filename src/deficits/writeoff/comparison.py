@@ -447,7 +447,8 @@ def _concentration(result: Result) -> tuple[Array, Array]:
     inputs, scheme = result.inputs, result.scheme
 
     def worked_out() -> tuple[Array, Array]:
-        amounts = result.paid.total("write_off", "cover")
+        # Turned once for both: they sort each draw's amounts side by side.
+        amounts = np.asfortranarray(result.paid.total("write_off", "cover"))
         return gini(amounts / inputs.size("people_2_18", scheme.base_year)), top_share(amounts)
 
     if not _in_proportion(scheme):
