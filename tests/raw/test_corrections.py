@@ -9,7 +9,7 @@ from deficits.errors import PanelError
 from deficits.panel import Panel
 from deficits.paths import raw_dir
 from deficits.raw import Corrections, GuardFailed, raw_data, read_corrections
-from deficits.raw.corrections import Corrected, correct
+from deficits.raw.corrections import correct
 
 TABLE = pd.DataFrame(
     {
@@ -35,8 +35,9 @@ def declared(tmp_path: Path, action: str, more: str, decisions: str = "") -> Cor
     return read_corrections(folder)
 
 
-def corrected(corrections: Corrections, table: pd.DataFrame = TABLE) -> Corrected:
-    return correct(table, corrections, corrections.correction, "publication")
+def corrected(corrections: Corrections, table: pd.DataFrame = TABLE) -> tuple[pd.DataFrame, pd.DataFrame]:
+    frame, touched, _ = correct(table, corrections, corrections.correction, "publication")
+    return frame, touched
 
 
 @pytest.mark.parametrize(
@@ -49,10 +50,10 @@ def corrected(corrections: Corrections, table: pd.DataFrame = TABLE) -> Correcte
     ],
 )
 def test_a_correction_does_what_it_says_and_leaves_the_rest(tmp_path, action, more, expected) -> None:
-    result = corrected(declared(tmp_path, action, GUARDED + more))
-    pd.testing.assert_series_equal(result.frame["pounds"], pd.Series(expected, dtype=float, name="pounds"))
-    assert list(result.touched["source"]) == ["publication/t.csv:2", "publication/t.csv:3"]
-    assert list(result.flagged.str.contains("pounds")) == [action == "flag"] * 2 + [False]
+    frame, touched = corrected(declared(tmp_path, action, GUARDED + more))
+    pd.testing.assert_series_equal(frame["pounds"], pd.Series(expected, dtype=float, name="pounds"))
+    assert list(touched["source"]) == ["publication/t.csv:2", "publication/t.csv:3"]
+    assert list(frame["flagged"].str.contains("pounds")) == [action == "flag"] * 2 + [False]
     assert TABLE["pounds"].tolist() == [0.0, 0.0, 5.0]
 
 
@@ -68,7 +69,7 @@ def test_a_decision_holds_for_its_edition_alone(tmp_path, choice, expected) -> N
     decision = f'[[decision]]\ncorrection = "mended"\nfile = "t.csv"\nchoice = "{choice}"\ndecided = 2026-11-25\n'
     corrections = declared(tmp_path, "drop", GUARDED, decision)
     mended = TABLE.assign(pounds=[0.0, 9.0, 5.0])
-    assert corrected(corrections, mended).frame["pounds"].tolist() == pytest.approx(
+    assert corrected(corrections, mended)[0]["pounds"].tolist() == pytest.approx(
         [float("nan") if value is None else value for value in expected], nan_ok=True
     )
     with pytest.raises(GuardFailed):
@@ -79,15 +80,15 @@ def test_a_practice_is_corrected_where_its_condition_holds_and_nowhere_else(tmp_
     practice = declared(
         tmp_path, "override", "after = 2024\nwhen = { pounds = { equals = 0.0 } }\nvalue = 7.0\ndisputed = true"
     )
-    result = corrected(practice)
-    assert result.frame["pounds"].tolist() == [0.0, 7.0, 5.0]  # A's zero is of 2024, C holds 5
-    assert list(result.flagged) == ["", "pounds,", ""]
-    assert corrected(practice, TABLE.assign(pounds=1.0)).touched.empty
+    frame, _ = corrected(practice)
+    assert frame["pounds"].tolist() == [0.0, 7.0, 5.0]  # A's zero is of 2024, C holds 5
+    assert list(frame["flagged"]) == ["", "pounds,", ""]
+    assert corrected(practice, TABLE.assign(pounds=1.0))[1].empty
 
 
 def test_a_practice_may_leave_one_council_out(tmp_path) -> None:
     practice = declared(tmp_path, "drop", 'unless = { name = "A" }\nwhen = { pounds = { equals = 0.0 } }')
-    assert corrected(practice).frame["pounds"].isna().tolist() == [False, True, False]
+    assert corrected(practice)[0]["pounds"].isna().tolist() == [False, True, False]
 
 
 @pytest.mark.parametrize(
@@ -116,8 +117,7 @@ def shipped(publication: str, kind: str, rows: list[dict[str, object]]) -> pd.Da
     corrections = raw_data().corrections(publication)
     wanted = [each for each in corrections.correction if each.table == kind and each.when]
     table = pd.DataFrame(rows).assign(file="later.csv", line=range(2, len(rows) + 2))
-    result = correct(table, corrections, wanted, publication)
-    return result.frame.assign(flagged=result.flagged)
+    return correct(table, corrections, wanted, publication)[0]
 
 
 def test_every_correction_of_looked_at_figures_is_in_force(panel: Panel) -> None:

@@ -24,11 +24,10 @@ def write(panel: Panel, folder: Path) -> dict[str, Any]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     record = describe(panel) | {"changes": changes(panel, folder / "panel.parquet")}
-    tables = {name: getattr(panel, name) for name in ("national", "forecasts", "statements", "corrections")}
-    write_whole(folder / "panel.parquet", panel.frame.to_parquet())
-    for name, frame in tables.items():
+    others = {name: getattr(panel, name) for name in ("national", "forecasts", "statements", "corrections")}
+    for name, frame in {"panel": panel.frame, **others}.items():
         write_whole(folder / f"{name}.parquet", frame.to_parquet())
-    tables = {"panel": panel.frame.reset_index(), **tables}
+    tables = {"panel": panel.frame.reset_index(), **others}
     for name, frame in tables.items():
         write_whole(folder / f"{name}.csv", frame.to_csv(index=False, lineterminator="\n"))
     for name, content in {"datapackage.json": _datapackage(panel, tables), "build.json": record}.items():

@@ -115,19 +115,19 @@ class Reader:
         for file in files:
             about = [each for each in wanted if each.file in (None, file.name)]
             parts.append(correct(_edition(raw, publication, file, numeric, year), corrections, about, publication))
-        found = frozenset[str]().union(*(part.found for part in parts))
-        lost = [each.name for each in wanted if each.expect is not None and each.name not in found]
+        frames, touched, found = zip(*parts, strict=True)
+        lost = [each.name for each in wanted if each.expect and each.name not in set().union(*found)]
         if lost:
             raise PanelError(
                 f"data/raw/{publication}/corrections.toml: no row of {kind} matches '{', '.join(lost)}'; remove "
                 "the correction or mend its match"
             )
-        rows = pd.concat([part.frame.assign(flagged=part.flagged) for part in parts], ignore_index=True)
+        rows = pd.concat(frames, ignore_index=True)
         rows["source"] = f"{publication}/" + rows["file"] + ":" + rows["line"].astype(str)
         if "dfe_number" not in rows:
             rows["dfe_number"] = list(map(self._authority, rows["la_name"], rows["ends_in"], rows["source"]))
         index = pd.MultiIndex.from_frame(rows[["dfe_number", "ends_in"]], names=KEY)
-        return rows.set_index(index), pd.concat([part.touched for part in parts])
+        return rows.set_index(index), pd.concat(touched)
 
     def _authority(self, name: str, year: int, source: str) -> str:
         try:

@@ -12,7 +12,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Literal, Self
@@ -144,29 +143,16 @@ def read_corrections(folder: Path) -> Corrections:
     return validated(Corrections, read_toml(path, shown, SourceError), shown, PanelError)
 
 
-@dataclass(frozen=True)
-class Corrected:
-    """An edition with its corrections made: `flagged` names, for each row, the columns that count as disputed.
-
-    `touched` records each cell, `found` are the corrections that were about some row.
-    """
-
-    frame: pd.DataFrame
-    flagged: pd.Series
-    touched: pd.DataFrame
-    found: frozenset[str]
-
-
 def correct(
     frame: pd.DataFrame, corrections: Corrections, wanted: Sequence[Correction], publication: str
-) -> Corrected:
-    """One edition of a table, corrected, with a record of each cell that was touched.
+) -> tuple[pd.DataFrame, pd.DataFrame, set[str]]:
+    """One edition of a table, corrected; a record of each cell that was touched; the corrections about some row.
 
-    `frame` has the columns of the file, those to correct as numbers, and `file`, `line` and `ends_in` (year).
-    GuardFailed when a figure is not the one that a correction was made for and nobody has decided what then.
+    `frame` has the columns of the file, those to correct as numbers, and `file`, `line` and `ends_in` (year). It
+    is given `flagged`: for each row, the columns that count as disputed. GuardFailed when a figure is not the one
+    that a correction was made for and nobody has decided what then.
     """
-    corrected = frame.copy()
-    flagged = pd.Series("", index=frame.index)
+    corrected = frame.assign(flagged="")
     touched, found = [pd.DataFrame(columns=TOUCHED)], set()
     for each in wanted:
         if not (rows := each.rows(frame)).any():
@@ -188,7 +174,7 @@ def correct(
                 file,
             )
         if each.action == "flag" or each.disputed:
-            flagged[rows] += f"{each.column},"
+            corrected.loc[rows, "flagged"] += f"{each.column},"
         if each.action == "drop":
             corrected.loc[rows, each.column] = float("nan")
         elif each.action == "override":
@@ -207,4 +193,4 @@ def correct(
                 }
             )
         )
-    return Corrected(corrected, flagged, pd.concat(touched, ignore_index=True), frozenset(found))
+    return corrected, pd.concat(touched, ignore_index=True), found
