@@ -30,7 +30,7 @@ from deficits.projection import Assumptions, Projection, project
 from deficits.projection.lever import Lever, lever_from, lever_names
 from deficits.projection.projection import UNTIL
 from deficits.validation import Declared, read_text, read_yaml, several, validated
-from deficits.writeoff import Scheme, WriteOff, scheme_names
+from deficits.writeoff import Scheme, WriteOff, scheme_names, write_off
 
 VERSION: Literal[1] = 1
 """Version of the file's form; it goes up when an older file would be read wrongly."""
@@ -132,7 +132,7 @@ class Scenario(Declared):
 
     def write_offs(self, projection: Projection) -> tuple[WriteOff, ...]:
         """What each of the scenario's schemes does on the projection's draws, in their order."""
-        return tuple(scheme.apply(projection) for scheme in self.schemes)
+        return tuple(write_off(projection, scheme) for scheme in self.schemes)
 
     def named_schemes(self) -> dict[str, Scheme]:
         """The schemes by the names reports give them: a shipped one's or own-scheme, numbered where two are alike.

@@ -49,7 +49,7 @@ def works(case: Made) -> None:
     """Panel, sums, projection and write-off can be made, and no balance of the projection is missing."""
     assert set(reconcile(case.panel)["state"]) <= {"agrees", "incomplete"}
     assert case.projection.balance.notnull().all()
-    summary = d.Scheme.read("high-needs-stability-grant").apply(case.projection).summary()
+    summary = d.write_off(case.projection, d.Scheme.read("high-needs-stability-grant")).summary()
     assert summary.at["grant", "p50"] > 0
     for claim in case.claims:
         found = claim.found(case.panel)

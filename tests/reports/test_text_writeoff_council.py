@@ -44,7 +44,7 @@ def paid_already(tmp_path_factory: pytest.TempPathFactory) -> Vintage:
 
 
 def applied(vintage: Vintage) -> WriteOff:
-    return Scheme.read("high-needs-stability-grant").apply(d.project(vintage.panel, until=2029, draws=200))
+    return d.write_off(d.project(vintage.panel, until=2029, draws=200), Scheme.read("high-needs-stability-grant"))
 
 
 def newest_of_nearly_all(frame: pd.DataFrame) -> int:

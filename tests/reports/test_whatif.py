@@ -20,7 +20,7 @@ PAGE = "<!DOCTYPE html><meta charset=utf-8><html><body>{}<script>{}</script></bo
 
 @pytest.fixture(scope="module")
 def result(projection: Projection) -> d.WriteOff:
-    return d.Scheme.read("flat-share", share=0.8).apply(projection)
+    return d.write_off(projection, d.Scheme.read("flat-share", share=0.8))
 
 
 @pytest.fixture
@@ -65,7 +65,9 @@ def test_with_other_terms_it_is_near_what_the_package_gives(result, opened) -> N
     page.eval_on_selector("#try-share", "one => { one.value = 40; one.dispatchEvent(new Event('input')) }")
     last = list(shown(page).values())[2][0]
     low, high = (float(part.strip("£m")) for part in last.split(" to "))
-    again = -d.Scheme.read("flat-share", share=0.4).apply(result.projection).authority("886").loc[2027] / 1e6
+    again = (
+        -d.write_off(result.projection, d.Scheme.read("flat-share", share=0.4)).authority("886").loc[2027] / 1e6
+    )
     assert low == pytest.approx(again["p90"], rel=0.07)
     assert high == pytest.approx(again["p10"], rel=0.07)
     page.close()

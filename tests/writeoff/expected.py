@@ -17,7 +17,7 @@ def projection() -> Projection:
 
 def result_of(name: str) -> pd.DataFrame:
     """The scheme's summary on a small projection, rounded: to the pound, and to a thousandth of a year."""
-    return d.Scheme.read(name).apply(projection()).summary().round(3)
+    return d.write_off(projection(), d.Scheme.read(name)).summary().round(3)
 
 
 if __name__ == "__main__":

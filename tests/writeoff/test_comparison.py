@@ -25,7 +25,7 @@ def some(projection: Projection) -> Comparison:
 
 def test_a_frontier_agrees_with_each_scheme_alone(some: Comparison, projection: Projection) -> None:
     for place, one in enumerate(some.schemes):
-        result = one.apply(projection)
+        result = d.write_off(projection, one)
         assert some.draws["cost"][place] == pytest.approx(result.grant.sum("authority").values)
         assert some.draws["deficit"][place] == pytest.approx(result.deficit(2028).sum(axis=0))
         assert some.draws["years_bought"][place] == pytest.approx(result.years_until_back())
@@ -66,7 +66,7 @@ def test_schemes_of_two_base_dates_are_in_prices_of_one_and_count_the_same_years
     earlier = scheme(title="Earlier", base_year=2025, paid_in=2026)
     both = d.compare(projection, [scheme(), earlier, scheme(title="None", share=0)])
     assert (both.dates.base, both.dates.start) == (2026, 2025)
-    alone = earlier.apply(projection).exchequer(real=2026)["mean"]
+    alone = d.write_off(projection, earlier).exchequer(real=2026)["mean"]
     gross = float((both.draws["present_cost"][1]).mean())
     assert gross == pytest.approx(alone["present", "gross"], rel=1e-9)
     # Without help and before any is paid, a year's interest is the same whichever scheme is beside it.
@@ -83,7 +83,7 @@ def test_cover_that_is_owed_leaves_no_deficit_and_a_loan_what_must_be_repaid(pro
     assert compared.quantiles["deficit"][:, 0].tolist() == pytest.approx([0, 0, 0], abs=0.01)
     assert compared.quantiles["above_reserves"][:, 0].tolist() == [0, 0, 0]
     assert compared.reserves_known == 151
-    lent = loan.apply(projection).grant.sum("authority").values
+    lent = d.write_off(projection, loan).grant.sum("authority").values
     # Paid in 2026-27, repaid from 2027-28: nine tenths are still to come at March 2028.
     assert compared.draws["to_repay"][1] == pytest.approx(0.9 * lent)
 

@@ -74,7 +74,7 @@ def test_the_account_adds_up_in_every_cell_no_write_off_creates_a_surplus_and_a_
 ) -> None:
     some = with_draws(projection, values, YEARS)
     declared = scheme(**body)
-    result = declared.apply(some)
+    result = d.write_off(some, declared)
     assert bool((result.grant >= 0).all())
     assert bool((result.grant <= result.base_deficit + 1e-6).all())
     surplus = some.balance.sel(year=2026) >= 0
@@ -83,7 +83,7 @@ def test_the_account_adds_up_in_every_cell_no_write_off_creates_a_surplus_and_a_
         spent = result.total("write_off", "cover").sum("authority")
         assert float(spent.max()) <= declared.budget.pounds * (1 + 1e-12) + 1e-3
     if more and declared.safety_valve != "continue":
-        result = (declared + scheme(share=0.3, base_year=2027, paid_in=2028)).apply(some)
+        result = d.write_off(some, declared + scheme(share=0.3, base_year=2027, paid_in=2028))
     ledger = result.ledger
     closing = ledger["opening"] + ledger["in_year"] - ledger["charged"]
     for kind, sign in RAISES.items():
@@ -106,7 +106,7 @@ def test_a_larger_share_never_leaves_a_larger_deficit(
         for key in ("ineligible", "source", "eligibility", "cap", "approval", "cover")
         if key in body
     }
-    less, more = (scheme(**kept | {"share": share}).apply(some) for share in sorted(shares))
+    less, more = (d.write_off(some, scheme(**kept | {"share": share})) for share in sorted(shares))
     last = {"year": YEARS[-1]}
     assert bool((more.left <= less.left + 1e-3).all())
     assert bool((more.balance.sel(last) >= less.balance.sel(last) - 1e-3).all())
@@ -120,7 +120,7 @@ def test_the_order_of_councils_does_not_matter(
     some = with_draws(projection, values, YEARS)
     turned = dataclasses.replace(some, simulations=some.simulations.isel(authority=order))
     declared = scheme(**body)
-    straight, other = declared.apply(some).balance, declared.apply(turned).balance
+    straight, other = d.write_off(some, declared).balance, d.write_off(turned, declared).balance
     assert np.allclose(other.values, straight.isel(authority=order).values, rtol=1e-12, atol=1e-3)
 
 
@@ -131,28 +131,28 @@ def test_the_order_of_councils_does_not_matter(
 def test_a_scheme_that_gives_nothing_is_the_projection_draw_by_draw(
     projection: Projection, body: dict[str, Any]
 ) -> None:
-    result = scheme(**body).apply(projection)
+    result = d.write_off(projection, scheme(**body))
     assert np.array_equal(result.balance.values, projection.balance.values)
     assert (result.years_until_back() == 0).all()
 
 
 def test_money_from_the_schools_budget_is_only_moved(projection: Projection) -> None:
-    moved = scheme(payer="schools_budget").apply(projection)
+    moved = d.write_off(projection, scheme(payer="schools_budget"))
     before, after = projection.balance.sum("authority"), moved.balance.sum("authority")
     assert np.allclose(before, after, rtol=0, atol=1e-3)
     assert float(moved.exchequer().loc[("cash", "net"), "mean"]) == pytest.approx(
-        float(scheme(share=0).apply(projection).exchequer().loc[("cash", "net"), "mean"]), abs=1
+        float(d.write_off(projection, scheme(share=0)).exchequer().loc[("cash", "net"), "mean"]), abs=1
     )
 
 
 def test_one_draw_of_approval_decides_for_every_scheme(projection: Projection) -> None:
     likely, unlikely = (
-        scheme(approval={"probability": chance}).apply(projection).grant > 0 for chance in (0.8, 0.4)
+        d.write_off(projection, scheme(approval={"probability": chance})).grant > 0 for chance in (0.8, 0.4)
     )
     assert not bool((unlikely & ~likely).any())
     in_deficit = projection.balance.sel(year=2026) < 0
     assert float((likely & in_deficit).sum() / in_deficit.sum()) == pytest.approx(0.8, abs=0.01)
-    again = scheme(share=0.5, approval={"probability": 0.8}).apply(projection).grant > 0
+    again = d.write_off(projection, scheme(share=0.5, approval={"probability": 0.8})).grant > 0
     assert bool((again == likely).all())
 
 
@@ -163,20 +163,20 @@ def test_an_approval_draw_belongs_to_its_council(projection: Projection) -> None
 
 def test_a_late_approval_is_paid_a_year_later(projection: Projection) -> None:
     some = with_balances(projection, {2026: [-100e6], 2027: [-110e6], 2028: [-120e6], 2029: [-130e6]})
-    late = scheme(approval={"late": 1, "delay": 1}).apply(some)
+    late = d.write_off(some, scheme(approval={"late": 1, "delay": 1}))
     assert late.balance.values.ravel() == pytest.approx([-100e6, -110e6, -30e6, -40e6])
     assert late.paid.granted.item() == pytest.approx(90e6)
 
 
 def test_instalments_come_year_by_year(projection: Projection) -> None:
     some = with_balances(projection, {2026: [-100e6], 2027: [-110e6], 2028: [-120e6], 2029: [-130e6]})
-    result = scheme(instalments=[0.5, 0.25, 0.25]).apply(some)
+    result = d.write_off(some, scheme(instalments=[0.5, 0.25, 0.25]))
     assert result.balance.values.ravel() == pytest.approx([-100e6, -65e6, -52.5e6, -40e6])
 
 
 def test_cover_is_of_the_growth_of_each_year_once_it_is_known(projection: Projection) -> None:
     some = with_balances(projection, {2026: [-100e6], 2027: [-110e6], 2028: [-130e6], 2029: [-130e6]})
-    result = scheme(cover={"shares": {2027: 0.5, 2028: 1}}).apply(some)
+    result = d.write_off(some, scheme(cover={"shares": {2027: 0.5, 2028: 1}}))
     # £90m in 2026-27; half of £10m in 2027-28; all of £20m in 2028-29.
     assert result.balance.values.ravel() == pytest.approx([-100e6, -20e6, -35e6, -15e6])
     assert result.total("cover").item() == pytest.approx(25e6)
@@ -184,24 +184,26 @@ def test_cover_is_of_the_growth_of_each_year_once_it_is_known(projection: Projec
 
 def test_cover_starts_where_a_surplus_ends(projection: Projection) -> None:
     some = with_balances(projection, {2026: [5e6], 2027: [-10e6], 2028: [-10e6]})
-    assert scheme(cover={"shares": {2027: 1}}).apply(some).total("cover").item() == pytest.approx(10e6)
+    assert d.write_off(some, scheme(cover={"shares": {2027: 1}})).total("cover").item() == pytest.approx(10e6)
 
 
 def test_a_council_matches_the_grant_up_to_its_deficit(projection: Projection) -> None:
     some = with_balances(projection, {2026: [-100e6], 2027: [-100e6]})
-    ledger = scheme(share=0.5, match_funding=0.4).apply(some).ledger
+    ledger = d.write_off(some, scheme(share=0.5, match_funding=0.4)).ledger
     assert ledger["contribution"].item() == pytest.approx(20e6)
     assert ledger["closing"].item() == pytest.approx(-30e6)
-    assert scheme(share=0.9, match_funding=1).apply(some).ledger["contribution"].item() == pytest.approx(10e6)
+    assert d.write_off(some, scheme(share=0.9, match_funding=1)).ledger["contribution"].item() == pytest.approx(
+        10e6
+    )
 
 
 def test_a_loan_is_repaid_with_interest_by_the_general_fund(projection: Projection) -> None:
     some = with_balances(projection, {2026: [-100e6], 2027: [-100e6], 2028: [-100e6], 2029: [-100e6]})
-    ledger = scheme(share=1, repayment={"years": 2, "rate": 0.1}).apply(some).ledger
+    ledger = d.write_off(some, scheme(share=1, repayment={"years": 2, "rate": 0.1})).ledger
     # £100m over two years at 10%: £57.619m a year.
     assert ledger["repayment"].values.ravel() == pytest.approx([0, 57.619e6, 57.619e6], abs=1e3)
     assert ledger["closing"].values.ravel() == pytest.approx([0, 0, 0])
-    on_dsg = scheme(share=1, repayment={"years": 2, "rate": 0, "borne_by": "dsg"}).apply(some)
+    on_dsg = d.write_off(some, scheme(share=1, repayment={"years": 2, "rate": 0, "borne_by": "dsg"}))
     assert on_dsg.balance.values.ravel() == pytest.approx([-100e6, 0, -50e6, -100e6])
 
 
@@ -209,15 +211,15 @@ def test_grant_is_taken_back_where_the_deficit_grew_more_than_agreed(projection:
     dsg = Inputs(projection).size("dsg", 2026)[1, 0]
     grown = {2026: [0, -50e6], 2027: [0, -50e6], 2028: [0, -50e6 - 0.11 * dsg], 2029: [0, -50e6 - 0.11 * dsg]}
     rule = {"share": 0.5, "year": 2028, "growth": 0.1}
-    result = scheme(clawback=rule).apply(with_balances(projection, grown))
+    result = d.write_off(with_balances(projection, grown), scheme(clawback=rule))
     assert result.ledger["clawback"].values.ravel().tolist() == pytest.approx([0, 0, 0, 0, 0, 22.5e6])
-    kept = scheme(clawback=rule | {"growth": 0.12}).apply(with_balances(projection, grown))
+    kept = d.write_off(with_balances(projection, grown), scheme(clawback=rule | {"growth": 0.12}))
     assert not kept.ledger["clawback"].values.any()
 
 
 def test_interest_is_on_the_average_deficit_and_falls_on_the_general_fund(projection: Projection) -> None:
     some = with_balances(projection, {2026: [-100e6], 2027: [-140e6], 2028: [-140e6]})
-    result = scheme(part_of_year=0.75).apply(some)
+    result = d.write_off(some, scheme(part_of_year=0.75))
     interest = result.ledger["interest"].values.ravel()
     # £120m on average, less £90m for a quarter of the year; then £50m all year.
     assert interest == pytest.approx([0.0405 * 97.5e6, 0.0405 * 50e6])
@@ -226,7 +228,7 @@ def test_interest_is_on_the_average_deficit_and_falls_on_the_general_fund(projec
 
 def test_interest_on_the_dsg_makes_the_deficit_grow(projection: Projection) -> None:
     some = with_balances(projection, {2025: [-100e6], 2026: [-100e6], 2027: [-100e6], 2028: [-100e6]})
-    result = scheme(share=0, interest_borne_by="dsg").apply(some)
+    result = d.write_off(some, scheme(share=0, interest_borne_by="dsg"))
     first = 0.0405 * 100e6
     second = 0.0405 * (100e6 + first)
     assert result.balance.values.ravel() == pytest.approx(
@@ -240,16 +242,16 @@ def test_cheshire_east_saves_the_interest_that_it_published(projection: Projecti
     balances = np.zeros((1, place + 1, 3))
     balances[0, place] = [-130e6 / 0.9, -180e6, -230e6]
     some = with_draws(projection, balances, [2026, 2027, 2028])
-    saved = scheme(part_of_year=1 - 2.723 / 5.265).apply(some).interest("Cheshire East")["saved_p50"]
+    saved = d.write_off(some, scheme(part_of_year=1 - 2.723 / 5.265)).interest("Cheshire East")["saved_p50"]
     assert saved.tolist() == pytest.approx([2.723e6, 5.265e6], abs=500)
 
 
 def test_safety_valve_instalments_stop_or_go_on(projection: Projection) -> None:
     agreed = Inputs(projection).agreed_after(2026).ravel()
     name = projection.fit.councils["name"].iloc[int(agreed.argmax())]
-    stopped, goes_on = (scheme(safety_valve=variant).apply(projection) for variant in ("stop", "continue"))
+    stopped, goes_on = (d.write_off(projection, scheme(safety_valve=variant)) for variant in ("stop", "continue"))
     code = projection.code(name)
-    assert np.array_equal(stopped.balance.values, scheme().apply(projection).balance.values)
+    assert np.array_equal(stopped.balance.values, d.write_off(projection, scheme()).balance.values)
     to_come = Inputs(projection).agreed.loc[code]
     to_come = to_come[to_come.index > 2026]
     deficit = goes_on.base_deficit.sel(authority=code)
@@ -263,7 +265,7 @@ def test_safety_valve_instalments_stop_or_go_on(projection: Projection) -> None:
 
 def test_instalments_in_the_projection_can_be_stopped(panel: d.load_panel) -> None:
     agreed = d.project(panel, d.Assumptions(safety_valve_payments="as_agreed"), until=2029, draws=100, seed=1)
-    result = scheme(share=0, safety_valve="stop").apply(agreed)
+    result = d.write_off(agreed, scheme(share=0, safety_valve="stop"))
     less = agreed.simulations["safety_valve_payments"].sel(year=slice(2027, None)).sum()
     difference = (agreed.balance - result.balance).sel(year=2029).sum("authority")
     assert difference.values == pytest.approx(float(less))
@@ -272,7 +274,7 @@ def test_instalments_in_the_projection_can_be_stopped(panel: d.load_panel) -> No
 
 def test_dates_outside_the_projection_are_refused(projection: Projection) -> None:
     with pytest.raises(d.writeoff.scheme.SchemeError, match="the last payment of cover 2032"):
-        scheme(cover={"shares": {2031: 0.5}}).apply(projection)
+        d.write_off(projection, scheme(cover={"shares": {2031: 0.5}}))
 
 
 def test_a_scheme_is_frozen() -> None:

@@ -18,7 +18,7 @@ GRANT = "high-needs-stability-grant"
 
 @pytest.fixture(scope="module")
 def result(projection: Projection) -> WriteOff:
-    return Scheme.read(GRANT).apply(projection)
+    return d.write_off(projection, Scheme.read(GRANT))
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_who_is_not_paid_is_in_surplus_or_left_out_by_the_terms(result: WriteOff
     unpaid = summaries.not_paid(result).set_index("name")
     assert (unpaid["paid"] < 0.5).all()
     assert (unpaid["in_surplus"] >= 0.5).all()
-    only = scheme(eligibility=[{"kind": "region", "names": ["London"]}]).apply(result.projection)
+    only = d.write_off(result.projection, scheme(eligibility=[{"kind": "region", "names": ["London"]}]))
     assert summaries.not_paid(only).set_index("name").at["Kent", "in_surplus"] < 0.5
 
 
@@ -94,15 +94,15 @@ def test_other_terms_start_from_the_scheme_and_change_one_thing(result: WriteOff
 
 
 def test_a_term_that_makes_no_sense_of_a_scheme_is_left_out(panel: Panel, projection: Projection) -> None:
-    loan = Scheme.read("loan-10-years").apply(projection)
+    loan = d.write_off(projection, Scheme.read("loan-10-years"))
     assert list(summaries.on_other_terms(loan, {"own": {}, "too much": {"share": 1.5}}).index) == ["own"]
-    short = Scheme.read(GRANT).apply(d.project(panel, until=2027, draws=200))
+    short = d.write_off(d.project(panel, until=2027, draws=200), Scheme.read(GRANT))
     assert list(summaries.on_other_terms(short, {"own": {}, "late": {"paid_in": 2028}}).index) == ["own"]
 
 
 @pytest.mark.parametrize("name", scheme_names())
 def test_every_shipped_scheme_can_be_summed_up(projection: Projection, name: str) -> None:
-    there = Scheme.read(name).apply(projection)
+    there = d.write_off(projection, Scheme.read(name))
     for frame in (summaries.by_council(there), summaries.by_place(there), summaries.help_by_group(there)):
         assert not np.isinf(frame.select_dtypes("number").to_numpy(dtype=float)).any()
 
@@ -135,5 +135,5 @@ def test_a_gain_is_what_the_other_scheme_pays_more(result: WriteOff, shared: pd.
 
 
 def test_schemes_that_pay_nothing_share_nothing(projection: Projection) -> None:
-    nothing = Scheme.read("no-help").apply(projection)
+    nothing = d.write_off(projection, Scheme.read("no-help"))
     assert summaries.at_equal_cost(nothing, [Scheme.read("interest-on-the-dsg-bcp-2025")]).empty

@@ -64,7 +64,7 @@ class Area:
         lines.append(f"projection = scenario.project(panel, {run})")
         shown = "projection"
         if state.scheme is not None:
-            lines.append("result = scenario.schemes[0].apply(projection)")
+            lines.append("result = d.write_off(projection, scenario.schemes[0])")
             shown = "result"
         if self.kind == "council":
             lines.append(f'{shown}.authority("{self.codes[0]}")  # {self.name}')

@@ -18,7 +18,7 @@ from deficits.projection.streams import Array
 from deficits.projection.voi import last_year_over, value_of_information
 from deficits.recommendations.ledger import Ledger, Measure
 from deficits.recommendations.people import hours, newest, posts, prices
-from deficits.writeoff import Scheme
+from deficits.writeoff import Scheme, write_off
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def _capital(projection: Projection, measure: Measure, places: Places | None) ->
 
 def _grants(projection: Projection, measure: Measure, _: int) -> Finding:
     scheme = Scheme.read(measure.name)
-    row = scheme.apply(projection).summary().loc["grant"]
+    row = write_off(projection, scheme).summary().loc["grant"]
     of = f"grants for deficits at {year_end(scheme.base_year)}"
     return Finding(float(row["p10"]), float(row["p90"]), "£", of)
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import pandas as pd
 from pydantic import (
@@ -46,10 +46,6 @@ from deficits.writeoff.conditions import (
     YearEnd,
 )
 from deficits.writeoff.reading import faults, read_yaml, scheme_names, scheme_path
-
-if TYPE_CHECKING:
-    from deficits.projection import Projection
-    from deficits.writeoff.write_off import WriteOff
 
 OVERRIDE = assumed("override", "ends")
 EACH = {"pupils": "per pupil", "people_2_18": "per person aged 2 to 18", "plans": "per EHC plan"}
@@ -224,15 +220,6 @@ class Scheme(Declared):
             return (self,)
         alone = self.model_copy(update={"plus": ()})
         return (alone, *(part for other in self.plus for part in other.parts))
-
-    def apply(self, projection: Projection) -> WriteOff:
-        """What the scheme does to each draw of the projection.
-
-        Raises SchemeError when the base date or a payment lies outside the projection's years.
-        """
-        from deficits.writeoff.write_off import write_off
-
-        return write_off(projection, self)
 
     def terms(self) -> str:
         """The scheme's parameters in one sentence."""

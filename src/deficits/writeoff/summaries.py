@@ -17,7 +17,7 @@ from deficits.projection.summaries import Per
 from deficits.writeoff.comparison import compare
 from deficits.writeoff.costs import interest_by_year
 from deficits.writeoff.scheme import Scheme
-from deficits.writeoff.write_off import WriteOff
+from deficits.writeoff.write_off import WriteOff, write_off
 
 PER: tuple[Per, ...] = ("person_2_18", "plan", "dsg")
 NAMES = {"person_2_18": "per_person", "plan": "per_plan", "dsg": "share_of_dsg"}
@@ -101,7 +101,7 @@ def on_other_terms(result: WriteOff, terms: Terms, year: int | None = None) -> p
     for words, changed in terms.items():
         try:
             scheme = result.scheme.changed(**changed) if changed else result.scheme
-            scheme.apply(result.projection)
+            write_off(result.projection, scheme)
         except SchemeError:
             continue  # a loan with cover, or paid after the last year of the projection
         kept[words] = scheme
