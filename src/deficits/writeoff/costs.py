@@ -11,7 +11,7 @@ from deficits.simulated import QUANTILES
 from deficits.validation import number
 from deficits.writeoff import ledger
 from deficits.writeoff.inputs import Array, Inputs
-from deficits.writeoff.ledger import Kind
+from deficits.writeoff.ledger import Kind, Rows
 from deficits.writeoff.result import THREE, Result, spans
 from deficits.writeoff.scheme import Scheme
 
@@ -28,11 +28,11 @@ EXCHEQUER: dict[Kind, tuple[str, int]] = {
 """Flows that the Exchequer pays (1) or gets back (-1), and the item that each belongs to."""
 
 
-def interest_by_year(result: Result, *, paid: bool = True) -> dict[int, Array]:
-    """Interest of each year by council and draw, £, with the scheme or without any."""
+def interest_by_year(result: Result, places: Rows = slice(None), *, paid: bool = True) -> dict[int, Array]:
+    """Interest of each year by council and draw, £, with the scheme or without any; `places`: rows of councils."""
     flows = result.paid.flows if paid else ()
     scheme = result.scheme if paid else result.scheme.model_copy(update={"interest_borne_by": "general_fund"})
-    return {step.year: step.interest for step in ledger.walk(scheme, result.inputs, flows)}
+    return {step.year: step.interest_of(places) for step in ledger.walk(scheme, result.inputs, flows)}
 
 
 def interest(result: Result, authority: str | int | None = None) -> pd.DataFrame:
@@ -41,10 +41,10 @@ def interest(result: Result, authority: str | int | None = None) -> pd.DataFrame
     Paid by the general fund on the average deficit of the year, at the projection's `financing_rate`.
     """
     places = result.rows(authority)
-    without, with_grant = interest_by_year(result, paid=False), interest_by_year(result)
+    without, with_grant = interest_by_year(result, places, paid=False), interest_by_year(result, places)
     rows = {}
     for year in without:
-        before, after = without[year][places].sum(axis=0), with_grant[year][places].sum(axis=0)
+        before, after = without[year].sum(axis=0), with_grant[year].sum(axis=0)
         rows[year] = spans({"without": before, "with": after, "saved": before - after})
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("year")
 

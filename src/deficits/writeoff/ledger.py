@@ -22,6 +22,8 @@ from deficits.writeoff.inputs import Array, Inputs
 from deficits.writeoff.scheme import Scheme
 
 Kind = Literal["write_off", "cover", "safety_valve", "contribution", "clawback", "levy", "repayment"]
+Rows = slice | list[int]
+"""Rows of councils."""
 RAISES: dict[Kind, int] = {
     "write_off": 1,
     "cover": 1,
@@ -304,9 +306,13 @@ class Step(NamedTuple):
     @property
     def interest(self) -> Array:
         """£ (>= 0) on the average deficit of the year."""
-        average = 0.5 * (self.before + self.projected)
+        return self.interest_of(slice(None))
+
+    def interest_of(self, places: Rows) -> Array:
+        """The same of some councils, by their rows."""
+        average = 0.5 * (self.before[places] + self.projected[places])
         if self.halfway is not None:
-            average += self.halfway
+            average += self.halfway[places]
         return self.rate * np.maximum(0.0 - average, 0.0)
 
 

@@ -23,7 +23,7 @@ from deficits.validation import known_word
 from deficits.writeoff import ledger
 from deficits.writeoff.conditions import Size
 from deficits.writeoff.inputs import Array, Inputs
-from deficits.writeoff.ledger import Kind, Paid
+from deficits.writeoff.ledger import Kind, Paid, Rows
 from deficits.writeoff.scheme import Scheme
 
 Reserves = Literal["reserves", "unallocated_reserves"]
@@ -91,7 +91,7 @@ class Result(Simulated):
         """See `Projection.codes`."""
         return self.projection.codes(area)
 
-    def rows(self, authority: str | int | None = None) -> slice | list[int]:
+    def rows(self, authority: str | int | None = None) -> Rows:
         """Rows of one council in arrays of all, or every row."""
         return slice(None) if authority is None else [self.inputs.codes.get_loc(self.projection.code(authority))]
 

@@ -42,14 +42,14 @@ def unfunded(result: Result, authority: str | int | None = None) -> pd.DataFrame
     later = [year for year in result.inputs.years if base < year]
     before = result.left.values.T[places].sum(axis=0)
     rows: dict[tuple[str, int], Array] = {("left", base): before}
-    interest = interest_by_year(result)
+    interest = interest_by_year(result, places)
     transport = assumed("write_offs", "send_transport")
     published = {} if authority is not None else transport.by_year(result.projection.panel.as_of)
     for year in later:
         now = result.deficit(year)[places].sum(axis=0)
         rows["growth", year] = now - before
         rows["remaining", year] = now
-        rows["interest", year] = interest[year][places].sum(axis=0)
+        rows["interest", year] = interest[year].sum(axis=0)
         rows["transport", year] = np.full(len(now), published.get(year, np.nan))
         before = now
     index = pd.MultiIndex.from_tuples(rows, names=["item", "year"])
