@@ -34,6 +34,8 @@ def read_by(read: str) -> Callable[[Any], Any]:
     words."""
 
     def parse(text: Any) -> Any:
+        if not isinstance(text, str):
+            return text  # a default: nothing is read, and nothing loaded to read it
         from deficits.panel import given
 
         try:
