@@ -97,7 +97,9 @@ def _no_git() -> Iterator[None]:
         patch.setattr(record, "_git", lambda root, *words: "abc1234" if words[0] == "describe" else " M file")
         for module in (record, batch, verification):
             patch.setattr(module, "code_digest", lambda: "ef" * 32)
+        record.code_version.cache_clear()
         yield
+    record.code_version.cache_clear()
 
 
 @pytest.fixture(scope="session")

@@ -440,8 +440,12 @@ def package_versions() -> dict[str, str]:
     return {name: metadata.version(name) for name in names}
 
 
+@cache
 def code_version() -> str:
-    """The package's version; in a checkout also the commit, and whether there are changes that are not in it."""
+    """The package's version; in a checkout also the commit, and whether there are changes that are not in it.
+
+    As this process loaded it: what changes in the folder later does not run here.
+    """
     version, root = metadata.version(PACKAGE), paths.checkout()
     commit = None if root is None else _git(root, "describe", "--always", "--tags")
     if root is None or commit is None:
