@@ -367,6 +367,9 @@ def test_an_unknown_kind_is_told_with_the_heads_faults() -> None:
     assert "proposer: missing" in message
     with pytest.raises(ProjectionError, match="kind: missing"):
         lever_from({}, "mine.yaml")
+    whole = Lever.read("early-support").model_dump(mode="json") | {"kind": "nonsense"}
+    with pytest.raises(ProjectionError, match="kind: found 'nonsense'"):
+        lever_from(whole, "mine.yaml")
 
 
 def test_a_persons_own_lever_is_read_from_a_file(tmp_path: Path) -> None:

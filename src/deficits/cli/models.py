@@ -265,7 +265,7 @@ def new_scheme(
     file: Annotated[Path, typer.Argument(help="The YAML file to write, for example mine.yaml.")],
     like: Annotated[str, typer.Option(help="The shipped scheme to start from.")] = "flat-share",
 ) -> None:
-    """Write a scheme to change in an editor, and its JSON schema beside it. An existing file is left alone."""
+    """Write a scheme to change in an editor, and its JSON schema next to it. An existing file is left alone."""
     from deficits.writeoff import write_new
 
     scheme, schema = write_new(file, like)

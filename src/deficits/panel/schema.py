@@ -18,7 +18,7 @@ COLUMNS: dict[str, str] = _DECLARED["column"]
 PACKAGE: dict[str, Any] = _DECLARED["package"]
 """The head of datapackage.json."""
 BESIDE: dict[str, str] = _DECLARED["part"]
-"""What stands in the panel beside each figure, by the end of its column's name."""
+"""The columns of the panel that go with each figure, by the end of its column's name."""
 PARTS = ("", *BESIDE)
 BASES: dict[str, str] = _DECLARED["basis"]
 """What a figure may be, and what that means."""

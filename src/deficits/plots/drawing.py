@@ -286,7 +286,7 @@ def _bands(axes: Axes, quantiles: pd.DataFrame, points: pd.DataFrame, narrow: bo
     axes.plot(years, shown["p50"], color=style.line, linewidth=LINE, clip_on=False, zorder=2.2)
     there = shown["p50"].notna()
     alone = there & ~there.shift(1, fill_value=False) & ~there.shift(-1, fill_value=False)
-    for year, row in shown[alone].iterrows():  # a band needs two years beside each other
+    for year, row in shown[alone].iterrows():  # a band needs two years in a row
         axes.vlines(year, row["p10"], row["p90"], color=style.edge, linewidth=LINE, zorder=2)
         axes.plot([year], [row["p50"]], marker="_", markersize=12, color=style.line, zorder=2.2)
 

@@ -9,6 +9,7 @@ deficit; what somebody else pays is £, positive = a cost to them.
 from __future__ import annotations
 
 import zlib
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -176,9 +177,9 @@ class Lever(Declared):
         }
         return self.model_copy(update=sizes)
 
+    @abstractmethod
     def _effect(self, fit: Fit, parts: pd.DataFrame, paths: Paths) -> Effect:
         """What it does where all councils that have a part start together."""
-        raise NotImplementedError
 
     def leaves(self, fit: Fit, paths: Paths) -> Paths:
         """The paths that it leaves for later levers: without plans that it avoids, and with those that it moves in
@@ -568,16 +569,18 @@ def levers() -> pd.DataFrame:
 def lever_from(declared: dict[str, Any], where: str) -> Lever:
     """A lever from what is declared; `where` names it in messages. Raises ProjectionError with every fault."""
     kind = declared.get("kind")
-    model = KINDS.get(kind, Lever) if isinstance(kind, str) else Lever
+    model = KINDS.get(kind) if isinstance(kind, str) else None
     faults = []
-    if model is Lever:
-        # Without a kind its own parameters cannot be judged, but the rest can.
+    if model is None:
+        # Without a kind its own parameters cannot be judged, but what every lever has can.
         faults.append(f"kind: {f'found {kind!r}' if kind else 'missing'}; {closest(str(kind), KINDS)}")
-        declared = {key: value for key, value in declared.items() if key in Lever.model_fields} | {"kind": "none"}
+        declared = {key: value for key, value in declared.items() if key in Lever.model_fields}
     try:
-        lever = model.model_validate(declared)
+        lever = (model or FundingGrowth).model_validate(declared)
     except ValidationError as error:
-        faults += [_fault(fault, model) for fault in error.errors()]
+        heads = Lever.model_fields.keys() - {"kind"}
+        told = (fault for fault in error.errors() if model or fault["loc"][0] in heads)
+        faults += [_fault(fault, model or FundingGrowth) for fault in told]
     if faults:
         raise ProjectionError(f"lever {where} is not usable:\n" + "\n".join(f"  {fault}" for fault in faults))
     return lever

@@ -40,7 +40,7 @@ def parse(path: Path) -> tuple[Table, ...]:
     Raises SourceError when a column, a sex, an age or an area is missing or stands twice, or an authority is.
     """
     found = open_sheets(path, _COLUMNS, enough=3, fold=_unversioned)
-    # The workbook's other sheets have births, deaths and moves beside the people.
+    # The workbook's other sheets have births, deaths and moves as well as people.
     headings = [[heading(text) for text in sheet.head[-1]] for sheet in found]
     kept = [n for n, texts in enumerate(headings) if not any(text.startswith("births") for text in texts)]
     newest = max(kept, key=lambda n: [text for text in headings[n] if text.startswith("lad")], default=0)

@@ -1,6 +1,6 @@
 """A publisher's table on its way to figures: its headings, rows, numbers, whose they are, and what must hold.
 
-Nothing is filled in: a figure that is not there is missing, and the column `<figure>?` beside it says why. All
+Nothing is filled in: a figure that is not there is missing, and its column `<figure>?` says why. All
 faults of one kind are told at once, with the file, the line, the publisher's column and the cell.
 """
 
@@ -97,7 +97,7 @@ class Sheet:
         return column.map({text: meaning(text, f"{self.name}, line {n}, {where}") for n, text in first.items()})
 
     def numbers(self, rows: pd.DataFrame, columns: Iterable[str], scale: float = 1.0) -> pd.DataFrame:
-        """The rows with numbers (float64, times `scale`) in these columns, and beside each why one is missing.
+        """The rows with numbers (float64, times `scale`) in these columns, and for each why one is missing.
 
         SourceError lists the cells that are neither a number nor a known symbol.
         """
@@ -265,7 +265,7 @@ def sums_to(parts: npt.ArrayLike, total: float | None, rounding: float, source: 
 def table_of(
     kind: str, rows: pd.DataFrame, key: Sequence[str], columns: Iterable[str], notes: Iterable[str] = ()
 ) -> Table:
-    """The table of some columns of rows, with what stands beside its figures on why they are missing."""
+    """The table of some columns of rows, with the reasons why figures are missing."""
     frame = rows[list(columns)].reset_index(drop=True)
     keys = frame[list(key)]
     gaps = [keys.iloc[:0].assign(column="", reason="")]

@@ -55,7 +55,7 @@ from deficits.reports.record import (
 )
 
 LOG = "run-log.jsonl"
-"""The last run, a line of JSON a page, beside the pages."""
+"""The last run, a line of JSON a page, in the folder of the pages."""
 LOCK = ".lock"
 """Held by the run that is at work in a folder."""
 FAILED = ".failed.json"
@@ -430,7 +430,7 @@ def _put(
 
 
 def put_in_place(out_dir: Path, files: Mapping[str, str]) -> None:
-    """Write files into a folder so that none is ever half there: each is made beside and moved, in their order."""
+    """Write files into a folder so that none is ever half there: made elsewhere and moved, in their order."""
     out_dir.mkdir(parents=True, exist_ok=True)
     # Inside the folder of the pages: what lies beside it may be another file system, where a move is no longer
     # one step.

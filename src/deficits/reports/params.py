@@ -315,7 +315,7 @@ class CompareReport(EnglandReport):
     @field_validator("schemes")
     @classmethod
     def _of_the_scenario(cls, schemes: list[str], info: ValidationInfo) -> list[str]:
-        """A scenario's schemes stand in place of the usual ones, beside the one that they are held against.
+        """A scenario's schemes stand in place of the usual ones, with the one that they are compared with.
 
         A scenario that has but that one changes it, and it stands among the usual ones.
         """
