@@ -95,7 +95,7 @@ def read_own(
     answers: Answers | None = None,
     today: date | None = None,
 ) -> OwnFigures:
-    """The figures of a CSV (comma, semicolon or tab) or workbook, held against the published ones in `frame`.
+    """The figures of a CSV (comma, semicolon or tab) or workbook, compared with the published ones in `frame`.
 
     One row a council and year, or a year a column; titles above the headings, merged headings and the rows of one
     council's plan are understood. A year in any usual style; 2025 is the year to 31 March 2025, and one that has
@@ -158,7 +158,7 @@ def keep_own(
 
 @dataclass
 class _Reading:
-    """A file as it is being understood: what it is held against, how it was read, its faults and its figures."""
+    """A file as it is being understood: what it is compared with, how it was read, its faults and its figures."""
 
     file: str
     published: pd.DataFrame

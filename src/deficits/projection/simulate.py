@@ -109,7 +109,7 @@ def simulate(
             fit, drawn, england, later, shared.level, payments, calibration, first_step * level_sd, seed
         )
         if changed is not None:
-            # Beside the rest: what is published says the same of a council's shocks with a lever as without.
+            # Apart from the rest: what is published says the same of a council's shocks with a lever as without.
             so_far = np.zeros(balances.shape[1:])
             for t, year in enumerate(later):
                 so_far += changed[t]
@@ -255,7 +255,7 @@ def _changed(
 def own_changes(fit: Fit, spend: Array, paths: Paths, own: dict[str, CouncilAssumptions], seed: int) -> Array:
     """What councils' own assumptions add to their in-year positions, £, shape (years, authorities, draws).
 
-    Beside the growth that the projection gives each. `spend`: shares of England's spend by year, council and draw.
+    On top of the growth that is projected for each. `spend`: shares of England's spend by year, council and draw.
     """
     changed = np.zeros((len(paths.years) - 1, *spend.shape[1:]))
     newest, costed = int(fit.history.plans.index[-1]), int(fit.history.unit_cost.index[-1])

@@ -309,7 +309,7 @@ class CompareReport(EnglandReport):
         ],
         description="names of write-off schemes",
     )
-    against: Name = Field(default=USUAL, description="the scheme that the others are held against")
+    against: Name = Field(default=USUAL, description="the scheme that the others are compared with")
     year: Year = Field(default=ENDS, ge=EARLIEST, le=LAST, description="year end at which deficits are compared")
 
     @field_validator("schemes")
@@ -333,7 +333,7 @@ class CompareReport(EnglandReport):
 
     @property
     def designs(self) -> dict[str, Scheme]:
-        """The schemes by their names; the one that they are held against joins them where it is not among them."""
+        """The schemes by their names; the one they are compared with joins them where it is not there."""
         return {name: self.scheme_called(name) for name in self._schemes}
 
 

@@ -101,7 +101,7 @@ def exchequer(result: Result, rate: float = STPR, real: int | None = None) -> pd
 def exchequer_flows(result: Result) -> dict[str, dict[int, Array]]:
     """What the Exchequer pays (> 0) and gets back or no longer pays (< 0), £ a draw, by item and year.
 
-    Safety valve instalments are held against those agreed.
+    Safety valve instalments are compared with those agreed.
     """
     inputs, base = result.inputs, result.scheme.base_year
     flows: dict[str, dict[int, Array]] = {
