@@ -513,7 +513,7 @@ class Deficits:
         shape = len(self.times) + 1, standing.shape[1]
         weights = None if amounts is None else np.broadcast_to(amounts, standing.shape).ravel()
         sums = np.bincount(standing.ravel(), weights, math.prod(shape)).reshape(shape)
-        from_here: Array = sums[::-1].cumsum(axis=0)[::-1]
+        from_here: Array = sums[::-1].cumsum(axis=0, dtype=float)[::-1]
         return from_here[1:]
 
 

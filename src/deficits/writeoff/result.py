@@ -279,7 +279,10 @@ class Result(Simulated):
         for year in self.projection.years:
             without, with_scheme = 0.0 - self.inputs.balance(year), self.deficit(year)
             rows[year] = spans(
-                {"without": (without > limit).sum(axis=0), "with": (with_scheme > limit).sum(axis=0)}
+                {
+                    "without": (without > limit).sum(axis=0, dtype=float),
+                    "with": (with_scheme > limit).sum(axis=0, dtype=float),
+                }
             )
         frame = pd.DataFrame.from_dict(rows, orient="index").rename_axis("year")
         return frame.assign(councils=int((~np.isnan(limit)).sum()))
