@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from deficits.errors import PanelError, SourceError
 from deficits.formatting import listed, year_given
 from deficits.publications.cells import heading, number
-from deficits.publications.files import Workbook, typed
+from deficits.publications.files import Workbook, csv_rows, mark_of, opened
 from deficits.raw.authorities import plain_code
 
 LARGEST = 5_000_000
@@ -96,17 +96,19 @@ def _sheets(path: Path) -> tuple[dict[str, Lines], bool]:
     def text(cell: object) -> str:
         return " ".join((f"{cell:%d/%m/%Y}" if isinstance(cell, date) else plain_code(cell)).split())
 
+    mark = ""
     try:
-        file = typed(path)
+        file = opened(path, wanted=lambda _: False)
         if isinstance(file, Workbook):
             read: dict[str, Any] = {name: list(enumerate(rows, start=1)) for name, rows in file}
         else:
-            read = {"": file[0]}
+            ((name, content),) = file
+            mark = mark_of(name, content)
+            read = {"": list(csv_rows(name, content, mark, typed=True))}
     except SourceError as error:
         raise PanelError(str(error)) from None
     texts = {name: [(line, [*map(text, row)]) for line, row in rows] for name, rows in read.items()}
-    sheets = {name: [(line, row) for line, row in rows if any(row)] for name, rows in texts.items()}
-    return sheets, not isinstance(file, Workbook) and file[1] == ","
+    return {name: [(line, row) for line, row in rows if any(row)] for name, rows in texts.items()}, mark == ","
 
 
 def _table(lines: Lines) -> tuple[list[Column], Lines]:

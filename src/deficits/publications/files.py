@@ -16,9 +16,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.csv as arrow_csv
-from pyarrow import compute
 from python_calamine import CalamineError, CalamineWorkbook
 
 from deficits.errors import SourceError, some
@@ -212,10 +209,23 @@ def _utf8(content: bytes) -> bytes:
     return content.removeprefix(b"\xef\xbb\xbf")
 
 
-def csv_rows(name: str, content: bytes, delimiter: str, typed: bool = False) -> Iterator[tuple[int, list[str]]]:
-    """The line on which each row of a text in UTF-8 ends (the first is line 1), and its cells."""
+def mark_of(name: str, content: bytes) -> str:
+    """The mark between the cells of a text: comma, semicolon or tab, by which most rows have as many of them."""
+
+    def alike(mark: str) -> int:
+        widths = Counter(len(cells) for _, cells in csv_rows(name, content, mark) if any(cells))
+        return max((rows for width, rows in widths.items() if width > 1), default=0)
+
+    return max("\t;,", key=alike)
+
+
+def csv_rows(name: str, content: bytes, mark: str, typed: bool = False) -> Iterator[tuple[int, list[str]]]:
+    """The line on which each row of a text in UTF-8 ends (the first is line 1), and its cells.
+
+    `typed`: of a text that a person typed, in which a quotation mark without its pair is a SourceError.
+    """
     text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", errors="replace", newline="")
-    reader = csv.reader(text, delimiter=delimiter, skipinitialspace=typed, strict=typed)
+    reader = csv.reader(text, delimiter=mark, skipinitialspace=typed, strict=typed)
     try:
         for cells in reader:
             yield reader.line_num, cells
@@ -225,69 +235,25 @@ def csv_rows(name: str, content: bytes, delimiter: str, typed: bool = False) -> 
 
 
 def csv_columns(
-    name: str,
-    content: bytes,
-    delimiter: str,
-    top: int,
-    width: int,
-    keep: Callable[[bytes], object] | None,
-    places: Mapping[str, int],
+    name: str, content: bytes, mark: str, top: int, width: int, places: Mapping[str, int]
 ) -> pd.DataFrame:
     """The columns at these places, below the headings in line `top`, as text under our names; the index is the
     line.
 
-    Blank lines and notes (words in the first cell alone) are left out, and lines that need not be kept may be.
-    SourceError when a row is longer or shorter than the headings, as the last one of a file that was cut short is.
+    Notes (words in the first cell alone) are left out. SourceError when a row is longer or shorter than the
+    headings, as the last one of a file that was cut short is.
     """
-    # By pyarrow, which keeps these columns only; one by one where a line of the file is not a row of the table.
-    names = [str(place) for place in range(width)]
-    wanted = [names[place] for place in places.values()]
-    lines = content.split(b"\n")
-    last = len(lines) - 2 if content.endswith(b"\n") else len(lines) - 1
-    kept = [n for n in range(top, last + 1) if keep is None or n == last or keep(lines[n])]
-    try:
-        table = arrow_csv.read_csv(
-            pa.BufferReader(b"\n".join([lines[n] for n in kept])),
-            arrow_csv.ReadOptions(column_names=names, block_size=1 << 22),
-            arrow_csv.ParseOptions(delimiter=delimiter),
-            arrow_csv.ConvertOptions(include_columns=wanted, column_types=dict.fromkeys(wanted, pa.string())),
-        )
-        if 0 < table.num_rows == len(kept):
-            texts = [compute.utf8_trim_whitespace(column) for column in table.combine_chunks().columns]
-            return pa.table(texts, names=list(places)).to_pandas().set_axis([n + 1 for n in kept])
-    except pa.ArrowInvalid:
-        pass
     rows: dict[int, list[str]] = {}
     faults = []
-    for line, cells in csv_rows(name, content, delimiter):
-        filled = [cell.strip() for cell in cells if cell.strip()]
-        if line <= top or not filled:
+    for line, cells in csv_rows(name, content, mark):
+        if line <= top:
             continue
         if len(cells) >= width and not any(cell.strip() for cell in cells[width:]):
             rows[line] = [cells[place].strip() for place in places.values()]
-        elif filled != [cells[0].strip()] or not re.search("[A-Za-z]{2}", filled[0]):
+            continue
+        filled = [cell.strip() for cell in cells if cell.strip()]
+        if filled and (filled != [cells[0].strip()] or not re.search("[A-Za-z]{2}", filled[0])):
             faults.append(f"line {line} has {len(cells)} cells")
     if faults:
         raise SourceError(f"{name}: {some(faults)}, expected {width}. If the file is cut short, download it again")
     return pd.DataFrame(list(rows.values()), index=list(rows), columns=list(places), dtype="str")
-
-
-def typed(path: Path) -> Workbook | tuple[list[tuple[int, list[str]]], str]:
-    """A workbook; or the rows of a text that a person typed, with the line on which each ends, and their mark.
-
-    The mark between the cells is the comma, semicolon or tab by which most rows have the same number of them.
-    SourceError when the file is neither, or a quotation mark has no pair.
-    """
-    content = _content(path)
-    kind = _kind(content, path.name)
-    if "workbook" in kind:
-        return Workbook(path, content)
-    _expect(path.name, kind, "a workbook or a CSV")
-    text = _utf8(content)
-
-    def alike(mark: str) -> int:
-        widths = Counter(len(cells) for _, cells in csv_rows(path.name, text, mark) if any(cells))
-        return max((rows for width, rows in widths.items() if width > 1), default=0)
-
-    mark = max("\t;,", key=alike)
-    return list(csv_rows(path.name, text, mark, typed=True)), mark

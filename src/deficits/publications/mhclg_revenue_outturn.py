@@ -127,16 +127,15 @@ def parse(path: Path) -> tuple[Table, ...]:
 def read_cells(path: Path) -> tuple[Sheet, pd.DataFrame]:
     """The columns that `parse` needs, as text under our names, by line; SourceError names what is missing.
 
-    The other 2,500 columns of the multi-year file are not kept, nor are its lines of districts.
+    The other 2,500 columns of the multi-year file are not kept, nor are its rows of districts.
     """
     marks = {name: _LABELS[name] for name in ("la_code_published", "la_name")}
-    sheet = open_sheet(
-        path, marks, enough=2, fold=_plain, wanted=lambda name: "time_series" in name, keep=_is_ours
-    )
+    sheet = open_sheet(path, marks, enough=2, fold=_plain, wanted=lambda name: "time_series" in name)
     headings = set(map(sheet.fold, sheet.head[-1]))
     if "year ending" in headings:
         years: Columns = {"year_ending": ("year_ending",), "status": ("status",)}
-        return sheet, sheet.cells(sheet.places(_LABELS | years | _IDS, _MAY_LACK))
+        cells = sheet.take(_LABELS | years | _IDS, _MAY_LACK)
+        return sheet, cells[~cells["la_code_published"].str.match(r"E(?!06|08|09|10|92)\d{8}")]
     has_912 = any(ITEMS["dsg_adjustment_account"].words in text for text in headings)
     words = {name: spelt for name, spelt in _WORDS.items() if has_912 or name not in _DSG}
     places = sheet.places(_LABELS | words, _MAY_LACK)
@@ -152,11 +151,6 @@ def read_cells(path: Path) -> tuple[Sheet, pd.DataFrame]:
         if over[name] and _LEVELS[name][0].line not in over[name]
     )
     return sheet, sheet.cells(places)
-
-
-def _is_ours(line: bytes) -> bool:
-    """Whether a line of the multi-year file may be needed: not where it is a district's, or another body's."""
-    return re.match(rb'"?20\d{4}"?,"?E(?!06|08|09|10|92)\d{8}', line) is None
 
 
 def _plain(text: str) -> str:

@@ -21,7 +21,7 @@ import pandas as pd
 from deficits.errors import SourceError, closest, first_of, some
 from deficits.formatting import listed
 from deficits.publications.cells import heading, number, reason
-from deficits.publications.files import Workbook, below, csv_columns, csv_rows, opened
+from deficits.publications.files import Workbook, below, csv_columns, csv_rows, mark_of, opened
 from deficits.publications.publication import Table
 from deficits.raw.authorities import load_authorities, plain_code
 
@@ -30,7 +30,6 @@ Columns = dict[str, tuple[str, ...]]
 Meaning = Callable[[str, str], object]
 """What a text means; given the text and where it stands, for a SourceError."""
 NO_ROW = "no row in the file"
-_PLAIN = r"-?[0-9]{1,15}(\.[0-9]{1,15})?"
 _HEAD = 40
 """Rows, or lines, among which the headings are."""
 
@@ -101,31 +100,24 @@ class Sheet:
 
         SourceError lists the cells that are neither a number nor a known symbol.
         """
-        columns = list(columns)
-        # All columns at once: plain digits, nearly all cells of a big file, are converted without a look at each.
-        cells = rows[columns].melt(var_name="column", value_name="cell", ignore_index=False)
-        plain = cells["cell"].str.fullmatch(_PLAIN).to_numpy(dtype=bool)
-        others = cells["cell"][~plain]
-        values = np.empty(len(cells))
-        values[plain] = cells["cell"][plain].astype("float64[pyarrow]")
-        values[~plain] = others.map({cell: number(cell) for cell in others.unique()}).astype(float)
-        gaps = np.isnan(values)
-        why = np.full(len(cells), None, dtype=object)
-        why[gaps] = [reason(cell) for cell in cells["cell"][gaps]]
-        unknown = cells[gaps & (why == None)]  # noqa: E711  each cell
-        if len(unknown):
-            shown = [
-                f"line {row.Index}, column '{self.printed.get(row.column, row.column)}': '{row.cell}'"
-                for row in unknown.itertuples()
-            ]
+        found: dict[str, pd.Series] = {}
+        unknown = []
+        for name in columns:
+            cells = rows[name]
+            amounts = cells.map({cell: number(cell) for cell in cells.unique()}).astype(float)
+            found[name] = amounts * scale
+            gaps = cells[amounts.isna()]
+            if len(gaps):
+                why = {cell: reason(cell) for cell in gaps.unique()}
+                found[f"{name}?"] = cells.where(amounts.isna()).map(why)
+                place = f"column '{self.printed.get(name, name)}'"
+                unknown += [f"line {line}, {place}: '{cell}'" for line, cell in gaps.items() if why[cell] is None]
+        if unknown:
             raise SourceError(
-                f"{self.name}: expected a number or a symbol such as x or z, found {some(shown)}. If it is "
+                f"{self.name}: expected a number or a symbol such as x or z, found {some(unknown)}. If it is "
                 "printed so, find out what it means, then write the number there, or x"
             )
-        shape = (len(columns), len(rows))
-        reasons = dict(zip((f"{name}?" for name in columns), why.reshape(shape), strict=True))
-        amounts = dict(zip(columns, values.reshape(shape) * scale, strict=True))
-        return rows.assign(**amounts, **{name: each for name, each in reasons.items() if any(each)})
+        return rows.assign(**found)
 
     def councils(self, rows: pd.DataFrame, *codes: str) -> list[str]:
         """The DfE number of each row's council, by its codes in these columns, and `la_name`.
@@ -165,13 +157,11 @@ def open_sheets(
     enough: int = 1,
     fold: Callable[[str], str] = heading,
     wanted: Callable[[str], bool] = bool,
-    keep: Callable[[bytes], object] | None = None,
 ) -> list[Sheet]:
     """The tables of a file whose headings hold at least `enough` of `marks`: sheets of a workbook, a CSV, CSVs.
 
     The headings are the row, among the first forty, that has most of them. Of a zip each CSV that is `wanted` by
-    its name is read; cells of a CSV are parted by commas, semicolons or tabs, and its lines that are not to be
-    kept may be left out.
+    its name is read; cells of a CSV are parted by commas, semicolons or tabs.
     """
     spellings = [set(map(heading, words)) for words in marks.values()]
 
@@ -200,12 +190,10 @@ def open_sheets(
         for name, content in file:
             start = content[: 1 << 18].rpartition(b"\n")[0] or content
             there = f"it begins '{start.decode(errors='replace').strip().partition(chr(10))[0].strip()[:80]}'"
-            best = 0
-            for each in ",;\t":
-                if best < len(marks) and (other := found(csv_rows(name, start, each)))[0] > best:
-                    mark, (best, line, head) = each, other
+            mark = mark_of(name, start)
+            best, line, head = found(csv_rows(name, start, mark))
             if best >= enough:
-                cells = partial(csv_columns, name, content, mark, line, len(head[-1]), keep)
+                cells = partial(csv_columns, name, content, mark, line, len(head[-1]))
                 sheets.append(Sheet(name, head, cells, fold))
     if not sheets:
         words = ", ".join(spelt[0] for spelt in marks.values())

@@ -24,6 +24,7 @@ Somerset (April 2023), Buckinghamshire (April 2020). Read in MHCLG's revenue out
 _ONS_CODE = re.compile(r"E(06|08|09|10)\d{6}")
 TYPES = {"E06": "unitary", "E08": "metropolitan", "E09": "london", "E10": "county"}
 """Type of council by the beginning of its ONS code."""
+_FOREVER = 9999
 _DROPPED = {
     *("and", "the", "of", "upon", "on", "council", "borough", "royal", "metropolitan", "county", "district"),
     *("cc", "ua", "mbc", "lb", "mdc", "rb", "unitary", "authority"),
@@ -97,7 +98,7 @@ class Authorities:
 
     `frame` has columns name, region, gss (current ONS code), gss_all (every code it has had, `;` between), ecode,
     first_year and last_year (financial years at whose end it existed; <NA> where it began before the figures do,
-    or still exists), predecessors (DfE numbers, `;` between, `(part)` where divided), lon, lat (degrees).
+    or still exists), predecessors (DfE numbers, `;` between, `(part)` where divided).
     `districts`: DfE number of the authority that a district lies in, by the district's name, folded.
     """
 
@@ -149,9 +150,7 @@ class Authorities:
     def existed(self, code: str, year: int | None = None) -> bool:
         """Whether the authority existed on 31 March of `year`; without a year, whether it still does."""
         first, last = self._lives[code]
-        if year is None:
-            return last is None
-        return (first is None or first <= year) and (last is None or year <= last)
+        return last == _FOREVER if year is None else first <= year <= last
 
     def name(self, authority: str) -> str:
         """Its name, for a DfE number."""
@@ -186,11 +185,9 @@ class Authorities:
         near = get_close_matches(plain, self._names, n=1, cutoff=0.75)
         if near:
             return f"did you mean '{self.name(self._names[near[0]][0])}'?"
-        return (
-            closest(text, self._by_code)
-            if re.fullmatch(r"[A-Z]?\d+", text)
-            else ("give its name, its DfE number (886) or its ONS code (E10000016)")
-        )
+        if re.fullmatch(r"[A-Z]?\d+", text):
+            return closest(text, self._by_code)
+        return "give its name, its DfE number (886) or its ONS code (E10000016)"
 
     @cached_property
     def _by_code(self) -> dict[str, list[str]]:
@@ -210,12 +207,10 @@ class Authorities:
         return {name: sorted(numbers, key=lambda code: not self.existed(code)) for name, numbers in known.items()}
 
     @cached_property
-    def _lives(self) -> dict[str, tuple[int | None, int | None]]:
-        years = self.frame[["first_year", "last_year"]].astype(object)
-        return {
-            str(number): tuple(None if pd.isna(year) else int(year) for year in years)  # type: ignore[misc]
-            for number, *years in years.itertuples()
-        }
+    def _lives(self) -> dict[str, tuple[int, int]]:
+        """The first and last year of each, by DfE number."""
+        years = self.frame[["first_year", "last_year"]].fillna({"first_year": 0, "last_year": _FOREVER})
+        return {str(number): (int(first), int(last)) for number, first, last in years.itertuples()}
 
 
 def load_authorities(raw: RawData | None = None) -> Authorities:
@@ -243,7 +238,7 @@ def authorities(year: int | None = None) -> pd.DataFrame:
 
 @cache
 def _load(raw: RawData) -> Authorities:
-    table = raw.table("authorities", "authority_codes.csv", numeric=["centroid_lon", "centroid_lat"])
+    table = raw.table("authorities", "authority_codes.csv")
     frame = pd.DataFrame(
         {
             "name": table["la_name"],
@@ -256,8 +251,6 @@ def _load(raw: RawData) -> Authorities:
             "first_year": table["start_date"].str[:4].astype("Int64").add(1),
             "last_year": table["end_date"].str[:4].astype("Int64"),
             "predecessors": table["predecessors"].fillna(""),
-            "lon": table["centroid_lon"],
-            "lat": table["centroid_lat"],
         }
     )
     frame = frame.set_index(pd.Index(table["dfe_number"], name="authority")).sort_index()

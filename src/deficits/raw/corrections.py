@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -31,25 +32,19 @@ class Expect(Declared):
     """What a cell must hold: a number, or a range."""
 
     equals: float | None = None
-    least: float | None = None
-    most: float | None = None
+    least: float = -math.inf
+    most: float = math.inf
 
     def holds(self, values: pd.Series) -> pd.Series:
         """Whether each value is as expected; a blank never is."""
         numbers = pd.to_numeric(values, errors="coerce")
-        met = numbers.notna()
-        if self.equals is not None:
-            met &= (numbers - self.equals).abs() < 0.005
-        least, most = self.least, self.most
-        return (
-            met
-            & numbers.ge(-float("inf") if least is None else least)
-            & numbers.le(float("inf") if most is None else most)
-        )
+        met = numbers.between(self.least, self.most)
+        return met if self.equals is None else met & numbers.between(self.equals - 0.005, self.equals + 0.005)
 
     def __str__(self) -> str:
         parts = {"": self.equals, "at least ": self.least, "at most ": self.most}
-        return " and ".join(f"{words}{value:,.0f}" for words, value in parts.items() if value is not None)
+        given = {words: value for words, value in parts.items() if value is not None and math.isfinite(value)}
+        return " and ".join(f"{words}{value:,.0f}" for words, value in given.items())
 
 
 class Correction(Declared):

@@ -101,10 +101,7 @@ class RawData:
             if column not in frame:
                 raise SourceError(f"{shown} has no column '{column}': {closest(column, frame.columns)}")
         texts = frame[[*numeric]]
-        try:
-            values = texts.astype("float64[pyarrow]").astype(float)
-        except ValueError:  # in one go only if every cell is plain
-            values = texts.astype(object).apply(pd.to_numeric, errors="coerce").astype(float)
+        values = texts.astype(object).apply(pd.to_numeric, errors="coerce").astype(float)
         wrong = (values.isna() & texts.notna()) | np.isinf(values)
         for column in wrong.columns[wrong.any()]:
             # Line 1 of the file is its header, so the first row of the frame is line 2.
