@@ -17,6 +17,8 @@ from deficits.publications.national_figures import RETURNED
 
 T_SD = np.sqrt(TAIL / (TAIL - 2))
 """Standard deviation of a Student's t of scale 1."""
+BLOCK = 250
+"""Draws that are conditioned at a time: arrays of so many stay in the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -107,31 +109,34 @@ def condition(
     draws = level.size
     target = calibration.gross + calibration.half_width * stream(seed, Shock.ANCHOR).uniform(-1.0, 1.0, draws)
     net = stream(seed, Shock.NET).uniform(size=draws) < calibration.net
-    own_var, level_var = (own_scale * T_SD) ** 2, level_sd**2
-    calibrated, after = None, np.empty_like(own)
-    for _ in range(50):
-        np.add(own, level, out=after)
-        after *= block
-        after += expected
-        if calibrated is None:
-            gross = -np.minimum(after, 0.0).sum(axis=0)
-            calibrated = Calibrated.of(calibration, gross, calibration.half_width / 3**0.5)
-        counted = (after < 0) | net
-        after *= counted
-        lacking = target + after.sum(axis=0)
-        if np.all(np.abs(lacking) < 1.0):
-            return calibrated
-        # £ of deficit for each unit (share of the block) that a shock falls.
-        counts = counted * block
-        total = counts.sum(axis=0)
-        moved = np.multiply(own_var, counts, out=after)
-        step = lacking / (level_var * total**2 + np.einsum("cd,cd->d", moved, counts))
-        level -= level_var * total * step
-        own -= np.multiply(moved, step, out=moved)
-    raise ProjectionError(
-        f"the draws cannot be calibrated to a deficit of {calibration.gross:,.0f} at 31 March {calibration.year}: "
-        "set calibration to 'none' or give a larger calibration_half_width"
-    )
+    own_var, level_var, gross = (own_scale * T_SD) ** 2, level_sd**2, np.empty(draws)
+    for start in range(0, draws, BLOCK):
+        part = np.s_[start : start + BLOCK]
+        mine, shared = own[:, part], level[part]
+        for step in range(50):
+            after = mine + shared
+            after *= block
+            after += expected[:, part]
+            if step == 0:
+                gross[part] = -np.minimum(after, 0.0).sum(axis=0)
+            counted = (after < 0) | net[part]
+            after *= counted
+            lacking = target[part] + after.sum(axis=0)
+            if np.all(np.abs(lacking) < 1.0):
+                break
+            # £ of deficit for each unit (share of the block) that a shock falls.
+            counts = counted * block
+            total = counts.sum(axis=0)
+            moved = np.multiply(own_var, counts, out=after)
+            lacking /= level_var[part] * total**2 + np.einsum("cd,cd->d", moved, counts)
+            shared -= level_var[part] * total * lacking
+            mine -= np.multiply(moved, lacking, out=moved)
+        else:
+            raise ProjectionError(
+                f"the draws cannot be calibrated to a deficit of {calibration.gross:,.0f} at 31 March "
+                f"{calibration.year}: set calibration to 'none' or give a larger calibration_half_width"
+            )
+    return Calibrated.of(calibration, gross, calibration.half_width / 3**0.5)
 
 
 def nudged(

@@ -467,7 +467,7 @@ def _projected(
     block, known = councils["block"], drawn.known.get(base + 1)
     # Where councils with half of the block or more have a known balance, a rounded national figure adds nothing,
     # and the few others would have to make up all that it differs by.
-    if known is not None and block.iloc[known.places].sum() >= block.sum() / 2:
+    if known is not None and block.iloc[list(known)].sum() >= block.sum() / 2:
         calibration = None
     for lever in levers:
         if calibration is not None and base < lever.first_start <= calibration.year:

@@ -25,24 +25,15 @@ from deficits.projection.streams import Array, Shock, own_shocks, stream, uncert
 
 
 @dataclass(frozen=True)
-class Known:
-    """Balances by council that are known at a year end: places among the councils, and £, shape (places,
-    draws)."""
-
-    places: list[int]
-    balances: Array
-
-
-@dataclass(frozen=True)
 class Drawn:
     """What no assumption or lever moves: it is drawn once, and handed on to a run with others.
 
-    `known`: councils' balances after the base year, by year; `start`: all balances at the base year end, £, shape
-    (authorities, draws) or (authorities, 1); `spend`: councils' shares of England's spend, shape (years,
-    authorities, draws), from the first year asked for.
+    `known`: balances after the base year, £ a draw, by year and council's place among the others; `start`: all
+    balances at the base year end, £, shape (authorities, draws) or (authorities, 1); `spend`: councils' shares of
+    England's spend, shape (years, authorities, draws), from the first year asked for.
     """
 
-    known: dict[int, Known]
+    known: dict[int, dict[int, Array]]
     start: Array
     spend: Array
 
@@ -106,15 +97,8 @@ def simulate(
         shown = england.since(every[0])
         changed = _changed(fit, drawn.spend, shown, own, levers, seed)
         balances, calibrated = _balances(
-            fit, drawn, england, later, shared.level, payments, calibration, first_step * level_sd, seed
+            fit, drawn, england, later, shared.level, payments, changed, calibration, first_step * level_sd, seed
         )
-        if changed is not None:
-            # Apart from the rest: what is published says the same of a council's shocks with a lever as without.
-            so_far = np.zeros(balances.shape[1:])
-            for t, year in enumerate(later):
-                so_far += changed[t]
-                so_far[drawn.known[year].places if year in drawn.known else []] = 0.0
-                balances[t + 1] += so_far
         return Simulation(balances.transpose(2, 1, 0), shown, payments, changed, calibrated)
 
     free = run(shocks)
@@ -131,50 +115,68 @@ def _balances(
     years: list[int],
     level_steps: Array,
     payments: Array,
+    changed: Array | None,
     calibration: Calibration | None,
     first_sd: Array,
     seed: int,
 ) -> tuple[Array, Calibrated | None]:
-    """Balances without what own assumptions and levers change, shape (years + 1, authorities, draws), and how the
-    national figure fitted."""
+    """Balances, shape (years + 1, authorities, draws), and how the national figure fitted."""
     # In memory the draws lie innermost: sums over councils and quantiles over draws then read straight on.
-    draws = first_sd.size
+    offsets, draws = fit.offsets, first_sd.size
     codes = tuple(int(code) for code in fit.councils.index)
     shocks = own_shocks(codes, Shock.OWN_POSITION, len(years), draws, seed)
     later, shares, paid = england.since(fit.base_year), drawn.spend[-len(years) :], payments[-len(years) :]
-    size, offsets = fit.councils["block"].to_numpy()[:, None], fit.offsets
-    scale = offsets.shock.to_numpy()[:, None]
+    size, scale = fit.councils["block"].to_numpy(), offsets.shock.to_numpy()
+    lasting = offsets.persistence * offsets.lasting.to_numpy()
+    funded, known = fit.accounts.block[years].to_numpy().T, [drawn.known.get(year, {}) for year in years]
     national = fit.position - _reference(fit, england) / float(size.sum())
-    lasting = np.repeat(offsets.lasting.to_numpy()[:, None], draws, axis=1)
-    level, calibrated, spare = np.zeros(draws), None, np.empty((len(size), draws))
+    first, steps, calibrated = scale[:, None] * shocks[0], level_steps.copy(), None
     balances = np.empty((len(years) + 1, len(size), draws))
     balances[0] = drawn.start
-    for t, year in enumerate(years):
-        lasting *= offsets.persistence
-        shock, step = scale * shocks[t], level_steps[t]
-        # What block, spend, the offsets that last and grants lead to, before the year's own shocks.
-        per_council = np.column_stack([fit.accounts.block[year], size, paid[t]])
-        shared_by_all = [later.block[t + 1], national + level, np.ones(draws)]
-        # Not by BLAS, whose threads wait for one another where other work runs.
-        expected = np.einsum("cj,jd->cd", per_council, shared_by_all, out=balances[t + 1])
-        expected -= np.multiply(shares[t], later.spend[t + 1], out=spare)
-        expected += np.multiply(size, lasting, out=spare)
-        expected += balances[t]
-        given = drawn.known.get(year, Known([], np.empty((0, draws))))
-        if t == 0 and calibration is not None:
-            step = step.copy()
-            free = size * ~np.isin(np.arange(len(codes)), given.places)[:, None]
-            fixed = expected.copy()
-            fixed[given.places] = given.balances
-            calibrated = condition(fixed, free, shock, step, scale, first_sd, calibration, seed)
-        level = level + step
-        expected += np.multiply(size, step, out=spare)
-        # A published balance says what the council's own shock was.
-        missing, held = given.balances - expected[given.places], size[given.places]
-        shock[given.places] = np.divide(missing, held, out=np.zeros_like(missing), where=held > 0)
-        expected += np.multiply(size, shock, out=spare)
-        balances[t + 1, given.places] = given.balances
-        lasting += np.multiply(offsets.gain, shock, out=shock)
+
+    def lead_to(t: int, c: int, before: Array, balance: Array) -> None:
+        """Turn the offset of council c in year t, in place, into the balance that it, block, spend and grants lead
+        to."""
+        balance *= size[c]
+        balance += before
+        balance += funded[t, c] * later.block[t + 1]
+        balance -= shares[t, c] * later.spend[t + 1]
+        balance += paid[t, c]
+
+    if calibration is not None:
+        free, expected = size.copy(), np.empty_like(first)
+        for c in range(len(size)):
+            expected[c] = national + lasting[c]
+            lead_to(0, c, balances[0, c], expected[c])
+        for c, balance in known[0].items():
+            free[c], expected[c] = 0.0, balance
+        calibrated = condition(
+            expected, free[:, None], first, steps[0], scale[:, None], first_sd, calibration, seed
+        )
+    level = national + np.cumsum(steps, axis=0)
+    # A council after the other: what a year makes of its draws stays in the processor's cache for the next.
+    for c in range(len(size)):
+        lasts = np.full(draws, lasting[c])
+        for t in range(len(years)):
+            shock = scale[c] * shocks[t, c] if t else first[c]
+            balance = np.add(lasts, level[t], out=balances[t + 1, c])
+            lead_to(t, c, balances[t, c], balance)
+            if c in known[t]:
+                # A published balance says what the council's own shock was.
+                shock = (known[t][c] - balance) / size[c] if size[c] else np.zeros(draws)
+                balance[:] = known[t][c]
+            else:
+                balance += size[c] * shock
+            lasts += offsets.gain * shock
+            lasts *= offsets.persistence
+        if changed is not None:
+            # Apart from the rest: what is published says the same of a council's shocks with a lever as without.
+            so_far = np.zeros(draws)
+            for t in range(len(years)):
+                so_far += changed[t, c]
+                if c in known[t]:
+                    so_far[:] = 0.0
+                balances[t + 1, c] += so_far
     return balances, calibrated
 
 
@@ -190,8 +192,8 @@ def _reference(fit: Fit, england: Paths) -> Array:
     return mean
 
 
-def _known(panel: Panel, fit: Fit, years: list[int], draws: int, seed: int) -> dict[int, Known]:
-    """Balances by council that are known after the base year, by year.
+def _known(panel: Panel, fit: Fit, years: list[int], draws: int, seed: int) -> dict[int, dict[int, Array]]:
+    """Balances that are known after the base year, £ a draw, by year and council's place among the others.
 
     What a council states is true to half of its last digit either way; what it returned is taken as it is.
     """
@@ -200,10 +202,10 @@ def _known(panel: Panel, fit: Fit, years: list[int], draws: int, seed: int) -> d
     for year in sorted(set(years) & set(balances.columns[balances.columns > fit.base_year])):
         column = balances[year]
         if column.notna().any():
-            places = [int(place) for place in np.flatnonzero(column.notna())]
+            places = np.flatnonzero(column.notna()).tolist()
             rounding = panel.rounding(year).reindex(councils).fillna(0.0).to_numpy()[places, None]
             off = stream(seed, Shock.ROUNDING, year).uniform(-0.5, 0.5, (len(places), draws))
-            known[year] = Known(places, column.dropna().to_numpy()[:, None] + rounding * off)
+            known[year] = dict(zip(places, column.dropna().to_numpy()[:, None] + rounding * off, strict=True))
     return known
 
 
