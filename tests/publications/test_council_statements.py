@@ -48,6 +48,12 @@ def test_a_balance_of_the_high_needs_block_is_not_one_of_the_dsg(stated) -> None
     assert cheshire_east.tolist() == [-112_100_000.0]  # its high needs block alone was at £113.7m
 
 
+def test_more_than_an_amount_is_the_least_of_a_deficit_and_no_forecast_of_it(said) -> None:
+    least = said[said["detail"].str.contains("more than|exceed")]
+    assert {"823", "860"} <= set(least["authority"])  # Central Bedfordshire, Staffordshire
+    assert set(least["measure"]) == {"dsg_balance_high"}
+
+
 def test_an_outturn_replaces_the_forecast_made_of_it(stated) -> None:
     assert stated.query("authority == '938' and year == 2025")["value"].tolist() == [-123_200_000.0]
     assert stated.query("authority == '839' and year == 2026").empty
