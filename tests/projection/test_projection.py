@@ -3,6 +3,7 @@
 import dataclasses
 import warnings
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -216,6 +217,26 @@ def test_a_successor_without_a_return_starts_from_its_share_of_the_predecessors_
     share = people["943"] / (people["942"] + people["943"])
     assert start["start"] == pytest.approx(cumbria * share)
     assert any("Westmorland and Furness" in warning for warning in projection.warnings)
+
+
+def test_a_warning_is_given_to_readers_of_the_councils_that_it_concerns(projection: Projection) -> None:
+    (told,) = (each for each in projection.warnings if "Westmorland and Furness" in each)
+    assert told in projection.warnings_on("England")
+    assert told in projection.warnings_on("North West")
+    assert told in projection.warnings_on("Westmorland and Furness")
+    assert told not in projection.warnings_on("South East")
+    # York's name stands inside North Yorkshire's, Bury's in no warning at all.
+    for area in ("North Yorkshire", "Bury", ["Kent", "Essex"]):
+        assert told not in projection.warnings_on(area)
+
+
+def test_own_figures_are_a_warning_where_they_are_used(tmp_path: Path) -> None:
+    (tmp_path / "own.csv").write_text("authority,year,balance\nYork,2025,-9000000\n")
+    with_own = d.project(d.load_panel(own=tmp_path / "own.csv"), until=2027, draws=200)
+    told = [each for each in with_own.warnings if "own figures" in each]
+    assert len(told) == 1
+    assert set(told) <= set(with_own.warnings_on("York"))
+    assert not set(told) & set(with_own.warnings_on("North Yorkshire"))
 
 
 def test_a_figure_that_contradicts_the_model_is_a_visible_warning(panel: Panel) -> None:

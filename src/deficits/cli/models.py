@@ -107,7 +107,7 @@ def project(
             f"{percent(chance)} at {year_end(int(year))}" for year, chance in reach.probability.items()
         )
         out.print(f"At or above {gbp(reaches)}: {likely}")
-    for warning in projected.warnings:
+    for warning in projected.warnings_on(found.name):
         err.print(f"Note: {warning}")
     if csv:
         money = "share of the DSG" if per == "dsg" else f"£{unit}"

@@ -339,7 +339,7 @@ class Explorer:
         self._table.value = shown.table()
         self._code.value = shown.area.code(state)
         self._code.rows = self._code.value.count("\n") + 2
-        notes = [*shown.projection.warnings, *(shown.result.warnings if shown.result else ())]
+        notes = [*shown.projection.warnings_on(shown.area.name), *(shown.result.warnings if shown.result else ())]
         self._notes.value = "".join(f"<li>{escape(note)}</li>" for note in [*state.scenario.lines(), *notes])
         self._terms.value = _line(f"{state.scheme.terms()}." if state.scheme else "No write-off.")
         self._report_note.value = _line(wanted(state, shown.area).told)

@@ -22,7 +22,7 @@ from deficits.projection.fit import Fit, fit
 from deficits.projection.history import base_year
 from deficits.projection.lever import Lever
 from deficits.projection.national import Paths
-from deficits.projection.simulate import Drawn, Simulation, plans_by_council, simulate
+from deficits.projection.simulate import Drawn, plans_by_council, simulate
 from deficits.projection.summaries import (
     Per,
     Step,
@@ -85,8 +85,7 @@ class Projection(Simulated):
     `simulations` has `balance` (£, negative = deficit), with dims (draw, authority, year) and coordinates name,
     region and type along authority, and `safety_valve_payments` (£, authority and year), which are inside those
     balances. Up to `base_year` they are the published ones, the same in every draw but for councils that have not
-    reported; later ones are simulated. `paths`: England's plans, spend and block behind them. `warnings` are for a
-    person to act on.
+    reported; later ones are simulated. `paths`: England's plans, spend and block behind them.
     """
 
     simulations: xr.Dataset
@@ -100,7 +99,6 @@ class Projection(Simulated):
     seed: int
     calibrated: Calibrated | None
     holdings: tuple[Calibrated, ...]
-    warnings: tuple[str, ...]
 
     _inner = frozenset(("fit", "paths", "drawn", "changed", "holdings", "account", "in_region", "home"))
 
@@ -200,6 +198,24 @@ class Projection(Simulated):
                 raise ProjectionError(f"area: {names} would count twice" if twice else "area: found no council")
             return found
         return list(self.place(str(area)).codes)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:  # type: ignore[override]
+        """What a reader of all councils' figures must know, a sentence each."""
+        return self.warnings_on("England")
+
+    def warnings_on(self, area: Area) -> tuple[str, ...]:
+        """The warnings that concern an area: those on councils elsewhere are left out.
+
+        >>> import deficits as d
+        >>> projection = d.project(d.load_panel(), until=2028, draws=500)
+        >>> len(projection.warnings), len(projection.warnings_on("City of London")), projection.warnings_on("Kent")
+        (2, 1, ())
+        """
+        return (
+            *_warnings(self, self.codes(area)),
+            *_without_effect(self.fit, self.assumptions, self.levers, self.years[-1]),
+        )
 
     def place(self, word: str) -> Place:
         """England, a region or a council, in whatever letters; ProjectionError offers the closest, or says when a
@@ -462,7 +478,7 @@ def _projected(
     drawn: Drawn,
     seed: int,
 ) -> Projection:
-    base, councils, until = fitted.base_year, fitted.councils, years[-1]
+    base, councils = fitted.base_year, fitted.councils
     calibration = newest_national_figure(panel, assumptions, base + 1)
     block, known = councils["block"], drawn.known.get(base + 1)
     # Where councils with half of the block or more have a known balance, a rounded national figure adds nothing,
@@ -511,10 +527,6 @@ def _projected(
         seed=seed,
         calibrated=run.calibrated,
         holdings=run.holdings,
-        warnings=(
-            *_warnings(panel, fitted, run, until),
-            *_without_effect(fitted, assumptions, levers, until),
-        ),
     )
 
 
@@ -572,12 +584,15 @@ def _with_published(
     return np.concatenate([np.stack(before, axis=2), balances], axis=2)
 
 
-def _warnings(panel: Panel, fitted: Fit, run: Simulation, until: int) -> Iterator[str]:
-    """What a reader must know of the figures that a projection is made from."""
-    councils, base = fitted.councils, fitted.base_year
+def _warnings(projection: Projection, codes: list[str]) -> Iterator[str]:
+    """What a reader of some councils' figures must know of those that they are made from."""
+    panel, fitted, until = projection.panel, projection.fit, projection.years[-1]
+    councils, base, calibrated = fitted.councils.loc[codes], fitted.base_year, projection.calibrated
     if panel.own is not None:
-        used = panel.frame.loc[panel.frame["balance_own"].notna(), "name"].reset_index("year")
-        told = ", ".join(f"{name} at {year_end(year)}" for year, name in used.itertuples(index=False))
+        used = panel.frame.loc[panel.frame["balance_own"].notna() & panel.frame.index.isin(codes, level=0), "name"]
+        told = ", ".join(
+            f"{name} at {year_end(year)}" for year, name in used.reset_index("year").itertuples(index=False)
+        )
         yield f"An analyst's own figures, from {panel.own}, go before published ones: {told}."
     if panel.as_of is not None:
         yield f"Only what was published by {panel.as_of} is used."
@@ -600,15 +615,15 @@ def _warnings(panel: Panel, fitted: Fit, run: Simulation, until: int) -> Iterato
             f"After {panel.ages.counts[-1] + COUNTED_FOR} most children of school age are not born yet in the "
             "population counted: births are taken to stay as in the newest year."
         )
-    if run.calibrated and abs(run.calibrated.shift) > SURPRISING:
-        figure = run.calibrated.calibration
+    if calibrated and abs(calibrated.shift) > SURPRISING:
+        figure = calibrated.calibration
         yield (
-            f"The model alone expects {gbp(run.calibrated.expected)} at {year_end(figure.year)}; the published "
-            f"{gbp(figure.gross)} that the draws are calibrated to lies {abs(run.calibrated.shift):.1f} standard "
-            f"deviations {'above' if run.calibrated.shift > 0 else 'below'}. One likely reason: few safety valve "
+            f"The model alone expects {gbp(calibrated.expected)} at {year_end(figure.year)}; the published "
+            f"{gbp(figure.gross)} that the draws are calibrated to lies {abs(calibrated.shift):.1f} standard "
+            f"deviations {'above' if calibrated.shift > 0 else 'below'}. One likely reason: few safety valve "
             "payments are public by year, so most stay inside the balances."
         )
-    for holding in run.holdings:
+    for holding in projection.holdings:
         told = f"the forecast of {gbp(holding.calibration.gross)} at {year_end(holding.calibration.year)}"
         yield f"Draws are drawn to {told}; the model alone expects {gbp(holding.expected)}."
         if abs(holding.shift) > SURPRISING:

@@ -494,7 +494,8 @@ def find_report(name: str) -> Report:
     try:
         return REPORTS[name]
     except KeyError:
-        raise ReportError(f"no report '{name}': {closest(name, REPORTS)}") from None
+        council = f"; for a council's page: deficits report authority --authorities '{name}'"
+        raise ReportError(f"no report '{name}'; {closest(name, REPORTS)}{council}") from None
 
 
 def parse(name: str, values: Mapping[str, object]) -> PanelReport:
