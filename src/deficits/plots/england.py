@@ -6,7 +6,16 @@ import numpy as np
 import pandas as pd
 
 from deficits.errors import closest
-from deficits.formatting import day_in_words, financial_year, gbp, gbp_range, slug, year_end
+from deficits.formatting import (
+    day_in_words,
+    estimate_range,
+    financial_year,
+    gbp,
+    gbp_range,
+    slug,
+    two_figures,
+    year_end,
+)
 from deficits.plots import drawing, frames
 from deficits.plots.chart import Chart
 from deficits.plots.drawing import Bars
@@ -223,20 +232,23 @@ def causes_of_growth(causes: pd.DataFrame, start: int, end: int, place: str = "E
     mean = parts["mean"].to_numpy()
     before = np.append(mean[:-1].cumsum() - mean[:-1], 0.0)
     unit = drawing.money_ticks(*drawing.limits([*before, *(before + mean)]))[2]
+    of_a_council = place != "England"
+    texts = [signed(value, unit, estimate=of_a_council) for value in mean]
+    in_words = estimate_range if of_a_council else gbp_range
     rows = pd.DataFrame(
         {
             "label": labels,
-            "text": [signed(value, unit) for value in mean],
+            "text": texts,
             "start": before,
             "bar": mean,
             "colour": [*(BLUE if value >= 0 else ORANGE for value in mean[:-1]), NAVY],
         }
     )
     figure, _ = drawing.row_chart(rows, {"bar": Bars()}, across="Means; each bar starts where the last ended")
-    finding = _largest_cause(parts["mean"], labels, end, place, unit)
+    finding = _largest_cause(parts["mean"], dict(zip(labels, texts, strict=True)), end, place)
     told = "; ".join(
-        f"{label[0].lower()}{label[1:]} {text} ({gbp_range(low, high)})"
-        for label, text, low, high in zip(labels, rows["text"], parts["p10"], parts["p90"], strict=True)
+        f"{label[0].lower()}{label[1:]} {text} ({in_words(low, high)})"
+        for label, text, low, high in zip(labels, texts, parts["p10"], parts["p90"], strict=True)
     )
     return Chart(
         figure=figure,
@@ -246,26 +258,31 @@ def causes_of_growth(causes: pd.DataFrame, start: int, end: int, place: str = "E
         unit=unit,
         source=SOURCE,
         alt=f"{finding}. Waterfall of means (80% ranges in brackets), March {start} to March {end}; above zero "
-        f"raises the deficit: {told}. Means add up to the total; ranges do not.",
+        f"raises the deficit: {told}. Before rounding, means add up to the total; ranges do not.",
         data=pd.DataFrame(
             {
                 "Cause": labels,
-                "Mean (£)": mean,
-                "10th percentile (£)": parts["p10"].to_numpy(),
-                "90th percentile (£)": parts["p90"].to_numpy(),
+                **{
+                    f"{heading} (£)": parts[name].map(two_figures if of_a_council else float).to_numpy()
+                    for heading, name in (
+                        ("Mean", "mean"),
+                        ("10th percentile", "p10"),
+                        ("90th percentile", "p90"),
+                    )
+                },
             }
         ),
     )
 
 
-def _largest_cause(mean: pd.Series, labels: list[str], end: int, place: str, unit: str) -> str:
-    """The largest cause in the direction in which the deficit goes."""
+def _largest_cause(mean: pd.Series, texts: dict[str, str], end: int, place: str) -> str:
+    """The largest cause in the direction in which the deficit goes; `texts` by the causes' words, in order."""
     parts, total = mean.drop(TOTAL), float(mean[TOTAL])
     number = int(parts.argmax() if total >= 0 and (parts > 0).any() else parts.argmin())
-    label = labels[number][0].lower() + labels[number][1:]
+    label, text = list(texts.items())[number]
     grows = f"{gbp(abs(total))} {'growth' if total >= 0 else 'fall'}" if place == "England" else "change"
     start = "Largest" if place == "England" else f"{place}: largest"
-    return f"{start} part of {grows} to March {end}: {label}, {signed(parts.iloc[number], unit)}"
+    return f"{start} part of {grows} to March {end}: {label[0].lower()}{label[1:]}, {text}"
 
 
 def levers_compared(table: pd.DataFrame, year: int) -> Chart:

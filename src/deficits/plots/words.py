@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 import pandas as pd
 
-from deficits.formatting import MINUS, gbp, year_end
+from deficits.formatting import MINUS, gbp, two_figures, year_end
 
 UNITS = {"£bn": 1e9, "£m": 1e6, "£": 1.0}
 
@@ -22,16 +22,21 @@ def period(years: Iterable[int]) -> str:
     return year_end(first) if first == last else f"{year_end(first)} to {year_end(last)}"
 
 
-def signed(value: float, unit: str) -> str:
+def signed(value: float, unit: str, *, estimate: bool = False) -> str:
     """A change with its sign, in the unit that its figure has: amounts in one column compare at a glance.
+
+    `estimate`: to the two figures that an estimate for a council is known to.
 
     >>> signed(5.93e9, "£bn"), signed(-242e6, "£bn"), signed(11e6, "£bn"), signed(0.2, "£m"), signed(-950, "£")
     ('+£5.9bn', '−£0.2bn', '<£0.1bn', 'none', '−£950')
+    >>> signed(188.6e6, "£m", estimate=True), signed(-5.93e6, "£m", estimate=True)
+    ('+£190m', '−£5.9m')
     """
     if gbp(value) == gbp(0):
         return "none"
     suffix = unit.removeprefix("£")
-    shown = f"{abs(value) / UNITS[unit]:,.{1 if suffix else 0}f}"
+    size = abs(two_figures(value) if estimate else value) / UNITS[unit]
+    shown = f"{size:,.{0 if not suffix or (estimate and size >= 10) else 1}f}"
     if not shown.strip("0.,"):
         return f"<£0.1{suffix}"
     return f"{MINUS if value < 0 else '+'}£{shown}{suffix}"
