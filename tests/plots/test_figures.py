@@ -335,7 +335,7 @@ def test_losers_come_first_and_the_largest_on_each_side_are_shown(every_chart: C
     assert chart.finding == "Council 0 would lose most, £30m to £90m"
     assert all_charts["one_gains"].finding == "Council 29 would gain most, £10m to £30m"
     wide = plots.gainers_and_losers(MOVED.head(1).assign(p90=5e6), "Equal amounts", "the grant")
-    assert wide.finding == "Council 0 would lose most, £60.0m"  # a range across zero is not told as a loss
+    assert wide.finding == "Council 0 would lose most, £60m"  # a range across zero is not told as a loss
 
 
 # The record

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import base64
 import html
-import io
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from deficits.plots.style import house_style
 from deficits.plots.svg import as_svg
 
 if TYPE_CHECKING:
@@ -68,13 +66,6 @@ class Chart:
     def svg(self) -> str:
         """The figure as an SVG file of its own, to show as an image; the same text on each run."""
         return as_svg(self.figure, self.name, self.finding, self.alt)
-
-    def png(self, dpi: float = 110) -> bytes:
-        """The figure as a PNG file, for where SVG cannot go; the same bytes on each run."""
-        buffer = io.BytesIO()
-        with house_style():
-            self.figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
-        return buffer.getvalue()
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         """What Jupyter shows: the SVG as an `<img>`, which a notebook that is not trusted yet keeps."""

@@ -24,10 +24,7 @@ def balance(value: float) -> str:
 
 
 def authority_fan(
-    quantiles: pd.DataFrame,
-    observed: pd.DataFrame,
-    name: str,
-    with_scheme: pd.DataFrame | None = None,
+    quantiles: pd.DataFrame, observed: pd.DataFrame, name: str, with_scheme: pd.DataFrame | None = None
 ) -> Chart:
     """The cumulative balance of one council: observed, then the projection's ranges; a deficit lies below zero.
 

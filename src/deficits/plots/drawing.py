@@ -225,12 +225,7 @@ def fan_chart(
     after = projection.iloc[:0] if after is None else after
     others = pd.DataFrame(columns=frames.FORECAST) if forecasts is None else forecasts
     years = [*projection.index, *after.index, *points["year"], *others["year"]]
-    amounts = [
-        *projection.to_numpy().ravel(),
-        *after.to_numpy().ravel(),
-        *points["value"],
-        *points["other"].dropna(),
-    ]
+    amounts = [*projection.to_numpy().ravel(), *after.to_numpy().ravel(), *points["value"], *points["other"]]
     amounts += [*others[frames.VALUES].max(axis=1), *([line[0]] if line else [])]
     figure, axes = new_axes()
     ticks, labels, unit = money_ticks(*limits(amounts, signed))
@@ -247,9 +242,8 @@ def fan_chart(
     ends += _forecasts(axes, others)
     if not after.empty:
         _after(axes, after)
-        ends.append(
-            EndLabel(after.index[-1], after["p50"].iloc[-1], f"After write-off\n{write(after['p50'].iloc[-1])}")
-        )
+        year, middle = float(after.index[-1]), after["p50"].iloc[-1]
+        ends.append(EndLabel(year, middle, f"After write-off\n{write(middle)}"))
     if not projection.empty:
         year, end = float(projection.index[-1]), projection.iloc[-1]
         words = "Central" if after.empty else "No write-off"
@@ -476,17 +470,8 @@ def row_chart(
             axes.vlines(known["target"][number], place - 0.1, place + 0.1, color=TEXT, linewidth=LINE, zorder=3.2)
         box = CLEAR if band else None
         top = place - 0.125
-        axes.text(0, top, names[number], transform=axes.get_yaxis_transform(), va="bottom", bbox=box, zorder=4)
-        axes.text(
-            1,
-            top,
-            rows["text"][number],
-            transform=axes.get_yaxis_transform(),
-            va="bottom",
-            ha="right",
-            bbox=box,
-            zorder=4,
-        )
+        for x, text, side in ((0, names[number], "left"), (1, rows["text"][number], "right")):
+            axes.text(x, top, text, transform=axes.get_yaxis_transform(), va="bottom", ha=side, bbox=box, zorder=4)
     if from_zero:
         axes.vlines([0] * len(places), places - 0.1, places + 0.1, color=TEXT, linewidth=1.2, zorder=2.6)
     axes.spines["left"].set_visible(False)

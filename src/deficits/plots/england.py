@@ -44,14 +44,12 @@ SHORT = {
 POLICY, ASSUMPTION = "policy lever", "assumption"
 KINDS = {POLICY: (NAVY, "o"), ASSUMPTION: (PLUM, "D")}
 """Colour and shape of the dot."""
+HEADINGS = {"mean": "Mean (£)", "p10": "10th percentile (£)", "p90": "90th percentile (£)"}
 CHANGES = ("change_p10", "change_p50", "change_p90")
 
 
 def england_fan(
-    quantiles: pd.DataFrame,
-    observed: pd.DataFrame,
-    forecasts: pd.DataFrame,
-    threshold: float = 5e9,
+    quantiles: pd.DataFrame, observed: pd.DataFrame, forecasts: pd.DataFrame, threshold: float = 5e9
 ) -> Chart:
     """The gross deficit of England: observed, the projection's 50% and 80% ranges, and others' forecasts.
 
@@ -107,11 +105,7 @@ def _forecast_words(others: pd.DataFrame) -> list[str]:
 
 
 def forecasts_for_year(
-    quantiles_row: pd.Series[float],
-    forecasts: pd.DataFrame,
-    year: int,
-    *,
-    published: float | None = None,
+    quantiles_row: pd.Series[float], forecasts: pd.DataFrame, year: int, *, published: float | None = None
 ) -> Chart:
     """Our central estimate and 80% range for one year end, and a row for each published forecast, oldest first.
 
@@ -233,6 +227,7 @@ def causes_of_growth(causes: pd.DataFrame, start: int, end: int, place: str = "E
     before = np.append(mean[:-1].cumsum() - mean[:-1], 0.0)
     unit = drawing.money_ticks(*drawing.limits([*before, *(before + mean)]))[2]
     of_a_council = place != "England"
+    figures = parts.map(two_figures) if of_a_council else parts
     texts = [signed(value, unit, estimate=of_a_council) for value in mean]
     in_words = estimate_range if of_a_council else gbp_range
     rows = pd.DataFrame(
@@ -259,19 +254,7 @@ def causes_of_growth(causes: pd.DataFrame, start: int, end: int, place: str = "E
         source=SOURCE,
         alt=f"{finding}. Waterfall of means (80% ranges in brackets), March {start} to March {end}; above zero "
         f"raises the deficit: {told}. Before rounding, means add up to the total; ranges do not.",
-        data=pd.DataFrame(
-            {
-                "Cause": labels,
-                **{
-                    f"{heading} (£)": parts[name].map(two_figures if of_a_council else float).to_numpy()
-                    for heading, name in (
-                        ("Mean", "mean"),
-                        ("10th percentile", "p10"),
-                        ("90th percentile", "p90"),
-                    )
-                },
-            }
-        ),
+        data=figures.set_axis(labels).rename(columns=HEADINGS).rename_axis("Cause").reset_index(),
     )
 
 
@@ -302,10 +285,7 @@ def levers_compared(table: pd.DataFrame, year: int) -> Chart:
     unit = drawing.money_ticks(*drawing.limits(found[list(CHANGES)].to_numpy().ravel(), signed=True))[2]
     rows = pd.DataFrame(
         {
-            "label": [
-                f"{row['lever']} (assumption)" if row["kind"] == ASSUMPTION else row["lever"]
-                for _, row in found.iterrows()
-            ],
+            "label": found["lever"] + found["kind"].map({POLICY: "", ASSUMPTION: " (assumption)"}),
             "text": [signed(value, unit) for value in found["change_p50"]],
             "dot": found["change_p50"],
             "low": found["change_p10"],

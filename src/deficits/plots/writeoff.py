@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from deficits.formatting import between, estimate_range, gbp, gbp_range, slug, two_figures, year_end
+from deficits.formatting import between, estimate, estimate_range, gbp, gbp_range, slug, two_figures, year_end
 from deficits.plots import drawing, frames
 from deficits.plots.chart import Chart
 from deficits.plots.drawing import Bars
@@ -20,10 +20,7 @@ HELP = {"received_per_person": Bars("Safety valve", NAVY), "new_per_person": Bar
 
 
 def writeoff_paths(
-    without: pd.DataFrame,
-    with_scheme: pd.DataFrame,
-    observed: pd.DataFrame,
-    scheme_title: str,
+    without: pd.DataFrame, with_scheme: pd.DataFrame, observed: pd.DataFrame, scheme_title: str
 ) -> Chart:
     """The gross deficit of England with and without a write-off: central estimates and 80% ranges.
 
@@ -246,11 +243,13 @@ def help_per_person(frame: pd.DataFrame) -> Chart:
 # One scheme against another
 
 
-def _signed(found: pd.DataFrame, label: str, middle: str, mark: str) -> tuple[pd.DataFrame, str]:
+def _signed(
+    found: pd.DataFrame, label: str, middle: str, mark: str, estimate: bool = False
+) -> tuple[pd.DataFrame, str]:
     """Rows of a chart of amounts on both sides of zero, and the unit that they are written in."""
     amounts = found[["p10", middle, "p90"]]
     unit = drawing.money_ticks(*drawing.limits(amounts.to_numpy().ravel(), signed=True))[2]
-    texts = [signed(amount, unit) for amount in found[middle]]
+    texts = [signed(amount, unit, estimate=estimate) for amount in found[middle]]
     columns = {"text": texts, mark: found[middle], "low": found["p10"], "high": found["p90"]}
     return pd.DataFrame({"label": found[label].astype(str), **columns}), unit
 
@@ -306,16 +305,17 @@ def gainers_and_losers(frame: pd.DataFrame, instead: str, against: str, top: int
     found = pd.concat([losers, gainers]).reset_index(drop=True)
     if found.empty:
         raise ValueError(f"chart {name!r}: no council gains or loses")
-    rows, unit = _signed(found, "name", "mean", "bar")
+    rows, unit = _signed(found, "name", "mean", "bar", estimate=True)
     rows["colour"] = [PLUM if amount < 0 else BLUE for amount in found["mean"]]
     figure, unit = drawing.row_chart(rows, {"bar": Bars()}, across="Below zero: paid less")
     loses = -found["mean"].iloc[0] >= found["mean"].iloc[-1]
     row = found.iloc[0 if loses else -1]
     ends = sorted((abs(row["p10"]), abs(row["p90"])))
     one_way = row["p90"] <= 0 or row["p10"] >= 0
-    amount = estimate_range(*ends) if one_way else gbp(abs(row["mean"]))
+    amount = estimate_range(*ends) if one_way else estimate(abs(row["mean"]))
     finding = f"{row['name']} would {'lose' if loses else 'gain'} most, {amount}"
     told = "; ".join(f"{who} {text}" for who, text in zip(rows["label"], rows["text"], strict=True))
+    changes = frames.named("Change", ("mean", "p10", "p90"))
     return Chart(
         figure=figure,
         name=name,
@@ -325,5 +325,7 @@ def gainers_and_losers(frame: pd.DataFrame, instead: str, against: str, top: int
         unit=unit,
         source=SOURCE,
         alt=f"{finding}. Bars of the mean change with the 80% range as a line, largest loser first: {told}.",
-        data=found.rename(columns={"name": "Council", **frames.named("Change", ("mean", "p10", "p90"))}),
+        data=found.assign(**{part: found[part].map(two_figures) for part in changes}).rename(
+            columns={"name": "Council", **changes}
+        ),
     )
