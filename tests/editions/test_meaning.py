@@ -8,7 +8,7 @@ import pytest
 import deficits as d
 from tests.editions.conftest import Edition, Made, Make
 from tests.editions.relabelled import COUNCILS, balance_at, national, plans_by_placement, spend
-from tests.editions.test_next_editions import A_FEW, GAPS, LATER, NEWEST
+from tests.editions.test_next_editions import A_FEW, GAPS, LATER, NEWEST, check_works
 
 GRANT = d.Scheme.read("high-needs-stability-grant")
 RANGE = ["p10", "p90"]
@@ -24,6 +24,7 @@ def test_the_projection_starts_at_the_newest_year_end_and_is_as_published_until_
     years: int, made: Make
 ) -> None:
     case, start = made(LATER[years]), NEWEST + years
+    check_works(case)
     assert case.projection.base_year == start
     assert case.panel.figure("balance")[start].reindex(COUNCILS).notna().all()
     for year in (year for year in case.projection.years if NEWEST < year <= start):
@@ -36,6 +37,7 @@ def test_the_projection_starts_at_the_newest_year_end_and_is_as_published_until_
 @pytest.mark.parametrize("years", GAPS)
 def test_only_councils_without_a_balance_have_a_range_at_the_start(years: int, made: Make) -> None:
     case, start = made(GAPS[years]), NEWEST + years
+    check_works(case)
     at_start = case.projection.balance.sel(year=start)
     assert case.projection.base_year == start
     varies = at_start.std("draw").to_series() > 0

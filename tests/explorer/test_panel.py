@@ -144,14 +144,14 @@ def test_a_file_is_replaced_at_the_second_asking_and_only_if_it_is_a_scenario(ex
     assert d.Scenario.read(tmp_path / "mine.yaml").assumptions.later_block_growth == 0.05
 
 
-@pytest.mark.parametrize("said", ["..", "/etc/x", "a\0b", "x" * 300, "~/mine", "no/folder", "../up.yaml", "a\\b"])
-def test_files_are_read_and_written_in_the_folder_alone(explorer: Explorer, said: str, tmp_path: Path) -> None:
+def test_files_are_read_and_written_in_the_folder_alone(explorer: Explorer, tmp_path: Path) -> None:
     before = explorer.state
-    move(explorer, "file", said)
-    for press in (explorer.save, explorer.open):
-        explorer.controls["file"].say("")
-        press()
-        assert explorer.controls["file"].error
+    for said in ("..", "/etc/x", "a\0b", "x" * 300, "~/mine", "no/folder", "../up.yaml", "a\\b"):
+        move(explorer, "file", said)
+        for press in (explorer.save, explorer.open):
+            explorer.controls["file"].say("")
+            press()
+            assert explorer.controls["file"].error, said
     assert explorer.state == before
     assert not list(tmp_path.glob("*.yaml"))
 

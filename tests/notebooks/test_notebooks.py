@@ -16,6 +16,8 @@ from deficits.paths import notebooks_dir
 from deficits.reports.batch import plan
 from deficits.reports.display import HEADLINE
 from deficits.reports.params import REPORTS, check_parameters_cell, parameters_cell
+from tests.cli.test_cli import run as command
+from tests.notebooks.test_any_parameters import run
 
 NOTEBOOKS = sorted(notebooks_dir().glob("*.ipynb"))
 PLAN = notebooks_dir() / "06_reform_plan.ipynb"
@@ -122,42 +124,20 @@ def papermill(notebook: Path, out: Path, *parameters: str) -> subprocess.Complet
     )
 
 
-@pytest.mark.parametrize("authority", ["943"])
-def test_plain_papermill_runs_a_council_by_name_or_code(tmp_path: Path, authority: str) -> None:
-    notebook = notebooks_dir() / "03_authority.ipynb"
-    done = papermill(notebook, tmp_path / "out.ipynb", "-r", "authority", authority, "-p", "draws", "200")
-    assert done.returncode == 0, done.stderr[-2000:]
-    shown = "".join(
-        str(output.get("data", {}).get("text/plain", ""))
-        for cell in read(tmp_path / "out.ipynb").cells
-        for output in cell.get("outputs", [])
-    )
-    assert {"Surrey": "Surrey", "E09000007": "Camden", "943": "Westmorland"}[authority] in shown
-
-
-def test_plain_papermill_with_a_misspelt_parameter_fails_and_names_the_closest(tmp_path: Path) -> None:
-    done = papermill(notebooks_dir() / "01_england.ipynb", tmp_path / "out.ipynb", "-p", "drawz", "200")
-    assert done.returncode != 0
-    assert "did you mean 'draws'?" in done.stderr
-
-
-def test_the_panel_opens_on_the_place_that_papermill_is_given(tmp_path: Path) -> None:
+def test_the_panel_opens_on_the_place_that_it_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     panel = pytest.importorskip("deficits.explorer", reason="ipywidgets is not installed")
     notebook = notebooks_dir() / "explore.ipynb"
     usual = inspect.signature(panel.Explorer).parameters
     assert all(usual[name].default == value for name, value in parameters_cell(read(notebook)).items())
-    done = papermill(notebook, tmp_path / "out.ipynb", "-p", "place", "Kent")
-    assert done.returncode == 0, done.stderr[-2000:]
-    (shown,) = [cell for cell in read(tmp_path / "out.ipynb").cells if cell.source.endswith("\nexplorer")]
-    assert "Kent" in shown.outputs[0]["data"]["text/plain"]
+    monkeypatch.setenv("DEFICITS_EXPLORER_STATE", str(tmp_path))
+    assert "Kent" in repr(run(notebook.name, place="Kent")[-1])
 
 
-def test_the_paper_on_a_reform_plan_runs_on_a_councils_own_file(tmp_path: Path) -> None:
-    printed = subprocess.run(
-        [sys.executable, "-m", "deficits.cli", "plan", "--example"], capture_output=True, text=True, check=True
-    )
-    (tmp_path / "mine.yaml").write_text(printed.stdout.replace("Resource bases instead", "Bases instead"))
-    given = ["-r", "authority", "Leeds", "-r", "actions", "mine.yaml", "-p", "draws", "200"]
+def test_plain_papermill_runs_the_paper_on_a_reform_plan_on_a_councils_own_file(tmp_path: Path) -> None:
+    """The council by its code, which stays a text."""
+    printed = command("plan", "--example").stdout
+    (tmp_path / "mine.yaml").write_text(printed.replace("Resource bases instead", "Bases instead"))
+    given = ["-r", "authority", "383", "-r", "actions", "mine.yaml", "-p", "draws", "200"]
     done = papermill(PLAN, tmp_path / "out.ipynb", *given)
     assert done.returncode == 0, done.stderr[-2000:]
     cells = [cell for cell in read(tmp_path / "out.ipynb").cells if cell.cell_type == "code"]

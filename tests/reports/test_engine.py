@@ -17,9 +17,11 @@ import nbformat
 import papermill
 import psutil
 import pytest
+from click.testing import CliRunner
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook
+from papermill.cli import papermill as command_line
 from papermill.exceptions import PapermillExecutionError
 
 from deficits.errors import ReportError
@@ -99,20 +101,11 @@ def test_papermills_own_flags_work() -> None:
     assert folders == ["x"]
 
 
-def test_the_command_line_takes_a_notebook_from_its_input(tmp_path: Path) -> None:
+@pytest.mark.filterwarnings("ignore:the file is not specified with any extension")
+def test_the_command_line_takes_a_notebook_from_its_input() -> None:
     text = nbformat.writes(notebook("print('said')"))
-    command = [
-        sys.executable,
-        "-m",
-        "papermill",
-        "--engine",
-        "deficits",
-        "--log-output",
-        "--no-progress-bar",
-        "-",
-        "-",
-    ]
-    done = subprocess.run(command, input=text, capture_output=True, text=True, cwd=tmp_path)
+    given = ["--engine", "deficits", "--log-output", "--no-progress-bar", "-", "-"]
+    done = CliRunner().invoke(command_line, given, input=text)
     assert nbformat.reads(done.stdout, as_version=4).cells[0].outputs[0].text == "said\n", done.stderr
 
 

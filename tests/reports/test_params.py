@@ -323,7 +323,7 @@ def test_a_page_tells_of_those_schemes_of_its_scenario_that_it_is_on():
 
 
 def test_a_scenario_that_a_record_could_not_keep_is_refused(tmp_path):
-    levers = tuple(LEVER.model_copy(update={"title": f"{place} {'long ' * 40}"}) for place in range(250))
+    levers = tuple(LEVER.model_copy(update={"title": f"{place} {'long ' * 90}"}) for place in range(110))
     path = Scenario(levers=levers).save(tmp_path / "long.yaml")
     with pytest.raises(ReportError, match="at most 50000"):
         parse("england", {"scenario": str(path)})

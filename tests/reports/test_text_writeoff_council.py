@@ -130,6 +130,7 @@ def test_reserves_of_an_earlier_year_are_not_shown_for_a_council_without_newer_o
     assert reserves.loc["330"].notna().any()
     assert pd.isna(reserves.loc["330", year])
     text = page("held", "authority", authority="Birmingham")
+    assert not NOT_SAID.search(text)
     assert f"we do not hold the council's usable reserves at {year_end(year)}" in text
 
 
