@@ -6,6 +6,8 @@ import operator
 import re
 import tomllib
 from collections.abc import Callable, Iterable
+from copy import deepcopy
+from functools import lru_cache
 from inspect import Parameter, Signature
 from numbers import Real
 from pathlib import Path
@@ -261,6 +263,12 @@ class _Strict(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+@lru_cache(maxsize=64)
+def _parsed(text: str) -> Any:
+    """What a text says, kept: a slider's move reads the files of levers and schemes again."""
+    return yaml.load(text, Loader=_Strict)  # a safe one
+
+
 def read_yaml(text: str, shown: str, error: type[DeficitsError]) -> Any:
     """What a YAML text says, which is called `shown` in messages; `error` when it is none that can be taken.
 
@@ -271,7 +279,7 @@ def read_yaml(text: str, shown: str, error: type[DeficitsError]) -> Any:
     deficits.errors.DeficitsError: scheme x.yaml is not valid YAML: line 2: a stands there twice
     """
     try:
-        return yaml.load(text, Loader=_Strict)  # a safe one
+        return deepcopy(_parsed(text))
     except RecursionError:
         raise error(f"{shown} is not valid YAML: it is nested too deeply") from None
     except (yaml.YAMLError, ValueError, TypeError) as fault:

@@ -313,7 +313,7 @@ class Explorer:
             control.say(str(error), error=True)
             return
         control.say("")
-        self._take(replace(state, place=shown.area.name), shown)
+        self._take(state if state.place == shown.area.name else replace(state, place=shown.area.name), shown)
 
     def _take(self, state: State, shown: View) -> None:
         self.state, self.view = state, shown

@@ -101,6 +101,7 @@ def condition(
 ) -> Calibrated:
     """Move the first year's shocks, in place, so that each draw has the published deficit.
 
+    `expected`: balances of shape (authorities, draws) without what is in `own` and `level`, shares of the block.
     The exact update of a Gaussian model: each shock takes a part of what is missing in proportion to its variance
     and to what it does to the total (a national shock much, one council's little). The gross deficit is not quite
     linear, since surpluses do not count, so the step is repeated until the total is met. In the draws that take

@@ -30,18 +30,21 @@ class Drawn:
 
     `known`: balances after the base year, £ a draw, by year and council's place among the others; `start`: all
     balances at the base year end, £, shape (authorities, draws) or (authorities, 1); `spend`: councils' shares of
-    England's spend, shape (years, authorities, draws), from the first year asked for.
+    England's spend, shape (years, authorities, draws), from the first year asked for; `offsets`: their own offsets
+    (see `Offsets`), share of the block, of the same shape, from the first projected year on.
     """
 
     known: dict[int, dict[int, Array]]
     start: Array
     spend: Array
+    offsets: Array
 
     @classmethod
     def of(cls, panel: Panel, fit: Fit, every: list[int], draws: int, seed: int) -> Drawn:
         """Drawn for the years of a run."""
         spend = fit.accounts.spending.simulated(fit.accounts, every, draws, seed)
-        return cls(_known(panel, fit, every, draws, seed), _start(fit, draws, seed), spend)
+        offsets = _offsets(fit, sum(year > fit.base_year for year in every), draws, seed)
+        return cls(_known(panel, fit, every, draws, seed), _start(fit, draws, seed), spend, offsets)
 
 
 @dataclass(frozen=True)
@@ -122,15 +125,12 @@ def _balances(
 ) -> tuple[Array, Calibrated | None]:
     """Balances, shape (years + 1, authorities, draws), and how the national figure fitted."""
     # In memory the draws lie innermost: sums over councils and quantiles over draws then read straight on.
-    offsets, draws = fit.offsets, first_sd.size
-    codes = tuple(int(code) for code in fit.councils.index)
-    shocks = own_shocks(codes, Shock.OWN_POSITION, len(years), draws, seed)
+    draws = first_sd.size
     later, shares, paid = england.since(fit.base_year), drawn.spend[-len(years) :], payments[-len(years) :]
-    size, scale = fit.councils["block"].to_numpy(), offsets.shock.to_numpy()
-    lasting = offsets.persistence * offsets.lasting.to_numpy()
+    size = fit.councils["block"].to_numpy()
     funded, known = fit.accounts.block[years].to_numpy().T, [drawn.known.get(year, {}) for year in years]
     national = fit.position - _reference(fit, england) / float(size.sum())
-    first, steps, calibrated = scale[:, None] * shocks[0], level_steps.copy(), None
+    added, steps, calibrated = np.zeros((len(size), draws)), level_steps.copy(), None
     balances = np.empty((len(years) + 1, len(size), draws))
     balances[0] = drawn.start
 
@@ -144,31 +144,30 @@ def _balances(
         balance += paid[t, c]
 
     if calibration is not None:
-        free, expected = size.copy(), np.empty_like(first)
+        free, expected = size.copy(), drawn.offsets[0] + national
         for c in range(len(size)):
-            expected[c] = national + lasting[c]
             lead_to(0, c, balances[0, c], expected[c])
         for c, balance in known[0].items():
             free[c], expected[c] = 0.0, balance
-        calibrated = condition(
-            expected, free[:, None], first, steps[0], scale[:, None], first_sd, calibration, seed
-        )
+        scale = fit.offsets.shock.to_numpy()[:, None]
+        calibrated = condition(expected, free[:, None], added, steps[0], scale, first_sd, calibration, seed)
     level = national + np.cumsum(steps, axis=0)
     # A council after the other: what a year makes of its draws stays in the processor's cache for the next.
     for c in range(len(size)):
-        lasts = np.full(draws, lasting[c])
+        # What calibration and published balances add to the shocks drawn, and what lasts of it.
+        more = added[c]
         for t in range(len(years)):
-            shock = scale[c] * shocks[t, c] if t else first[c]
-            balance = np.add(lasts, level[t], out=balances[t + 1, c])
+            balance = np.add(drawn.offsets[t, c], level[t], out=balances[t + 1, c])
+            balance += more
             lead_to(t, c, balances[t, c], balance)
+            if t == 0:
+                more *= fit.offsets.gain
             if c in known[t]:
                 # A published balance says what the council's own shock was.
-                shock = (known[t][c] - balance) / size[c] if size[c] else np.zeros(draws)
+                if size[c]:
+                    more += fit.offsets.gain * (known[t][c] - balance) / size[c]
                 balance[:] = known[t][c]
-            else:
-                balance += size[c] * shock
-            lasts += offsets.gain * shock
-            lasts *= offsets.persistence
+            more *= fit.offsets.persistence
         if changed is not None:
             # Apart from the rest: what is published says the same of a council's shocks with a lever as without.
             so_far = np.zeros(draws)
@@ -234,6 +233,21 @@ def _start(fit: Fit, draws: int, seed: int) -> Array:
         moved += paid.fillna(0.0)[year].to_numpy()[:, None]
         start[late] += (year > rows["last_known"].to_numpy()[:, None]) * moved
     return start
+
+
+def _offsets(fit: Fit, years: int, draws: int, seed: int) -> Array:
+    """Councils' offsets in the years after the base year, before calibration and published balances: shares of the
+    block, shape (years, authorities, draws)."""
+    own, codes = fit.offsets, tuple(int(code) for code in fit.councils.index)
+    offsets = own_shocks(codes, Shock.OWN_POSITION, years, draws, seed)
+    lasting = np.repeat(own.lasting.to_numpy()[:, None], draws, axis=1)
+    for offset in offsets:
+        lasting *= own.persistence
+        offset *= own.shock.to_numpy()[:, None]
+        lasts = own.gain * offset
+        offset += lasting
+        lasting += lasts
+    return offsets
 
 
 # --- a council's own assumptions

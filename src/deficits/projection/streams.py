@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from enum import IntEnum
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -54,13 +53,8 @@ MOST_OFF = 4.0
 """The factor stops here: with two or three observations a few draws in a thousand would be absurd beyond it."""
 
 
-@lru_cache(maxsize=2)
 def own_shocks(codes: tuple[int, ...], kind: Shock, years: int, draws: int, seed: int) -> Array:
-    """Student-t shocks of scale 1, shape (years, authorities, draws); kept, so that a changed assumption reuses
-    them.
-
-    They cannot be written to.
-    """
+    """Student-t shocks of scale 1, shape (years, authorities, draws)."""
     shocks = np.empty((years, len(codes), draws))
 
     def draw(row: int) -> None:
@@ -73,5 +67,4 @@ def own_shocks(codes: tuple[int, ...], kind: Shock, years: int, draws: int, seed
     # Each council has a stream of its own, so that threads, which numpy lets run, draw the same numbers.
     with ThreadPoolExecutor() as pool:
         list(pool.map(draw, range(len(codes))))
-    shocks.setflags(write=False)
     return shocks

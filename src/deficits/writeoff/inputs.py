@@ -19,8 +19,9 @@ import pandas as pd
 from deficits.assumptions import assumed
 from deficits.errors import PanelError, SchemeError, closest
 from deficits.panel import Panel
+from deficits.panel.choice import SOURCES
 from deficits.projection import Projection
-from deficits.projection.history import NEARLY_ALL, Balances
+from deficits.projection.history import NEARLY_ALL
 from deficits.projection.summaries import dsg, people_2_18, price_factor, school_pupils
 from deficits.writeoff.conditions import (
     DeficitAbove,
@@ -285,27 +286,28 @@ class Inputs:
         Where the balance of `year` is known: of the sources that give it. Where it is projected: as at the newest
         year end that both give, for the source that the projection starts from.
         """
-        held = Balances.of(self.panel, self.codes, self.agreed)
-        both = [at for at in held.chosen if all(one[at].notna().any() for one in held.sources.values())]
-        frame = pd.DataFrame({"year": np.nan, "counted": np.nan}, index=self.codes)
-        for name in held.sources:
-            frame[name] = np.nan
+        names = ["balance", *SOURCES]
+        held = [self.panel.figure(name).reindex(self.codes) for name in names]
+        given, at_end = np.full((len(self.codes), len(names)), np.nan), np.full(len(self.codes), np.nan)
+        both = [at for at in held[0] if all(one[at].notna().any() for one in held[1:])]
         if both:
-            start = held.source[min(self.projection.base_year, year)]
-            counted = held.chosen[both[-1]]
-            for name, balances in held.sources.items():
-                counted = counted.mask(start.eq(name) & balances[both[-1]].notna(), balances[both[-1]])
-            frame = frame.assign(year=both[-1], counted=counted)
-            frame = frame.assign(**{name: one[both[-1]] for name, one in held.sources.items()})
-        if year in held.chosen:
-            known = held.chosen[year].notna()
-            frame.loc[known, "year"], frame.loc[known, "counted"] = year, held.chosen[year]
-            for name, one in held.sources.items():
-                frame.loc[known, name] = one[year]
-        given = frame[["counted", *held.sources]]
-        deficits = (-given).clip(lower=0.0)
-        frame["gap"] = (deficits["counted"] - deficits.min(axis=1)).fillna(0.0)
-        differ = (given.min(axis=1) < 0) & (given.max(axis=1) >= 0)
+            at_end[:], given = both[-1], np.column_stack([one[both[-1]] for one in held])
+            start = min(self.projection.base_year, year)
+            sources = self.panel.frame[[f"{name}_source" for name in names]].xs(start, level="year")
+            sources = sources.reindex(self.codes)
+            for place, name in enumerate(SOURCES, start=1):
+                counts = sources[f"{name}_source"].eq(sources["balance_source"]).eq(True)
+                counts &= ~np.isnan(given[:, place])
+                given[counts, 0] = given[counts, place]
+        if year in held[0]:
+            known = held[0][year].notna().to_numpy()
+            given[known] = np.column_stack([one[year] for one in held])[known]
+            at_end[known] = year
+        deficits = np.maximum(-given, 0.0)
+        frame = pd.DataFrame(given, index=self.codes, columns=["counted", *SOURCES])
+        frame.insert(0, "year", at_end)
+        frame["gap"] = np.nan_to_num(deficits[:, 0] - np.fmin.reduce(deficits, axis=1))
+        differ = (np.fmin.reduce(given, axis=1) < 0) & (np.fmax.reduce(given, axis=1) >= 0)
         frame["counts"] = frame["gap"].mask(differ | frame.index.isin(self.allocated), 0.0)
         return frame
 

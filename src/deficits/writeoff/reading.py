@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -43,10 +44,15 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], dict[Place, int]]:
     """What a file declares, and the line of each key in it (the place of a key is its path from the top)."""
     shown = f"scheme {path.name}"
     text = read_text(path, shown, SchemeError)
-    declared, node = as_yaml(text, shown, SchemeError), yaml.compose(text, Loader=yaml.SafeLoader)
+    declared = as_yaml(text, shown, SchemeError)
     if not isinstance(declared, dict):
         raise SchemeError(f"scheme {path.name} holds no parameters: expected lines like 'share: 0.9'")
-    return declared, dict(_lines(node, ()))
+    return declared, _lines_of(text)
+
+
+@lru_cache(maxsize=64)
+def _lines_of(text: str) -> dict[Place, int]:
+    return dict(_lines(yaml.compose(text, Loader=yaml.SafeLoader), ()))
 
 
 def _lines(node: Any, place: Place) -> Iterable[tuple[Place, int]]:

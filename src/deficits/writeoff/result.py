@@ -138,15 +138,15 @@ class Result(Simulated):
     def standing(self) -> xr.DataArray:
         """£ at each 31 March after the base date, the grant that is owed counted as paid; before, the balance.
         Dims (draw, authority, year), negative = deficit."""
-        values = self.balance.transpose("year", "authority", "draw").values
-        years = self.inputs.years
-        if any(flow.owed(year) for flow in self.paid.flows for year in years if year > self.scheme.base_year):
-            values = values.copy()
-            for place, year in enumerate(years):
-                if year > self.scheme.base_year:
-                    values[place] += self.owed(year)
+        years, base = self.inputs.years, self.scheme.base_year
+        if not any(flow.owed(year) for flow in self.paid.flows for year in years if year > base):
+            return self.balance.rename("standing")
+        balances = ledger.balances(self.scheme, self.inputs, self.paid.flows)
+        for year, values in zip(years, balances.transpose("year", "authority", "draw").values, strict=True):
+            if year > base:
+                values += self.owed(year)
             values[np.abs(values) < PENNY] = 0.0  # paid in full is nothing left, not a rounding residue
-        return ledger.labelled(self.inputs, values).rename("standing")
+        return balances.rename("standing")
 
     def deficit(self, year: int) -> Array:
         """£ (>= 0) that remains with councils at 31 March of a year, the grant that is owed counted as paid; shape
