@@ -143,10 +143,10 @@ def test_a_chance_of_approval_is_told_and_the_grant_is_that_of_an_approved_plan(
 
 def test_a_council_that_had_instalments_is_paid_less_where_they_go_on(projection: Projection) -> None:
     name = "high-needs-stability-grant-safety-valve-continues"
-    case = council_case(council="Devon", deficit=60e6, scheme=name, projection=projection)
+    case = council_case(council="Devon", deficit=160e6, scheme=name, projection=projection)
     agreed = Inputs(projection).agreed_after(2026)[Inputs(projection).codes.get_loc(case.code), 0]
     assert agreed > 0
-    assert case.grant == pytest.approx(0.9 * (60e6 - agreed))
+    assert case.grant == pytest.approx(0.9 * (160e6 - agreed))
     assert amounts(case)["Less agreed instalments still to come"] == pytest.approx(-agreed)
 
 
@@ -161,6 +161,20 @@ def test_every_shipped_scheme_has_a_working_that_adds_up(projection: Projection,
     for _, step in working[working["step"].str.match(r"\d{4}-\d{2}")].groupby("step"):
         assert step["amount"].iloc[:-1].sum() == pytest.approx(step["amount"].iloc[-1], abs=1)
     assert not [line for line in case.lines() if "nan" in line or "not available" in line]
+
+
+def test_an_amount_far_from_public_figures_is_asked_about_and_the_public_ones_are_told(
+    projection: Projection,
+) -> None:
+    low, high = np.quantile(projection.balance.sel(authority="886", year=2026), (0.1, 0.9))
+    with pytest.raises(SchemeError, match=r"found a deficit of £1.5bn; public figures say a deficit of"):
+        council_case(council="Kent", deficit=1500e6, projection=projection)
+    with pytest.raises(SchemeError, match=r"forecast, 2027: found a deficit of £2.8bn"):
+        council_case(council="Kent", deficit=150e6, forecast={2027: -2.8e9}, projection=projection)
+    case = council_case(council="Kent", deficit=1500e6, projection=projection, accept=True)
+    assert case.deficit == 1500e6
+    assert case.public == (low, high)
+    assert any("estimate from public figures for 31 March 2026" in line for line in case.lines())
 
 
 def test_a_slip_of_unit_or_sign_is_refused_and_can_be_accepted(projection: Projection) -> None:

@@ -236,7 +236,9 @@ def case(
     reserves: Annotated[str | None, typer.Option(help="Your usable reserves at the base date, £.")] = None,
     minimum: Annotated[str, typer.Option(help="What reserves shall not fall below, £.")] = "0",
     surplus: Annotated[str, typer.Option(help="Your surplus, £, with a deficit of 0.")] = "0",
-    accept: Annotated[bool, typer.Option("--accept", help="Take figures that look like a slip.")] = False,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Take figures that look like a slip, or are far from public ones.")
+    ] = False,
     actions: Annotated[
         Path | None, typer.Option(help="Your reform plan's actions: later years then follow it.")
     ] = None,

@@ -18,8 +18,9 @@ import pandas as pd
 
 from deficits.assumptions import assumed
 from deficits.errors import PanelError, SchemeError
-from deficits.formatting import day_in_words, financial_year, gbp, percent, year_end
+from deficits.formatting import balance, balance_range, day_in_words, financial_year, gbp, percent, year_end
 from deficits.panel import load_panel, read_splits, read_undecided, shares
+from deficits.panel.own_figures import FALL, RISE
 from deficits.projection import Assumptions, Projection, project
 from deficits.projection.projection import LAST_HORIZON
 from deficits.validation import one_of
@@ -90,7 +91,8 @@ class CouncilCase:
 
     `deficits`: £ (>= 0) at the base date, by source; `ineligible`: £ by item; `basis`: where each later balance
     comes from. Without an own forecast, later years are the own deficit and the projection's changes; amounts are
-    then of the median path, and `by_year` has the low and high ones as well.
+    then of the median path, and `by_year` has the low and high ones as well. `public`: its balance at the base
+    date by public figures, £ (negative = deficit): the ends of the 80% range, equal where it is published.
     """
 
     code: str
@@ -101,6 +103,7 @@ class CouncilCase:
     asked: Scheme
     terms: Terms
     result: WriteOff
+    public: tuple[float, float]
 
     @property
     def scheme(self) -> Scheme:
@@ -397,9 +400,10 @@ class CouncilCase:
         ]
         if self.asked.approval.probability < 1:
             told.append(f"If its plan is approved: chance {percent(self.asked.approval.probability)}.")
-        known = self.result.inputs.panel.figure("balance").get(self.asked.base_year, pd.Series(dtype=float))
-        if not math.isnan(published := known.get(self.code, math.nan)):
-            told.append(f"Published for {year_end(self.asked.base_year)}: a balance of {gbp(published)}.")
+        low, high = self.public
+        source = "Published" if low == high else "This project's estimate from public figures"
+        words = balance(low) if low == high else f"{balance_range(low, high)} (80% range)"
+        told.append(f"{source} for {year_end(self.asked.base_year)}: a {words}.")
         if not math.isfinite(self.reserves):
             told.append("Its usable reserves are not published: give reserves, or what they cover is not known.")
         if pending := read_undecided().get(self.code):
@@ -439,7 +443,7 @@ def council_case(
         scheme: a scheme, its name, or its file.
         until: last year of the account; later where the scheme or a forecast needs it.
         projection: made from the newest panel unless given.
-        accept: take figures that look like a slip of unit or sign.
+        accept: take figures that look like a slip, or are far from public ones.
         surplus: £ (>= 0) at the base date, of a council without a deficit.
         terms: contributions, rate, paid_on, late, refused, reserves, minimum, spread: see `Terms`.
 
@@ -463,6 +467,7 @@ def council_case(
         raise SchemeError(f"the projection ends in {projection.years[-1]}: project with until={needed} or later")
     code = _council(projection, council)
     own = surplus - _counted(design, given)
+    low, high = np.quantile(projection.balance.sel(authority=code, year=design.base_year), (0.1, 0.9))
     if not accept:
         _check_slips(projection, code, design.base_year, given, own, later)
     years = [year for year in projection.years if year <= max(needed, until)]
@@ -475,7 +480,7 @@ def council_case(
     rate, name = declared.rates(projection.assumptions.financing_rate)[0], projection.panel.authorities.name(code)
     inputs = Inputs(_with_own(projection, code, years, paths, rate))
     applied = _certain(design, name, sum(items.values()), declared)
-    return CouncilCase(code, name, given, items, basis, design, declared, write_off(inputs, applied))
+    return CouncilCase(code, name, given, items, basis, design, declared, write_off(inputs, applied), (low, high))
 
 
 def _council(projection: Projection, council: str | int) -> str:
@@ -557,10 +562,17 @@ def _check_slips(
     own: float,
     forecast: Mapping[int, float],
 ) -> None:
-    """SchemeError where a figure is far from the projection, and near it in £000 or with the other sign."""
-    balance = projection.balance.sel(authority=code)
+    """SchemeError where a figure is near the projection in £000 or with the other sign, or further from it than
+    any council's balance has moved in a year."""
+    balances = projection.balance.sel(authority=code)
+    block = float(projection.fit.councils.at[code, "block"])
     last = "; accept=True (--accept) takes it as it is"
     faults = []
+
+    def far(what: str, amount: float, low: float, high: float) -> None:
+        if block and not low - FALL * block <= amount <= high + RISE * block:
+            public = f"public figures say a {balance_range(low, high)} (80% range)"
+            faults.append(f"{what}: found a {balance(amount)}; {public}{last}")
 
     def thousands(what: str, amount: float, near: float) -> bool:
         slip = 0 < abs(amount) < abs(near) / SLIP and abs(near) / NEAR < 1000 * abs(amount) < abs(near) * NEAR
@@ -568,12 +580,14 @@ def _check_slips(
             faults.append(f"{what}: found {gbp(amount)}; in £000 it would be {gbp(1000 * amount)}{last}")
         return slip
 
-    middle = float(balance.sel(year=base).median())
+    at_base = balances.sel(year=base)
+    low, middle, high = np.quantile(at_base, (0.1, 0.5, 0.9))
     for name, amount in deficits.items():
-        thousands(f"deficit, {name}", amount, middle)
+        if not thousands(f"deficit, {name}", amount, middle):
+            far(f"deficit, {name}", own if own > 0 else -amount, low, high)
     for year in sorted(year for year in forecast if year in projection.years):
         found = forecast[year]
-        change = (balance.sel(year=year) - balance.sel(year=base)).values
+        change = (balances.sel(year=year) - at_base).values
         low, high = own + np.quantile(change, (0.1, 0.9))
         if thousands(f"forecast, {year}", found, own + float(np.median(change))):
             continue
@@ -583,6 +597,8 @@ def _check_slips(
                 f"forecast, {year}: found {gbp(found)}, a surplus, after a deficit of {gbp(-own)}; a deficit is "
                 f"below 0: {gbp(-found)}{last}"
             )
+            continue
+        far(f"forecast, {year}", found, low, high)
     _refuse(faults)
 
 
