@@ -224,7 +224,7 @@ def test_title_unit_and_england_are_needed(tmp_path: Path) -> None:
 
 def test_another_workbook_is_refused(tmp_path: Path) -> None:
     message = fault(tmp_path / "dsg.ods", {"Allocations_summary": [["", "", "Schools block (£s)"]]})
-    assert "(ONS code, local authority); its sheets: Allocations_summary" in message
+    assert "(ONS code, local authority): sheet 'Allocations_summary' begins" in message
 
 
 # --- made-up multi-year files

@@ -69,7 +69,7 @@ def test_every_symbol_has_its_reason_and_is_no_number(symbol: str) -> None:
 
 
 def sheet(*headings: str, **printed: str) -> Sheet:
-    return Sheet("a.csv", [list(headings)], lambda _: pd.DataFrame(), printed=printed)
+    return Sheet("a.csv", [list(headings)], 1, lambda: iter(()), printed=printed)
 
 
 @given(st.text(max_size=12))

@@ -44,8 +44,7 @@ def earlier(table: Table, raw: RawData, publication: str) -> Held | None:
 def compare(table: Table, held: Held) -> Iterator[str]:
     """What a new table changed against an edition held, in words: years that no edition has, cells that moved.
 
-    Rows are counted in the years that both have, without those that the key does not tell apart; the cells that
-    moved most are shown in their own unit.
+    Rows are counted in the years that both have, without those that the key does not tell apart.
     """
     here, there = years_of(table.frame), years_of(held.frame)
     new_years = sorted(set(here) - held.years)

@@ -54,9 +54,9 @@ def download(
 ) -> tuple[str, date | None]:
     """Put the file at `url` in place at `to` once it is whole, unpacked where it is sent as gzip.
 
-    Returns the sha256 of its content, and the day on which it was changed where the server says so.
-    Raises FetchError when there is no network, the address is not there or not https, the publisher stays busy, is
-    too slow, sends more than `most` bytes, or the file stays cut short.
+    Returns the sha256 of its content, and the day on which it was changed where the server says so. FetchError
+    when there is no network, the address is not there or not https, the publisher stays busy, is too slow, sends
+    more than `most` bytes, or the file stays cut short.
     """
     part = to.with_name(f"{to.name}.part")
     try:

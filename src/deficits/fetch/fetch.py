@@ -1,8 +1,8 @@
 """Add a publication's newest edition to a folder like `data/raw`, take it out again, ask what is newer.
 
-A fetch adds tables to those held and changes none: the newest of a kind wins when the panel is built, and a run as
-of an earlier date leaves it out. A copy of the publication with the new edition in it must pass the gates, build
-and project before anything is written. A session that has read `data/raw` sees the new tables after a restart.
+A fetch adds tables to those held and changes none. A copy of the publication with the new edition in it must pass
+the gates, build and project before anything is written. A session that has read `data/raw` sees the new tables
+after a restart.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import hashlib
 import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import chain, count
@@ -28,7 +28,6 @@ from deficits.paths import exchange, processed_dir, raw_dir
 from deficits.projection import Projection, project
 from deficits.publications import PUBLICATIONS, Publication, Table, find
 from deficits.raw import GuardFailed, RawData, Source, SourceFile, raw_data, read_source
-from deficits.raw.authorities import load_authorities
 
 TRIAL = timedelta(days=366)
 """How far ahead of today an edition may be dated, so that one that is expected can be tried."""
@@ -88,9 +87,9 @@ def fetch(
     and `keep` name corrections whose guard fails in the new edition; `accept` is the reason why figures that were
     asked about are right, and is kept with them.
 
-    Nothing in `raw` changes unless everything was found good. Raises FetchError for an unknown publication, a
-    publisher that cannot be reached or a folder that is not to be written; SourceError for a file that is not of
-    the expected shape, does not pass a gate, or cannot be built and projected from.
+    Nothing in `raw` changes unless everything was found good. Raises FetchError for a publisher that cannot be
+    reached or a folder that is not to be written; SourceError for a file that is not of the expected shape, does
+    not pass a gate, or cannot be built and projected from.
     """
     wanted = find(publication) if isinstance(publication, str) else publication
     if wanted.parse is None:
@@ -99,7 +98,7 @@ def fetch(
     original = None if file is None else _by_hand(file, version)
     page = raw_data().source(wanted.folder).url
     advice = f"Or take it from {page}: --file PATH --version DATE (its day of publication)"
-    with _trying(raw, wanted.folder) as (root, staged):
+    with folder.trial(raw, wanted.folder) as (root, staged):
         try:
             if file is None:
                 original = _downloaded(wanted, version)
@@ -120,7 +119,7 @@ def undo(publication: str | Publication, *, raw: Path | None = None) -> Fetched:
     what is held came with the project, SourceError when the rest cannot be used.
     """
     name = (find(publication) if isinstance(publication, str) else publication).folder
-    with _trying(raw, name) as (root, staged):
+    with folder.trial(raw, name) as (root, staged):
         held = read_source(staged / name)
         fetched = [each for each in held.file if each.original_sha256]
         if not fetched:
@@ -175,34 +174,34 @@ def _add(
     name, place = publication.folder, staged / publication.folder
     data, found = RawData(root), gates.Findings()
     held, tables = data.source(name), _parsed(publication, original)
-    heads = [
+    lines = [
         f"{name}: {original.url or original.path}, published {original.published}, sha256 {original.sha256[:12]}…",
         *(line for table in tables for line in contents(table)),
     ]
     new = [table for table in tables if _sha256(table) not in {file.sha256 for file in held.file}]
     if not new:
-        return Fetched(name, lines=(*heads, *_already(tables, held)))
+        return Fetched(name, lines=(*lines, *_already(tables, held)))
     entries = [_entry(table, original, held) for table in new]
     for table, entry in zip(new, entries, strict=True):
         (place / entry.name).write_bytes(_csv(table))
     folder.declare(root / name, entries, place)
-    pairs = [(table, before) for table in new if (before := earlier(table, data, name))]
-    for table, before in pairs:
-        gates.coverage(table, before, load_authorities(data), found)
-    _stop("this file is not as it should be.", found.refused)
     was = _held(data)
     panel = _decided(staged, was.raw if was else data, name, choices)
+    for table in new:
+        if before := earlier(table, data, name):
+            gates.coverage(table, before, panel.authorities, found)
+            lines += compare(table, before)
     if was:
         gates.figures(was, panel, [f"{name}/{entry.name}" for entry in entries], found)
     gates.national(was, panel, found)
     _stop("this file is not as it should be.", found.refused)
-    if found.asked and accept and accept.strip():
+    if not (accept and accept.strip()):
+        advice = 'If they are right: --accept "the reason why", which is kept with the figures'
+        _stop("please look at these.", found.asked, advice)
+    elif found.asked:
         asked = f"Asked about, and accepted on {date.today()}: {accept}. {'; '.join(found.asked[:SHOWN])}"
         noted = [each.model_copy(update={"note": f"{each.note} {asked}"}) for each in entries]
         folder.declare(root / name, noted, place)
-    else:
-        advice = 'If they are right: --accept "the reason why", which is kept with the figures'
-        _stop("please look at these.", found.asked, advice)
     try:
         after = project(panel, draws=DRAWS)
     except DeficitsError as error:
@@ -216,15 +215,9 @@ def _add(
         *_unread(panel, original, entries, held),
     ]
     written = tuple(entry.name for entry in entries)
-    lines = (
-        *heads,
-        *(line for table, before in pairs for line in compare(table, before)),
-        *(f"Note: {note}" for note in notes),
-        f"Written: {', '.join(written)}",
-        _headline(was, after),
-    )
+    lines += [*(f"Note: {note}" for note in notes), f"Written: {', '.join(written)}", _headline(was, after)]
     exchange(place, root / name)
-    return Fetched(name, written=written, lines=lines)
+    return Fetched(name, written=written, lines=tuple(lines))
 
 
 def _parsed(publication: Publication, original: Original) -> tuple[Table, ...]:
@@ -267,10 +260,7 @@ def _entry(table: Table, original: Original, held: Source) -> SourceFile:
 
 
 def _decided(staged: Path, base: RawData, publication: str, choices: Mapping[str, str]) -> Panel:
-    """The panel with the new edition, each guard that fails in it decided on as was asked.
-
-    SourceError names every guard that fails and was not decided on, or says what else does not fit.
-    """
+    """The panel with the new edition, each guard that fails in it decided on; SourceError names the others."""
     failed: dict[str, GuardFailed] = {}
     while True:
         try:
@@ -341,15 +331,16 @@ def _headline(before: Panel | None, after: Projection) -> str:
     """The gross deficit at the newest year end that has passed, with what was held and with what is held now."""
     today = date.today()
     year = today.year - (today.month < 4)
-    projections: list[Projection | None] = [None, after]
+
+    def gross(projection: Projection) -> str:
+        known = year in projection.years
+        return gbp(projection.england().at[("gross", year), "p50"], 2) if known else "not known"
+
+    was = "not known"
     with suppress(DeficitsError):
-        projections[0] = project(before, draws=DRAWS) if before else None
-    was, now = (
-        gbp(each.england().at[("gross", year), "p50"], 2) if each and year in each.years else "not known"
-        for each in projections
-    )
+        was = gross(project(before, draws=DRAWS)) if before else was
     what = f"Gross deficit at {year_end(year)} (central estimate, {DRAWS} simulations)"
-    return f"{what}: {was} before, {now} now"
+    return f"{what}: {was} before, {gross(after)} now"
 
 
 def _by_hand(file: Path, version: str | None) -> Original:
@@ -360,9 +351,8 @@ def _by_hand(file: Path, version: str | None) -> Original:
     try:
         published = date.fromisoformat(version or "")
     except ValueError:
-        raise FetchError(
-            f"--file needs the day it was published, as --version 2026-01-22: found '{version or ''}'"
-        ) from None
+        found = f"found '{version or ''}'"
+        raise FetchError(f"--file needs its day of publication, as --version 2026-01-22: {found}") from None
     if published > date.today() + TRIAL:
         raise FetchError(f"--version {version} is far in the future: give the day on which the file was published")
     note = "The file was given by hand."
@@ -382,19 +372,6 @@ def _downloaded(publication: Publication, version: str | None) -> Original:
     undated = None if published else "The publisher gives no date: the day it was fetched stands for it."
     note = " ".join(filter(None, [found.note, undated])) or None
     return Original(path, sha256, (published or date.today()).isoformat(), found.url, note)
-
-
-@contextmanager
-def _trying(raw: Path | None, publication: str) -> Iterator[tuple[Path, Path]]:
-    """A trial of this fetch alone (see `folder.trial`); errors without control codes."""
-    try:
-        with folder.trial(raw, publication) as places:
-            yield places
-    except DeficitsError as error:
-        error.args = (printable(str(error)), *error.args[1:])
-        raise
-    except OSError as error:
-        raise FetchError(f"nothing was changed: a file cannot be read or written ({error})") from None
 
 
 def _sha256(table: Table) -> str:

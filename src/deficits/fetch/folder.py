@@ -13,8 +13,8 @@ from pathlib import Path
 
 from filelock import Timeout
 
-from deficits.errors import SourceError
-from deficits.fetch.download import FetchError
+from deficits.errors import DeficitsError, SourceError
+from deficits.fetch.download import FetchError, printable
 from deficits.paths import beside, checkout, lock_of, put_back, raw_dir
 from deficits.raw import SourceFile
 
@@ -24,18 +24,19 @@ def trial(raw: Path | None, publication: str) -> Iterator[tuple[Path, Path]]:
     """The folder of figures to change, and one beside it with a copy of a publication, to try the change in.
 
     A new or empty folder is first given a copy of the project's figures. Only one process at a time has a trial of
-    a folder, and what a killed one left goes: FetchError for the second, SourceError where no figures are.
+    a folder, and what a killed one left goes: FetchError for the second, SourceError where no figures are. What an
+    error says of the change is without control codes.
     """
-    if raw is None and checkout() is None and not os.environ.get("DEFICITS_RAW"):
-        raise FetchError(
-            f"the figures that came with the installed package ({raw_dir()}) are not changed in place: give "
-            "--raw FOLDER; a new folder is given a copy of them first"
-        )
-    root = (raw or raw_dir()).resolve()
-    place = beside(root)
-    place.mkdir(parents=True, exist_ok=True)
-    put_back(root)
     try:
+        if raw is None and checkout() is None and not os.environ.get("DEFICITS_RAW"):
+            raise FetchError(
+                f"the figures that came with the installed package ({raw_dir()}) are not changed in place: give "
+                "--raw FOLDER; a new folder is given a copy of them first"
+            )
+        root = (raw or raw_dir()).resolve()
+        place = beside(root)
+        place.mkdir(parents=True, exist_ok=True)
+        put_back(root)
         with lock_of(root, seconds=0):
             _clear(place)
             try:
@@ -54,6 +55,11 @@ def trial(raw: Path | None, publication: str) -> Iterator[tuple[Path, Path]]:
                 _clear(place)
     except Timeout:
         raise FetchError(f"another fetch changes {root}: wait for it to end") from None
+    except OSError as error:
+        raise FetchError(f"nothing was changed: a file cannot be read or written ({error})") from None
+    except DeficitsError as error:
+        error.args = (printable(str(error)), *error.args[1:])
+        raise
 
 
 def _clear(place: Path) -> None:

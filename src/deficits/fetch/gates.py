@@ -6,7 +6,7 @@ the publisher or one council may explain is asked about: a person looks, and say
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -56,10 +56,9 @@ class Findings:
 
 
 def coverage(table: Table, held: Held, authorities: Authorities, found: Findings) -> None:
-    """Councils that an edition held has and a new table has not.
+    """Councils that an edition held has and a new table has not, in each year of both and in the newest of each.
 
-    Compared in each year that both have, and between the newest years of both; councils that have ended are not
-    missed. A few that an older year has lost lose no figure: those held stand.
+    Councils that have ended are not missed. A few that an older year has lost lose no figure: those held stand.
     """
     if not {"dfe_number"} <= set(table.frame) & set(held.frame):
         return
@@ -104,18 +103,19 @@ def figures(before: Panel, after: Panel, names: Sequence[str], found: Findings) 
 
 def national(before: Panel | None, after: Panel, found: Findings) -> None:
     """Sums of councils that differ from the figure published for England, and did not before."""
-    known = {place for place, _ in _differing(before)} if before else set()
-    found.asked.extend(words for place, words in _differing(after) if place not in known)
+    known = _differing(before) if before else {}
+    found.asked.extend(words for place, words in _differing(after).items() if place not in known)
 
 
-def _differing(panel: Panel) -> Iterator[tuple[tuple[str, int], str]]:
+def _differing(panel: Panel) -> dict[tuple[str, int], str]:
     sums = reconcile(panel)
-    for row in sums[sums["state"] == "differs"].to_dict("records"):
-        yield (
-            (row["figure"], row["year"]),
+    return {
+        (row["figure"], row["year"]): (
             f"{row['figure']} {financial_year(row['year'])}: councils sum to {row['sum']:,.0f}, published for "
-            f"England is {row['published']:,.0f} ({100 * row['difference']:+.1f}%)",
+            f"England is {row['published']:,.0f} ({100 * row['difference']:+.1f}%)"
         )
+        for row in sums[sums["state"] == "differs"].to_dict("records")
+    }
 
 
 def _year(
@@ -169,10 +169,7 @@ def _usual(held: pd.DataFrame, size: pd.Series | None) -> tuple[float, float]:
 
 
 def _moves(before: pd.Series, after: pd.Series, size: pd.Series | None) -> pd.Series:
-    """Moves as a share of a council's size, or as logarithms of growth where a figure is never below zero.
-
-    Here and below for one year (by council), or for each year (councils by years).
-    """
+    """Moves as a share of a council's size, or as logarithms of growth where a figure is never below zero."""
     if size is not None:
         return (after - before).div(size.reindex(before.index), axis=0)
     return np.log(after.where(after > 0) / before.where(before > 0))

@@ -19,8 +19,7 @@ def write(panel: Panel, folder: Path) -> dict[str, Any]:
     """Write the panel and what belongs to it; returns what build.json holds.
 
     panel, national, forecasts, statements and corrections as parquet and CSV, a datapackage.json that describes
-    the CSVs, and build.json. Each file is written beside its place and moved into it, so a reader never meets half
-    a file; build.json comes last. Its `changes` say what differs from the panel that was there before.
+    the CSVs, and build.json, which comes last. Its `changes` say what differs from the panel that was there.
     """
     folder.mkdir(parents=True, exist_ok=True)
     record = describe(panel) | {"changes": changes(panel, folder / "panel.parquet")}
@@ -55,10 +54,8 @@ def describe(panel: Panel) -> dict[str, Any]:
 
 
 def changes(panel: Panel, before: Path) -> dict[str, Any] | None:
-    """What differs from the panel stored in `before`; None when there is none that can be read.
-
-    By figure that differs: cells added, removed and changed, and the largest change (authority, year, before,
-    after).
+    """What differs from the panel stored in `before`, by figure: cells added, removed and changed, and the largest
+    change (authority, year, before, after). None when there is no panel that can be read.
     """
     try:
         stored = pd.read_parquet(before)

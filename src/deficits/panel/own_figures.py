@@ -131,14 +131,12 @@ def keep_own(
     """Check a file of own figures (see `read_own`) and keep what it says in `data/own`, in £, one row a figure.
 
     The copy says where each figure stood and needs no answers. Raises PanelError with every fault, or when the
-    file's name is none that a report takes; then nothing is kept.
+    file's name is none that a report takes.
     """
     kept = own_dir() / f"{path.stem}.csv"
     plain = re.fullmatch(r"[^.\\][^\\]*", kept.name) and kept.name.isprintable()
     if not plain or len(kept.name) > LONGEST_NAME:
-        raise PanelError(
-            f"a report takes a plain file name of up to {LONGEST_NAME} letters: rename the file first"
-        )
+        raise PanelError(f"a report takes a plain file name of up to {LONGEST_NAME} letters: rename it first")
     figures = read_own(path, frame, authorities, answers)
     table = figures.kept.drop(columns="name").assign(
         authority=figures.kept["name"],
@@ -323,9 +321,9 @@ class _Reading:
 class _Record:
     """What is published of a council nearest to a year, to hold an amount (£) against.
 
-    `last`: its balance, 0 without one. `size`: what its amounts are measured by, its high needs block or its
-    balance where that is larger; 0 without a block. `years`: since that balance. `most`: more than any answer can
-    make of an amount. `words`: what is published, in a sentence.
+    `last`: its balance, 0 without one. `size`: its high needs block, or its balance where that is larger; 0
+    without a block. `years`: since that balance. `most`: more than any answer can make of an amount. `words`: what
+    is published, in a sentence.
     """
 
     last: float

@@ -215,10 +215,9 @@ def _public(raw: RawData, as_of: str | None) -> tuple[pd.DataFrame, Reader, dict
 
 
 def _wide(candidates: pd.DataFrame, authorities: Authorities) -> pd.DataFrame:
-    """Every cell that an authority could have, filled from the newest edition that has it.
+    """Every cell that an authority could have in the candidates' years, from the newest edition that has it.
 
-    The years are those of the candidates. PanelError when a candidate's figure is not declared, its authority did
-    not exist in its year, or one file has a cell twice.
+    PanelError when a figure is not declared, an authority did not exist in its year, or a file has a cell twice.
     """
     years = range(int(candidates["year"].min()), int(candidates["year"].max()) + 1)
     pairs = [(code, year) for year in years for code in authorities.in_year(year)]

@@ -83,9 +83,8 @@ def shares(split: Split, weights: Mapping[str, float] | None = None) -> pd.Serie
 
 
 def divide(amounts: npt.ArrayLike, parts: pd.Series) -> dict[str, npt.NDArray[np.float64]]:
-    """Amounts of any shape, divided by the shares of `parts`; the last successor takes what is left.
-
-    So the successors' amounts add up to the whole, whatever the rounding of the shares.
+    """Amounts of any shape, divided by the shares of `parts`; the last successor takes what is left, so that the
+    successors' amounts add up to the whole.
     """
     whole = np.asarray(amounts, dtype=float)
     *others, last = parts.index

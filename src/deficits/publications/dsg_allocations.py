@@ -39,11 +39,8 @@ _KEY = ["financial_year", "dfe_number"]
 def parse(path: Path) -> tuple[Table, ...]:
     """The table `allocations`: one row an authority, four blocks and `total_dsg` in £ for the year.
 
-    `financial_year` is the one in the workbook's titles, `la_name` is as printed. England, classes and regions are
-    in `dropped`; City of London and Isles of Scilly are not in the workbook.
-
-    SourceError for another workbook, a missing block, a cell that is blank or no number, an authority twice or
-    unknown, a total that is not the sum of its blocks, and authorities that do not sum to the England row.
+    `financial_year` is the one in the workbook's titles, `la_name` is as printed. City of London and Isles of
+    Scilly are not in the workbook. SourceError for a blank cell as well, which is a formula never calculated.
     """
     sheet, notes = _summary(path)
     year = _year(path, sheet)
@@ -54,9 +51,7 @@ def parse(path: Path) -> tuple[Table, ...]:
     printed = [sheet.printed[name] for name in money]
     units = {_UNITS.get(heading(match[1])) if (match := _UNIT.search(text)) else None for text in printed}
     if len(units) > 1 or None in units:
-        raise SourceError(
-            f"{sheet.name}: expected one unit, {' or '.join(_UNITS)}, in the headings, found {printed}"
-        )
+        raise SourceError(f"{sheet.name}: expected headings in one unit, {' or '.join(_UNITS)}, found {printed}")
     scale = float(units.pop() or 0)
     table = _labels(sheet).join(table, how="right")
     table.insert(0, "financial_year", year)
@@ -113,9 +108,7 @@ def _before_deductions(sheet: Sheet) -> set[int]:
         before = titles.str.contains("before") & titles.str.contains("deduction")
         if before.any():
             return set(titles.index[before])
-    raise SourceError(
-        f"{sheet.name}: expected columns under a title 'before recoupment and deductions', found none"
-    )
+    raise SourceError(f"{sheet.name}: no columns stand under a title 'before recoupment and deductions'")
 
 
 def _labels(sheet: Sheet) -> pd.DataFrame:

@@ -63,9 +63,8 @@ class Reader:
     def dated(self, publication: str, kind: str, numeric: Iterable[str] = ()) -> pd.DataFrame:
         """The rows, each with its own date, of every edition of a table that were public on the reader's day.
 
-        `published` is left as printed (a day, month or year, or missing); a row without one is not known to have
-        been public on any earlier day, so that only a reader without a day has it. `source` is
-        `publication/file:line`.
+        `published` is as printed (a day, month or year); a row without one is only known to a reader without a
+        day. `source` is `publication/file:line`.
         """
         parts = []
         for file in self.raw.files(publication, kind):
@@ -77,14 +76,12 @@ class Reader:
         return rows[days <= self.last].reset_index(drop=True)
 
     def read(self, publication: str, kind: str, numeric: Iterable[str], year: Years) -> pd.DataFrame:
-        """Every edition of a kind of table, corrected; no rows where none is held.
+        """Every edition of a kind of table, corrected, as far as it was public; no rows where none is held.
 
         Indexed by (authority, year), with the files' columns, those of `numeric` as float (missing throughout an
         edition that has no such column), and source (`publication/file:line`), published (ISO day by which the
         figure was public), edition (day of the file) and flagged (columns that a correction disputes). `year`
-        gives each row's financial year. Rows that were not public on `as_of` are left out.
-
-        Raises SourceError or PanelError when a file, name, year or correction is wrong.
+        gives each row's financial year. SourceError or PanelError when a file, name, year or correction is wrong.
         """
         columns, raw = list(numeric), self.raw.where(publication)
         key = (publication, kind, *columns)

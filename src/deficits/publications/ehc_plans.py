@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 import pandas as pd
@@ -23,6 +24,7 @@ from deficits.publications.editions import DERIVED, KEY, REPORTED, Reader, calen
 from deficits.publications.publication import EesRelease, Publication, Table
 from deficits.publications.reading import Columns, Meaning, Sheet, one_of, open_sheets, refuse, table_of
 
+FOLDER = "ehc-plans"
 _PLACE: Columns = {
     "period": ("time_period",),
     "level": ("geographic_level",),
@@ -113,15 +115,16 @@ class _Shape:
     year_of: Meaning = _calendar
 
     @property
+    def marks(self) -> tuple[str, ...]:
+        return next(iter(self.figures.values()))
+
+    @property
     def year(self) -> str:
         return "january" if self.kind.startswith("plans") else "calendar_year"
 
     @property
     def key(self) -> list[str]:
         return [self.year, "dfe_number", *self.also]
-
-    def is_in(self, headings: set[str]) -> bool:
-        return not headings.isdisjoint(map(heading, next(iter(self.figures.values()))))
 
 
 _REQUESTS = """requests_received_in_year requests_decided_to_assess requests_decided_not_to_assess
@@ -166,24 +169,21 @@ def parse(path: Path) -> tuple[Table, ...]:
     A council with two rows under two ONS codes (Buckinghamshire 2022) becomes one when its cells do not conflict.
     Sums that differ from England's for a reason that the file shows (councils are missing; each council of a
     region has the region's own figure) are kept as published and stand in `Table.notes`.
-
-    Raises SourceError when the file is none of these, is cut short, lacks a column, has a cell that is neither
-    number nor symbol, an unknown council or one twice, or councils that do not sum to the England row otherwise.
     """
     found: dict[str, list[_Part]] = {}
     for sheet in open_sheets(path, _PLACE, wanted=_is_read):
         headings = set(map(heading, sheet.head[-1]))
-        shapes = [shape for shape in _SHAPES if shape.is_in(headings)]
+        shapes = [shape for shape in _SHAPES if headings & set(map(heading, shape.marks))]
         if not shapes:
-            marks = ", ".join(next(iter(shape.figures.values()))[0] for shape in _SHAPES)
             raise SourceError(
                 f"{sheet.name} is no table of education, health and care plans that is read here: expected one of "
-                f"the columns {marks}, found {', '.join(sheet.head[-1][:12])}"
+                f"the columns {', '.join(shape.marks[0] for shape in _SHAPES)}, found "
+                f"{', '.join(sheet.head[-1][:12])}"
             )
         for shape in shapes:
-            rows, figures, notes = _part(shape, sheet, headings)
-            if len(rows):
-                found.setdefault(shape.kind, []).append((shape, rows, figures, notes))
+            part = _part(shape, sheet, headings)
+            if len(part[1]):
+                found.setdefault(shape.kind, []).append(part)
     return tuple(_joined(kind, parts, path.name) for kind, parts in found.items())
 
 
@@ -196,7 +196,7 @@ def _is_read(name: str) -> bool:
     return any(stem == shape.file or stem.startswith(f"{shape.file}_") for shape in _SHAPES)
 
 
-def _part(shape: _Shape, sheet: Sheet, headings: set[str]) -> tuple[pd.DataFrame, list[str], list[str]]:
+def _part(shape: _Shape, sheet: Sheet, headings: set[str]) -> _Part:
     """A row a council and key; none where a file has no breakdown by age."""
     wanted = dict(shape.figures)
     if "special_academy_free" in wanted and "special academy" in headings:
@@ -225,7 +225,7 @@ def _part(shape: _Shape, sheet: Sheet, headings: set[str]) -> tuple[pd.DataFrame
     sheet.refuse_twice(councils[conflicting], shape.key)
     councils = councils.groupby(shape.key, as_index=False).first()
     notes = _check_england(rows[rows["level"] != "local authority"], councils, shape, figures, sheet)
-    return councils, figures, notes
+    return shape, councils, figures, notes
 
 
 def _check_england(
@@ -268,14 +268,13 @@ def _check_england(
 
 def _joined(kind: str, parts: list[_Part], source: str) -> Table:
     """One table of the files that contribute to it, joined on its key."""
-    shape = parts[0][0]
-    figures = [name for _, _, names, _ in parts for name in names]
+    shapes, frames, names, odd = zip(*parts, strict=True)
+    shape, figures = shapes[0], list(chain(*names))
     if repeated := sorted({name for name in figures if figures.count(name) > 1}):
         raise SourceError(f"{source}: {', '.join(repeated)} stands in more than one of its files")
-    rows = pd.concat([rows for _, rows, _, _ in parts]).groupby(shape.key, as_index=False).first()
+    rows = pd.concat(frames).groupby(shape.key, as_index=False).first()
     labels = [shape.year, "la_code", "dfe_number", "la_name", "region", *shape.also]
-    notes = dict.fromkeys(note for _, _, _, odd in parts for note in odd)
-    return table_of(kind, rows, shape.key, [*labels, *figures], notes)
+    return table_of(kind, rows, shape.key, [*labels, *figures], dict.fromkeys(chain(*odd)))
 
 
 # --- what it gives the panel
@@ -284,32 +283,30 @@ def _joined(kind: str, parts: list[_Part], source: str) -> Table:
 def load(reader: Reader) -> Iterator[pd.DataFrame]:
     """Plans in force in January, in all, by placement and of young people, and the requests, plans made, issued
     and ceased of the calendar year before."""
-    by_age = reader.read("ehc-plans", "plans_by_age", ["plans"], calendar("january"))
+    by_age = reader.read(FOLDER, "plans_by_age", ["plans"], calendar("january"))
     yield _summed(by_age, "plans", by_age["plans"])
-    young = by_age["age_group"].isin(("Age 16 to 19", "Age 20 to 25"))
-    yield _summed(by_age, "plans_16_25", by_age["plans"] * young.astype(float))
-    ages = reader.read("ehc-plans", "plans_by_single_age", ["plans"], calendar("january"))
-    young = pd.to_numeric(ages["age"], errors="coerce") >= 16
-    yield _summed(ages, "plans_16_25", ages["plans"] * young.astype(float))
-    parts = {
+    ages = reader.read(FOLDER, "plans_by_single_age", ["plans"], calendar("january"))
+    old = pd.to_numeric(ages["age"], errors="coerce") >= 16
+    for rows, young in ((by_age, by_age["age_group"].isin(("Age 16 to 19", "Age 20 to 25"))), (ages, old)):
+        yield _summed(rows, "plans_16_25", rows["plans"] * young.astype(float))
+    sums = {
         "plans_state_special": ["special_la_maintained", "special_academy_free"],
         "plans_independent": ["special_independent", "special_non_maintained", "mainstream_independent"],
         "plans_post_16": ["fe_total"],
+        "plans_resource_base": list(RESOURCE_BASES),
     }
-    needed = ["plans", "mainstream_total", *RESOURCE_BASES]
-    needed += [column for columns in parts.values() for column in columns]
-    rows = reader.read("ehc-plans", "plans_by_placement", needed, calendar("january"))
+    needed = ["plans", "mainstream_total", *chain(*sums.values())]
+    rows = reader.read(FOLDER, "plans_by_placement", needed, calendar("january"))
     yield reported(rows, {"plans": "plans"})
-    placed = {figure: rows[columns].sum(axis=1, min_count=len(columns)) for figure, columns in parts.items()}
-    placed["plans_mainstream"] = rows["mainstream_total"] - rows["mainstream_independent"]
-    bases = rows[list(RESOURCE_BASES)].sum(axis=1, min_count=len(RESOURCE_BASES))
-    placed["plans_resource_base"] = bases.where(placed["plans_mainstream"].notna())
-    yield candidates(rows, placed, DERIVED)
-    yield from direct("ehc-plans", "plans_total", calendar("january"), {"plans": "plans"})(reader)
+    placed = {figure: rows[columns].sum(axis=1, min_count=len(columns)) for figure, columns in sums.items()}
+    mainstream = rows["mainstream_total"] - rows["mainstream_independent"]
+    bases = placed["plans_resource_base"].where(mainstream.notna())
+    yield candidates(rows, placed | {"plans_mainstream": mainstream, "plans_resource_base": bases}, DERIVED)
+    yield from direct(FOLDER, "plans_total", calendar("january"), {"plans": "plans"})(reader)
     # A calendar year is counted in the January that follows it.
     after, requests = calendar("calendar_year", 1), {"requests_received_in_year": "requests"}
     older = requests | {"requests_refused": "requests_refused", "new_ehc_plans": "new_plans"}
-    yield from direct("ehc-plans", "flows_before_2023", after, older)(reader)
+    yield from direct(FOLDER, "flows_before_2023", after, older)(reader)
     flows = requests | {
         "requests_decided_not_to_assess": "requests_refused",
         "tribunal_related_request": "requests_at_tribunal",
@@ -319,7 +316,7 @@ def load(reader: Reader) -> Iterator[pd.DataFrame]:
     }
     published = "new_ehc_plans_as_published"
     columns = [published, "new_ehc_plans", "new_ehc_plans_2023_release", *flows]
-    rows = reader.read("ehc-plans", "flows", columns, after)
+    rows = reader.read(FOLDER, "flows", columns, after)
     yield reported(rows, flows)
     # Only an edition with a known error keeps what was published apart.
     plans = rows[published].fillna(rows["new_ehc_plans"])
@@ -345,22 +342,20 @@ def plans_by_single_age(reader: Reader) -> tuple[pd.DataFrame, int | None]:
     nearly all of them are.
     """
     found: dict[int, pd.DataFrame] = {}
-    for file in reader.files("ehc-plans", "plans_by_single_age"):
-        table = reader.raw.table("ehc-plans", file.name, ["plans"])
-        age = table["age"].replace("under 3", "2").astype(int)
-        for year, rows in table.assign(age=age).groupby(table["january"].astype(int)):
-            counted = rows.groupby(["dfe_number", "age"])["plans"].sum(min_count=1).unstack("age")
-            if len(counted) >= NEARLY_ALL * len(reader.authorities.in_year(int(year))):
-                found[int(year)] = counted
-    if not found:
+    for file in reader.files(FOLDER, "plans_by_single_age"):
+        table = reader.raw.table(FOLDER, file.name, ["plans"])
+        age, january = table["age"].replace("under 3", "2").astype(int), table["january"].astype(int)
+        counted = table.groupby([january, "dfe_number", age])["plans"].sum(min_count=1).unstack("age")
+        found |= {int(year): counted.xs(year, level="january") for year in january.unique()}
+    known = {year: reader.authorities.in_year(year) for year in found}
+    newest = max((year for year in found if len(found[year]) >= NEARLY_ALL * len(known[year])), default=None)
+    if newest is None:
         return pd.DataFrame(), None
-    newest = max(found)
-    known = reader.authorities.in_year(newest)
-    return found[newest].reindex(known).rename_axis(index="authority"), newest
+    return found[newest].reindex(known[newest]).rename_axis(index="authority"), newest
 
 
 PUBLICATION = Publication(
-    folder="ehc-plans",
+    folder=FOLDER,
     address=EesRelease("education-health-and-care-plans"),
     short=("ehc", "ehcp", "plans"),
     parse=parse,

@@ -11,17 +11,15 @@ import re
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pandas as pd
 from python_calamine import CalamineError, CalamineWorkbook
 
-from deficits.errors import SourceError, some
-from deficits.raw.authorities import plain_code
+from deficits.errors import SourceError
 
-Rows = list[list[object]]
+Cells = list[list[object]]
 
 LARGEST = 1 << 30
 """Bytes that a file, or a part of an archive, may have; the publishers' largest have a tenth of it."""
@@ -102,10 +100,7 @@ def _refuse_bomb(name: str, part: zipfile.ZipInfo) -> None:
 
 
 class Workbook:
-    """A workbook (xlsx, ods, xls): its sheets' names, and their rows one sheet at a time.
-
-    Raises SourceError when the file is missing, broken, protected, too large, or no workbook.
-    """
+    """A workbook (xlsx, ods, xls): its sheets' names, and their rows one sheet at a time."""
 
     def __init__(self, path: Path, content: bytes | None = None) -> None:
         self.name = path.name
@@ -117,7 +112,7 @@ class Workbook:
             self._book = CalamineWorkbook.from_filelike(io.BytesIO(checked))
         self.sheets = list(self._book.sheet_names)
 
-    def __iter__(self) -> Iterator[tuple[str, Rows]]:
+    def __iter__(self) -> Iterator[tuple[str, Cells]]:
         """Each sheet's name and rows, each as long as the widest; an empty cell is an empty text."""
         for sheet in self.sheets:
             with _readable(f"{self.name}, sheet '{sheet}'"):
@@ -161,18 +156,11 @@ def _refuse_sparse(archive: zipfile.ZipFile, part: zipfile.ZipInfo, name: str) -
         )
 
 
-def below(rows: Rows, at: int, places: Mapping[str, int]) -> pd.DataFrame:
-    """The cells under a row of headings as text, under our names; the index is the line in the sheet."""
-    cells = {name: [plain_code(row[place]) for row in rows[at + 1 :]] for name, place in places.items()}
-    return pd.DataFrame(cells, index=range(at + 2, len(rows) + 1), dtype="str")
-
-
 # --- CSV
 
 
 def opened(path: Path, wanted: Callable[[str], bool]) -> Workbook | list[tuple[str, bytes]]:
-    """A workbook; or a CSV's name and text, or those of each CSV of a zip that is `wanted` by its name (or is the
-    only one).
+    """A workbook; or the name and text of a CSV, or of each CSV of a zip that is `wanted` by its name, or alone.
 
     UTF-8, UTF-16 or Windows' CP1252 comes back as UTF-8 without a byte-order mark.
     """
@@ -220,7 +208,7 @@ def mark_of(name: str, content: bytes) -> str:
 
 
 def csv_rows(name: str, content: bytes, mark: str, typed: bool = False) -> Iterator[tuple[int, list[str]]]:
-    """The line on which each row of a text in UTF-8 ends (the first is line 1), and its cells.
+    """The line on which each row of a text ends (the first is line 1), and its cells.
 
     `typed`: of a text that a person typed, in which a quotation mark without its pair is a SourceError.
     """
@@ -232,28 +220,3 @@ def csv_rows(name: str, content: bytes, mark: str, typed: bool = False) -> Itera
     except csv.Error as error:
         what = "look for a quotation mark without its pair" if typed else "download it again"
         raise SourceError(f"{name}, line {reader.line_num}: {error}; {what}") from None
-
-
-def csv_columns(
-    name: str, content: bytes, mark: str, top: int, width: int, places: Mapping[str, int]
-) -> pd.DataFrame:
-    """The columns at these places, below the headings in line `top`, as text under our names; the index is the
-    line.
-
-    Notes (words in the first cell alone) are left out. SourceError when a row is longer or shorter than the
-    headings, as the last one of a file that was cut short is.
-    """
-    rows: dict[int, list[str]] = {}
-    faults = []
-    for line, cells in csv_rows(name, content, mark):
-        if line <= top:
-            continue
-        if len(cells) >= width and not any(cell.strip() for cell in cells[width:]):
-            rows[line] = [cells[place].strip() for place in places.values()]
-            continue
-        filled = [cell.strip() for cell in cells if cell.strip()]
-        if filled and (filled != [cells[0].strip()] or not re.search("[A-Za-z]{2}", filled[0])):
-            faults.append(f"line {line} has {len(cells)} cells")
-    if faults:
-        raise SourceError(f"{name}: {some(faults)}, expected {width}. If the file is cut short, download it again")
-    return pd.DataFrame(list(rows.values()), index=list(rows), columns=list(places), dtype="str")

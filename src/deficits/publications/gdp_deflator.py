@@ -16,7 +16,7 @@ from deficits.errors import SourceError, closest, some
 from deficits.formatting import year_of
 from deficits.publications.cells import heading, number
 from deficits.publications.editions import Reader
-from deficits.publications.files import Rows, Workbook
+from deficits.publications.files import Cells, Workbook
 from deficits.publications.publication import FixedUrl, Publication, Table
 
 TITLE = "consistent historical rdel and cdel series"
@@ -35,9 +35,6 @@ def parse(path: Path) -> tuple[Table, ...]:
 
     `gdp_deflator_growth_pct` is the change on the year before in per cent, `nominal_gdp_bn` in £ billion,
     `uk_population_thousand` in thousand people, each as published.
-
-    Raises SourceError when no sheet (or more than one) has the table's title, a series is missing, a cell is no
-    number, or a year stands twice.
     """
     book = Workbook(path)
     # The title stands alone over the table, with the table's number before it.
@@ -71,7 +68,7 @@ def parse(path: Path) -> tuple[Table, ...]:
     return (Table("deflator", frame[order].sort_index().reset_index(), ("financial_year",)),)
 
 
-def _row(rows: Rows, words: tuple[str, ...], source: str) -> tuple[list[object], dict[str, int], pd.Series]:
+def _row(rows: Cells, words: tuple[str, ...], source: str) -> tuple[list[object], dict[str, int], pd.Series]:
     """The row of a series, the columns of the years in the nearest row of them above, and outturn or forecast by
     column, which stands over the first year of each."""
     # A footnote's mark may follow a label.
@@ -103,9 +100,8 @@ def prices(reader: Reader, smoothed: Sequence[int]) -> pd.Series:
     since how output was measured moved between them.
     """
     table = reader.table("gdp-deflator", "deflator", ["gdp_deflator_growth_pct"])
-    growth = (table["gdp_deflator_growth_pct"] / 100).set_axis(
-        table["financial_year"].map(year_of).astype("int64")
-    )
+    years = table["financial_year"].map(year_of).astype("int64")
+    growth = (table["gdp_deflator_growth_pct"] / 100).set_axis(years)
     held = [year for year in smoothed if year in growth.index]
     growth[held] = growth[held].mean()
     return growth.rename("prices").rename_axis("year")

@@ -44,9 +44,6 @@ def parse(path: Path) -> tuple[Table, ...]:
     `budget_...` is planned and `outturn_...` spent, £ in the year, positive = spending; place funding is before
     recoupment in the budget and after it in the outturn, so the two do not compare. `pop_2_18` in people,
     `ehc_plans_0_25` in plans. `region` is the workbook's (London in two parts), in title case.
-
-    Raises SourceError when no sheet has the headings, a column is missing, an amount is neither number nor symbol,
-    an authority is unknown or stands twice, or the years on the sheet differ.
     """
     # The year of the population projection changes with the edition.
     sheet = open_sheet(path, _LABELS, enough=2, fold=lambda text: re.sub(r" \(ons [^)]*\)$", "", heading(text)))

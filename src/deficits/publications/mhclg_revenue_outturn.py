@@ -83,9 +83,6 @@ def parse(path: Path) -> tuple[Table, ...]:
     `dsg_lines`, of returns with line 912: one row an authority and year end, `dsg_adjustment_account_gbp` (line
     912, negative = deficit) and `dsg_reserve_gbp` (line 913) in £. An opening level is the level at the end of the
     year before; where the multi-year file has that year's own closing level too, the closing level stands.
-
-    SourceError for another file, a missing column or sheet, a cell that is no number and no symbol, an authority
-    twice or unknown, and sums that do not reach the file's own totals where every authority has returned.
     """
     sheet, rows = read_cells(path)
     levels = [name for name in _LEVELS if name in rows]
@@ -113,9 +110,8 @@ def parse(path: Path) -> tuple[Table, ...]:
             faults += _faults(councils[councils["class"] == name], group, levels, sheet.name)
     refuse(faults)
     words = [name for name in councils if name in (*_KEY, *_LABELS)]
-    tables = [
-        table_of("usable_reserves", councils, _KEY, [*words, *(name for name in levels if name not in _DSG)])
-    ]
+    reserves = [name for name in levels if name not in _DSG]
+    tables = [table_of("usable_reserves", councils, _KEY, [*words, *reserves])]
     if _DSG[-1] in levels:
         # Before there was line 912 its column is blank or 0 for everyone.
         used = councils["close_dsg_adjustment_account_gbp"].fillna(0) != 0
@@ -192,10 +188,9 @@ def _year_ending(text: str, source: str) -> str:
 
 
 def _faults(councils: pd.DataFrame, totals: pd.DataFrame, levels: Sequence[str], source: str) -> list[str | None]:
-    """What is wrong where councils' levels do not add up to rows of totals (£ thousand as text) of their years.
+    """Where councils' levels do not add up to rows of totals (£ thousand as text) of their years.
 
-    Where a council has not returned, MHCLG grosses the total up, so it is not compared; nor is a total without a
-    number.
+    A council that has not returned leaves them incomplete: MHCLG grosses the total up, so it is not compared.
     """
     amounts, rows_of = councils[list(levels)].to_numpy(), councils.groupby("financial_year").indices
     return [
@@ -242,9 +237,8 @@ def load(reader: Reader) -> Iterator[pd.DataFrame]:
     rows = reader.read("mhclg-revenue-outturn", "dsg_lines", lines, financial("financial_year"))
     existed = np.array([reader.authorities.existed(code, year) for code, year in rows.index], dtype=bool)
     rows = rows[existed]
-    yield candidates(
-        rows, {"balance_mhclg": rows[lines].sum(axis=1, min_count=2)}, REPORTED, {"balance_mhclg": lines[1]}
-    )
+    balance = {"balance_mhclg": rows[lines].sum(axis=1, min_count=2)}
+    yield candidates(rows, balance, REPORTED, {"balance_mhclg": lines[1]})
     columns = {"close_unallocated_gbp": "reserves_unallocated", "close_other_earmarked_gbp": "reserves_earmarked"}
     yield from direct("mhclg-revenue-outturn", "usable_reserves", financial("financial_year"), columns)(reader)
 

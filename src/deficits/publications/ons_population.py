@@ -26,8 +26,11 @@ from deficits.publications.reading import Columns, one_of, open_sheets, table_of
 from deficits.raw import read_table
 from deficits.raw.authorities import is_upper_tier, load_authorities
 
+FOLDER = "ons-population"
 OLDEST = 25
 """EHC plans run to the age of 25."""
+OPEN = 85
+"""The first of the ages that an edition may put together."""
 _COLUMNS: Columns = {"area": ("ladcode", "ladcd"), "sex": ("sex",), "age": ("age",)}
 _KEY = ["mid_year", "dfe_number"]
 
@@ -36,8 +39,6 @@ def parse(path: Path) -> tuple[Table, ...]:
     """One table, `population_by_authority`: a row an authority and `mid_year` (the calendar year of 30 June).
 
     `age_0` to `age_25` are people of both sexes of an age in whole years, `pop_2_18` those aged 2 to 18.
-
-    Raises SourceError when a column, a sex, an age or an area is missing or stands twice, or an authority is.
     """
     found = open_sheets(path, _COLUMNS, enough=3, fold=_unversioned)
     # The workbook's other sheets have births, deaths and moves as well as people.
@@ -55,12 +56,10 @@ def parse(path: Path) -> tuple[Table, ...]:
     cells["age"] = sheet.meaning(cells["age"], _age)
     sheet.refuse_twice(cells, ["area", "sex", "age"])
     counts = cells.groupby(["area", "age"]).size().unstack(fill_value=0)
-    if list(counts) != list(range(len(counts.columns))) or len(counts.columns) < 86:
-        raise SourceError(f"{sheet.name}: expected every age from 0 to 85 or more, found {len(counts.columns)}")
-    if lone := counts.stack()[lambda rows: rows != 2].index.tolist():
-        raise SourceError(
-            f"{sheet.name}: expected a row for each sex, found fewer for {some(list(map(str, lone)))}"
-        )
+    every = range(max(OPEN, cells["age"].max()) + 1)
+    if lone := counts.reindex(columns=every, fill_value=0).stack()[lambda rows: rows != 2].index.tolist():
+        where = some([f"{area} at {age}" for area, age in lone])
+        raise SourceError(f"{sheet.name}: expected each sex at every age from 0 to 85 or more, not so for {where}")
     cells["dfe_number"] = cells["area"].map(areas)
     cells = sheet.numbers(cells[cells["age"] <= OLDEST], years)
     parts = []
@@ -121,7 +120,7 @@ def _areas(codes: pd.Series, source: str) -> dict[str, str]:
 def load(reader: Reader) -> Iterator[pd.DataFrame]:
     """People aged 2 to 18 by authority, for the authorities that existed at the year end after the count."""
     column = "pop_2_18"
-    rows = reader.read("ons-population", "population_by_authority", [column], calendar("mid_year", 1))
+    rows = reader.read(FOLDER, "population_by_authority", [column], calendar("mid_year", 1))
     rows = rows[np.array([reader.authorities.existed(code, year) for code, year in rows.index], dtype=bool)]
     yield reported(rows, {column: "population_2_18"})
 
@@ -132,17 +131,16 @@ def people_by_age(reader: Reader) -> pd.DataFrame:
     A mid-year belongs to the financial year that it falls in: mid-2023 to 2024. A count of an older boundary is
     left out; of two editions of one count the newer is taken.
     """
-    counts: dict[int, pd.DataFrame] = {}
     ages = {f"age_{age}": age for age in range(OLDEST + 1)}
-    for file in reader.files("ons-population", "population_by_authority"):
-        table = reader.raw.table("ons-population", file.name, list(ages))
-        for year, rows in table.groupby(table["mid_year"].astype(int) + 1):
-            counts[int(year)] = rows.set_index("dfe_number")[list(ages)].rename(columns=ages)
-    return pd.concat(counts, axis=1, names=["year", "age"]) if counts else pd.DataFrame()
+    rows = reader.read(FOLDER, "population_by_authority", ages, calendar("mid_year", 1))
+    rows = rows.sort_values("edition", kind="stable")
+    newest = rows[rows["file"] == rows.groupby(level="year")["file"].transform("last")]
+    people = newest[list(ages)].rename(columns=ages).rename_axis("age", axis=1).unstack("year")
+    return people.swaplevel(axis=1).sort_index(axis=1)
 
 
 PUBLICATION = Publication(
-    folder="ons-population",
+    folder=FOLDER,
     address=FixedUrl(
         "https://www.ons.gov.uk/file?uri=/peoplepopulationandcommunity/populationandmigration/populationestimates/"
         "datasets/estimatesofthepopulationforenglandandwales/mid2011tomid{version}detailedtimeseries/"

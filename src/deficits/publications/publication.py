@@ -79,11 +79,13 @@ class ByHand:
 
 @dataclass(frozen=True)
 class Publication:
-    """A publication, known by its folder in `data/raw`.
+    """One publication, known by its folder in `data/raw`.
 
-    `parse` turns the publisher's file into tidy tables (SourceError when it is not as expected); None where
-    nothing is fetched. `load` gives the panel's candidates from the tables held, as known on the reader's day.
-    `turned` are the columns, as (kind, column), that are positive for a deficit and whose sign the panel turns.
+    `parse` turns the publisher's file into tidy tables; None where nothing is fetched. It raises SourceError for
+    another file, a column that is missing, a cell that is neither a number nor a known symbol, a council that is
+    unknown or stands twice, and sums that do not reach the file's own totals. `load` gives the panel's candidates
+    from the tables held, as known on the reader's day. `turned` are the columns, as (kind, column), that are
+    positive for a deficit and whose sign the panel turns.
     """
 
     folder: str

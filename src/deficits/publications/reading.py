@@ -7,10 +7,10 @@ faults of one kind are told at once, with the file, the line, the publisher's co
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,14 @@ import pandas as pd
 from deficits.errors import SourceError, closest, first_of, some
 from deficits.formatting import listed
 from deficits.publications.cells import heading, number, reason
-from deficits.publications.files import Workbook, below, csv_columns, csv_rows, mark_of, opened
+from deficits.publications.files import Cells, Workbook, csv_rows, mark_of, opened
 from deficits.publications.publication import Table
 from deficits.raw.authorities import load_authorities, plain_code
 
 Columns = dict[str, tuple[str, ...]]
 """Our name of each column and the publisher's spellings of its heading."""
+Rows = Callable[[], Iterator[tuple[int, list[str]]]]
+"""The rows of a table as text, each with its line; it may be called again."""
 Meaning = Callable[[str, str], object]
 """What a text means; given the text and where it stands, for a SourceError."""
 NO_ROW = "no row in the file"
@@ -38,14 +40,14 @@ _HEAD = 40
 class Sheet:
     """A table as it lies in a file: a CSV, or a sheet of a workbook.
 
-    `head` are the rows down to the headings, `cells` gives the columns at some places below them (text under our
-    names, by line), `fold` is what a heading is without what changes from edition to edition. `printed` is the
-    heading of each column that was taken.
+    `head` are the rows down to the headings, which stand in line `top`; `rows` gives every row. `fold` is what a
+    heading is without what changes from edition to edition, `printed` the heading of each column that was taken.
     """
 
     name: str
     head: list[list[str]]
-    cells: Callable[[Mapping[str, int]], pd.DataFrame]
+    top: int
+    rows: Rows
     fold: Callable[[str], str] = heading
     printed: dict[str, str] = field(default_factory=dict)
 
@@ -79,6 +81,29 @@ class Sheet:
         self.printed.update({name: printed[place] for name, place in found.items()})
         return found
 
+    def cells(self, places: Mapping[str, int]) -> pd.DataFrame:
+        """The columns at these places, below the headings, as text under our names, by line.
+
+        Notes (words in the first cell alone) are left out. SourceError when a row is longer or shorter than the
+        headings, as the last one of a file that was cut short is.
+        """
+        width = len(self.head[-1])
+        found: dict[int, list[str]] = {}
+        faults = []
+        for line, row in self.rows():
+            if line <= self.top:
+                continue
+            if len(row) >= width and not any(cell.strip() for cell in row[width:]):
+                found[line] = [row[place].strip() for place in places.values()]
+                continue
+            filled = [cell.strip() for cell in row if cell.strip()]
+            if filled and (filled != [row[0].strip()] or not re.search("[A-Za-z]{2}", filled[0])):
+                faults.append(f"line {line} has {len(row)} cells")
+        if faults:
+            cut = "If the file is cut short, download it again"
+            raise SourceError(f"{self.name}: {some(faults)}, expected {width}. {cut}")
+        return pd.DataFrame(list(found.values()), index=list(found), columns=list(places), dtype="str")
+
     def take(
         self, wanted: Columns, may_lack: Collection[str] = (), headings: Sequence[str] | None = None
     ) -> pd.DataFrame:
@@ -96,7 +121,7 @@ class Sheet:
         return column.map({text: meaning(text, f"{self.name}, line {n}, {where}") for n, text in first.items()})
 
     def numbers(self, rows: pd.DataFrame, columns: Iterable[str], scale: float = 1.0) -> pd.DataFrame:
-        """The rows with numbers (float64, times `scale`) in these columns, and for each why one is missing.
+        """The rows with numbers (float64, times `scale`) in these columns, and in `<column>?` why one is missing.
 
         SourceError lists the cells that are neither a number nor a known symbol.
         """
@@ -122,8 +147,8 @@ class Sheet:
     def councils(self, rows: pd.DataFrame, *codes: str) -> list[str]:
         """The DfE number of each row's council, by its codes in these columns, and `la_name`.
 
-        SourceError lists the lines of councils that are not known, with the closest name. A DfE number that is not
-        known is an error even where another code is.
+        SourceError lists the lines of councils that are not known, with the closest name. A wrong DfE number is an
+        error even where another code is right.
         """
         known = load_authorities()
         keys = list(zip(*(rows[column] for column in (*codes, "la_name")), strict=True))
@@ -164,43 +189,42 @@ def open_sheets(
     its name is read; cells of a CSV are parted by commas, semicolons or tabs.
     """
     spellings = [set(map(heading, words)) for words in marks.values()]
-
-    def found(rows: Iterable[tuple[int, Sequence[object]]]) -> tuple[int, int, list[list[str]]]:
-        """How many of the marks the best row has, its line, and the rows down to it."""
-        best, line, head = 0, 0, []
-        for n, row in islice(rows, _HEAD):
-            head.append([plain_code(cell) for cell in row])
-            texts = {fold(cell) for cell in head[-1]}
+    sheets, there = [], []
+    for name, rows in _tables(path, wanted):
+        head: list[list[str]] = []
+        best, found = 0, (0, 0)
+        for line, row in islice(rows(), _HEAD):
+            head.append(row)
+            texts = set(map(fold, row))
             score = sum(not texts.isdisjoint(words) for words in spellings)
             if score > best:
-                best, line, above = score, n, len(head)
-            if best == len(spellings):
-                break
-        return best, line, head[:above] if best else []
-
-    sheets = []
-    file = opened(path, wanted)
-    if isinstance(file, Workbook):
-        for sheet, rows in file:
-            best, line, head = found(enumerate(rows, 1))
-            if best >= enough:
-                sheets.append(Sheet(f"{path.name}, sheet '{sheet}'", head, partial(below, rows, line - 1), fold))
-        there = f"its sheets: {', '.join(file.sheets)}"
-    else:
-        for name, content in file:
-            start = content[: 1 << 18].rpartition(b"\n")[0] or content
-            there = f"it begins '{start.decode(errors='replace').strip().partition(chr(10))[0].strip()[:80]}'"
-            mark = mark_of(name, start)
-            best, line, head = found(csv_rows(name, start, mark))
-            if best >= enough:
-                cells = partial(csv_columns, name, content, mark, line, len(head[-1]))
-                sheets.append(Sheet(name, head, cells, fold))
+                best, found = score, (line, len(head))
+        place = name.removeprefix(path.name).strip(", /") or "it"
+        there.append(f"{place} begins '{' '.join(filter(None, chain(*head)))[:60]}'")
+        if best >= enough:
+            sheets.append(Sheet(name, head[: found[1]], found[0], rows, fold))
     if not sheets:
         words = ", ".join(spelt[0] for spelt in marks.values())
         raise SourceError(
-            f"{path.name}: no line has the headings that were expected ({words}); {there}. Is it another file?"
+            f"{path.name}: no line has the headings that were expected ({words}): {some(there)}. Another file?"
         )
     return sheets
+
+
+def _tables(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, Rows]]:
+    """The name of each sheet of a workbook, or of each CSV that is read, and its rows as text."""
+    file = opened(path, wanted)
+    if isinstance(file, Workbook):
+        for sheet, cells in file:
+            yield f"{path.name}, sheet '{sheet}'", partial(_texts, cells)
+    else:
+        for name, content in file:
+            mark = mark_of(name, content[: 1 << 18].rpartition(b"\n")[0] or content)
+            yield name, partial(csv_rows, name, content, mark)
+
+
+def _texts(cells: Cells) -> Iterator[tuple[int, list[str]]]:
+    return enumerate(([plain_code(cell) for cell in row] for row in cells), 1)
 
 
 def open_sheet(path: Path, marks: Columns, **how: Any) -> Sheet:
@@ -208,9 +232,7 @@ def open_sheet(path: Path, marks: Columns, **how: Any) -> Sheet:
     found = open_sheets(path, marks, **how)
     if len(found) > 1:
         names = ", ".join(sheet.name for sheet in found)
-        raise SourceError(
-            f"{path.name} has {len(found)} tables that may be meant ({names}); give one of them alone"
-        )
+        raise SourceError(f"{path.name} has {len(found)} tables that may be meant ({names}); give one alone")
     return found[0]
 
 
@@ -238,8 +260,8 @@ def refuse(faults: Iterable[str | None]) -> None:
 def sums_to(parts: npt.ArrayLike, total: float | None, rounding: float, source: str) -> str | None:
     """What is wrong when the parts do not add up to a printed total, or None; both in £.
 
-    Each part, and the total, may be rounded by up to `rounding`. Parts that are incomplete cannot be compared,
-    because publishers fill such totals up; nor can a total without a number.
+    Each part, and the total, may be rounded by up to `rounding`. Incomplete parts cannot be compared, because
+    publishers fill such totals up.
     """
     amounts = np.asarray(parts, dtype=float)
     if total is None or np.isnan(amounts).any() or abs(amounts.sum() - total) <= rounding * (len(amounts) + 1):

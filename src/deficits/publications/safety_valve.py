@@ -40,9 +40,6 @@ def parse(path: Path) -> tuple[Table, ...]:
     `payments_by_year_gbp`, where one of 0 was withheld and a year without a known payment does not stand. The rest
     is what the file says in words (`agreement_year`, `first_year`, `last_year`, `council_contribution_gbp` as
     reported, `note`, `url`), blanks missing.
-
-    Raises SourceError for a name that is no council's (with the closest), a council twice, a missing column, a
-    cell that is neither an amount nor a symbol, and payments above the total.
     """
     sheet = open_sheet(path, _NEEDED)
     rows = sheet.take(_NEEDED | {name: (name,) for name in _MAY_LACK}, _MAY_LACK)
@@ -108,15 +105,13 @@ def agreements(reader: Reader, balance: pd.Series, dsg: pd.Series) -> pd.DataFra
     if unknown > 0:
         left = assumed(THEME, "first_agreements_total").number - found[early].sum()
         deals["total"] = found.fillna(left / unknown)
-    paid: dict[str, dict[int, float]] = {code: {} for code in deals["authority"]}
-    for each in _payments(every, reader).itertuples():
-        paid.setdefault(each.authority, {})[each.year] = each.value
+    by_council = _payments(every, reader).groupby("authority")
+    paid = {code: dict(zip(rows["year"], rows["value"], strict=True)) for code, rows in by_council}
     rows = []
     for deal in deals.itertuples():
-        day = announced.get(deal.first)
-        if reader.as_of is not None and (day.isoformat() if day else deal.edition) > reader.as_of:
+        if (announced[deal.first].isoformat() if deal.first in announced else deal.edition) > reader.last:
             continue
-        public = paid[deal.authority]
+        public = paid.get(deal.authority, {})
         for basis, amounts in (("reported", public.items()), ("scheduled", _scheduled(deal, public))):
             rows += [(deal.authority, year, amount, basis, deal.source) for year, amount in amounts]
     if reader.as_of is not None:
@@ -125,15 +120,11 @@ def agreements(reader: Reader, balance: pd.Series, dsg: pd.Series) -> pd.DataFra
 
 
 def _editions(reader: Reader) -> pd.DataFrame:
-    """Every edition's rows as known on the day, oldest first.
-
-    The project's own table, which has no date, is known on every day.
-    """
+    """Every edition's rows as known on the day, oldest first; the project's own, without a date, on every day."""
     columns = ["la_name", "first_year", "last_year", _TOTAL, _PAYMENTS]
     parts = []
-    for file in reader.raw.files(FOLDER, "agreements"):
-        edition = last_day(file.published)
-        if file.published and edition > reader.last:
+    for file in sorted(reader.raw.files(FOLDER, "agreements"), key=lambda file: file.day):
+        if file.day > reader.last:
             continue
         rows = reader.raw.table(FOLDER, file.name, [_TOTAL]).reindex(columns=columns)
         rows = rows.set_axis(["name", "first", "last", "total", "paid"], axis=1)
@@ -143,8 +134,8 @@ def _editions(reader: Reader) -> pd.DataFrame:
         rows["authority"] = list(map(reader.authorities.resolve, rows.pop("name"), years))
         rows["paid"] = [payments_of(cell, file.name) for cell in rows["paid"].fillna("")]
         source = [f"{FOLDER}/{file.name}:{row + 2}" for row in rows.index]
-        parts.append(rows.assign(source=source, edition=edition, order=edition if file.published else ""))
-    return pd.concat(sorted(parts, key=lambda part: part["order"].iloc[0]))
+        parts.append(rows.assign(source=source, edition=last_day(file.published), day=file.day))
+    return pd.concat(parts)
 
 
 def _deals(every: pd.DataFrame) -> pd.DataFrame:
@@ -160,7 +151,7 @@ def _deals(every: pd.DataFrame) -> pd.DataFrame:
 def _payments(every: pd.DataFrame, reader: Reader) -> pd.DataFrame:
     """Payments public on the day, of the newest edition: authority, year, value (£), source, published."""
     rows = [
-        (deal.authority, year_of(label), amount, deal.source, deal.order or f"{year_of(label)}-03-31")
+        (deal.authority, year_of(label), amount, deal.source, deal.day or f"{year_of(label)}-03-31")
         for deal in every.itertuples()
         for label, amount in deal.paid.items()
     ]
@@ -173,25 +164,22 @@ def _expected(
     reader: Reader, balance: pd.Series, dsg: pd.Series, agreed: set[str]
 ) -> list[tuple[str, int, float, str, str]]:
     """Payments of the agreements that were said to be negotiated, and not yet published, on a day."""
-    as_of = str(reader.as_of)
     announced = assumed(THEME, "agreements_announced").by_year()
     years = int(assumed(THEME, "years_of_an_agreement").number)
     both = pd.DataFrame({"balance": balance, "dsg": dsg})
     whole = both.notna().all(axis=1).groupby(level="year").mean() >= WHOLE
     rows = []
     file = reader.raw.files(FOLDER, "negotiations")[-1]
-    for line, round_ in enumerate(reader.raw.table(FOLDER, file.name).itertuples(), start=2):
-        first = year_of(round_.agreement_year)
-        if not round_.announced <= as_of < announced[first].isoformat() or not whole.any():
+    for line, talks in enumerate(reader.raw.table(FOLDER, file.name).itertuples(), start=2):
+        first = year_of(talks.agreement_year)
+        if not talks.announced <= reader.last < announced[first].isoformat() or not whole.any():
             continue
         newest = both.xs(whole.index[whole][-1], level="year")
         others = (newest["balance"] / newest["dsg"]).dropna().drop(list(agreed), errors="ignore")
-        for code in others.nsmallest(int(round_.councils)).index:
-            total = max(-newest.at[code, "balance"], 0.0)
-            place = f"{FOLDER}/{file.name}:{line}"
-            rows += [
-                (code, year, part, "expected", place) for year, part in _spread(total, range(first, first + years))
-            ]
+        place = f"{FOLDER}/{file.name}:{line}"
+        for code in others.nsmallest(int(talks.councils)).index:
+            parts = _spread(max(-newest.at[code, "balance"], 0.0), range(first, first + years))
+            rows += [(code, year, part, "expected", place) for year, part in parts]
     return rows
 
 
@@ -201,8 +189,6 @@ def _scheduled(deal: Any, public: dict[int, float]) -> list[tuple[int, float]]:
     last = deal.first + years - 1 if pd.isna(deal.last) else int(deal.last)
     open_years = [year for year in range(deal.first, last + 1) if year not in public]
     left = max(deal.total - sum(public.values()), 0.0)
-    if not open_years:
-        return []
     if deal.first in public:
         return [(year, left / len(open_years)) for year in open_years]
     return _spread(left, open_years)
@@ -211,7 +197,7 @@ def _scheduled(deal: Any, public: dict[int, float]) -> list[tuple[int, float]]:
 def _spread(total: float, years: Sequence[int]) -> list[tuple[int, float]]:
     """The assumed share of an agreement in its first year, and the rest in even parts."""
     first = total if len(years) == 1 else assumed(THEME, "first_payment_share").number * total
-    return [(years[0], first), *[(year, (total - first) / (len(years) - 1)) for year in years[1:]]]
+    return [(year, (total - first) / (len(years) - 1) if n else first) for n, year in enumerate(years)]
 
 
 PUBLICATION = Publication(

@@ -23,6 +23,7 @@ from deficits.publications.editions import KEY, REPORTED, Reader, candidates, di
 from deficits.publications.publication import EesRelease, Publication, Table
 from deficits.publications.reading import NO_ROW, Columns, Sheet, one_of, open_sheet, refuse, sums_to, table_of
 
+FOLDER = "section251-outturn"
 WORDS = {"1.9.3": "carried forward", "1.2.1": "top-up"}
 """What a line must say: a renumbered form is refused, not read as if it were the old one."""
 _LINE = re.compile(r"(1\.9\.3|1\.2\.\d+[a-z]?)\b")
@@ -51,11 +52,7 @@ def parse(path: Path) -> tuple[Table, ...]:
 
     A line that is not applicable adds nothing to its sum; nor does one that no authority has in that year, since
     the form did not have it. One that others report and this authority does not (suppressed, not available, no
-    row) leaves the sum without a number.
-
-    SourceError for another file (the budget, the national file), a missing column, a renumbered line, a cell that
-    is no number and no symbol, an authority unknown or twice, and for lines whose authorities do not sum to the
-    national row where every authority has a number.
+    row) leaves the sum without a number. SourceError for a renumbered line too.
     """
     sheet = open_sheet(path, _COLUMNS, wanted=lambda name: "alleducation" in name.lower())
     rows = sheet.take(_COLUMNS, may_lack=("identifier",))
@@ -72,9 +69,7 @@ def parse(path: Path) -> tuple[Table, ...]:
     rows = rows[rows["label"].isin(line_of)]
     rows = rows.assign(line=rows["label"].map(line_of))
     if missing := [line for line in WORDS if line not in set(rows.loc[rows["level"] == _COUNCIL, "line"])]:
-        raise SourceError(
-            f"{sheet.name}: no line {missing[0]} of local authorities; is it the section 251 outturn?"
-        )
+        raise SourceError(f"{sheet.name}: no line {missing[0]} of councils; is it the section 251 outturn?")
     councils = rows[rows["level"] == _COUNCIL]
     councils = councils.assign(dfe_number=sheet.councils(councils, "dfe_number", "la_code_in_source"))
     sheet.refuse_twice(councils, [*_KEY, "line"])
@@ -129,23 +124,21 @@ def load(reader: Reader) -> Iterator[pd.DataFrame]:
     the DSG and rounded to the £ thousand. Line 1.9.3 itself is positive for a deficit: its sign is turned, except
     in the years in which it was printed positive for a surplus.
     """
-    shares = reader.read(
-        "section251-outturn", "balance_shares", ["balance_pct_of_dsg"], financial("financial_year")
-    )
+    shares = reader.read(FOLDER, "balance_shares", ["balance_pct_of_dsg"], financial("financial_year"))
     totals = newest(pd.concat(dsg_allocations.load(reader)).query("figure == 'dsg_total'")).set_index(KEY)["value"]
     derived = (shares["balance_pct_of_dsg"] / 100 * totals.reindex(shares.index)).round(-3)
     yield candidates(shares, {"balance_section251": derived}, FROM_PERCENTAGE)
     column = "carried_forward_gbp"
-    lines = reader.read("section251-outturn", "carried_forward", [column], financial("financial_year"))
+    lines = reader.read(FOLDER, "carried_forward", [column], financial("financial_year"))
     surplus_positive = lines["ends_in"] <= assumed("section251", "surplus_positive_to").value
     balance = lines[column].where(surplus_positive, -lines[column])
     yield candidates(lines, {"balance_section251": balance}, REPORTED, {"balance_section251": column})
     columns = {"high_needs_net_spend_gbp": "high_needs_net_spend"}
-    yield from direct("section251-outturn", "net_spend", financial("financial_year"), columns)(reader)
+    yield from direct(FOLDER, "net_spend", financial("financial_year"), columns)(reader)
 
 
 PUBLICATION = Publication(
-    folder="section251-outturn",
+    folder=FOLDER,
     address=EesRelease("la-and-school-expenditure", r"all education.*local authority|s251_alleducation"),
     short=("section251", "s251", "outturn"),
     parse=parse,

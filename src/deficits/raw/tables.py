@@ -68,10 +68,8 @@ class RawData:
     def table(self, publication: str, name: str, numeric: Iterable[str] = ()) -> pd.DataFrame:
         """One table as published: text columns as `str`, the `numeric` ones as float64, blanks missing.
 
-        The file must be byte for byte the declared one (sha256), so that a figure can always be traced.
-
-        Raises SourceError when the publication, file or column is unknown, the file differs from its declaration,
-        or a cell of a numeric column is not a number.
+        SourceError when the publication, file or column is unknown, the file is not byte for byte the declared one
+        (sha256), or a cell of a numeric column is not a number.
         """
         raw, key = self.where(publication), (publication, name, *numeric)
         if key not in raw.tables:
