@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deficits.errors import SourceError
+from deficits.publications import files
 from deficits.publications.cells import REASONS, heading, number, reason
-from deficits.publications.files import Workbook
 from deficits.publications.reading import Sheet, open_sheet, open_sheets, table_of
 from tests.publications.samples import csv_text, fault_of, write_csv, write_workbook
 
@@ -239,7 +239,7 @@ def test_another_kind_of_file_is_refused_by_what_it_is(tmp_path: Path, content: 
 
 def test_a_folder_and_a_file_that_is_not_there_are_refused(tmp_path: Path) -> None:
     assert "not a file" in fault_of(opened, tmp_path)
-    assert "cannot be read" in fault_of(Workbook, tmp_path / "none.xlsx")
+    assert "cannot be read" in fault_of(texts, tmp_path / "none.xlsx")
 
 
 def test_of_a_zip_the_csv_that_is_meant_is_read(tmp_path: Path) -> None:
@@ -265,12 +265,16 @@ def test_what_would_fill_the_memory_is_not_unpacked(tmp_path: Path) -> None:
 # --- workbooks
 
 
+def texts(path: Path) -> dict[str, list[list[str]]]:
+    return {grid.sheet: [row for _, row in grid.rows()] for grid in files.opened(path)}
+
+
 @pytest.mark.parametrize("suffix", [".ods", ".xlsx"])
 def test_a_workbook_is_its_sheets_and_cells(tmp_path: Path, suffix: str) -> None:
     path = write_workbook(tmp_path / f"a{suffix}", {"One": [["", 1.5], ["x", ""]], "Two": [[2]]})
-    assert dict(Workbook(path)) == {"One": [["", 1.5], ["x", ""]], "Two": [[2.0]]}
+    assert texts(path) == {"One": [["", "1.5"], ["x", ""]], "Two": [["2"]]}
     path.write_bytes(path.read_bytes()[:300])
-    assert "broken or cut short" in fault_of(Workbook, path)
+    assert "broken or cut short" in fault_of(texts, path)
 
 
 def changed(path: Path, part: str, old: str, new: str) -> Path:
@@ -285,13 +289,13 @@ def test_a_sheet_with_a_cell_in_its_far_corner_is_refused(tmp_path: Path) -> Non
     path = write_workbook(tmp_path / "a.xlsx", {"One": [["x"]]})
     far = '<row r="1048576"><c r="XFD1048576"><v>1</v></c></row></sheetData>'
     changed(path, "xl/worksheets/sheet1.xml", "</sheetData>", far)
-    assert "1,048,576 rows and 16,384 columns" in fault_of(Workbook, path)
+    assert "1,048,576 rows and 16,384 columns" in fault_of(texts, path)
 
 
 def test_an_entity_that_is_not_declared_is_refused(tmp_path: Path) -> None:
     path = write_workbook(tmp_path / "a.xlsx", {"One": [["cell"]]})
     changed(path, "xl/worksheets/sheet1.xml", "cell", "&lol;")
-    assert "broken" in fault_of(lambda path: dict(Workbook(path)), path)
+    assert "broken" in fault_of(texts, path)
 
 
 def test_an_ods_without_its_mimetype_is_read(tmp_path: Path) -> None:
@@ -299,4 +303,4 @@ def test_an_ods_without_its_mimetype_is_read(tmp_path: Path) -> None:
     with zipfile.ZipFile(path) as archive:
         members = {name: archive.read(name) for name in archive.namelist() if name != "mimetype"}
     path.write_bytes(zipped(members))
-    assert dict(Workbook(path)) == {"One": [["x"]]}
+    assert texts(path) == {"One": [["x"]]}

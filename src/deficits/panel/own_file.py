@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import re
 import tomllib
-from datetime import date
 from itertools import accumulate, zip_longest
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from deficits.errors import PanelError, SourceError
 from deficits.formatting import listed, year_given
 from deficits.publications.cells import heading, number
-from deficits.publications.files import Workbook, csv_rows, mark_of, opened
-from deficits.raw.authorities import plain_code
+from deficits.publications.files import opened
 
 LARGEST = 5_000_000
 """Bytes of a file that is read at all."""
@@ -92,23 +90,16 @@ def _sheets(path: Path) -> tuple[dict[str, Lines], bool]:
     """Rows that are not blank with their lines, by sheet, and whether commas divide the cells."""
     if path.is_file() and path.stat().st_size > LARGEST:
         raise PanelError(f"{path.name} is larger than {LARGEST // 1_000_000} MB: no file of a few balances")
-
-    def text(cell: object) -> str:
-        return " ".join((f"{cell:%d/%m/%Y}" if isinstance(cell, date) else plain_code(cell)).split())
-
-    mark = ""
+    sheets: dict[str, Lines] = {}
+    commas = False
     try:
-        file = opened(path, wanted=lambda _: False)
-        if isinstance(file, Workbook):
-            read: dict[str, Any] = {name: list(enumerate(rows, start=1)) for name, rows in file}
-        else:
-            ((name, content),) = file
-            mark = mark_of(name, content)
-            read = {"": list(csv_rows(name, content, mark, typed=True))}
+        for grid in opened(path, typed=True):
+            commas = grid.mark == ","
+            rows = [(line, [" ".join(cell.split()) for cell in row]) for line, row in grid.rows()]
+            sheets[grid.sheet] = [(line, row) for line, row in rows if any(row)]
     except SourceError as error:
         raise PanelError(str(error)) from None
-    texts = {name: [(line, [*map(text, row)]) for line, row in rows] for name, rows in read.items()}
-    return {name: [(line, row) for line, row in rows if any(row)] for name, rows in texts.items()}, mark == ","
+    return sheets, commas
 
 
 def _table(lines: Lines) -> tuple[list[Column], Lines]:

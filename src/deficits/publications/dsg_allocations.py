@@ -16,7 +16,7 @@ import pandas as pd
 from deficits.errors import SourceError
 from deficits.publications.cells import financial_year, heading, number
 from deficits.publications.editions import direct, financial
-from deficits.publications.files import Workbook
+from deficits.publications.files import opened
 from deficits.publications.publication import GovUk, Publication, Table
 from deficits.publications.reading import Columns, Sheet, open_sheets, refuse, sums_to, table_of
 from deficits.raw.authorities import load_authorities
@@ -93,11 +93,11 @@ def _summary(path: Path) -> tuple[Sheet, list[str]]:
 def _year(path: Path, sheet: Sheet) -> str:
     """The year in the summary's title, which must be the one on the information sheet."""
     year = financial_year(sheet.title, sheet.name)
-    for name, rows in Workbook(path):
-        if name.lower().startswith("information"):
-            other = financial_year(" ".join(str(cell) for row in rows for cell in row), f"sheet '{name}'")
+    for grid in opened(path):
+        if grid.sheet.lower().startswith("information"):
+            other = financial_year(" ".join(cell for _, row in grid.rows() for cell in row), grid.name)
             if other != year:
-                raise SourceError(f"{sheet.name} is for {year}, but sheet '{name}' is for {other}")
+                raise SourceError(f"{sheet.name} is for {year}, but sheet '{grid.sheet}' is for {other}")
     return year
 
 

@@ -11,15 +11,16 @@ import re
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import date
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from python_calamine import CalamineError, CalamineWorkbook
 
 from deficits.errors import SourceError
-
-Cells = list[list[object]]
 
 LARGEST = 1 << 30
 """Bytes that a file, or a part of an archive, may have; the publishers' largest have a tenth of it."""
@@ -82,11 +83,6 @@ def _kind(content: bytes, name: str) -> str:
     return "no text" if b"\0" in begins and not content.startswith((b"\xff\xfe", b"\xfe\xff")) else "a CSV"
 
 
-def _expect(name: str, kind: str, wanted: str) -> None:
-    if wanted.split()[-1] not in kind:
-        raise SourceError(f"{name} is {kind}" + ("" if ";" in kind else f", expected {wanted}"))
-
-
 def _refuse_bomb(name: str, part: zipfile.ZipInfo) -> None:
     squeezed = part.file_size > LARGEST // 50 and part.file_size > _SQUEEZED * part.compress_size
     if part.file_size > LARGEST or squeezed:
@@ -96,28 +92,73 @@ def _refuse_bomb(name: str, part: zipfile.ZipInfo) -> None:
         )
 
 
+class Grid(NamedTuple):
+    """A sheet of a workbook, or a CSV: what messages call it, its sheet's name, the mark between a CSV's cells."""
+
+    name: str
+    sheet: str
+    mark: str
+    rows: Callable[[], Iterator[tuple[int, list[str]]]]
+    """Each row as text, with its line; of a workbook each is as long as the widest. It may be called again."""
+
+
+def opened(path: Path, wanted: Callable[[str], bool] = lambda _: False, typed: bool = False) -> Iterator[Grid]:
+    """The sheets of a workbook (xlsx, ods, xls); or a CSV, or those of a zip that are `wanted` by name, or alone.
+
+    A CSV may be UTF-8, UTF-16 or Windows' CP1252; in one that a person `typed` each quotation mark has its pair.
+    """
+    content = _content(path)
+    kind = _kind(content, path.name)
+    if "workbook" in kind:
+        yield from _sheets(path.name, content, kind)
+        return
+    found = [(path.name, content, kind)]
+    if kind == "a zip archive":
+        with _readable(path.name), zipfile.ZipFile(io.BytesIO(content)) as archive:
+            every = [part for part in archive.infolist() if part.filename.lower().endswith(".csv")]
+            taken = every if len(every) == 1 else [part for part in every if wanted(part.filename)]
+            if not taken:
+                names = ", ".join(part.filename for part in every[:8]) or "none"
+                raise SourceError(f"{path.name} has no CSV that is read here; its CSVs: {names}")
+            found = []
+            for part in taken:
+                _refuse_bomb(path.name, part)
+                name, text = f"{path.name}/{part.filename}", archive.read(part)
+                found.append((name, text, _kind(text, name)))
+    for name, _, kind in found:
+        if kind != "a CSV":
+            raise SourceError(f"{name} is {kind}" + ("" if ";" in kind else ", expected a workbook or a CSV"))
+    for name, text, _ in found:
+        yield _csv(name, _utf8(text), typed)
+
+
 # --- workbooks
 
 
-class Workbook:
-    """A workbook (xlsx, ods, xls): its sheets' names, and their rows one sheet at a time."""
+def _sheets(name: str, content: bytes, kind: str) -> Iterator[Grid]:
+    with _readable(name):
+        checked = _checked(name, content) if kind == "a workbook" else content
+        book = CalamineWorkbook.from_filelike(io.BytesIO(checked))
+    for sheet in book.sheet_names:
+        place = f"{name}, sheet '{sheet}'"
+        with _readable(place):
+            cells = book.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
+        yield Grid(place, sheet, "", partial(_texts, cells))
 
-    def __init__(self, path: Path, content: bytes | None = None) -> None:
-        self.name = path.name
-        content = _content(path) if content is None else content
-        kind = _kind(content, path.name)
-        _expect(self.name, kind, "a workbook")
-        with _readable(self.name):
-            checked = _checked(self.name, content) if kind == "a workbook" else content
-            self._book = CalamineWorkbook.from_filelike(io.BytesIO(checked))
-        self.sheets = list(self._book.sheet_names)
 
-    def __iter__(self) -> Iterator[tuple[str, Cells]]:
-        """Each sheet's name and rows, each as long as the widest; an empty cell is an empty text."""
-        for sheet in self.sheets:
-            with _readable(f"{self.name}, sheet '{sheet}'"):
-                rows = self._book.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
-            yield sheet, [list(row) for row in rows]
+def _texts(cells: Sequence[Sequence[object]]) -> Iterator[tuple[int, list[str]]]:
+    return enumerate(([_text(cell) for cell in row] for row in cells), 1)
+
+
+def _text(cell: object) -> str:
+    """A cell as text; a code that a workbook holds as a number is without a fraction.
+
+    >>> _text(202.0), _text(" E09000007 "), _text(date(2025, 3, 31))
+    ('202', 'E09000007', '31/03/2025')
+    """
+    if isinstance(cell, date):
+        return f"{cell:%d/%m/%Y}"
+    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell).strip()
 
 
 def _checked(name: str, content: bytes) -> bytes:
@@ -159,33 +200,6 @@ def _refuse_sparse(archive: zipfile.ZipFile, part: zipfile.ZipInfo, name: str) -
 # --- CSV
 
 
-def opened(path: Path, wanted: Callable[[str], bool]) -> Workbook | list[tuple[str, bytes]]:
-    """A workbook; or the name and text of a CSV, or of each CSV of a zip that is `wanted` by its name, or alone.
-
-    UTF-8, UTF-16 or Windows' CP1252 comes back as UTF-8 without a byte-order mark.
-    """
-    content = _content(path)
-    kind = _kind(content, path.name)
-    if "workbook" in kind:
-        return Workbook(path, content)
-    found = [(path.name, content, kind)]
-    if kind == "a zip archive":
-        with _readable(path.name), zipfile.ZipFile(io.BytesIO(content)) as archive:
-            every = [part for part in archive.infolist() if part.filename.lower().endswith(".csv")]
-            taken = every if len(every) == 1 else [part for part in every if wanted(part.filename)]
-            if not taken:
-                names = ", ".join(part.filename for part in every[:8]) or "none"
-                raise SourceError(f"{path.name} has no CSV that is read here; its CSVs: {names}")
-            found = []
-            for part in taken:
-                _refuse_bomb(path.name, part)
-                name, text = f"{path.name}/{part.filename}", archive.read(part)
-                found.append((name, text, _kind(text, name)))
-    for name, _, kind in found:
-        _expect(name, kind, "a CSV")
-    return [(name, _utf8(text)) for name, text, _ in found]
-
-
 def _utf8(content: bytes) -> bytes:
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return content.decode("utf-16", errors="replace").encode()
@@ -197,21 +211,20 @@ def _utf8(content: bytes) -> bytes:
     return content.removeprefix(b"\xef\xbb\xbf")
 
 
-def mark_of(name: str, content: bytes) -> str:
-    """The mark between the cells of a text: comma, semicolon or tab, by which most rows have as many of them."""
+def _csv(name: str, content: bytes, typed: bool) -> Grid:
+    """A CSV; the mark between its cells is that by which most of its first rows have as many of them."""
+    start = content[: 1 << 18].rpartition(b"\n")[0] or content
 
     def alike(mark: str) -> int:
-        widths = Counter(len(cells) for _, cells in csv_rows(name, content, mark) if any(cells))
+        widths = Counter(len(cells) for _, cells in _csv_rows(name, start, mark, False) if any(cells))
         return max((rows for width, rows in widths.items() if width > 1), default=0)
 
-    return max("\t;,", key=alike)
+    mark = max("\t;,", key=alike)
+    return Grid(name, "", mark, partial(_csv_rows, name, content, mark, typed))
 
 
-def csv_rows(name: str, content: bytes, mark: str, typed: bool = False) -> Iterator[tuple[int, list[str]]]:
-    """The line on which each row of a text ends (the first is line 1), and its cells.
-
-    `typed`: of a text that a person typed, in which a quotation mark without its pair is a SourceError.
-    """
+def _csv_rows(name: str, content: bytes, mark: str, typed: bool) -> Iterator[tuple[int, list[str]]]:
+    """Each row and the line on which it ends, as an editor counts them."""
     text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", errors="replace", newline="")
     reader = csv.reader(text, delimiter=mark, skipinitialspace=typed, strict=typed)
     try:

@@ -16,9 +16,10 @@ from deficits.errors import SourceError, closest, some
 from deficits.formatting import year_of
 from deficits.publications.cells import heading, number
 from deficits.publications.editions import Reader
-from deficits.publications.files import Cells, Workbook
+from deficits.publications.files import opened
 from deficits.publications.publication import FixedUrl, Publication, Table
 
+Rows = list[list[str]]
 TITLE = "consistent historical rdel and cdel series"
 _SERIES = {
     "gdp_deflator_growth_pct": ("gdp deflator", "gdp deflator (per cent)", "gdp deflator growth (per cent)"),
@@ -36,16 +37,16 @@ def parse(path: Path) -> tuple[Table, ...]:
     `gdp_deflator_growth_pct` is the change on the year before in per cent, `nominal_gdp_bn` in £ billion,
     `uk_population_thousand` in thousand people, each as published.
     """
-    book = Workbook(path)
     # The title stands alone over the table, with the table's number before it.
     title = re.compile(rf"(table )?[\d.]*:? ?{TITLE}\d*")
+    tables = {grid.sheet: [row for _, row in grid.rows()] for grid in opened(path)}
     found = {
         sheet: rows
-        for sheet, rows in book
+        for sheet, rows in tables.items()
         if any(title.fullmatch(heading(cell)) for row in rows[:5] for cell in row)
     }
     if len(found) != 1:
-        shown = ", ".join(found) or f"none of {', '.join(book.sheets)}"
+        shown = ", ".join(found) or f"none of {', '.join(tables)}"
         raise SourceError(f"{path.name}: expected one table titled '{TITLE}', found {shown}")
     ((sheet, rows),) = found.items()
     source = f"{path.name}, sheet '{sheet}'"
@@ -68,11 +69,11 @@ def parse(path: Path) -> tuple[Table, ...]:
     return (Table("deflator", frame[order].sort_index().reset_index(), ("financial_year",)),)
 
 
-def _row(rows: Cells, words: tuple[str, ...], source: str) -> tuple[list[object], dict[str, int], pd.Series]:
+def _row(rows: Rows, words: tuple[str, ...], source: str) -> tuple[list[str], dict[str, int], pd.Series]:
     """The row of a series, the columns of the years in the nearest row of them above, and outturn or forecast by
     column, which stands over the first year of each."""
     # A footnote's mark may follow a label.
-    labels = [{heading(cell).rstrip("0123456789") for cell in row if isinstance(cell, str)} for row in rows]
+    labels = [{heading(cell).rstrip("0123456789") for cell in row} for row in rows]
     found = [at for at, texts in enumerate(labels) if texts & set(words)]
     if len(found) != 1:
         known = [text for texts in labels for text in texts if len(text) > 3]

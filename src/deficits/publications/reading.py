@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -21,14 +20,12 @@ import pandas as pd
 from deficits.errors import SourceError, closest, first_of, some
 from deficits.formatting import listed
 from deficits.publications.cells import heading, number, reason
-from deficits.publications.files import Cells, Workbook, csv_rows, mark_of, opened
+from deficits.publications.files import opened
 from deficits.publications.publication import Table
-from deficits.raw.authorities import load_authorities, plain_code
+from deficits.raw.authorities import load_authorities
 
 Columns = dict[str, tuple[str, ...]]
 """Our name of each column and the publisher's spellings of its heading."""
-Rows = Callable[[], Iterator[tuple[int, list[str]]]]
-"""The rows of a table as text, each with its line; it may be called again."""
 Meaning = Callable[[str, str], object]
 """What a text means; given the text and where it stands, for a SourceError."""
 NO_ROW = "no row in the file"
@@ -47,7 +44,7 @@ class Sheet:
     name: str
     head: list[list[str]]
     top: int
-    rows: Rows
+    rows: Callable[[], Iterator[tuple[int, list[str]]]]
     fold: Callable[[str], str] = heading
     printed: dict[str, str] = field(default_factory=dict)
 
@@ -190,41 +187,25 @@ def open_sheets(
     """
     spellings = [set(map(heading, words)) for words in marks.values()]
     sheets, there = [], []
-    for name, rows in _tables(path, wanted):
+    for grid in opened(path, wanted):
         head: list[list[str]] = []
         best, found = 0, (0, 0)
-        for line, row in islice(rows(), _HEAD):
+        for line, row in islice(grid.rows(), _HEAD):
             head.append(row)
             texts = set(map(fold, row))
             score = sum(not texts.isdisjoint(words) for words in spellings)
             if score > best:
                 best, found = score, (line, len(head))
-        place = name.removeprefix(path.name).strip(", /") or "it"
+        place = grid.name.removeprefix(path.name).strip(", /") or "it"
         there.append(f"{place} begins '{' '.join(filter(None, chain(*head)))[:60]}'")
         if best >= enough:
-            sheets.append(Sheet(name, head[: found[1]], found[0], rows, fold))
+            sheets.append(Sheet(grid.name, head[: found[1]], found[0], grid.rows, fold))
     if not sheets:
         words = ", ".join(spelt[0] for spelt in marks.values())
         raise SourceError(
             f"{path.name}: no line has the headings that were expected ({words}): {some(there)}. Another file?"
         )
     return sheets
-
-
-def _tables(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, Rows]]:
-    """The name of each sheet of a workbook, or of each CSV that is read, and its rows as text."""
-    file = opened(path, wanted)
-    if isinstance(file, Workbook):
-        for sheet, cells in file:
-            yield f"{path.name}, sheet '{sheet}'", partial(_texts, cells)
-    else:
-        for name, content in file:
-            mark = mark_of(name, content[: 1 << 18].rpartition(b"\n")[0] or content)
-            yield name, partial(csv_rows, name, content, mark)
-
-
-def _texts(cells: Cells) -> Iterator[tuple[int, list[str]]]:
-    return enumerate(([plain_code(cell) for cell in row] for row in cells), 1)
 
 
 def open_sheet(path: Path, marks: Columns, **how: Any) -> Sheet:

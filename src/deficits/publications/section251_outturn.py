@@ -69,7 +69,7 @@ def parse(path: Path) -> tuple[Table, ...]:
     rows = rows[rows["label"].isin(line_of)]
     rows = rows.assign(line=rows["label"].map(line_of))
     if missing := [line for line in WORDS if line not in set(rows.loc[rows["level"] == _COUNCIL, "line"])]:
-        raise SourceError(f"{sheet.name}: no line {missing[0]} of councils; is it the section 251 outturn?")
+        raise SourceError(f"{sheet.name}: no line {missing[0]} of local authorities; is it the outturn?")
     councils = rows[rows["level"] == _COUNCIL]
     councils = councils.assign(dfe_number=sheet.councils(councils, "dfe_number", "la_code_in_source"))
     sheet.refuse_twice(councils, [*_KEY, "line"])

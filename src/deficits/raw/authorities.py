@@ -71,15 +71,6 @@ def folded(name: str) -> str:
     return _SHORT.get(text, text)
 
 
-def plain_code(cell: object) -> str:
-    """A code as text, also where a workbook holds it as a number.
-
-    >>> plain_code(202.0), plain_code(" E09000007 ")
-    ('202', 'E09000007')
-    """
-    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell).strip()
-
-
 def is_upper_tier(ons_code: str) -> bool:
     """Whether an ONS code has the pattern of a unitary, metropolitan or London borough or a county council.
 
