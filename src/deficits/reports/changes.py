@@ -7,7 +7,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from deficits.formatting import day_in_words, financial_year, gbp, gbp_range, percent, year_end
+from deficits.formatting import (
+    day_in_words,
+    estimate,
+    estimate_range,
+    financial_year,
+    gbp,
+    gbp_range,
+    percent,
+    year_end,
+)
 from deficits.reports.record import RunContent, RunRecord
 
 LISTED = 8
@@ -55,7 +64,7 @@ def changes(before: RunRecord | None, now: RunContent) -> Changes:
     if before is None:
         return Changes()
     then = before.content
-    moved = list(_figures(then.headline, now.headline))
+    moved = list(_figures(then.headline, now.headline, of_a_council=now.report == "authority"))
     shown = tuple(one for one in moved if one.before != one.now)
     return Changes(
         since=before.run_on,
@@ -70,12 +79,12 @@ def changes(before: RunRecord | None, now: RunContent) -> Changes:
 # Figures --------------------------------------------------------------------------------------------------------
 
 
-def _figures(then: Mapping[str, Value], now: Mapping[str, Value]) -> Iterator[Moved]:
+def _figures(then: Mapping[str, Value], now: Mapping[str, Value], of_a_council: bool) -> Iterator[Moved]:
     before, after = _grouped(then), _grouped(now)
     for name in {**after, **before}:
         old, new = before.get(name, {}), after.get(name, {})
         if old != new:
-            yield Moved(label(name), figure(name, old), figure(name, new))
+            yield Moved(label(name), figure(name, old, of_a_council), figure(name, new, of_a_council))
 
 
 def _grouped(headline: Mapping[str, Value]) -> dict[str, dict[str, Value]]:
@@ -100,18 +109,22 @@ def label(name: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def figure(name: str, found: Figure) -> str:
-    """A headline figure as a reader sees it, a range first.
+def figure(name: str, found: Figure, of_a_council: bool = False) -> str:
+    """A headline figure as its page has it, a range first; an estimate for a council is to two figures.
 
-    >>> figure("balance_2026", {"10": -235.8e6, "50": -172.9e6, "90": -111.7e6}), figure("within_80", {"": 0.856})
-    ('−£235.8m to −£111.7m, central estimate −£172.9m', '86%')
+    >>> figure("net_2026", {"10": 5.18e9, "50": 5.61e9, "90": 6.02e9}), figure("within_80", {"": 0.856})
+    ('£5.2bn to £6.0bn, central estimate £5.6bn', '86%')
+    >>> figure("balance_2026", {"10": -235.8e6, "50": -172.9e6, "90": -111.7e6}, of_a_council=True)
+    '−£240m to −£110m, central estimate −£170m'
     """
     if not found:
         return "not given"
     if {"10", "90"} <= found.keys() and all(isinstance(value, float) for value in found.values()):
         low, high = float(found["10"]), float(found["90"])
-        middle = f", central estimate {gbp(float(found['50']))}" if "50" in found else ""
-        return gbp_range(low, high) + middle
+        estimated = of_a_council and gbp(low) != gbp(high)
+        write, between = (estimate, estimate_range) if estimated else (gbp, gbp_range)
+        middle = f", central estimate {write(float(found['50']))}" if "50" in found else ""
+        return between(low, high) + middle
     return "; ".join(_value(name, value) for value in found.values())
 
 
