@@ -56,9 +56,9 @@ ROUNDING = 1e-6
 PATTERN = {"base_year", "source", "ineligible", "eligibility", "approval", "safety_valve"}
 """Parameters that say how grants in proportion to a flat share are spread over councils."""
 WORKERS = 2
-CHUNK = 80
+CHUNK = 100
 """Schemes of one task."""
-BLOCK = 400
+BLOCK = 250
 """Draws worked through at a time: arrays of so many stay in the processor's cache."""
 MANY = 16
 """Shares of one family from which on it is faster to sort its councils among them."""
@@ -306,7 +306,7 @@ def compare(
     draws = {name: np.empty((len(chosen), len(kept))) for name in BETTER}
     quantiles = {name: np.empty((3, len(chosen))) for name in BETTER}
     cost_mean, work = np.empty(len(chosen)), partial(measured, dates=dates, kept=kept)
-    done = _here(work, inputs, tasks) if cluster is None else _there(work, inputs, tasks, cluster)
+    done = map(partial(work, inputs), tasks) if cluster is None else _there(work, inputs, tasks, cluster)
     for task, part in zip(tasks, done, strict=True):
         places = [place for family in task for place in family.places]
         for name in BETTER:
@@ -350,12 +350,6 @@ def _family(schemes: Sequence[Scheme], places: list[int]) -> Family:
     return Family(one.model_copy(update={"share": 1.0}), [places[at] for at in rising], shares[rising])
 
 
-def _here(work: Work, inputs: Inputs, tasks: list[list[Family]]) -> Iterator[Measured]:
-    """On this machine's cores: the arithmetic is numpy's, which lets threads run side by side."""
-    with ThreadPoolExecutor(WORKERS) as pool:
-        yield from pool.map(partial(work, inputs), tasks)
-
-
 def _there(work: Work, inputs: Inputs, tasks: list[list[Family]], address: str) -> Iterator[Measured]:
     """On a cluster. The inputs are a task's own result, not data scattered among workers: where a worker dies
     with it, the scheduler can hand it out again, so that nothing is lost."""
@@ -377,16 +371,20 @@ def _there(work: Work, inputs: Inputs, tasks: list[list[Family]], address: str) 
 
 def measured(inputs: Inputs, families: Sequence[Family], dates: Dates, kept: Places) -> Measured:
     """The measures of schemes. All of them work through one block of draws, then the next: what they share of a
-    block is worked out once, and is gone after it."""
+    block is worked out once, and is gone after it. Threads, which numpy lets run, take a block each."""
     number = sum(len(family.places) for family in families)
     found = {name: np.empty((number, inputs.projection.simulations.sizes["draw"])) for name in BETTER}
-    for block in inputs.blocks(BLOCK):
+
+    def work(block: Inputs) -> None:
         done = 0
         for family in families:
             rows = slice(done, done + len(family.places))
             for name, values in _measures(block, family, dates).items():
                 found[name][rows, block.draws] = values
             done = rows.stop
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        list(pool.map(work, inputs.blocks(BLOCK)))
     draws = {name: values[:, kept] for name, values in found.items()}
     quantiles = {name: _three(values) for name, values in found.items()}
     return Measured(draws, quantiles, found["cost"].mean(axis=1))
