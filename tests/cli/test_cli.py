@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -13,6 +14,9 @@ import pytest
 
 import deficits as d
 from deficits.cli import main
+from deficits.cli.models import MEASURES
+from deficits.formatting import year_end
+from deficits.panel import Panel
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -164,6 +168,23 @@ def test_schemes_side_by_side_are_the_frontiers(tmp_path: Path) -> None:
     assert "31 March 2028" in done.stdout
     assert " of 151" in done.stdout  # councils whose reserves are published
     assert "Net cost to the Exchequer, 2025-26 prices" in done.stdout
+
+
+def test_each_measure_of_each_scheme_has_words_and_its_year_end(panel: Panel) -> None:
+    projection = d.project(panel, draws=100)
+    for name in d.schemes().index:
+        summary = d.write_off(projection, name).summary()
+        assert set(summary.index) <= MEASURES.keys(), name
+        said = [MEASURES[measure].format(at=year_end(year)) for measure, year in summary["year"].items()]
+        assert len(set(said)) == len(said), name
+
+
+def test_a_councils_estimates_are_to_two_figures_with_their_year_ends() -> None:
+    told = run(
+        "writeoff", "flat-share", "--authority", "Kent", "--until", "2028", "--draws", "300", "--unfunded"
+    ).stdout
+    assert "Balance at 31 March 2028, with the scheme" in told
+    assert not re.findall(r"£\d\d+\.\d", told.partition("would cost")[0])
 
 
 def test_a_build_says_what_is_in_it(tmp_path: Path) -> None:

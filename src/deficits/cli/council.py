@@ -26,7 +26,17 @@ from deficits.cli.common import (
     write_csv,
 )
 from deficits.errors import ProjectionError
-from deficits.formatting import financial_year, gbp, gbp_range, percent, year_end
+from deficits.formatting import (
+    between,
+    estimate,
+    estimate_range,
+    financial_year,
+    gbp,
+    gbp_range,
+    percent,
+    two_figures,
+    year_end,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -122,15 +132,17 @@ def places(
     out.print(f"{shown.name}; capacity: {shown.basis}. £ in cash, 80% ranges")
     for year in shown.years:
         short, lost = table.loc[("short", year)], table.loc[("cost of not building", year)]
+        places_short = between(*(f"{two_figures(short[end]):,.0f}" for end in ("p10", "p90")))
         out.print(
-            f"  {financial_year(year)}  short of {short['p10']:,.0f} to {short['p90']:,.0f} places; not building "
-            f"costs {gbp_range(lost['p10'], lost['p90'])} in the year"
+            f"  {financial_year(year)}  short of {places_short} places; not building costs "
+            f"{estimate_range(lost['p10'], lost['p90'])} in the year"
         )
     for provision, way in shown.options().iterrows():
         paid = "" if pd.isna(way["payback"]) else f", paid back in {way['payback']:.1f} years"
+        saved = f"saves {estimate(way['saved'])} in that year{paid}"
         out.print(
-            f"  Built as {str(provision).replace('_', ' ')}: {way['places']:,.0f} places for "
-            f"{gbp(way['capital'])} by {financial_year(last)}, saves {gbp(way['saved'])} in that year{paid}"
+            f"  Built as {str(provision).replace('_', ' ')}: {two_figures(way['places']):,.0f} places for "
+            f"{estimate(way['capital'])} by {financial_year(last)}, {saved}"
         )
     if csv:
         frames = {(code, each.name): each.by_year() for code, each in worked.items()}

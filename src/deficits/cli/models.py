@@ -114,11 +114,11 @@ def project(
         write_csv(frame.reset_index(), csv, dict.fromkeys(frame.columns, money) if unit or per else None)
 
 
-def _ranged(row: Any, share: bool = False, council: bool = False) -> str:
+def _ranged(row: Any, share: bool = False, estimated: bool = False) -> str:
     """A range and its central estimate; one value where it is published. A council's are to two figures."""
     if share:
         return f"{between(percent(row['p10']), percent(row['p90']))} of the DSG"
-    known = not council or gbp(row["p10"]) == gbp(row["p90"])
+    known = not estimated or gbp(row["p10"]) == gbp(row["p90"])
     span = gbp_range(row["p10"], row["p90"]) if known else estimate_range(row["p10"], row["p90"])
     middle = gbp(row["p50"]) if known else estimate(row["p50"])
     return span if span == middle else f"{span}, central estimate {middle}"
@@ -131,6 +131,28 @@ def levers() -> None:
 
     for name, lever in d.levers().iterrows():
         out.print(f"{name:22}{lever['title']}. {lever['terms']}, {lever['timing']}", markup=False)
+
+
+MEASURES = {
+    "deficit_without": "Deficit at {at}, without the scheme",
+    "deficit_with": "Deficit at {at}, with it",
+    "grant": "Grant for the deficit at {at}",
+    "left": "Left of the deficit at {at}",
+    "balance": "Balance at {at}, with the scheme",
+    "owed": "Grant owed at {at}, counted as paid",
+    "councils_paid": "Councils that are paid",
+    "councils_in_surplus": "Councils in surplus at {at}",
+    "not_counted": "Not counted, where two sources differ",
+    "cover": "Cover of later growth, to {at}",
+    "safety_valve": "Safety valve instalments, to {at}",
+    "contribution": "Councils' contributions, to {at}",
+    "clawback": "Taken back, to {at}",
+    "levy": "Levied, to {at}",
+    "repayment": "Repaid, to {at}",
+    "years_bought": "Time until the deficit is back",
+    "not_back": "Not back by {at}, in simulations",
+}
+"""What the result for England, or a council's, is called in words."""
 
 
 @app.command()
@@ -185,15 +207,15 @@ def writeoff(
     out.print(f"{design.title}: {design.terms()}")
     if code is not None:
         councils = councils.loc[[result.projection.code(code)]]
-        row = councils.iloc[0]
-        for column in (name.removesuffix("_p50") for name in councils if name.endswith("_p50")):
-            parts = {part: row[f"{column}_{part}"] for part in ("p10", "p50", "p90")}
-            out.print(f"  {row['name']}: {column.replace('_', ' ')} {_ranged(parts, council=True)}")
+        row, last = councils.iloc[0], result.projection.years[-1]
+        out.print(f"{row['name']}; a balance below zero is a deficit")
+        for name, year in (("grant", design.base_year), ("left", design.base_year), ("balance", last)):
+            parts = {part: row[f"{name}_{part}"] for part in ("p10", "p50", "p90")}
+            out.print(f"  {MEASURES[name].format(at=year_end(year)):46}{_ranged(parts, estimated=True)}")
     else:
-        summary = result.summary()
-        for (name, row), by_year in zip(summary.iterrows(), summary.index.duplicated(keep=False), strict=True):
-            words = f"{name} {row['year']}" if by_year else str(name)
-            out.print(f"  {words.replace('_', ' '):24}{_told(row)}")
+        for name, row in result.summary().iterrows():
+            words = MEASURES[str(name)].format(at=year_end(int(row["year"])))
+            out.print(f"  {words:46}{_told(row, estimated=name in ('grant', 'left'))}")
         if design.source == "lowest":
             _lowest_source(result)
     if unpromised:
@@ -215,14 +237,15 @@ def _unfunded(result: Any, code: str | None) -> None:
     out.print("Nobody has promised to pay:")
     for (item, year), row in unfunded(result, code).iterrows():
         when = year_end(year) if item in AT_A_YEAR_END else financial_year(year)
-        amount = row["basis"] if row["p50"] != row["p50"] else f"{_ranged(row)} ({row['basis']})"
+        known = f"{_ranged(row, estimated=code is not None)} ({row['basis']})"
+        amount = row["basis"] if row["p50"] != row["p50"] else known
         out.print(f"  {ITEMS[item]}, {when}: {amount}", markup=False)
     if any(part.cover for part in result.scheme.parts):
         return
     out.print(f"Covering growth to {year_end(result.scheme.override_ends)} would cost:")
     for share, row in price_of_cover(result, authority=code).iterrows():
         total = {part: row[f"total_{part}"] for part in ("p10", "p50", "p90")}
-        out.print(f"  {percent(share)} of it: {_ranged(total)}", markup=False)
+        out.print(f"  {percent(share)} of it: {_ranged(total, estimated=code is not None)}", markup=False)
 
 
 def _lowest_source(result: Any) -> None:
@@ -353,9 +376,9 @@ def compare(
         write_csv(table.reset_index(), csv)
 
 
-def _told(row: Any) -> str:
+def _told(row: Any, estimated: bool = False) -> str:
     if row["unit"] == "£":
-        return _ranged(row)
+        return _ranged(row, estimated=estimated)
     if row["unit"] == "share of draws":
         return percent(row["mean"])
     places = 1 if row["unit"] == "years" else 0
