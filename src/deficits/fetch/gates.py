@@ -18,16 +18,6 @@ from deficits.panel import FIGURES, Panel, reconcile
 from deficits.publications import Table
 from deficits.raw.authorities import Authorities
 
-WATCHED = (
-    "balance_section251",
-    "balance_mhclg",
-    "dsg_total",
-    "high_needs_block",
-    "high_needs_net_spend",
-    "plans",
-    "population_2_18",
-    "pupils",
-)
 CUT_SHORT = 0.1
 """Share of councils that are gone above which a file counts as cut short."""
 ENOUGH = 20
@@ -87,7 +77,7 @@ def coverage(table: Table, held: Held, authorities: Authorities, found: Findings
 def figures(before: Panel, after: Panel, names: Sequence[str], found: Findings) -> None:
     """Moves of councils' figures that come from the new files `names` (as `publication/file`)."""
     dsg = after.figure("dsg_total").ffill(axis=1).bfill(axis=1).iloc[:, -1]
-    for figure in WATCHED:
+    for figure in (name for name, declared in FIGURES.items() if declared.watched):
         source = after.frame[f"{figure}_source"].str.rsplit(":", n=1).str[0]
         new = after.figure(figure).where(source.isin(names).unstack("year"))
         size = dsg if figure.startswith("balance") else None

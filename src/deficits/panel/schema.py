@@ -26,12 +26,13 @@ BASES: dict[str, str] = _DECLARED["basis"]
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure of the panel: `signed` where it may be below zero."""
+    """One figure of the panel: `signed` where it may be below zero, `watched` where a fetch looks at its moves."""
 
     name: str
     unit: str
     meaning: str
     signed: bool = False
+    watched: bool = False
 
 
 @dataclass(frozen=True)

@@ -4,25 +4,20 @@ fault."""
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Hashable
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
 from deficits.errors import SourceError
 
-_SYMBOLS = {
-    "blank": ("", "-", "–"),
-    "not available": (":", "..", "x"),
-    "not returned": ("…", "..."),
-    "not applicable": ("z", "n/a", "na"),
-    "suppressed": ("c",),
-    "rounds to zero": ("low", "k"),
-    "broken in the source": ("#ref!", "#n/a", "#div/0!", "#value!"),
-}
-"""What publishers print where there is no number: explore education statistics, the Analysis Function (in square
-brackets), MHCLG (`…`), spreadsheets."""
-REASONS = {symbol: reason for reason, symbols in _SYMBOLS.items() for symbol in symbols}
+_WORDS = tomllib.loads(Path(__file__).with_name("words.toml").read_text(encoding="utf-8"))
+REASONS: dict[str, str] = {symbol: reason for reason, symbols in _WORDS["symbols"].items() for symbol in symbols}
+"""Why there is no number, by what publishers print there."""
+Columns = dict[str, tuple[str, ...]]
+"""Our name of each column and the publisher's spellings of its heading."""
 
 _SPACES = re.compile(r"[\s\u00a0\u2009\u202f\ufeff]+")
 _DASHES = str.maketrans({"\u2013": "-", "\u2014": "-", "\u2212": "-", "\u2010": "-", "\u2011": "-", "\x96": "-"})
@@ -41,6 +36,18 @@ _NUMBER = re.compile(
 )
 _SCALES = {"b": 1e9, "m": 1e6, "t": 1e3, "k": 1e3, "": 1.0}
 _YEAR = re.compile(r"(?<!\d)(20\d\d)\s*(?:[-/\u2013]|to|)\s*(?:20)?(\d\d)(?!\d)")
+
+
+def columns_of(publication: str) -> dict[str, Columns]:
+    """What `words.toml` says of a publication's columns, by group.
+
+    >>> columns_of("dsg-allocations")["total"]
+    {'total_dsg': ('total dsg',)}
+    """
+    return {
+        group: {name: tuple(spellings) or (name,) for name, spellings in columns.items()}
+        for group, columns in _WORDS[publication].items()
+    }
 
 
 def number(cell: object, units: bool = False) -> float | None:

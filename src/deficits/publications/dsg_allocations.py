@@ -14,21 +14,14 @@ from pathlib import Path
 import pandas as pd
 
 from deficits.errors import SourceError
-from deficits.publications.cells import financial_year, heading, number
+from deficits.publications.cells import columns_of, financial_year, heading, number
 from deficits.publications.editions import direct, financial
 from deficits.publications.files import opened
 from deficits.publications.publication import GovUk, Publication, Table
-from deficits.publications.reading import Columns, Sheet, open_sheets, refuse, sums_to, table_of
+from deficits.publications.reading import Sheet, open_sheets, refuse, sums_to, table_of
 from deficits.raw.authorities import load_authorities
 
-BLOCKS: Columns = {
-    "schools_block": ("schools block",),
-    "central_school_services_block": ("central school services block", "central schools services block", "cssb"),
-    "high_needs_block": ("high needs block",),
-    "early_years_block": ("early years block",),
-}
-"""The four blocks and the headings they have, without the unit and the word allocation."""
-TOTAL: Columns = {"total_dsg": ("total dsg",)}
+BLOCKS, TOTAL = columns_of("dsg-allocations").values()
 
 _LABELS = ("", "la number", "la code", "lea number", "local authority", "la name", "local authority name", "la")
 _UNITS = {"£s": 1.0, "£": 1.0, "£m": 1e6, "£ million": 1e6, "£ millions": 1e6}

@@ -12,57 +12,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
 import pandas as pd
 
 from deficits.errors import SourceError
-from deficits.publications.cells import financial_year, heading
+from deficits.publications.cells import Columns, columns_of, financial_year, heading
 from deficits.publications.editions import DERIVED, KEY, REPORTED, Reader, calendar, candidates, direct, reported
 from deficits.publications.publication import EesRelease, Publication, Table
-from deficits.publications.reading import Columns, Meaning, Sheet, one_of, open_sheets, refuse, table_of
+from deficits.publications.reading import Meaning, Sheet, one_of, open_sheets, refuse, table_of
 
 FOLDER = "ehc-plans"
-_PLACE: Columns = {
-    "period": ("time_period",),
-    "level": ("geographic_level",),
-    "la_code": ("new_la_code",),
-    "dfe_number": ("old_la_code",),
-    "la_name": ("la_name",),
-    "region": ("region_name",),
-}
-_BREAKDOWN: Columns = {"topic": ("breakdown_topic",), "breakdown": ("breakdown",)}
-_AGE_BAND: Columns = {"age_group": ("age", "characteristic_age"), "document": ("ehcp_or_statement",)}
+_COLUMNS = columns_of(FOLDER)
 _AGE_TOPICS = ("age at start of academic year", "child or young persons age")
 _LEVELS = ("national", "regional", "local authority")
 
 
-def _named(columns: str) -> Columns:
-    return {column: (column,) for column in columns.split()}
-
-
-_PLACEMENTS = {
-    "plans": ("ehcplans",),
-    **_named(
-        "mainstream_total special_total special_la_maintained special_academy_free special_independent "
-        "special_non_maintained ap_pru_total fe_total ed_elsewhere nm_early_years placement_unknown"
-    ),
-    "await_prov_2022": ("await_prov_2022", "await_prov"),
-    "perm_ex_2022": ("perm_ex_2022", "perm_ex"),
-    **_named("mainstream_independent elective_home_education specialist_post_16_institutions"),
-}
-RESOURCE_BASES = tuple(
-    f"mainstream_{kind}_{place}"
-    for kind in ("la_maintained", "academy", "free_school")
-    for place in ("resourced_provision", "senunit")
+RESOURCE_BASES = tuple(name for name in _COLUMNS["placements"] if name.endswith(("_provision", "_senunit")))
+_NOT_IN_EVERY_RELEASE = (
+    *("assessments", "document", "mediation_related_request", "tribunal_related_request"),
+    *RESOURCE_BASES,
 )
-"""Columns of plans in resourced provision and SEN units, which stand within `mainstream_total`."""
-_PLACEMENTS |= {column: (column,) for column in RESOURCE_BASES}
-_SPLIT_IN_2026 = _named("special_academy special_free_school")
-_DISPUTES = ("mediation_related_request", "tribunal_related_request")
-_NOT_IN_EVERY_RELEASE = ("assessments", "document", *RESOURCE_BASES, *_DISPUTES)
 
 
 def _calendar(period: str, source: str) -> int:
@@ -74,6 +46,11 @@ def _calendar(period: str, source: str) -> int:
 def _january(period: str, source: str) -> int:
     """Year of the January count: 202425 (academic year) and 2025 (2024 release and before) are January 2025."""
     return int(period) if re.fullmatch(r"20\d\d", period) else int(financial_year(period, source)[:4]) + 1
+
+
+def _after(period: str, source: str) -> int:
+    """Year of the January after a calendar year, whose plans in force a review of that year counts."""
+    return _calendar(period, source) + 1
 
 
 def _totals(rows: pd.DataFrame) -> pd.DataFrame:
@@ -104,15 +81,19 @@ def age_label(text: str) -> str:
 
 @dataclass(frozen=True)
 class _Shape:
-    """One table of the publication and what is taken of a file for it; its first figure's heading is its mark."""
+    """A table and what is taken of a file for it: groups of columns, of which the first figure is its mark."""
 
     kind: str
     file: str
-    figures: Columns
+    group: str
     rows: Callable[[pd.DataFrame], pd.DataFrame] = _totals
-    filters: Columns = field(default_factory=lambda: _BREAKDOWN)
+    filters: str = "breakdown"
     also: tuple[str, ...] = ()
     year_of: Meaning = _calendar
+
+    @property
+    def figures(self) -> Columns:
+        return _COLUMNS[self.group]
 
     @property
     def marks(self) -> tuple[str, ...]:
@@ -127,34 +108,17 @@ class _Shape:
         return [self.year, "dfe_number", *self.also]
 
 
-_REQUESTS = """requests_received_in_year requests_decided_to_assess requests_decided_not_to_assess
-requests_decision_not_made requests_withdrawn"""
-_TIMELINESS = "plans_issued_den plans_issued_den_ex plans_issued_within_20_weeks plans_issued_20_weeks_ex"
-_MI = {
-    "requests_received_in_year": ("inreq_ehc", "InreqEHC"),
-    "requests_refused": ("ass_refused_ehc", "AssRefusedEHC"),
-    "assessments": ("assessments",),
-    "assessed_no_plan": ("ass_none_ehc", "AssnoneEHC"),
-    "new_ehc_plans": ("new_all_ehc", "NewallEHC"),
-}
-_BAND_PLANS: Columns = {"plans": ("num_caseload", "Total_all")}
-_REVIEWED: Columns = {"plans": ("total_ehc_plans",)}
 _SHAPES = (
-    _Shape("plans_by_placement", "caseload", _PLACEMENTS, year_of=_january),
-    _Shape(
-        "plans_by_single_age", "caseload", {"plans": ("ehcplans",)}, _single_ages, also=("age",), year_of=_january
-    ),
-    _Shape("plans_by_age", "sen2_age_caseload", _BAND_PLANS, _age_bands, _AGE_BAND, ("age_group",), _january),
-    # A review's calendar year counts the plans in force in the January after it.
-    _Shape(
-        "plans_total", "annual_reviews", _REVIEWED, year_of=lambda period, source: _calendar(period, source) + 1
-    ),
-    _Shape("flows", "requests", _named(_REQUESTS) | {column: (column,) for column in _DISPUTES}),
-    _Shape("flows", "assessments", _named("assess_in_year assess_issued assess_not_issued")),
-    _Shape("flows", "newplans", _named("new_ehc_plans")),
-    _Shape("flows", "ceased_plans", _named("total_ceased")),
-    _Shape("flows", "timeliness_20_week", _named(_TIMELINESS)),
-    _Shape("flows_before_2023", "sen2_mi", _MI, lambda rows: rows, {}),
+    _Shape("plans_by_placement", "caseload", "placements", year_of=_january),
+    _Shape("plans_by_single_age", "caseload", "single_ages", _single_ages, also=("age",), year_of=_january),
+    _Shape("plans_by_age", "sen2_age_caseload", "age_bands", _age_bands, "age_band", ("age_group",), _january),
+    _Shape("plans_total", "annual_reviews", "reviews", year_of=_after),
+    _Shape("flows", "requests", "requests"),
+    _Shape("flows", "assessments", "assessments"),
+    _Shape("flows", "newplans", "new_plans"),
+    _Shape("flows", "ceased_plans", "ceased"),
+    _Shape("flows", "timeliness_20_week", "timeliness"),
+    _Shape("flows_before_2023", "sen2_mi", "before_2023", lambda rows: rows, filters=""),
 )
 
 
@@ -171,7 +135,7 @@ def parse(path: Path) -> tuple[Table, ...]:
     region has the region's own figure) are kept as published and stand in `Table.notes`.
     """
     found: dict[str, list[_Part]] = {}
-    for sheet in open_sheets(path, _PLACE, wanted=_is_read):
+    for sheet in open_sheets(path, _COLUMNS["place"], wanted=_is_read):
         headings = set(map(heading, sheet.head[-1]))
         shapes = [shape for shape in _SHAPES if headings & set(map(heading, shape.marks))]
         if not shapes:
@@ -201,8 +165,9 @@ def _part(shape: _Shape, sheet: Sheet, headings: set[str]) -> _Part:
     wanted = dict(shape.figures)
     if "special_academy_free" in wanted and "special academy" in headings:
         del wanted["special_academy_free"]
-        wanted |= _SPLIT_IN_2026
-    rows = shape.rows(sheet.take(_PLACE | shape.filters | wanted, _NOT_IN_EVERY_RELEASE))
+        wanted |= _COLUMNS["split_in_2026"]
+    labels = _COLUMNS["place"] | _COLUMNS.get(shape.filters, {})
+    rows = shape.rows(sheet.take(labels | wanted, _NOT_IN_EVERY_RELEASE))
     if rows.empty and not shape.also:
         raise SourceError(f"{sheet.name} has no rows for {shape.kind}: no totals among its breakdowns")
     rows = rows.assign(

@@ -14,19 +14,14 @@ import pandas as pd
 
 from deficits.errors import SourceError, closest, some
 from deficits.formatting import year_of
-from deficits.publications.cells import heading, number
+from deficits.publications.cells import columns_of, heading, number
 from deficits.publications.editions import Reader
 from deficits.publications.files import opened
 from deficits.publications.publication import FixedUrl, Publication, Table
 
 Rows = list[list[str]]
 TITLE = "consistent historical rdel and cdel series"
-_SERIES = {
-    "gdp_deflator_growth_pct": ("gdp deflator", "gdp deflator (per cent)", "gdp deflator growth (per cent)"),
-    "nominal_gdp_bn": ("nominal gdp (£ billion)",),
-    "uk_population_thousand": ("population (thousand)", "population (thousands)"),
-}
-"""Our column and what its row is called (as `heading` gives it); the words hold the unit."""
+_SERIES = columns_of("gdp-deflator")["series"]
 _LARGEST_GROWTH = 30.0
 """Per cent: above any growth of UK prices since the war. The row's label has no unit, and an index is near 100."""
 

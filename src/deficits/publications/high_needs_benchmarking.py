@@ -12,28 +12,11 @@ from itertools import pairwise
 from pathlib import Path
 
 from deficits.errors import SourceError
-from deficits.publications.cells import financial_year, heading
+from deficits.publications.cells import columns_of, financial_year, heading
 from deficits.publications.publication import GovUk, Publication, Table
-from deficits.publications.reading import Columns, Sheet, open_sheet, table_of
+from deficits.publications.reading import Sheet, open_sheet, table_of
 
-_LABELS: Columns = {
-    "dfe_number": ("la code", "la number"),
-    "la_name": ("la name", "local authority"),
-    "region": ("region",),
-    "pop_2_18": ("2-18 population",),
-    "ehc_plans_0_25": ("no. aged up to 25 with sen statement or ehcp", "no. aged up to 25 with ehcp"),
-}
-_AMOUNTS: Columns = {
-    "place_funding": ("place funding",),
-    "top_up_state": ("top up funding (maintained schools, academies, free schools and colleges)",),
-    "top_up_non_maintained_and_independent": (
-        "top up funding (non-maintained and independent schools and colleges)",
-    ),
-    "sen_support_and_inclusion": ("sen support and inclusion services",),
-    "alternative_provision": ("alternative provision services",),
-    "hospital_education": ("hospital education services",),
-    "therapies": ("therapies and other health related services",),
-}
+_LABELS, _AMOUNTS = columns_of("high-needs-benchmarking").values()
 _BLOCKS = {"budget": "section 251 budget", "outturn": "section 251 outturn"}
 _KEY = ["financial_year", "dfe_number"]
 

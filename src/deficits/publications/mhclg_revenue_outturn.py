@@ -16,7 +16,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -24,54 +23,19 @@ import pandas as pd
 from deficits.errors import SourceError
 from deficits.formatting import financial_year as words_for
 from deficits.formatting import year_of
-from deficits.publications.cells import financial_year, heading, number
+from deficits.publications.cells import columns_of, financial_year, heading, number
 from deficits.publications.editions import REPORTED, Reader, candidates, direct, financial
 from deficits.publications.publication import GovUk, Publication, Table
-from deficits.publications.reading import Columns, Sheet, one_of, open_sheet, refuse, sums_to, table_of
+from deficits.publications.reading import Sheet, one_of, open_sheet, refuse, sums_to, table_of
 from deficits.raw.authorities import is_upper_tier
 
 THOUSAND = 1000.0
 
 
-class Item(NamedTuple):
-    """An item of the form: its line, MHCLG's id for it, and its words before `level at 1 April`, and after."""
-
-    line: str
-    id: str
-    words: str
-    after: str = ""
-
-
-ITEMS = {
-    "schools": Item("911", "ressch", "schools reserves"),
-    "dsg_adjustment_account": Item("912", "resdsgadj", "dedicated schools grant adjustment account"),
-    "dsg_reserve": Item("913", "resdsg", "dedicated schools grant reserves"),
-    "public_health": Item("914", "resph", "public health financial reserves"),
-    "other_earmarked": Item("915", "resoth", "other earmarked financial reserves"),
-    # After netting off COVID-19 business rates relief: from 2021-22, for some years.
-    "other_earmarked_adjusted": Item("915b", "resoth_adj", "other earmarked financial reserves", " (adjusted)"),
-    "unallocated": Item("916", "resunall", "unallocated financial reserves"),
-}
-_SIDES = {"open": ("1 april", "start"), "close": ("31 march", "end")}
-_LEVELS = {f"{side}_{name}_gbp": (item, *_SIDES[side]) for side in _SIDES for name, item in ITEMS.items()}
-_WORDS: Columns = {
-    name: (f"{item.words} level at {date}{item.after}",) for name, (item, date, _) in _LEVELS.items()
-}
-_IDS: Columns = {
-    name: (f"RS_{item.id}_{end}_cy", f"RS_{item.id}_{end}") for name, (item, _, end) in _LEVELS.items()
-}
+_LABELS, _YEARS, _LEVELS, _LINES = columns_of("mhclg-revenue-outturn").values()
 _DSG = [name for name in _LEVELS if "_dsg_" in name]
 _ONLY_EDUCATION = [name for name in _LEVELS if name in _DSG or "_schools_" in name]
 """Levels that only education authorities hold, so that their sum is England's."""
-
-_LABELS: Columns = {
-    "la_code_published": ("ONS code",),
-    "la_name": ("local authority", "LA_name", "authority"),
-    "class": ("detailed class", "LA_class", "class"),
-    "ecode": ("e-code", "LA_LGF_code", "ecode", "LGF code"),
-    "certified": ("certification",),
-    "notes": ("notes",),
-}
 _MAY_LACK = ("certified", "notes", "open_other_earmarked_adjusted_gbp", "close_other_earmarked_adjusted_gbp")
 _KEY = ["financial_year", "dfe_number"]
 
@@ -129,23 +93,21 @@ def read_cells(path: Path) -> tuple[Sheet, pd.DataFrame]:
     sheet = open_sheet(path, marks, enough=2, fold=_plain, wanted=lambda name: "time_series" in name)
     headings = set(map(sheet.fold, sheet.head[-1]))
     if "year ending" in headings:
-        years: Columns = {"year_ending": ("year_ending",), "status": ("status",)}
-        cells = sheet.take(_LABELS | years | _IDS, _MAY_LACK)
+        ids = {name: spelt[1:] for name, spelt in _LEVELS.items()}
+        cells = sheet.take(_LABELS | _YEARS | ids, _MAY_LACK)
         return sheet, cells[~cells["la_code_published"].str.match(r"E(?!06|08|09|10|92)\d{8}")]
-    has_912 = any(ITEMS["dsg_adjustment_account"].words in text for text in headings)
-    words = {name: spelt for name, spelt in _WORDS.items() if has_912 or name not in _DSG}
+    has_912 = any("dedicated schools grant adjustment account" in text for text in headings)
+    words = {name: spelt[:1] for name, spelt in _LEVELS.items() if has_912 or name not in _DSG}
     places = sheet.places(_LABELS | words, _MAY_LACK)
     # A line number over the words of a column must say the same as they do.
-    over = {
-        name: {row[at] for row in sheet.head if re.fullmatch(r"9\d\d[a-z]?", row[at])}
-        for name, at in places.items()
-    }
-    refuse(
-        f"{sheet.name}, column {at + 1} '{sheet.printed[name]}': expected line {_LEVELS[name][0].line} over it, "
-        f"found {', '.join(sorted(over[name]))}"
-        for name, at in places.items()
-        if over[name] and _LEVELS[name][0].line not in over[name]
-    )
+    faults = []
+    for name, at in ((name, at) for name, at in places.items() if name in _LEVELS):
+        over = {row[at] for row in sheet.head if re.fullmatch(r"9\d\d[a-z]?", row[at])}
+        (line,) = _LINES[name.partition("_")[2].removesuffix("_gbp")]
+        if over and line not in over:
+            column = f"column {at + 1} '{sheet.printed[name]}'"
+            faults.append(f"{sheet.name}, {column}: expected line {line} over it, found {', '.join(sorted(over))}")
+    refuse(faults)
     return sheet, sheet.cells(places)
 
 

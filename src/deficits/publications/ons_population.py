@@ -19,10 +19,10 @@ import numpy as np
 import pandas as pd
 
 from deficits.errors import SourceError, some
-from deficits.publications.cells import heading
+from deficits.publications.cells import Columns, columns_of, heading
 from deficits.publications.editions import Reader, calendar, reported
 from deficits.publications.publication import FixedUrl, Publication, Table
-from deficits.publications.reading import Columns, one_of, open_sheets, table_of
+from deficits.publications.reading import one_of, open_sheets, table_of
 from deficits.raw import read_table
 from deficits.raw.authorities import is_upper_tier, load_authorities
 
@@ -31,7 +31,7 @@ OLDEST = 25
 """EHC plans run to the age of 25."""
 OPEN = 85
 """The first of the ages that an edition may put together."""
-_COLUMNS: Columns = {"area": ("ladcode", "ladcd"), "sex": ("sex",), "age": ("age",)}
+_COLUMNS = columns_of(FOLDER)["areas"]
 _KEY = ["mid_year", "dfe_number"]
 
 

@@ -19,13 +19,11 @@ import pandas as pd
 
 from deficits.errors import SourceError, closest, first_of, some
 from deficits.formatting import listed
-from deficits.publications.cells import heading, number, reason
+from deficits.publications.cells import Columns, heading, number, reason
 from deficits.publications.files import opened
 from deficits.publications.publication import Table
 from deficits.raw.authorities import load_authorities
 
-Columns = dict[str, tuple[str, ...]]
-"""Our name of each column and the publisher's spellings of its heading."""
 Meaning = Callable[[str, str], object]
 """What a text means; given the text and where it stands, for a SourceError."""
 NO_ROW = "no row in the file"

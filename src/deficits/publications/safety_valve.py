@@ -16,7 +16,7 @@ import pandas as pd
 from deficits.assumptions import assumed
 from deficits.errors import PanelError, SourceError
 from deficits.formatting import last_day, year_of
-from deficits.publications.cells import financial_year, number
+from deficits.publications.cells import columns_of, financial_year, number
 from deficits.publications.editions import CANDIDATE, REPORTED, Reader
 from deficits.publications.publication import ByHand, Publication, Table
 from deficits.publications.reading import open_sheet, refuse, table_of
@@ -25,12 +25,7 @@ from deficits.raw.authorities import load_authorities
 FOLDER = "safety-valve"
 _PAYMENTS = "payments_by_year_gbp"
 _TOTAL = "total_payment_gbp"
-_NEEDED: dict[str, tuple[str, ...]] = {
-    "la_name": ("la_name", "local authority"),
-    _TOTAL: (_TOTAL,),
-    _PAYMENTS: (_PAYMENTS,),
-}
-_MAY_LACK = ("agreement_year", "first_year", "last_year", "council_contribution_gbp", "note", "url")
+_NEEDED, _OTHERS = columns_of(FOLDER).values()
 
 
 def parse(path: Path) -> tuple[Table, ...]:
@@ -42,7 +37,7 @@ def parse(path: Path) -> tuple[Table, ...]:
     reported, `note`, `url`), blanks missing.
     """
     sheet = open_sheet(path, _NEEDED)
-    rows = sheet.take(_NEEDED | {name: (name,) for name in _MAY_LACK}, _MAY_LACK)
+    rows = sheet.take(_NEEDED | _OTHERS, may_lack=_OTHERS)
     rows = sheet.numbers(rows, [_TOTAL])
     numbers, faults = [], []
     for line, name, total, cell in rows[["la_name", _TOTAL, _PAYMENTS]].itertuples():
@@ -57,7 +52,7 @@ def parse(path: Path) -> tuple[Table, ...]:
     refuse(faults)
     rows.insert(0, "dfe_number", numbers)
     sheet.refuse_twice(rows, ["dfe_number"])
-    words = [_PAYMENTS, *(name for name in _MAY_LACK if name in rows)]
+    words = [_PAYMENTS, *(name for name in _OTHERS if name in rows)]
     rows[words] = rows[words].where(rows[words] != "")
     return (table_of("agreements", rows, ["dfe_number"], ["dfe_number", "la_name", _TOTAL, *words]),)
 

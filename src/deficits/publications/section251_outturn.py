@@ -18,10 +18,10 @@ import pandas as pd
 from deficits.assumptions import assumed
 from deficits.errors import SourceError
 from deficits.publications import dsg_allocations
-from deficits.publications.cells import financial_year, heading, number
+from deficits.publications.cells import columns_of, financial_year, heading, number
 from deficits.publications.editions import KEY, REPORTED, Reader, candidates, direct, financial, newest
 from deficits.publications.publication import EesRelease, Publication, Table
-from deficits.publications.reading import NO_ROW, Columns, Sheet, one_of, open_sheet, refuse, sums_to, table_of
+from deficits.publications.reading import NO_ROW, Sheet, one_of, open_sheet, refuse, sums_to, table_of
 
 FOLDER = "section251-outturn"
 WORDS = {"1.9.3": "carried forward", "1.2.1": "top-up"}
@@ -31,17 +31,7 @@ _LINE = re.compile(r"(1\.9\.3|1\.2\.\d+[a-z]?)\b")
 _NOTHING = ("not applicable", "rounds to zero")
 _KEY = ["financial_year", "dfe_number"]
 _COUNCIL = "local authority"
-_COLUMNS: Columns = {
-    "period": ("time_period",),
-    "level": ("geographic_level",),
-    "dfe_number": ("old_la_code",),
-    "la_code_in_source": ("new_la_code",),
-    "la_name": ("la_name",),
-    "label": ("category_of_expenditure",),
-    "gross": ("gross_expenditure",),
-    "net": ("net_expenditure",),
-    "identifier": ("time_identifier",),
-}
+_COLUMNS = columns_of(FOLDER)["lines"]
 
 
 def parse(path: Path) -> tuple[Table, ...]:

@@ -7,9 +7,11 @@ does), by MHCLG's e-code, or by a name in one of many spellings.
 from __future__ import annotations
 
 import re
+import tomllib
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cache, cached_property
+from pathlib import Path
 
 import pandas as pd
 
@@ -17,34 +19,11 @@ from deficits.errors import PanelError, SourceError, closest
 from deficits.raw.tables import RawData, raw_data
 from deficits.validation import whole
 
-FORMER_ECODES = {"E2721": "815", "E0421": "825", "E3320": "933"}
-"""E-codes of counties before they became unitary authorities under the same DfE number: North Yorkshire and
-Somerset (April 2023), Buckinghamshire (April 2020). Read in MHCLG's revenue outturn of 2015-16 to 2017-18."""
-
 _ONS_CODE = re.compile(r"E(06|08|09|10)\d{6}")
 TYPES = {"E06": "unitary", "E08": "metropolitan", "E09": "london", "E10": "county"}
 """Type of council by the beginning of its ONS code."""
 _FOREVER = 9999
-_DROPPED = {
-    *("and", "the", "of", "upon", "on", "council", "borough", "royal", "metropolitan", "county", "district"),
-    *("cc", "ua", "mbc", "lb", "mdc", "rb", "unitary", "authority"),
-}
-_EXPANDED = {"s": "south", "n": "north", "e": "east", "w": "west", "gloucs": "gloucestershire"}
-_SHORT = {
-    "hull": "kingston hull",
-    "kingston": "kingston thames",
-    "richmond": "richmond thames",
-    "bcp": "bournemouth christchurch poole",
-    "bath nes": "bath north east somerset",
-    "banes": "bath north east somerset",
-    "southend": "southend sea",
-    "stockton": "stockton tees",
-    "stoke": "stoke trent",
-    "rbwm": "windsor maidenhead",
-    "rbkc": "kensington chelsea",
-    "lbhf": "hammersmith fulham",
-}
-"""Short names in common use, folded, and the folded name each stands for."""
+_NAMES = tomllib.loads(Path(__file__).with_name("names.toml").read_text(encoding="utf-8"))
 
 
 def folded(name: str) -> str:
@@ -62,13 +41,14 @@ def folded(name: str) -> str:
     plain = name.casefold().replace("&", " and ").replace("-", " ")
     plain = re.sub(r"[^\w\s]", "", plain)
     plain = re.sub(r"\blondon borough\b", " ", plain)
-    words = [_EXPANDED.get(word, word) for word in plain.split() if word not in _DROPPED]
+    expanded, short = _NAMES["expanded"], _NAMES["short"]
+    words = [expanded.get(word, word) for word in plain.split() if word not in _NAMES["dropped"]]
     # "City" says nothing in a name, but the City of London is not London.
     rest = [word for word in words if word != "city"]
     if rest == ["london"] and "city" in words:
         return "london city"
     text = " ".join(rest)
-    return _SHORT.get(text, text)
+    return str(short.get(text, text))
 
 
 def is_upper_tier(ons_code: str) -> bool:
@@ -183,7 +163,7 @@ class Authorities:
     @cached_property
     def _by_code(self) -> dict[str, list[str]]:
         """DfE numbers by every code; of two with one code, the later one last."""
-        known: dict[str, list[str]] = {code: [number] for code, number in FORMER_ECODES.items()}
+        known: dict[str, list[str]] = {code: [number] for code, number in _NAMES["former_ecodes"].items()}
         for number, row in self.frame[["gss_all", "ecode"]].iterrows():
             for code in (str(number), row["ecode"], *row["gss_all"].split(";")):
                 known.setdefault(code, []).append(str(number))
