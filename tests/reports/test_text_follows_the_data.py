@@ -107,10 +107,10 @@ def test_recommendations_are_answered_by_what_was_public_on_the_day(vintage: Cal
 
 
 @pytest.mark.parametrize("report", ["monitor", "places", "formula"])
-def test_a_later_or_an_earlier_vintage_leaves_no_gap_in_words(
+def test_a_later_or_an_earlier_vintage_and_a_near_horizon_leave_no_gap_in_words(
     vintage: Callable[[str], Vintage], report: str
 ) -> None:
-    given = {} if report == "monitor" else {"draws": 200}
+    given = {} if report == "monitor" else {"draws": 200, "until": 2028}
     for name in ("replayed", "two years on"):
         text = vintage(name).text(report, **given)
         assert not re.search(r"\b(nan|NaN|NaT|inf|None)\b", text), name
