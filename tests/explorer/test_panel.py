@@ -13,11 +13,12 @@ pytest.importorskip("ipywidgets", reason="ipywidgets is not installed: pip insta
 from deficits.explorer import Explorer, State
 from deficits.explorer import panel as panel_module
 from deficits.explorer.report import wanted
-from deficits.explorer.views import Area
+from deficits.explorer.views import Area, Engine
 
 
 @pytest.fixture
-def explorer(tmp_path: Path) -> Explorer:
+def explorer(tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Explorer:
+    monkeypatch.setattr(panel_module, "Engine", lambda: engine)
     return Explorer(draws=300, folder=tmp_path)
 
 
