@@ -67,7 +67,7 @@ PANELS = npst.arrays(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=150)
 @given(body=BODIES, values=PANELS, more=st.booleans())
 def test_the_account_adds_up_in_every_cell_no_write_off_creates_a_surplus_and_a_budget_is_kept(
     projection: Projection, body: dict, values: np.ndarray, more: bool
