@@ -114,6 +114,15 @@ def england_estimate(value: float, years_ahead: int) -> float:
     return round(value / step) * float(step) if math.isfinite(value) else value
 
 
+def england_range(low: float, high: float) -> str:
+    """An estimated range for England: to £0.1bn, and to two figures below £1bn.
+
+    >>> england_range(13.91e9, 20.38e9), england_range(631.7e6, 732.7e6)
+    ('£13.9bn to £20.4bn', '£630m to £730m')
+    """
+    return (gbp_range if max(abs(low), abs(high)) >= 1e9 else estimate_range)(low, high)
+
+
 def balance(value: float, write: Callable[[float], str] = gbp) -> str:
     """A balance (£, negative = deficit) in words; an estimated one is written by `estimate`.
 

@@ -30,11 +30,11 @@ from deficits.cli.common import (
 from deficits.errors import ProjectionError, SchemeError
 from deficits.formatting import (
     between,
+    england_range,
     estimate,
     estimate_range,
     financial_year,
     gbp,
-    gbp_range,
     percent,
     year_end,
 )
@@ -114,14 +114,15 @@ def project(
         write_csv(frame.reset_index(), csv, dict.fromkeys(frame.columns, money) if unit or per else None)
 
 
-def _ranged(row: Any, share: bool = False, estimated: bool = False) -> str:
-    """A range and its central estimate; one value where it is published. A council's are to two figures."""
+def _ranged(row: Any, share: bool = False, of_a_council: bool = False) -> str:
+    """A range and its central estimate; one value where it is published."""
     if share:
         return f"{between(percent(row['p10']), percent(row['p90']))} of the DSG"
-    known = not estimated or gbp(row["p10"]) == gbp(row["p90"])
-    span = gbp_range(row["p10"], row["p90"]) if known else estimate_range(row["p10"], row["p90"])
-    middle = gbp(row["p50"]) if known else estimate(row["p50"])
-    return span if span == middle else f"{span}, central estimate {middle}"
+    low, middle, high = row["p10"], row["p50"], row["p90"]
+    if gbp(low) == gbp(high):
+        return gbp(middle)
+    span = (estimate_range if of_a_council else england_range)(low, high)
+    return f"{span}, central estimate {estimate(middle) if of_a_council else england_range(middle, middle)}"
 
 
 @app.command()
@@ -211,11 +212,11 @@ def writeoff(
         out.print(f"{row['name']}; a balance below zero is a deficit")
         for name, year in (("grant", design.base_year), ("left", design.base_year), ("balance", last)):
             parts = {part: row[f"{name}_{part}"] for part in ("p10", "p50", "p90")}
-            out.print(f"  {MEASURES[name].format(at=year_end(year)):46}{_ranged(parts, estimated=True)}")
+            out.print(f"  {MEASURES[name].format(at=year_end(year)):46}{_ranged(parts, of_a_council=True)}")
     else:
         for name, row in result.summary().iterrows():
             words = MEASURES[str(name)].format(at=year_end(int(row["year"])))
-            out.print(f"  {words:46}{_told(row, estimated=name in ('grant', 'left'))}")
+            out.print(f"  {words:46}{_told(row)}")
         if design.source == "lowest":
             _lowest_source(result)
     if unpromised:
@@ -237,7 +238,7 @@ def _unfunded(result: Any, code: str | None) -> None:
     out.print("Nobody has promised to pay:")
     for (item, year), row in unfunded(result, code).iterrows():
         when = year_end(year) if item in AT_A_YEAR_END else financial_year(year)
-        known = f"{_ranged(row, estimated=code is not None)} ({row['basis']})"
+        known = f"{_ranged(row, of_a_council=code is not None)} ({row['basis']})"
         amount = row["basis"] if row["p50"] != row["p50"] else known
         out.print(f"  {ITEMS[item]}, {when}: {amount}", markup=False)
     if any(part.cover for part in result.scheme.parts):
@@ -245,7 +246,7 @@ def _unfunded(result: Any, code: str | None) -> None:
     out.print(f"Covering growth to {year_end(result.scheme.override_ends)} would cost:")
     for share, row in price_of_cover(result, authority=code).iterrows():
         total = {part: row[f"total_{part}"] for part in ("p10", "p50", "p90")}
-        out.print(f"  {percent(share)} of it: {_ranged(total, estimated=code is not None)}", markup=False)
+        out.print(f"  {percent(share)} of it: {_ranged(total, of_a_council=code is not None)}", markup=False)
 
 
 def _lowest_source(result: Any) -> None:
@@ -324,7 +325,7 @@ def _compared(row: Any, measure: str) -> str:
     if low != low:
         return "none is paid"
     if measure in ("cost", "present_cost", "councils_pay", "to_repay", "deficit"):
-        return gbp_range(low, high)
+        return england_range(low, high)
     places = {"years_bought": 1, "gini": 2}.get(measure, 0)
     span = between(*(f"{value:.{places}f}" if value != float("inf") else "not back" for value in (low, high)))
     return f"{span} of {row['reserves_known']:.0f}" if measure == "above_reserves" else span
@@ -376,9 +377,9 @@ def compare(
         write_csv(table.reset_index(), csv)
 
 
-def _told(row: Any, estimated: bool = False) -> str:
+def _told(row: Any) -> str:
     if row["unit"] == "£":
-        return _ranged(row, estimated=estimated)
+        return _ranged(row)
     if row["unit"] == "share of draws":
         return percent(row["mean"])
     places = 1 if row["unit"] == "years" else 0
