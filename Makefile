@@ -29,17 +29,16 @@ reports: $(VENV)/run ## build the panel and render England's reports and every c
 	$(BIN)/deficits report
 	@echo "Open reports/index.html"
 
-# Three workers on two cores: some wait for a browser, a server or a kernel. They take modules in the order of
-# tests/conftest.py.
-PYTEST := $(BIN)/pytest -n 3 --dist loadscope --no-loadscope-reorder -q
+# Modules in the order of tests/conftest.py; three workers on two cores, for some wait for a browser or a server.
+PYTEST := $(BIN)/pytest -q --dist loadscope --no-loadscope-reorder
 
 check: lint ## lint, then the tests that need no browser, papermill or spreadsheet: under 2 minutes on 2 cores
-	$(PYTEST) -p no:nbval -m "not full" tests src
+	$(PYTEST) -n 3 -p no:nbval -m "not full" tests src
 
 test: lint ## lint, then all tests
-	$(PYTEST) -p no:nbval tests src
+	$(PYTEST) -n 3 -p no:nbval tests src
 	rm -rf .pytest_cache/projections  # the notebooks share what is projected, afresh each time
-	DEFICITS_CACHE=$(CURDIR)/.pytest_cache/projections $(PYTEST) --nbval --nbval-current-env --nbval-sanitize-with tests/notebooks/sanitise.cfg notebooks
+	DEFICITS_CACHE=$(CURDIR)/.pytest_cache/projections $(PYTEST) -n 2 --nbval --nbval-current-env --nbval-sanitize-with tests/notebooks/sanitise.cfg notebooks
 
 lint: $(VENV)/dev ## style, types and the direction of imports
 	$(BIN)/ruff check --quiet .
