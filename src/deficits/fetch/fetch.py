@@ -28,6 +28,7 @@ from deficits.paths import exchange, processed_dir, raw_dir
 from deficits.projection import Projection, project
 from deficits.publications import PUBLICATIONS, Publication, Table, find
 from deficits.raw import GuardFailed, RawData, Source, SourceFile, raw_data, read_source
+from deficits.raw.authorities import load_authorities
 
 TRIAL = timedelta(days=366)
 """How far ahead of today an edition may be dated, so that one that is expected can be tried."""
@@ -185,12 +186,13 @@ def _add(
     for table, entry in zip(new, entries, strict=True):
         (place / entry.name).write_bytes(_csv(table))
     folder.declare(root / name, entries, place)
-    was = _held(data)
-    panel = _decided(staged, was.raw if was else data, name, choices)
     for table in new:
         if before := earlier(table, data, name):
-            gates.coverage(table, before, panel.authorities, found)
+            gates.coverage(table, before, load_authorities(data), found)
             lines += compare(table, before)
+    _stop("this file is not as it should be.", found.refused)
+    was = _held(data)
+    panel = _decided(staged, was.raw if was else data, name, choices)
     if was:
         gates.figures(was, panel, [f"{name}/{entry.name}" for entry in entries], found)
     gates.national(was, panel, found)

@@ -91,6 +91,10 @@ class Reader:
         self.touched.append(touched)
         return rows[rows["published"] <= self.last]
 
+    def existing(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """The rows of authorities that existed at the end of the row's year."""
+        return rows[np.array([self.authorities.existed(code, year) for code, year in rows.index], dtype=bool)]
+
     @property
     def corrected(self) -> pd.DataFrame:
         """A row for each cell that a correction touched."""

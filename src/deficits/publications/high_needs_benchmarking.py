@@ -59,10 +59,8 @@ def _block(sheet: Sheet, words: str) -> list[str]:
     if len(at) != 1:
         raise SourceError(f"{sheet.name}: expected '{words}' once over the headings, found it {len(at)} times")
     blanks = [place for place, name in enumerate([*names, ""]) if not heading(name)]
-    first, end = (
-        max((place for place in blanks if place < at[0]), default=-1),
-        min(p for p in blanks if p >= at[0]),
-    )
+    first = max((place for place in blanks if place < at[0]), default=-1)
+    end = min(place for place in blanks if place >= at[0])
     return [name if first < place < end else "" for place, name in enumerate(names)]
 
 

@@ -17,7 +17,6 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from deficits.errors import SourceError
@@ -29,10 +28,13 @@ from deficits.publications.publication import GovUk, Publication, Table
 from deficits.publications.reading import Sheet, one_of, open_sheet, refuse, sums_to, table_of
 from deficits.raw.authorities import is_upper_tier
 
+FOLDER = "mhclg-revenue-outturn"
 THOUSAND = 1000.0
+DSG_LINES = ["dsg_adjustment_account_gbp", "dsg_reserve_gbp"]
+"""Lines 912 and 913."""
 
 
-_LABELS, _YEARS, _LEVELS, _LINES = columns_of("mhclg-revenue-outturn").values()
+_LABELS, _YEARS, _LEVELS, _LINES = columns_of(FOLDER).values()
 _DSG = [name for name in _LEVELS if "_dsg_" in name]
 _ONLY_EDUCATION = [name for name in _LEVELS if name in _DSG or "_schools_" in name]
 """Levels that only education authorities hold, so that their sum is England's."""
@@ -142,11 +144,9 @@ def _year_of(sheet: Sheet) -> str:
 def _year_ending(text: str, source: str) -> str:
     """`2023-24` from 202403."""
     march = re.fullmatch(r"(20\d\d)-?03(\.0)?", text)
-    return (
-        words_for(int(march[1]))
-        if march
-        else financial_year(text, f"{source} (a March such as 202403, or a year)")
-    )
+    if march:
+        return words_for(int(march[1]))
+    return financial_year(text, f"{source} (a March such as 202403, or a year)")
 
 
 def _faults(councils: pd.DataFrame, totals: pd.DataFrame, levels: Sequence[str], source: str) -> list[str | None]:
@@ -166,13 +166,9 @@ def _faults(councils: pd.DataFrame, totals: pd.DataFrame, levels: Sequence[str],
 
 def _dsg_lines(councils: pd.DataFrame) -> Table:
     """One row a council and year end: the closing level, or the next return's opening level if there is none."""
-    labels, money = (
-        ["la_code_published", "dfe_number", "la_name"],
-        ["dsg_adjustment_account_gbp", "dsg_reserve_gbp"],
-    )
-    councils = councils.assign(
-        certified=councils.get("certified", pd.NA), ends=councils["financial_year"].map(year_of)
-    )
+    labels, money = ["la_code_published", "dfe_number", "la_name"], DSG_LINES
+    ends, certified = councils["financial_year"].map(year_of), councils.get("certified", pd.NA)
+    councils = councils.assign(ends=ends, certified=certified)
     sides = []
     for earlier, side in enumerate(("close", "open")):
         names = {f"{side}_{name}{mark}": f"{name}{mark}" for name in money for mark in ("", "?")}
@@ -195,18 +191,15 @@ def load(reader: Reader) -> Iterator[pd.DataFrame]:
     The level at 1 April is the balance at the end of the year before; what a council that began on that day took
     over then is no balance of its own and is left out.
     """
-    lines = ["dsg_adjustment_account_gbp", "dsg_reserve_gbp"]
-    rows = reader.read("mhclg-revenue-outturn", "dsg_lines", lines, financial("financial_year"))
-    existed = np.array([reader.authorities.existed(code, year) for code, year in rows.index], dtype=bool)
-    rows = rows[existed]
-    balance = {"balance_mhclg": rows[lines].sum(axis=1, min_count=2)}
-    yield candidates(rows, balance, REPORTED, {"balance_mhclg": lines[1]})
+    rows = reader.existing(reader.read(FOLDER, "dsg_lines", DSG_LINES, financial("financial_year")))
+    balance = {"balance_mhclg": rows[DSG_LINES].sum(axis=1, min_count=2)}
+    yield candidates(rows, balance, REPORTED, {"balance_mhclg": DSG_LINES[1]})
     columns = {"close_unallocated_gbp": "reserves_unallocated", "close_other_earmarked_gbp": "reserves_earmarked"}
-    yield from direct("mhclg-revenue-outturn", "usable_reserves", financial("financial_year"), columns)(reader)
+    yield from direct(FOLDER, "usable_reserves", financial("financial_year"), columns)(reader)
 
 
 PUBLICATION = Publication(
-    folder="mhclg-revenue-outturn",
+    folder=FOLDER,
     address=GovUk(
         "/government/statistics/local-authority-revenue-expenditure-and-financing-england-revenue-outturn-multi-year-"
         "data-set",

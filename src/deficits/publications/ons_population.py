@@ -15,7 +15,6 @@ from datetime import date
 from functools import cache
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from deficits.errors import SourceError, some
@@ -121,8 +120,7 @@ def load(reader: Reader) -> Iterator[pd.DataFrame]:
     """People aged 2 to 18 by authority, for the authorities that existed at the year end after the count."""
     column = "pop_2_18"
     rows = reader.read(FOLDER, "population_by_authority", [column], calendar("mid_year", 1))
-    rows = rows[np.array([reader.authorities.existed(code, year) for code, year in rows.index], dtype=bool)]
-    yield reported(rows, {column: "population_2_18"})
+    yield reported(reader.existing(rows), {column: "population_2_18"})
 
 
 def people_by_age(reader: Reader) -> pd.DataFrame:
