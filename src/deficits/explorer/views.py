@@ -110,7 +110,13 @@ class Engine:
         """Balances of a scenario's projection, its first scheme's grants in them; and the scheme's result."""
         if not scenario.schemes:
             return projection.balance, None
-        inputs = self._cached(("inputs", id(projection)), lambda: Inputs(projection))
+
+        def made() -> Inputs:
+            held = (each for each in self._held.values() if isinstance(each, Inputs))
+            alike = next((each for each in held if each.panel is projection.panel), None)
+            return Inputs(projection) if alike is None else alike.on(projection)
+
+        inputs = self._cached(("inputs", id(projection)), made)
         result = write_off(inputs, scenario.schemes[0])
         return result.standing, result
 
@@ -177,7 +183,7 @@ class View:
         whose = f"{self.area.name}'" if self.area.name.endswith("s") else f"{self.area.name}'s"
         return f"{whose} {what} at {year_end(self.years[-1])} (80% range)."
 
-    @property
+    @cached_property
     def points(self) -> list[str]:
         """What else a reader needs: central estimate, difference, grant, interest, a division to come."""
         last = self._one(float(np.median(self.scenario[-1])))

@@ -141,7 +141,8 @@ def _balances(
         balance += before
         balance += funded[t, c] * later.block[t + 1]
         balance -= shares[t, c] * later.spend[t + 1]
-        balance += paid[t, c]
+        if paid[t, c]:
+            balance += paid[t, c]
 
     if calibration is not None:
         free, expected = size.copy(), drawn.offsets[0] + national

@@ -117,6 +117,12 @@ class Inputs:
         )
         return dataclasses.replace(self, projection=moved, allocated=self.allocated | codes)
 
+    def on(self, projection: Projection) -> Inputs:
+        """The same of a projection under other assumptions; what published balances alone say is kept."""
+        other = dataclasses.replace(self, projection=projection)
+        other._kept.update({key: found for key, found in self._kept.items() if key[0] == "gap"})
+        return other
+
     def rate_in(self, year: int) -> float:
         """The financing rate of a year."""
         if self.rate is None:

@@ -345,7 +345,7 @@ def balances(scheme: Scheme, inputs: Inputs, flows: Sequence[Flow]) -> xr.DataAr
     values = np.empty_like(inputs.balances)
     values[0] = inputs.balances[0]
     for place, step in enumerate(walk(scheme, inputs, flows), start=1):
-        values[place] = step.closing
+        np.add(step.projected, 0.0 if step.added is None else step.added, out=values[place])
     return labelled(inputs, values).rename("balance")
 
 

@@ -144,8 +144,9 @@ class Result(Simulated):
         balances = ledger.balances(self.scheme, self.inputs, self.paid.flows)
         for year, values in zip(years, balances.transpose("year", "authority", "draw").values, strict=True):
             if year > base:
-                values += self.owed(year)
-            values[np.abs(values) < PENNY] = 0.0  # paid in full is nothing left, not a rounding residue
+                for flow in (flow for flow in self.paid.flows if flow.owed(year)):
+                    values += flow.amount
+                values[np.abs(values) < PENNY] = 0.0  # paid in full is nothing left, not a rounding residue
         return balances.rename("standing")
 
     def deficit(self, year: int) -> Array:
