@@ -224,10 +224,11 @@ class _Reading:
                 self.faults.append(f"line {line}: {error}")
 
     def _add(self, line: int, code: str, year: int, status: str, value: float, sure: bool, note: str) -> None:
-        first = self.found.setdefault((code, year, status), {"line": line})
-        if "name" in first:
-            raise PanelError(f"the same council and year as line {first['line']}")
-        first |= {
+        key = code, year, status
+        if key in self.found:
+            raise PanelError(f"the same council and year as line {self.found[key]['line']}")
+        self.found[key] = {
+            "line": line,
             "name": self.authorities.name(code),
             "authority": code,
             "year": year,
@@ -278,15 +279,11 @@ class _Reading:
         record = _Record.of(self.published, code, year)
         surplus = value > 0 > record.last
         if not record.fits(value) or (not certain and (surplus or turned)):
-            units = {"": 1.0} | {
-                f'--unit "{name}"': size / UNITS[unit]
-                for name, size in UNITS.items()
-                if name != unit and not has_unit
-            }
-            open_sign = not certain and (typed >= 0 or turned)
-            signs = {"": 1} | (
-                {"head the column 'balance'" if turned else "--deficits-positive": -1} if open_sign else {}
-            )
+            units, signs = {"": 1.0}, {"": 1}
+            if not has_unit:
+                units |= {f'--unit "{name}"': size / UNITS[unit] for name, size in UNITS.items() if name != unit}
+            if not certain and (typed >= 0 or turned):
+                signs["head the column 'balance'" if turned else "--deficits-positive"] = -1
             better = [
                 f"{gbp(value * scale * sign)} would ({f'{by_unit} {by_sign}'.strip()}); "
                 for (by_unit, scale), (by_sign, sign) in product(units.items(), signs.items())
