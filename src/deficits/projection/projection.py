@@ -536,12 +536,21 @@ def national(balance: xr.DataArray, measure: Measure) -> xr.DataArray:
     Any other dims stay; in_year has one year end fewer.
     """
     if measure == "gross":
-        return abs(balance.clip(max=0.0).sum("authority", skipna=False))
+        deficits: xr.DataArray = xr.apply_ufunc(_gross, balance, input_core_dims=[["authority"]], keep_attrs=True)
+        return deficits
     if measure == "net":
         return -balance.sum("authority", skipna=False)
     if measure == "in_year":
         return balance.sum("authority", skipna=False).diff("year")
     raise ProjectionError(f"no measure '{measure}': {closest(measure, MEASURES)}")
+
+
+def _gross(balances: np.ndarray) -> np.ndarray:
+    """Sum over the last axis of the deficits in balances: council by council, without a copy of them all."""
+    total = np.zeros_like(balances[..., 0])
+    for balance in np.moveaxis(balances, -1, 0):
+        total -= np.minimum(balance, 0.0)
+    return total
 
 
 def quantiles(values: xr.DataArray) -> pd.DataFrame:
