@@ -49,11 +49,14 @@ class Area:
         if self.kind == "council":
             one: Array = values.sel(authority=self.codes[0]).transpose("year", "draw").values
             return one
-        known = values["authority"].values
-        inside = slice(None) if len(self.codes) == len(known) else np.isin(known, self.codes)
-        ordered = values.transpose("year", "authority", "draw").values
+        inside, ordered = self.rows(values), values.transpose("year", "authority", "draw").values
         # A year at a time stays in the processor's cache; -min(b, 0) is max(-b, 0).
         return 0.0 - np.stack([np.minimum(year[inside], 0.0).sum(axis=0) for year in ordered])
+
+    def rows(self, values: Any) -> Any:
+        """What picks the area's councils out of an array of those of `values`; of all of them no copy is made."""
+        known = values["authority"].values
+        return slice(None) if len(self.codes) == len(known) else np.isin(known, self.codes)
 
     def code(self, state: State) -> str:
         """Python that gives what is shown, as it stands; its last line is the table of the figure's quantiles."""
@@ -243,12 +246,14 @@ class View:
 
     def table(self) -> str:
         """The figure's numbers as an HTML table with scoped headers."""
-        shown = self.quantiles[["p10", "p50", "p90"]].unstack("path").swaplevel(axis=1).sort_index(axis=1)
         words = {"p10": "low", "p50": "central", "p90": "high"}
-        head = "".join(f'<th scope="col">{escape(path)}: {words[part]}</th>' for path, part in shown.columns)
+        shown = [(path, part) for path in sorted(self.quantiles.index.unique("path")) for part in words]
+        head = "".join(f'<th scope="col">{escape(path)}: {words[part]}</th>' for path, part in shown)
+        values = self.quantiles.to_dict()
         rows = "".join(
-            f'<tr><th scope="row">{year}</th>{"".join(f"<td>{gbp(value)}</td>" for value in values)}</tr>'
-            for year, values in zip(shown.index, shown.to_numpy(), strict=True)
+            f'<tr><th scope="row">{year}</th>'
+            f"{''.join(f'<td>{gbp(values[part][path, year])}</td>' for path, part in shown)}</tr>"
+            for year in self.years
         )
         return (
             '<div class="deficits-scroll" role="region" tabindex="0" aria-label="The numbers of the figure">'
@@ -263,7 +268,7 @@ def view(state: State, engine: Engine | None = None) -> View:
     projection = engine.projection(state, state.scenario)
     balances, result = engine.balances(projection, state.scenario)
     area = Area(*projection.place(state.place))
-    grant = None if result is None else result.grant.sel(authority=list(area.codes)).sum("authority").values
+    grant = None if result is None else result.paid.granted[area.rows(balances)].sum(axis=0)
     return View(
         state=state,
         area=area,
