@@ -39,6 +39,7 @@ def still(panel: Panel, monkeypatch: pytest.MonkeyPatch) -> Projection:
         monkeypatch.setattr(module, "stream", lambda *key: Still(), raising=False)
         nothing = lambda codes, kind, years, draws, seed: np.zeros((years, len(codes), draws))  # noqa: E731
         monkeypatch.setattr(module, "own_shocks", nothing, raising=False)
+    monkeypatch.setattr("deficits.projection.projection._newest", {})
     return d.project(panel, d.Assumptions(calibration="none"), until=2029, draws=100)
 
 

@@ -55,7 +55,8 @@ def _loaded(path: Path) -> Any:
 def key_of(panel: Panel, assumptions: Assumptions, levers: Sequence[Lever], *run: int) -> str:
     """What a projection depends on, as the name of a file: figures, assumptions, levers, the run and the code."""
     # What a panel holds may have been replaced by its reader, as a backtest does with agreements.
-    frames = [panel.frame, panel.national, panel.forecasts, panel.own_paths, panel.agreements]
+    frames = [panel.frame, panel.national, panel.forecasts, panel.statements, panel.own_paths, panel.agreements]
+    frames += [panel.ages.people, panel.ages.plans, panel.prices.to_frame()]
     parts: list[Any] = [
         panel.as_of,
         panel.rule,
@@ -67,7 +68,7 @@ def key_of(panel: Panel, assumptions: Assumptions, levers: Sequence[Lever], *run
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:32]
 
 
-_digested: deque[tuple[pd.DataFrame, str]] = deque(maxlen=20)
+_digested: deque[tuple[pd.DataFrame, str]] = deque(maxlen=40)
 """Copies of frames and their digests: to compare two frames is much quicker than to work out a digest."""
 
 

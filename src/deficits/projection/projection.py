@@ -455,9 +455,21 @@ def project(
     def made() -> Projection:
         fitted = fit(panel, given, until)
         years = list(range(min(fitted.base_year, FIRST_SHOWN), until + 1))
-        return _projected(panel, given, chosen, fitted, years, Drawn.of(panel, fitted, years, draws, seed), seed)
+        return _projected(panel, given, chosen, fitted, years, _drawn(panel, fitted, years, draws, seed), seed)
 
     return kept(cache, lambda: key_of(panel, given, chosen, until, draws, seed), made)
+
+
+_newest: dict[str, Drawn] = {}
+"""What was drawn for the newest run, by its figures: another run on them, under other assumptions, takes it."""
+
+
+def _drawn(panel: Panel, fitted: Fit, years: list[int], draws: int, seed: int) -> Drawn:
+    key = key_of(panel, Assumptions(), (), years[-1], draws, seed)
+    drawn = _newest.get(key) or Drawn.of(panel, fitted, years, draws, seed)
+    _newest.clear()
+    _newest[key] = drawn
+    return drawn
 
 
 def _assumptions(given: Assumptions | Mapping[str, object], panel: Panel) -> Assumptions:
