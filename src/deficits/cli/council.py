@@ -32,7 +32,6 @@ from deficits.formatting import (
     estimate_range,
     financial_year,
     gbp,
-    gbp_range,
     percent,
     two_figures,
     year_end,
@@ -171,7 +170,7 @@ def _say(worked: ReformPlan) -> None:
         low, high = years.loc[("balance", "mitigated", year), ["p10", "p90"]]
         out.print(
             f"  {year_end(year)}  plans {at['plans', 'unmitigated']:,.0f} to {at['plans', 'mitigated']:,.0f}, "
-            f"spend {moves('spend', at)}, balance {moves('balance', at)} ({gbp_range(low, high)})"
+            f"spend {moves('spend', at)}, balance {moves('balance', at)} ({estimate_range(low, high)})"
         )
     table = worked.management_plan() / 1000
     for variant, lines in table.groupby(level="variant", sort=False):
@@ -179,12 +178,12 @@ def _say(worked: ReformPlan) -> None:
     out.print(f"\nTaken off the deficit by {year_end(worked.years[-1])}: alone, and after earlier actions (means)")
     for title, row in worked.effects().iterrows():
         after = "" if title == "interaction" else f"{gbp(row['after_earlier_mean']):>10}"
-        span = gbp_range(row["own_p10"], row["own_p90"])
+        span = estimate_range(row["own_p10"], row["own_p90"])
         out.print(f"  {title!s:52}{gbp(row['own_mean']):>10}{after}  80% range {span}", markup=False)
     out.print(f"\nBalance at {year_end(worked.years[-1])} on harder terms")
     for case, row in worked.stress().iterrows():
         out.print(
-            f"  {case!s:52}{gbp(row['p50']):>10}  80% range {gbp_range(row['p10'], row['p90'])}", markup=False
+            f"  {case!s:52}{gbp(row['p50']):>10}  80% range {estimate_range(row['p10'], row['p90'])}", markup=False
         )
     out.print(
         "\nPublished figures to compare the assumptions with: the council, its statistical neighbours, England"

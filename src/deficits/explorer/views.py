@@ -20,9 +20,11 @@ from deficits.formatting import (
     balance,
     balance_range,
     day_in_words,
+    england_range,
+    estimate,
+    estimate_range,
     financial_year,
     gbp,
-    gbp_range,
     year_end,
 )
 from deficits.panel import Panel, Split, load_panel, read_splits
@@ -176,7 +178,7 @@ class View:
     def lead(self) -> str:
         """The 80% range at the last year end."""
         low, high = self.quantiles.loc[("scenario", self.years[-1]), ["p10", "p90"]]
-        told = balance_range(low, high) if self.area.kind == "council" else gbp_range(low, high)
+        told = balance_range(low, high) if self.area.kind == "council" else self._ranged(low, high)
         return told[:1].upper() + told[1:]
 
     @property
@@ -196,13 +198,13 @@ class View:
         if self.grant is not None and self.state.scheme is not None:
             low, middle, high = np.quantile(self.grant, (0.1, 0.5, 0.9))
             when = financial_year(self.state.scheme.paid_in)
-            ranged = gbp_range(low, high) if gbp(low) != gbp(high) else gbp(middle)
-            told.append(f"{self.state.scheme.title}: pays {ranged} from {when}; central estimate {gbp(middle)}.")
+            paid = f"pays {self._ranged(low, high)} from {when}; central estimate {self._amount(middle)}"
+            told.append(f"{self.state.scheme.title}: {paid}.")
         ends = self.scenario[-2:]
         deficits = np.maximum(-ends, 0.0) if self.area.kind == "council" else ends
         rate = self.state.scenario.assumptions.financing_rate
         low, high = np.quantile(rate * deficits.mean(axis=0), (0.1, 0.9))
-        told.append(f"Interest on it in {financial_year(self.years[-1])}: about {gbp_range(low, high)}.")
+        told.append(f"Interest on it in {financial_year(self.years[-1])}: about {self._ranged(low, high)}.")
         split = _division(self.area.codes[0], self.state.as_of) if self.area.kind == "council" else None
         if split is not None:
             heirs = " and ".join(split.successors)
@@ -216,14 +218,21 @@ class View:
         low, middle, high = np.quantile(-apart if self.area.kind == "council" else apart, (0.1, 0.5, 0.9))
         if gbp(low) == gbp(high) == gbp(0):
             return f"The same as {self.state.other_name} in every simulation."
-        signed = [f"{'+' if value > 0 else MINUS}{gbp(abs(value))}" for value in (low, middle, high)]
+        signed = [f"{'+' if value > 0 else MINUS}{self._amount(abs(value))}" for value in (low, middle, high)]
         return (
             f"Deficit compared with {self.state.other_name}, simulation by simulation: {signed[0]} to "
             f"{signed[2]}; central estimate {signed[1]}."
         )
 
     def _one(self, value: float) -> str:
-        return balance(value) if self.area.kind == "council" else gbp(value)
+        return balance(value, self._amount) if self.area.kind == "council" else gbp(value)
+
+    def _amount(self, value: float) -> str:
+        """An estimate: a council's to two figures."""
+        return (estimate if self.area.kind == "council" else gbp)(value)
+
+    def _ranged(self, low: float, high: float) -> str:
+        return (estimate_range if self.area.kind == "council" else england_range)(low, high)
 
     @property
     def headline(self) -> str:

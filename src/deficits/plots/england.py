@@ -8,6 +8,7 @@ import pandas as pd
 from deficits.errors import closest
 from deficits.formatting import (
     day_in_words,
+    england_range,
     estimate_range,
     financial_year,
     gbp,
@@ -229,7 +230,7 @@ def causes_of_growth(causes: pd.DataFrame, start: int, end: int, place: str = "E
     of_a_council = place != "England"
     figures = parts.map(two_figures) if of_a_council else parts
     texts = [signed(value, unit, estimate=of_a_council) for value in mean]
-    in_words = estimate_range if of_a_council else gbp_range
+    in_words = estimate_range if of_a_council else england_range
     rows = pd.DataFrame(
         {
             "label": labels,
@@ -303,7 +304,7 @@ def levers_compared(table: pd.DataFrame, year: int) -> Chart:
     if cut <= 0 or gbp(cut) == gbp(0):
         finding = f"No {'assumption' if levers.empty else 'lever'} cuts the deficit at March {year}"
     told = "; ".join(
-        f"{label} {text} ({gbp_range(low, high)})"
+        f"{label} {text} ({england_range(low, high)})"
         for label, text, low, high in rows[["label", "text", "low", "high"]].itertuples(index=False)
     )
     return Chart(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from deficits.formatting import between, estimate, estimate_range, gbp, gbp_range, slug, two_figures, year_end
+from deficits.formatting import between, england_range, estimate, estimate_range, gbp, slug, two_figures, year_end
 from deficits.plots import drawing, frames
 from deficits.plots.chart import Chart
 from deficits.plots.drawing import Bars
@@ -271,7 +271,7 @@ def schemes_against(frame: pd.DataFrame, reference: str, year: int) -> Chart:
     more = int((found["p10"] > 0).sum())
     finding = f"{more} of {counted(len(found), 'scheme')} {'leaves' if more == 1 else 'leave'} a larger deficit"
     told = "; ".join(
-        f"{scheme} {signed(middle, unit)} ({gbp_range(low, high)})"
+        f"{scheme} {signed(middle, unit)} ({england_range(low, high)})"
         for scheme, low, middle, high in found.itertuples(index=False, name=None)
     )
     return Chart(

@@ -16,7 +16,7 @@ import xarray as xr
 
 from deficits.assumptions import assumed, assumptions
 from deficits.errors import DeficitsError, ProjectionError
-from deficits.formatting import financial_year, gbp, gbp_range, listed, year_end
+from deficits.formatting import estimate_range, financial_year, gbp, gbp_range, listed, year_end
 from deficits.projection import Projection
 from deficits.reform_plan.actions import (
     SECTOR_WORDS,
@@ -304,7 +304,7 @@ class ReformPlan:
             f"{last}: {special}",
             "asked_impact_of_each": f"Each of {len(self.actions.actions)} actions has its own effect, the effect "
             f"after earlier ones, and the interaction; together "
-            f"{gbp_range(total['own_p10'], total['own_p90'])} by {year_end(last)}. "
+            f"{estimate_range(total['own_p10'], total['own_p90'])} by {year_end(last)}. "
             "Effects on needs are not worked out: no data on needs by council are held.",
             "asked_evidence": f"{len(evidenced)} of {len(self.actions.actions)} actions name their evidence"
             + (f"; none is given for {listed(bare)}." if bare else "."),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from deficits.formatting import estimate_range, gbp_range, year_end
+from deficits.formatting import england_range, estimate_range, year_end
 from deficits.reports.display import Shown
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def what_if(result: WriteOff, code: str | None = None) -> Shown:
         count=facts["draws"],
         of=f"{result.projection.balance.sizes['draw']:,}",
     )
-    span = gbp_range if code is None else estimate_range
+    span = england_range if code is None else estimate_range
     own = [span(low, high) for low, _, high in facts["own"]]
     text = "\n".join(["Try other terms", *(f"{name}: {words}" for name, words in zip(labels, own, strict=True))])
     return Shown(str(html), text)
