@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from deficits.errors import SourceError
 from deficits.publications import files
 from deficits.publications.cells import REASONS, heading, number, reason
+from deficits.publications.files import Grid
 from deficits.publications.reading import Sheet, open_sheet, open_sheets, table_of
 from tests.publications.samples import csv_text, fault_of, write_csv, write_workbook
 
@@ -69,7 +70,7 @@ def test_every_symbol_has_its_reason_and_is_no_number(symbol: str) -> None:
 
 
 def sheet(*headings: str, **printed: str) -> Sheet:
-    return Sheet("a.csv", [list(headings)], 1, lambda: iter(()), printed=printed)
+    return Sheet(Grid("a.csv", "", ",", lambda: iter(())), [list(headings)], 1, printed=printed)
 
 
 @given(st.text(max_size=12))

@@ -11,13 +11,17 @@ import re
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv as arrow_csv
+from pyarrow import compute
 from python_calamine import CalamineError, CalamineWorkbook
 
 from deficits.errors import SourceError
@@ -100,6 +104,33 @@ class Grid(NamedTuple):
     mark: str
     rows: Callable[[], Iterator[tuple[int, list[str]]]]
     """Each row as text, with its line; of a workbook each is as long as the widest. It may be called again."""
+    content: bytes = b""
+    """The text of a CSV."""
+
+    def columns(
+        self, top: int, width: int, places: Mapping[str, int], keep: Callable[[bytes], object]
+    ) -> pd.DataFrame | None:
+        """Some columns of a CSV's lines below line `top` that are to be kept, as text by line: by pyarrow, which
+        does not keep the other 2,500 of a large file. None where a line is not a row of `width` cells.
+        """
+        names = [str(place) for place in range(width)]
+        wanted = [names[place] for place in places.values()]
+        lines = self.content.split(b"\n")
+        last = len(lines) - (1 if lines[-1] else 2)  # always looked at: it shows whether the file was cut short
+        kept = [n for n in range(top, last + 1) if n == last or keep(lines[n])]
+        try:
+            table = arrow_csv.read_csv(
+                pa.BufferReader(b"\n".join([lines[n] for n in kept])),
+                arrow_csv.ReadOptions(column_names=names, block_size=1 << 22),
+                arrow_csv.ParseOptions(delimiter=self.mark),
+                arrow_csv.ConvertOptions(include_columns=wanted, column_types=dict.fromkeys(wanted, pa.string())),
+            )
+        except pa.ArrowInvalid:
+            return None
+        if not 0 < table.num_rows == len(kept):
+            return None
+        texts = [compute.utf8_trim_whitespace(column) for column in table.combine_chunks().columns]
+        return pa.table(texts, names=list(places)).to_pandas().set_axis([n + 1 for n in kept])
 
 
 def opened(path: Path, wanted: Callable[[str], bool] = lambda _: False, typed: bool = False) -> Iterator[Grid]:
@@ -220,7 +251,7 @@ def _csv(name: str, content: bytes, typed: bool) -> Grid:
         return max((rows for width, rows in widths.items() if width > 1), default=0)
 
     mark = max("\t;,", key=alike)
-    return Grid(name, "", mark, partial(_csv_rows, name, content, mark, typed))
+    return Grid(name, "", mark, partial(_csv_rows, name, content, mark, typed), content)
 
 
 def _csv_rows(name: str, content: bytes, mark: str, typed: bool) -> Iterator[tuple[int, list[str]]]:

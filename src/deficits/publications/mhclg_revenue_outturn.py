@@ -30,6 +30,9 @@ from deficits.raw.authorities import is_upper_tier
 
 FOLDER = "mhclg-revenue-outturn"
 THOUSAND = 1000.0
+_OF_OTHERS = r"E(?!06|08|09|10|92)\d{8}"
+"""Codes of districts and other bodies."""
+_LINE_OF_OTHERS = re.compile(rf'"?20\d{{4}}"?,"?{_OF_OTHERS}'.encode())
 DSG_LINES = ["dsg_adjustment_account_gbp", "dsg_reserve_gbp"]
 """Lines 912 and 913."""
 
@@ -92,12 +95,14 @@ def read_cells(path: Path) -> tuple[Sheet, pd.DataFrame]:
     The other 2,500 columns of the multi-year file are not kept, nor are its rows of districts.
     """
     marks = {name: _LABELS[name] for name in ("la_code_published", "la_name")}
-    sheet = open_sheet(path, marks, enough=2, fold=_plain, wanted=lambda name: "time_series" in name)
+    sheet = open_sheet(
+        path, marks, enough=2, fold=_plain, wanted=lambda name: "time_series" in name, keep=_is_ours
+    )
     headings = set(map(sheet.fold, sheet.head[-1]))
     if "year ending" in headings:
         ids = {name: spelt[1:] for name, spelt in _LEVELS.items()}
         cells = sheet.take(_LABELS | _YEARS | ids, _MAY_LACK)
-        return sheet, cells[~cells["la_code_published"].str.match(r"E(?!06|08|09|10|92)\d{8}")]
+        return sheet, cells[~cells["la_code_published"].str.match(_OF_OTHERS)]
     has_912 = any("dedicated schools grant adjustment account" in text for text in headings)
     words = {name: spelt[:1] for name, spelt in _LEVELS.items() if has_912 or name not in _DSG}
     places = sheet.places(_LABELS | words, _MAY_LACK)
@@ -111,6 +116,11 @@ def read_cells(path: Path) -> tuple[Sheet, pd.DataFrame]:
             faults.append(f"{sheet.name}, {column}: expected line {line} over it, found {', '.join(sorted(over))}")
     refuse(faults)
     return sheet, sheet.cells(places)
+
+
+def _is_ours(line: bytes) -> bool:
+    """Whether a line of the multi-year file may be needed: not where it is a district's, or another body's."""
+    return _LINE_OF_OTHERS.match(line) is None
 
 
 def _plain(text: str) -> str:

@@ -7,7 +7,7 @@ faults of one kind are told at once, with the file, the line, the publisher's co
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
@@ -20,13 +20,15 @@ import pandas as pd
 from deficits.errors import SourceError, closest, first_of, some
 from deficits.formatting import listed
 from deficits.publications.cells import Columns, heading, number, reason
-from deficits.publications.files import opened
+from deficits.publications.files import Grid, opened
 from deficits.publications.publication import Table
 from deficits.raw.authorities import load_authorities
 
 Meaning = Callable[[str, str], object]
 """What a text means; given the text and where it stands, for a SourceError."""
 NO_ROW = "no row in the file"
+_PLAIN = r"-?[0-9]{1,15}(\.[0-9]{1,15})?"
+"""Nearly all cells of a large file: converted without a look at each."""
 _HEAD = 40
 """Rows, or lines, among which the headings are."""
 
@@ -35,16 +37,22 @@ _HEAD = 40
 class Sheet:
     """A table as it lies in a file: a CSV, or a sheet of a workbook.
 
-    `head` are the rows down to the headings, which stand in line `top`; `rows` gives every row. `fold` is what a
-    heading is without what changes from edition to edition, `printed` the heading of each column that was taken.
+    `head` are the rows down to the headings, which stand in line `top`, of a grid of text. `fold` is what a
+    heading is without what changes from edition to edition, `keep` whether a line of a large CSV may be needed,
+    `printed` the heading of each column that was taken.
     """
 
-    name: str
+    grid: Grid
     head: list[list[str]]
     top: int
-    rows: Callable[[], Iterator[tuple[int, list[str]]]]
     fold: Callable[[str], str] = heading
+    keep: Callable[[bytes], object] | None = None
     printed: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return self.grid.name
 
     @property
     def title(self) -> str:
@@ -83,9 +91,13 @@ class Sheet:
         headings, as the last one of a file that was cut short is.
         """
         width = len(self.head[-1])
+        if self.keep and self.grid.content:
+            quick = self.grid.columns(self.top, width, places, self.keep)
+            if quick is not None:
+                return quick
         found: dict[int, list[str]] = {}
         faults = []
-        for line, row in self.rows():
+        for line, row in self.grid.rows():
             if line <= self.top:
                 continue
             if len(row) >= width and not any(cell.strip() for cell in row[width:]):
@@ -120,24 +132,31 @@ class Sheet:
 
         SourceError lists the cells that are neither a number nor a known symbol.
         """
-        found: dict[str, pd.Series] = {}
-        unknown = []
-        for name in columns:
-            cells = rows[name]
-            amounts = cells.map({cell: number(cell) for cell in cells.unique()}).astype(float)
-            found[name] = amounts * scale
-            gaps = cells[amounts.isna()]
-            if len(gaps):
-                why = {cell: reason(cell) for cell in gaps.unique()}
-                found[f"{name}?"] = cells.where(amounts.isna()).map(why)
-                place = f"column '{self.printed.get(name, name)}'"
-                unknown += [f"line {line}, {place}: '{cell}'" for line, cell in gaps.items() if why[cell] is None]
-        if unknown:
+        columns = list(columns)
+        # All columns at once: plain digits, nearly all cells of a big file, are converted without a look at each.
+        cells = rows[columns].melt(var_name="column", value_name="cell", ignore_index=False)
+        plain = cells["cell"].str.fullmatch(_PLAIN).to_numpy(dtype=bool)
+        others = cells["cell"][~plain]
+        values = np.empty(len(cells))
+        values[plain] = cells["cell"][plain].astype("float64[pyarrow]")
+        values[~plain] = others.map({cell: number(cell) for cell in others.unique()}).astype(float)
+        gaps = np.isnan(values)
+        why = np.full(len(cells), None, dtype=object)
+        why[gaps] = [reason(cell) for cell in cells["cell"][gaps]]
+        unknown = cells[gaps & (why == None)]  # noqa: E711  each cell
+        if len(unknown):
+            shown = [
+                f"line {row.Index}, column '{self.printed.get(row.column, row.column)}': '{row.cell}'"
+                for row in unknown.itertuples()
+            ]
             raise SourceError(
-                f"{self.name}: expected a number or a symbol such as x or z, found {some(unknown)}. If it is "
+                f"{self.name}: expected a number or a symbol such as x or z, found {some(shown)}. If it is "
                 "printed so, find out what it means, then write the number there, or x"
             )
-        return rows.assign(**found)
+        shape = (len(columns), len(rows))
+        reasons = dict(zip((f"{name}?" for name in columns), why.reshape(shape), strict=True))
+        amounts = dict(zip(columns, values.reshape(shape) * scale, strict=True))
+        return rows.assign(**amounts, **{name: each for name, each in reasons.items() if any(each)})
 
     def councils(self, rows: pd.DataFrame, *codes: str) -> list[str]:
         """The DfE number of each row's council, by its codes in these columns, and `la_name`.
@@ -177,11 +196,13 @@ def open_sheets(
     enough: int = 1,
     fold: Callable[[str], str] = heading,
     wanted: Callable[[str], bool] = bool,
+    keep: Callable[[bytes], object] | None = None,
 ) -> list[Sheet]:
     """The tables of a file whose headings hold at least `enough` of `marks`: sheets of a workbook, a CSV, CSVs.
 
     The headings are the row, among the first forty, that has most of them. Of a zip each CSV that is `wanted` by
-    its name is read; cells of a CSV are parted by commas, semicolons or tabs.
+    its name is read; cells of a CSV are parted by commas, semicolons or tabs, and lines of a large one that are
+    not to be kept may be left out.
     """
     spellings = [set(map(heading, words)) for words in marks.values()]
     sheets, there = [], []
@@ -194,10 +215,12 @@ def open_sheets(
             score = sum(not texts.isdisjoint(words) for words in spellings)
             if score > best:
                 best, found = score, (line, len(head))
+            if best == len(spellings):
+                break
         place = grid.name.removeprefix(path.name).strip(", /") or "it"
         there.append(f"{place} begins '{' '.join(filter(None, chain(*head)))[:60]}'")
         if best >= enough:
-            sheets.append(Sheet(grid.name, head[: found[1]], found[0], grid.rows, fold))
+            sheets.append(Sheet(grid, head[: found[1]], found[0], fold, keep))
     if not sheets:
         words = ", ".join(spelt[0] for spelt in marks.values())
         raise SourceError(
