@@ -187,6 +187,20 @@ def test_a_state_outlives_its_process(explorer: Explorer, tmp_path: Path, kept: 
     assert Explorer(draws=300, folder=tmp_path)._last.children == ()
 
 
+def test_a_panel_that_was_started_in_advance_offers_what_was_kept_since(
+    explorer: Explorer, tmp_path: Path
+) -> None:
+    waiting = Explorer(draws=300, folder=tmp_path)
+    assert waiting._last.children == ()
+    move(explorer, "place", "Kent")
+    move(explorer, "funding-growth", True)
+    waiting._offer_last()
+    offer, _ = waiting._last.children
+    assert "funding growth, for Kent" in offer.value
+    waiting._offer_last()
+    assert waiting._last.children[0] is offer
+
+
 def test_a_state_that_cannot_be_kept_stops_nothing(explorer: Explorer, kept: Path) -> None:
     kept.write_text("a file where the folder should be", encoding="utf-8")
     move(explorer, "later_block_growth", 5.0)

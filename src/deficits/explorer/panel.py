@@ -128,6 +128,7 @@ class Explorer:
         self.state, self.view = state, view(state, self._engine)
         self._replacing: str | None = None
         self._making: threading.Thread | None = None
+        self._offered = 0
         self.controls: dict[str, Control] = {}
         self._build()
         self._show()
@@ -152,6 +153,7 @@ class Explorer:
     def _beat(self) -> None:
         for beat in itertools.count():
             self._pulse.value = f"<i>{beat}</i>"
+            self._offer_last()
             time.sleep(BEAT)
 
     # Controls
@@ -419,8 +421,15 @@ class Explorer:
         self._take(state, shown)
 
     def _offer_last(self) -> None:
-        """Offer what was kept, if it is not the usual: a process that ended took nothing with it."""
+        """Offer what was kept, if it is not the usual: a process that ended took nothing with it.
+
+        Looked at again while the panel is as it began: voila starts a kernel long before it shows it.
+        """
         with suppress(DeficitsError, OSError):
+            kept = _kept_at().stat().st_mtime_ns
+            if kept == self._offered:
+                return
+            self._offered = kept
             last = self.state.opened(Scenario.read(_kept_at()))
             if not last.is_baseline and self.state.is_baseline:
                 told = _html(value=_line(f"Your last scenario is kept: {last.scenario.called}, for {last.place}"))
