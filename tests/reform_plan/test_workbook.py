@@ -16,8 +16,19 @@ from deficits.projection import Projection
 from deficits.reform_plan import ReformPlan
 from deficits.reform_plan.spreadsheet import Account, Settings, usual, workbook
 
-COUNCILS = ["Kent", "Camden", "Rutland", "Cumberland"]
-"""Large, in London, small, and new: the formulas are the same for all."""
+COUNCILS = [
+    "Kent",
+    "Hampshire",
+    "Camden",
+    "Leeds",
+    "Rutland",
+    "Bristol",
+    "Cumberland",
+    "Dorset",
+    "Birmingham",
+    "Luton",
+]
+"""Ten, each in five settings: what was promised of the workbook."""
 SOFFICE = shutil.which("soffice")
 
 
