@@ -114,13 +114,15 @@ def england_estimate(value: float, years_ahead: int) -> float:
     return round(value / step) * float(step) if math.isfinite(value) else value
 
 
-def england_range(low: float, high: float) -> str:
-    """An estimated range for England: to £0.1bn, and to two figures below £1bn.
+def england_range(low: float, high: float, years_ahead: int = 0) -> str:
+    """An estimated range for England, rounded to what is known of it; below £1bn to two figures.
 
-    >>> england_range(13.91e9, 20.38e9), england_range(631.7e6, 732.7e6)
-    ('£13.9bn to £20.4bn', '£630m to £730m')
+    >>> england_range(13.91e9, 20.38e9), england_range(13.91e9, 20.38e9, 4), england_range(631.7e6, 732.7e6)
+    ('£13.9bn to £20.4bn', '£14.0bn to £20.5bn', '£630m to £730m')
     """
-    return (gbp_range if max(abs(low), abs(high)) >= 1e9 else estimate_range)(low, high)
+    if max(abs(low), abs(high)) < 1e9:
+        return estimate_range(low, high)
+    return gbp_range(england_estimate(low, years_ahead), england_estimate(high, years_ahead))
 
 
 def balance(value: float, write: Callable[[float], str] = gbp) -> str:

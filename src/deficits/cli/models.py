@@ -99,7 +99,10 @@ def project(
         f", prices of {financial_year(real)}" if real else ""
     )
     for year, row in frame.iterrows():
-        out.print(f"  {year_end(int(year))}  {_ranged(row, per == 'dsg', found.kind == 'council')}{unit}")
+        ahead = int(year) - projected.base_year if found.kind == "England" else 0
+        shares = f"{between(percent(row['p10']), percent(row['p90']))} of the DSG"
+        told = shares if per == "dsg" else _ranged(row, found.kind == "council", ahead)
+        out.print(f"  {year_end(int(year))}  {told}{unit}")
     if found.kind == "England":
         reaches *= 1e9 if reaches < 1000 else 1
         reach = projected.reaches(reaches)
@@ -114,15 +117,15 @@ def project(
         write_csv(frame.reset_index(), csv, dict.fromkeys(frame.columns, money) if unit or per else None)
 
 
-def _ranged(row: Any, share: bool = False, of_a_council: bool = False) -> str:
+def _ranged(row: Any, of_a_council: bool = False, years_ahead: int = 0) -> str:
     """A range and its central estimate; one value where it is published."""
-    if share:
-        return f"{between(percent(row['p10']), percent(row['p90']))} of the DSG"
     low, middle, high = row["p10"], row["p50"], row["p90"]
     if gbp(low) == gbp(high):
         return gbp(middle)
-    span = (estimate_range if of_a_council else england_range)(low, high)
-    return f"{span}, central estimate {estimate(middle) if of_a_council else england_range(middle, middle)}"
+    if of_a_council:
+        return f"{estimate_range(low, high)}, central estimate {estimate(middle)}"
+    central = england_range(middle, middle, years_ahead)
+    return f"{england_range(low, high, years_ahead)}, central estimate {central}"
 
 
 @app.command()
@@ -216,7 +219,7 @@ def writeoff(
     else:
         for name, row in result.summary().iterrows():
             words = MEASURES[str(name)].format(at=year_end(int(row["year"])))
-            out.print(f"  {words:46}{_told(row)}")
+            out.print(f"  {words:46}{_told(row, int(row['year']) - result.projection.base_year)}")
         if design.source == "lowest":
             _lowest_source(result)
     if unpromised:
@@ -320,12 +323,12 @@ NAMED_FROM = 1e6
 """£ by which sources differ from which the council is named."""
 
 
-def _compared(row: Any, measure: str) -> str:
+def _compared(row: Any, measure: str, years_ahead: int) -> str:
     low, high = row[f"{measure}_p10"], row[f"{measure}_p90"]
     if low != low:
         return "none is paid"
     if measure in ("cost", "present_cost", "councils_pay", "to_repay", "deficit"):
-        return england_range(low, high)
+        return england_range(low, high, years_ahead if measure == "deficit" else 0)
     places = {"years_bought": 1, "gini": 2}.get(measure, 0)
     span = between(*(f"{value:.{places}f}" if value != float("inf") else "not back" for value in (low, high)))
     return f"{span} of {row['reserves_known']:.0f}" if measure == "above_reserves" else span
@@ -360,11 +363,12 @@ def compare(
         f"At {year_end(measured.year)}, cheapest to the Exchequer first (80% ranges; {prices} are discounted to "
         f"{financial_year(measured.dates.base)} at {percent(STPR, 1)} a year in real terms):"
     )
+    ahead = measured.year - projection.base_year
     for title, row in table.iterrows():
         out.print(str(title), markup=False)
         for measure, words in COMPARED.items():
             if measure != "to_repay" or row["to_repay_p90"] > 0:
-                out.print(f"  {words.format(prices=prices):52}{_compared(row, measure)}", markup=False)
+                out.print(f"  {words.format(prices=prices):52}{_compared(row, measure, ahead)}", markup=False)
         if row["dominated"]:
             out.print(
                 f"  Dominated by {row['dominated_by']}: no worse on every measure in {percent(row['in_draws'])} "
@@ -377,9 +381,9 @@ def compare(
         write_csv(table.reset_index(), csv)
 
 
-def _told(row: Any) -> str:
+def _told(row: Any, years_ahead: int) -> str:
     if row["unit"] == "£":
-        return _ranged(row)
+        return _ranged(row, years_ahead=years_ahead)
     if row["unit"] == "share of draws":
         return percent(row["mean"])
     places = 1 if row["unit"] == "years" else 0
