@@ -203,7 +203,7 @@ def _words(fault: Any) -> str:
     if fault["type"] == "missing":
         return "missing"
     if fault["type"] == "extra_forbidden":
-        return f"not a name that is known here, {found}"
+        return f"unknown name, {found}"
     wanted = expected(fault)
     return f"{found}, expected {wanted}" if wanted else f"{_sentence(fault['msg'])}, {found}"
 

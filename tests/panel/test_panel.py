@@ -264,7 +264,7 @@ def test_a_figure_that_is_not_declared_is_refused_and_not_dropped(monkeypatch: p
 
     monkeypatch.setattr("deficits.panel.panel.PUBLICATIONS", [replace(school_pupils.PUBLICATION, load=load)])
     with pytest.raises(
-        PanelError, match=r"no such figure in figures\.toml: pupil of 201 in 2016 \(school-pupils/"
+        PanelError, match=r"no such figure in panel/figures\.toml, .*: pupil of 201 in 2016 \(school-pupils/"
     ):
         build(RawData(raw_dir()))
 

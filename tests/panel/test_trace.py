@@ -24,7 +24,7 @@ def test_a_trace_names_file_line_sign_rule_and_rival(panel: Panel) -> None:
         "carried_forward_gbp = 67167405.0",
         "sign: turned",
         "correction: carried_forward_gbp flagged",
-        "rule: section251",
+        "rule between sources: section251",
         "rival balance_mhclg: −103,430,000 £",
     ):
         assert words in text

@@ -48,7 +48,7 @@ def test_a_recommendation_without_a_figure_says_why_and_what_would_be_needed(
 
 def test_a_figure_is_named_and_never_written_down(tmp_path: Path) -> None:
     measure = {"kind": "lever", "name": "early-support", "page": "england", "note": "what it is", "value": 1e9}
-    with pytest.raises(PanelError, match=r"measure\.value: not a name that is known here"):
+    with pytest.raises(PanelError, match=r"measure\.value: unknown name"):
         read_ledger(written(tmp_path, measure=measure, reason=None, needs=None))
 
 

@@ -163,14 +163,15 @@ def _say(worked: ReformPlan) -> None:
     out.print("\nWithout the plan and with it (medians; 80% range of the balance with it)")
 
     def moves(measure: str, at: pd.Series) -> str:
-        return f"{gbp(at[measure, 'unmitigated'])} to {gbp(at[measure, 'mitigated'])}"
+        return f"{gbp(at[measure, 'unmitigated'])}, with it {gbp(at[measure, 'mitigated'])}"
 
     for year in worked.years:
         at = years.xs(year, level="year")["p50"]
         low, high = years.loc[("balance", "mitigated", year), ["p10", "p90"]]
         out.print(
-            f"  {year_end(year)}  plans {at['plans', 'unmitigated']:,.0f} to {at['plans', 'mitigated']:,.0f}, "
-            f"spend {moves('spend', at)}, balance {moves('balance', at)} ({estimate_range(low, high)})"
+            f"  {year_end(year)}  "
+            f"plans {at['plans', 'unmitigated']:,.0f}, with it {at['plans', 'mitigated']:,.0f}; "
+            f"spend {moves('spend', at)}; balance {moves('balance', at)} ({estimate_range(low, high)})"
         )
     table = worked.management_plan() / 1000
     for variant, lines in table.groupby(level="variant", sort=False):
@@ -209,7 +210,7 @@ def workbook(
     as_of: AsOf = None,
     own_figures: OwnFigures = None,
 ) -> None:
-    """One xlsx with live formulas: its balances, plan, grant and interest, on cells that it may change."""
+    """A council's balances, plan, grant and interest in one xlsx, with formulas on cells that may be changed."""
     import deficits as d
     from deficits.formatting import slug
     from deficits.reform_plan import workbook as write

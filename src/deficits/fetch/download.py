@@ -129,9 +129,9 @@ def _attempt(url: str, into: BinaryIO, most: int, deadline: float) -> httpx.Head
     except CUT_SHORT as error:
         raise _MayPass(printable(f"{url} was cut short or is too slow: try again later ({error})")) from None
     except (httpx.RequestError, httpx.InvalidURL, ValueError, ImportError) as error:
-        advice = "Is there a network, and a proxy where HTTPS_PROXY or ALL_PROXY names one?"
+        advice = "Is there a network? Behind a proxy, set HTTPS_PROXY or ALL_PROXY;"
         raise FetchError(
-            printable(f"{url} cannot be fetched ({error}). {advice} Behind one that inspects, set SSL_CERT_FILE")
+            printable(f"{url} cannot be fetched ({error}). {advice} where it inspects traffic, SSL_CERT_FILE too")
         ) from None
 
 

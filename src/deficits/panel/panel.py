@@ -227,7 +227,7 @@ def _wide(candidates: pd.DataFrame, authorities: Authorities) -> pd.DataFrame:
     files = several.assign(file=several["source"].str.rsplit(":", n=1).str[0])
     twice = several[files.duplicated(["figure", *KEY, "file"], keep=False)]
     for fault, wrong in {
-        "no such figure in figures.toml": candidates[~candidates["figure"].isin(FIGURES)],
+        "no such figure in panel/figures.toml, declare it there": candidates[~candidates["figure"].isin(FIGURES)],
         "no such authority in that year": outside,
         "more than one value for a cell": twice,
     }.items():

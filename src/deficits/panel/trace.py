@@ -52,7 +52,8 @@ def trace(panel: Panel, authority: str | int, year: int | str, figure: str) -> T
     if pd.notna(row[f"{figure}_source"]):
         steps += _file(panel, row[f"{figure}_source"], row[f"{figure}_basis"])
     if figure == "balance":
-        steps.append(f"rule: {panel.rule}" + (", an analyst's own figures first" if panel.own else ""))
+        first = ", an analyst's own figures first" if panel.own else ""
+        steps.append(f"rule between sources: {panel.rule}{first}")
         for name in (each for each in FIGURES if each.startswith("balance_") and pd.notna(row[each])):
             if row[f"{name}_source"] != row["balance_source"]:
                 steps.append(f"rival {name}: {_value(row, name)}")
