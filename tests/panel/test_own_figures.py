@@ -140,6 +140,7 @@ def test_a_trace_of_an_own_figure_ends_in_its_line(tmp_path: Path) -> None:
         "DSG balances at 31 March 2025,\n,\nCouncil,£000\nKent,-97500\n",
         "Council,31/03/2025\nKent,-97.5m\n",
         "Schools forum\nDSG deficits in £ million\nCouncil,Mar-25,note\nKent,-97.5,final\n",
+        "DSG balances; all in £m\nCouncil,2024-25\nKent,-97.5",
     ],
 )
 def test_the_same_balance_is_read_from_every_way_of_typing_it(content: str, tmp_path: Path, panel: Panel) -> None:

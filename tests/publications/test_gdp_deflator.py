@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from deficits.publications import gdp_deflator
-from tests.publications.samples import fault_of, write_workbook
+from tests.publications.samples import fault_of, write_csv, write_workbook
 
 YEARS = ["2023-24", "2024-25", "2025-26"]
 TITLE = "4.3 Consistent historical RDEL and CDEL series"
@@ -52,12 +52,23 @@ def test_the_table_is_found_by_its_title_whatever_its_number_and_place(tmp_path)
     pd.testing.assert_frame_equal(parse(tmp_path, table())[0].frame, parse(tmp_path, again, "4.12")[0].frame)
 
 
+def test_a_sheet_saved_as_a_csv_is_the_same_and_one_cut_short_is_refused(tmp_path):
+    path = write_csv(tmp_path / "efo.csv", table())
+    pd.testing.assert_frame_equal(gdp_deflator.parse(path)[0].frame, parse(tmp_path, table())[0].frame)
+    cut = write_csv(tmp_path / "cut.csv", [*table()[:13], table()[13][:5]])
+    fault_of(gdp_deflator.parse, cut, "cut.csv, 'population (thousand)': expected numbers, found 2024-25: ''")
+    blank = write_csv(tmp_path / "blank.csv", [*table()[:8], [], *table()[8:]])
+    fault_of(gdp_deflator.parse, blank, "blank.csv: status has nothing for 2023-24")
+
+
 def test_a_missing_series_is_named_with_the_closest(tmp_path):
     rows = table()
     rows[10][1] = "GDP deflators"
     told = fault(tmp_path, rows)
     assert "one row 'gdp deflator'" in told
     assert "did you mean 'gdp deflators'?" in told
+    rows[10][1] = "Prices"
+    assert "68809" not in fault(tmp_path, rows)
 
 
 @pytest.mark.parametrize(

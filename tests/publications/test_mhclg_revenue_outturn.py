@@ -130,6 +130,13 @@ def test_levels_are_pounds_with_the_publishers_sign(tmp_path: Path, suffix: str)
     ]
 
 
+def test_a_sheet_saved_as_a_csv_is_the_same(tmp_path: Path) -> None:
+    book = parsed(tmp_path / "RS.xlsx", summary())
+    text = tables_of(parse, write_csv(tmp_path / "RS.csv", [["A title"], [], *data_sheet(summary())]))
+    for kind, table in book.items():
+        pd.testing.assert_frame_equal(text[kind].frame, table.frame)
+
+
 def test_the_headings_of_2024_25_mean_the_same(tmp_path: Path) -> None:
     older = parsed(tmp_path / "RS_2023-24.ods", summary())["dsg_lines"].frame
     newer = parsed(tmp_path / "RS_2024-25.ods", one_row_summary())["dsg_lines"].frame

@@ -163,6 +163,11 @@ def opened(path: Path, wanted: Callable[[str], bool] = lambda _: False, typed: b
         yield _csv(name, _utf8(text), typed)
 
 
+def padded(rows: Sequence[list[str]], width: int) -> list[list[str]]:
+    """The rows, each with at least `width` cells, as a workbook's have and a CSV's may not."""
+    return [[*row, *[""] * (width - len(row))] for row in rows]
+
+
 # --- workbooks
 
 
@@ -244,7 +249,7 @@ def _utf8(content: bytes) -> bytes:
 
 def _csv(name: str, content: bytes, typed: bool) -> Grid:
     """A CSV; the mark between its cells is that by which most of its first rows have as many of them."""
-    start = content[: 1 << 18].rpartition(b"\n")[0] or content
+    start = content[: 1 << 18]
 
     def alike(mark: str) -> int:
         widths = Counter(len(cells) for _, cells in _csv_rows(name, start, mark, False) if any(cells))

@@ -16,7 +16,7 @@ from deficits.errors import SourceError, closest, some
 from deficits.formatting import year_of
 from deficits.publications.cells import columns_of, heading, number
 from deficits.publications.editions import Reader
-from deficits.publications.files import opened
+from deficits.publications.files import opened, padded
 from deficits.publications.publication import FixedUrl, Publication, Table
 
 Rows = list[list[str]]
@@ -44,7 +44,8 @@ def parse(path: Path) -> tuple[Table, ...]:
         shown = ", ".join(found) or f"none of {', '.join(tables)}"
         raise SourceError(f"{path.name}: expected one table titled '{TITLE}', found {shown}")
     ((sheet, rows),) = found.items()
-    source = f"{path.name}, sheet '{sheet}'"
+    rows = padded(rows, max(map(len, rows)))
+    source = f"{path.name}, sheet '{sheet}'" if sheet else path.name
     series: dict[str, pd.Series] = {}
     for name, words in _SERIES.items():
         row, years, status = _row(rows, words, source)
@@ -71,7 +72,7 @@ def _row(rows: Rows, words: tuple[str, ...], source: str) -> tuple[list[str], di
     labels = [{heading(cell).rstrip("0123456789") for cell in row} for row in rows]
     found = [at for at, texts in enumerate(labels) if texts & set(words)]
     if len(found) != 1:
-        known = [text for texts in labels for text in texts if len(text) > 3]
+        known = [text for texts in labels for text in texts if re.search("[a-z]{3}", text)]
         raise SourceError(
             f"{source}: expected one row '{words[0]}', found {len(found)}; {closest(words[0], known)}"
         )

@@ -20,7 +20,7 @@ import pandas as pd
 from deficits.errors import SourceError, closest, first_of, some
 from deficits.formatting import listed
 from deficits.publications.cells import Columns, heading, number, reason
-from deficits.publications.files import Grid, opened
+from deficits.publications.files import Grid, opened, padded
 from deficits.publications.publication import Table
 from deficits.raw.authorities import load_authorities
 
@@ -220,7 +220,8 @@ def open_sheets(
         place = grid.name.removeprefix(path.name).strip(", /") or "it"
         there.append(f"{place} begins '{' '.join(filter(None, chain(*head)))[:60]}'")
         if best >= enough:
-            sheets.append(Sheet(grid, head[: found[1]], found[0], fold, keep))
+            line, above = found
+            sheets.append(Sheet(grid, padded(head[:above], len(head[above - 1])), line, fold, keep))
     if not sheets:
         words = ", ".join(spelt[0] for spelt in marks.values())
         raise SourceError(
