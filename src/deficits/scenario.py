@@ -148,6 +148,11 @@ class Scenario(Declared):
             named[f"{name}-{alike + 1}" if alike else name] = scheme
         return named
 
+    def scheme(self, name: str) -> Scheme:
+        """A scheme of the scenario by its name there, or else a shipped one or a file; SchemeError where there is
+        none."""
+        return self.named_schemes().get(name) or Scheme.read(name)
+
     def lines(self) -> list[str]:
         """What differs from the usual projection, a line each, for a reader.
 

@@ -208,6 +208,16 @@ def test_a_write_off_by_council_is_written_in_pounds(tmp_path: Path) -> None:
     assert table.at["England", "grant_p50 (£)"] > 1e9
 
 
+def test_a_scenarios_own_scheme_goes_before_the_shipped_one_of_its_name(tmp_path: Path) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text("version: 1\nschemes:\n  - name: flat-share\n    share: 80%\n", encoding="utf-8")
+    asked = ("--scenario", str(own), "--until", "2028", "--draws", "200")
+    assert "80% of each council's deficit" in run("writeoff", "flat-share", *asked).stdout
+    assert "70% of each council's deficit" in run("writeoff", "flat-share", "--share", "70%", *asked).stdout
+    compared = run("compare", "flat-share", "no-help", *asked).stdout
+    assert "Flat share of the deficit (share 80%)" in compared
+
+
 def test_the_shipped_schemes_are_listed() -> None:
     done = run("schemes")
     assert done.returncode == 0

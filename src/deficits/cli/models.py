@@ -197,8 +197,10 @@ def writeoff(
     changes = assigned(assignments or [], SchemeError)
     if share is not None and "share" in changes:
         raise SchemeError(f"--share {share} and --set share={changes['share']}: give one of them")
-    design = d.Scheme.read(scheme, **changes | ({} if share is None else {"share": share}))
     chosen = d.Scenario.read(scenario) if scenario else d.Scenario()
+    changes |= {} if share is None else {"share": share}
+    own = chosen.named_schemes().get(scheme)
+    design = d.Scheme.read(scheme, **changes) if own is None else own.changed(**changes)
     panel = d.load_panel(as_of, own=own_figures)
     code = None if authority is None else panel.authorities.resolve(authority)
     inputs = inputs_of(chosen.project(panel, until=until, draws=draws, seed=seed), rates(rate))
@@ -357,7 +359,8 @@ def compare(
 
     chosen = d.Scenario.read(scenario) if scenario else d.Scenario()
     projection = chosen.project(d.load_panel(as_of, own=own_figures), until=until, draws=draws, seed=seed)
-    measured = d.compare(projection, names, year=year, rate=rates(rate), cluster=cluster)
+    designs = [chosen.scheme(name) for name in names]
+    measured = d.compare(projection, designs, year=year, rate=rates(rate), cluster=cluster)
     table, prices = measured.table(), f"{financial_year(measured.dates.base)} prices"
     out.print(
         f"At {year_end(measured.year)}, cheapest to the Exchequer first (80% ranges; {prices} are discounted to "

@@ -242,9 +242,7 @@ class EnglandReport(PanelReport):
 
     def scheme_called(self, name: str) -> Scheme:
         """A scheme of the scenario by its name there, or else a shipped one; SchemeError where there is none."""
-        from deficits.writeoff import Scheme
-
-        return self.assumed.named_schemes().get(name) or Scheme.read(name)
+        return self.assumed.scheme(name)
 
 
 USUAL = "high-needs-stability-grant"
