@@ -74,7 +74,7 @@ scenarios = st.builds(
 )
 
 
-@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(scenario=scenarios)
 def test_a_scenario_is_read_back_as_it_was_saved(tmp_path: Path, scenario: Scenario) -> None:
     read = Scenario.read(scenario.save(tmp_path / "mine.yaml"))

@@ -84,26 +84,26 @@ def recommendations_file() -> Path:
 
 
 def write_whole(path: Path, content: bytes | str) -> None:
-    """Write a file beside its place and move it in, so that a reader meets the old one or the new one.
+    """Write a file next to its place and move it in, so that a reader meets the old one or the new one.
 
     The file gets the permissions that any new file gets. OSError when it cannot be written; the old file stands.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        beside.write_bytes(content.encode() if isinstance(content, str) else content)
-        beside.replace(path)
+        part.write_bytes(content.encode() if isinstance(content, str) else content)
+        part.replace(path)
     finally:
-        beside.unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
 
 
-def beside(folder: Path) -> Path:
+def trial_folder(folder: Path) -> Path:
     """Where a change of a folder is made ready, and the lock of whoever makes it: next to it, on the same disk."""
     return folder.with_name(f".{folder.name}.fetch")
 
 
 def lock_of(folder: Path, seconds: float) -> FileLock:
     """The lock of whoever changes a folder; Timeout when another process has it for longer than that."""
-    return FileLock(beside(folder) / "lock", timeout=seconds)
+    return FileLock(trial_folder(folder) / "lock", timeout=seconds)
 
 
 def exchange(new: Path, place: Path) -> None:
@@ -125,7 +125,7 @@ def exchange(new: Path, place: Path) -> None:
 
 def put_back(folder: Path) -> None:
     """Put back what a killed process has left aside (see `exchange`), unless whoever changes `folder` is alive."""
-    left = [aside for aside in beside(folder).glob("*/*.old") if not (folder / aside.stem).exists()]
+    left = [aside for aside in trial_folder(folder).glob("*/*.old") if not (folder / aside.stem).exists()]
     if left:
         with suppress(Timeout, OSError), lock_of(folder, seconds=2.0):
             for aside in left:

@@ -14,7 +14,7 @@ from deficits.validation import Declared
 Array = npt.NDArray[np.float64]
 
 STREAM = 2_000
-"""Key of the random streams of sizes, beside the projection's own (`deficits.projection.streams.Shock`)."""
+"""Key of the random streams of sizes, apart from the projection's own (`deficits.projection.streams.Shock`)."""
 Z90 = 1.2815515655446004
 """Upper decile of the normal distribution: what turns an 80% range into a standard deviation."""
 

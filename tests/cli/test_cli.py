@@ -42,10 +42,11 @@ def run_apart(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_process_tells_of_bad_input_without_a_traceback_and_exits_2() -> None:
-    done = run_apart("report", "englnd")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "Traceback" not in done.stderr
-    assert done.stderr
+    for arguments in (["project", "--untill", "2030"], ["report", "englnd"]):
+        done = run_apart(*arguments)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "Traceback" not in done.stderr
+        assert done.stderr
 
 
 @pytest.mark.parametrize(

@@ -34,8 +34,8 @@ def test_own_figures_that_are_not_certain_are_asked_about_and_then_kept_as_answe
     assert "-97,500,000" in traced.stdout.replace("−", "-")
 
 
-def test_a_minus_is_printed_where_the_output_has_no_such_letter() -> None:
-    encoding = "cp1252"  # Windows
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "cp437"])
+def test_a_minus_is_printed_where_the_output_has_no_such_letter(encoding: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "deficits.cli", "trace", "Kent", "2023-24"],
         capture_output=True,

@@ -22,7 +22,7 @@ from deficits.fetch import Fetched, FetchError, fetch, listing, news, undo
 from deficits.fetch.folder import trial
 from deficits.formatting import year_of
 from deficits.panel import Panel, build, load_panel
-from deficits.paths import beside, lock_of, put_back, raw_dir
+from deficits.paths import lock_of, put_back, raw_dir, trial_folder
 from deficits.publications import Publication, Table, find
 from deficits.publications.publication import FixedUrl
 from deficits.raw import RawData, read_source
@@ -267,7 +267,7 @@ def test_a_change_killed_at_any_step_leaves_every_byte_as_before_or_all_of_it(tm
         left = copies[len(copies) // 2]
         with trial(left, "one"):  # what was left goes with the next
             pass
-        assert not list(beside(left).glob("*/"))
+        assert not list(trial_folder(left).glob("*/"))
 
 
 @pytest.mark.usefixtures("quick")
@@ -288,7 +288,7 @@ def test_a_disk_that_fills_while_writing_changes_nothing(
 
 
 def test_a_second_fetch_into_the_same_folder_is_refused(raw: Path, tmp_path: Path) -> None:
-    beside(raw).mkdir()
+    trial_folder(raw).mkdir()
     with lock_of(raw, seconds=0), pytest.raises(FetchError, match="another fetch"):
         added(raw, edition(tmp_path / "a.csv"))
 
@@ -333,7 +333,7 @@ def test_a_new_folder_gets_a_whole_copy_or_none(tmp_path: Path, monkeypatch: pyt
         with pytest.raises(FetchError, match="No space left"):
             added(new, edition(tmp_path / "a.csv"))
     assert not new.exists()
-    assert not list(beside(new).glob("*/"))
+    assert not list(trial_folder(new).glob("*/"))
     with pytest.raises(SourceError):
         fetch(SECTION251, file=tmp_path / "a.csv", version=DAY, raw=new, keep=["first-year-zeros"])
     assert bytes_of(new) == bytes_of(raw_dir())

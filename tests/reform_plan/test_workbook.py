@@ -101,7 +101,7 @@ def test_the_workbook_reads_right_before_it_is_recalculated(
 
 @pytest.mark.skipif(
     SOFFICE is None,
-    reason="no LibreOffice, a second calculator not needed otherwise: apt-get install libreoffice-calc",
+    reason="no LibreOffice, which .ci/run installs: `make test` needs Python and Chromium only",
 )
 def test_libreoffice_recalculates_to_the_pound(
     made: dict[Path, tuple[ReformPlan, Settings, Account]], tmp_path: Path
@@ -116,7 +116,7 @@ def test_libreoffice_recalculates_to_the_pound(
     stale = tmp_path / "stale"
     stale.mkdir()
     for file in made:
-        # What the package wrote beside each formula goes, so that LibreOffice must work every one out.
+        # What the package wrote with each formula goes, so that LibreOffice must work every one out.
         with zipfile.ZipFile(file) as old, zipfile.ZipFile(stale / file.name, "w") as new:
             for part in old.namelist():
                 text = old.read(part)

@@ -43,7 +43,7 @@ def change(path: Path, before: str, after: str) -> None:
 
 
 def forge(page: Path, before: str, after: str) -> None:
-    """Change a page and give the record beside it the new hash."""
+    """Change a page and give the record next to it the new hash."""
     change(page, before, after)
     record = read_record(page.with_suffix(".json"))
     assert record is not None
@@ -75,11 +75,11 @@ def test_a_page_whose_figure_download_or_script_was_changed_differs(page: Path, 
     assert not verify(page).same
 
 
-def test_a_changed_notebook_or_record_beside_a_page_is_found(page: Path) -> None:
+def test_a_changed_notebook_or_record_next_to_a_page_is_found(page: Path) -> None:
     change(page.with_suffix(".ipynb"), "Largest deficits", "Smallest deficits")
     assert any("notebook" in line for line in verify(page).differences)
     change(page.with_suffix(".json"), '"seed": 3', '"seed": 4')
-    assert any("record beside" in line for line in verify(page).differences)
+    assert any("record next to" in line for line in verify(page).differences)
 
 
 def test_another_processors_last_digits_are_the_same() -> None:

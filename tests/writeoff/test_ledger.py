@@ -94,7 +94,7 @@ def test_the_account_adds_up_in_every_cell_no_write_off_creates_a_surplus_and_a_
         assert bool((ledger[name] >= 0).all()), name
 
 
-@settings(max_examples=25)
+@settings(max_examples=60)
 @given(values=PANELS, shares=st.tuples(SHARES, SHARES), body=BODIES)
 def test_a_larger_share_never_leaves_a_larger_deficit(
     projection: Projection, values: np.ndarray, shares: tuple[float, float], body: dict
@@ -112,7 +112,7 @@ def test_a_larger_share_never_leaves_a_larger_deficit(
     assert bool((more.balance.sel(last) >= less.balance.sel(last) - 1e-3).all())
 
 
-@settings(max_examples=25)
+@settings(max_examples=60)
 @given(values=PANELS, order=st.permutations(range(5)), body=BODIES)
 def test_the_order_of_councils_does_not_matter(
     projection: Projection, values: np.ndarray, order: list[int], body: dict

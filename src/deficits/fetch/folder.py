@@ -1,4 +1,4 @@
-"""A folder like `data/raw` as a fetch changes it: alone, in a copy beside it, then in one step or not at all."""
+"""A folder like `data/raw` as a fetch changes it: alone, in a copy next to it, then in one step or not at all."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from filelock import Timeout
 
 from deficits.errors import DeficitsError, SourceError
 from deficits.fetch.download import FetchError, printable
-from deficits.paths import beside, checkout, lock_of, put_back, raw_dir
+from deficits.paths import checkout, lock_of, put_back, raw_dir, trial_folder
 from deficits.raw import SourceFile
 
 
 @contextmanager
 def trial(raw: Path | None, publication: str) -> Iterator[tuple[Path, Path]]:
-    """The folder of figures to change, and one beside it with a copy of a publication, to try the change in.
+    """The folder of figures to change, and one next to it with a copy of a publication, to try the change in.
 
     A new or empty folder is first given a copy of the project's figures. Only one process at a time has a trial of
     a folder, and what a killed one left goes: FetchError for the second, SourceError where no figures are. What an
@@ -34,7 +34,7 @@ def trial(raw: Path | None, publication: str) -> Iterator[tuple[Path, Path]]:
                 "--raw FOLDER; a new folder is given a copy of them first"
             )
         root = (raw or raw_dir()).resolve()
-        place = beside(root)
+        place = trial_folder(root)
         place.mkdir(parents=True, exist_ok=True)
         put_back(root)
         with lock_of(root, seconds=0):

@@ -134,7 +134,7 @@ def _share_axis(axes: Axes, shares: np.ndarray) -> None:
 
 
 def _name_furthest(figure: Figure, axes: Axes, shares: pd.DataFrame) -> None:
-    """Name the councils furthest outside, each beside its mark, where that covers no mark and no other name."""
+    """Name the councils furthest outside, each next to its mark, where that covers no mark and no other name."""
     points = axes.transData.transform(shares[["actual"]].reset_index().to_numpy(dtype=float))
     taken: list[Bbox] = []
     page = axes.get_window_extent()

@@ -40,9 +40,9 @@ def kept(given: Path | str | None, key: Callable[[], str], make: Callable[[], Ke
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{path}.lock"):
         if not path.exists():
-            beside = path.with_suffix(".part")
-            joblib.dump(make(), beside)
-            beside.replace(path)
+            part = path.with_suffix(".part")
+            joblib.dump(make(), part)
+            part.replace(path)
         found: Kept = _loaded(path)
     return found
 

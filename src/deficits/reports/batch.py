@@ -432,7 +432,7 @@ def _put(
 def put_in_place(out_dir: Path, files: Mapping[str, str]) -> None:
     """Write files into a folder so that none is ever half there: made elsewhere and moved, in their order."""
     out_dir.mkdir(parents=True, exist_ok=True)
-    # Inside the folder of the pages: what lies beside it may be another file system, where a move is no longer
+    # Inside the folder of the pages: what lies next to it may be another file system, where a move is no longer
     # one step.
     with tempfile.TemporaryDirectory(prefix=MAKING, dir=out_dir) as made_in:
         for name, text in files.items():

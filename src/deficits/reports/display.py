@@ -1,7 +1,7 @@
 """What a notebook shows: charts, tables, main points and sources, each as HTML and as rounded plain text.
 
 A chart is an image with its text alternative, so that a notebook that JupyterLab does not trust shows it too. A
-table is kept beside its HTML as data, from which the page's spreadsheet is made. nbval compares the plain text.
+table is kept with its HTML as data, from which the page's spreadsheet is made. nbval compares the plain text.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Words that a page explains at its foot, and corrections that it tells of, from data beside the templates."""
+"""Words that a page explains at its foot, and corrections that it tells of, from data next to the templates."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ class RunContent(BaseModel):
 
 
 class RunRecord(BaseModel):
-    """What is kept in a page and beside it as `<page>.json`; only `content` is in the fingerprint."""
+    """What is kept in a page and next to it as `<page>.json`; only `content` is in the fingerprint."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 

@@ -55,7 +55,7 @@ class Verified:
 
 def verify(page: Path, limits: Limits | None = None) -> Verified:
     """Make a page again from its own record, on this machine's data and code, and compare what the two show: text,
-    charts, script, downloads, and the notebook beside it. Long numbers are compared rounded, so that another
+    charts, script, downloads, and the notebook next to it. Long numbers are compared rounded, so that another
     processor finds the same. What changed since the run before is of the run, and is not compared.
 
     Raises ReportError when the file is no page of ours or its parameters are no longer known, ReportFailed when it
@@ -77,9 +77,9 @@ def verify(page: Path, limits: Limits | None = None) -> Verified:
     again = Shown.of(made.files[".html"])
     assert again.record is not None
     differences = [*_record(record, again.record, page, text), *_differences(given.tokens, again.tokens, "shows")]
-    beside = page.with_suffix(".ipynb")
-    if beside.is_file():
-        old, new = _cells(_text(beside)), _cells(made.files[".ipynb"])
+    notebook = page.with_suffix(".ipynb")
+    if notebook.is_file():
+        old, new = _cells(_text(notebook)), _cells(made.files[".ipynb"])
         differences += _differences(old, new, "its notebook holds")
     return Verified(record.page, tuple(differences), tuple(_made_from(record, again.record)))
 
@@ -96,9 +96,9 @@ def _record(record: RunRecord, again: RunRecord, page: Path, text: str) -> Itera
         yield "its run record was changed after the run: the fingerprint is not that of its content"
     if record.fingerprint != again.fingerprint:
         yield f"its run record has fingerprint {record.fingerprint[:8]}, a new run {again.fingerprint[:8]}"
-    beside = read_record(page.with_suffix(".json"))
-    if beside is not None and (beside.content != record.content or beside.files.get(".html") != text_digest(text)):
-        yield "the run record beside it is of another page"
+    held = read_record(page.with_suffix(".json"))
+    if held is not None and (held.content != record.content or held.files.get(".html") != text_digest(text)):
+        yield "the run record next to it is of another page"
 
 
 def _made_from(record: RunRecord, again: RunRecord) -> Iterator[str]:

@@ -37,7 +37,7 @@ Array = npt.NDArray[np.float64]
 
 RESERVES = ("unallocated", "earmarked")
 APPROVAL_STREAM = 1_000
-"""Key of the random stream of approvals, beside the projection's own (`deficits.projection.streams.Shock`)."""
+"""Key of the random stream of approvals, apart from the projection's own (`deficits.projection.streams.Shock`)."""
 RATES = {"cheshire-east": "rate", "pwlb": "pwlb_rate", "bcp": "bcp_rate"}
 """Financing rates in data/assumptions/financing.yaml, by the name that a command takes."""
 

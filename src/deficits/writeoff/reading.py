@@ -25,13 +25,13 @@ def scheme_names() -> list[str]:
     return sorted(path.stem for path in schemes_dir().glob("*.yaml"))
 
 
-def scheme_path(name: str | Path, beside: Path | None = None) -> Path:
-    """The file of a scheme that comes with the package, by name, or of any YAML file (`beside` another one)."""
+def scheme_path(name: str | Path, near: Path | None = None) -> Path:
+    """The file of a scheme that comes with the package, by name, or of a YAML file (a path from `near` on)."""
     if not isinstance(name, str | Path):
         raise SchemeError(f"scheme: found {name!r} ({type(name).__name__}), expected a name or a YAML file")
     given = Path(name)
     if given.suffix in {".yaml", ".yml"}:
-        path = given if beside is None else beside.parent / given
+        path = given if near is None else near.parent / given
         if not path.is_file():
             raise SchemeError(f"no scheme file {path}")
         return path

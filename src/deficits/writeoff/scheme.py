@@ -138,10 +138,10 @@ class Scheme(Declared):
     @classmethod
     def _named(cls, given: Any, info: ValidationInfo) -> Any:
         chain: tuple[Path, ...] = (info.context or {}).get("chain", ())
-        beside = chain[-1] if chain else None
+        near = chain[-1] if chain else None
         if not isinstance(given, list | tuple):
             return given
-        return tuple(cls._from(scheme_path(one, beside), chain) if isinstance(one, str) else one for one in given)
+        return tuple(cls._from(scheme_path(one, near), chain) if isinstance(one, str) else one for one in given)
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
@@ -249,7 +249,7 @@ def schemes() -> pd.DataFrame:
 
 
 def write_new(path: Path, like: str = "flat-share") -> tuple[Path, Path]:
-    """Write a copy of a shipped scheme to change, and the JSON schema beside it: the paths of both.
+    """Write a copy of a shipped scheme to change, and the JSON schema next to it: the paths of both.
 
     Editors that know the yaml-language-server's first line then complete and check keys. SchemeError when the name
     is not that of a YAML file, the file is there already, or no such scheme is shipped.

@@ -53,7 +53,7 @@
     button.addEventListener("click", () => sort(head));
   }
 
-  // The tile that is pointed at or in focus, in words beside the map.
+  // The tile that is pointed at or in focus, in words next to the map.
   const readout = byId("readout");
   if (!readout) return;
   readout.hidden = false;
