@@ -209,7 +209,11 @@ class Scenario(Declared):
         >>> Scenario.parse(Scenario(assumptions=Assumptions(plan_growth=0.05)).text()).assumptions.plan_growth
         0.05
         """
-        declared = read_yaml(text, f"scenario {where}", ProjectionError)
+        return cls.from_contents(read_yaml(text, f"scenario {where}", ProjectionError), where)
+
+    @classmethod
+    def from_contents(cls, declared: Any, where: str = "contents") -> Scenario:
+        """A scenario from plain values, as `contents` gives them. Raises ProjectionError as `read` does."""
         if not isinstance(declared, dict):
             raise ProjectionError(
                 f"scenario {where} holds {type(declared).__name__}, expected keys: {', '.join(BODY_KEYS)}"

@@ -10,10 +10,9 @@ from deficits.errors import ReportError
 
 pytest.importorskip("ipywidgets", reason="ipywidgets is not installed: pip install 'deficits[explore]'")
 
-from deficits.explorer import Explorer, State
+from deficits.explorer import Explorer, State, view
 from deficits.explorer import panel as panel_module
-from deficits.explorer.report import wanted
-from deficits.explorer.views import Area, Engine
+from deficits.explorer.views import Engine
 
 
 @pytest.fixture
@@ -207,32 +206,38 @@ def test_a_state_that_cannot_be_kept_stops_nothing(explorer: Explorer, kept: Pat
     assert explorer.scenario.assumptions.later_block_growth == 0.05
 
 
-def test_a_report_carries_all_that_is_set_and_says_what_it_leaves_out(explorer: Explorer) -> None:
+def test_a_report_carries_all_that_is_set_and_says_what_it_leaves_out(engine: Engine) -> None:
     def asked(state: State):
-        return wanted(state, Area(*explorer.view.projection.place(state.place)))
+        return view(state, engine).report
 
     usual = State(draws=300)
-    assert (asked(usual).name, asked(usual).values) == ("england", {"until": 2031, "draws": 300, "seed": 1})
-    kent = State(place="Kent", draws=300).with_scheme("flat-share")
-    assert asked(kent).values["authority"] == "886"
-    assert asked(kent).values["scheme"] == "flat-share"
-    set_ = usual.with_scheme("flat-share").with_terms(share=0.6, paid_in=2028).with_lever("health-share", 0.1)
-    assert asked(set_).name == "writeoff"
-    assert d.Scenario.parse(asked(set_).values["scenario"]) == set_.scenario
-    assert "North West alone" in asked(State(place="North West")).told
+    assert asked(usual)[:2] == ("england", {"until": 2031, "draws": 300, "seed": 1})
+    kent = asked(State(place="Kent", draws=300).with_value("scheme", "flat-share"))[1]
+    assert (kent["authority"], kent["scheme"]) == ("886", "flat-share")
+    set_ = (
+        usual.with_value("scheme", "flat-share")
+        .with_value("term.share", 0.6)
+        .with_value("term.paid_in", 2028)
+        .with_value("lever.health-share", 0.1)
+    )
+    name, values, _ = asked(set_)
+    assert name == "writeoff"
+    assert d.Scenario.parse(values["scenario"]) == set_.scenario
+    assert "North West alone" in asked(State(place="North West", draws=300))[2]
 
 
 @pytest.mark.parametrize("error", [None, ReportError("no such report"), RuntimeError("a bug")])
 def test_a_report_is_made_beside_the_panel(explorer: Explorer, monkeypatch: pytest.MonkeyPatch, error) -> None:
     free = threading.Event()
 
-    def make(asked: object, folder: Path) -> Path:
+    def render(name: str, values: object, folder: Path) -> Path:
         assert free.wait(10)
         if error:
             raise error
-        return folder / "england.html"
+        return folder / f"{name}.html"
 
-    monkeypatch.setattr(panel_module, "make", make)
+    monkeypatch.setattr(panel_module, "render", render)
+    monkeypatch.setattr(panel_module, "write_index", lambda folder: folder)
     explorer.report()
     move(explorer, "later_block_growth", 5.0)
     free.set()

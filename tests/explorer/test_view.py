@@ -12,8 +12,8 @@ from deficits.explorer import State, view
 from deficits.formatting import gbp, gbp_range
 
 SMALL = State(draws=400)
-MOVED = SMALL.with_assumption("later_block_growth", 0.05).with_lever("funding-growth", 0.02)
-PAID = MOVED.with_scheme("flat-share").with_terms(share=0.75, budget={"pounds": 4e9})
+MOVED = SMALL.with_value("assumption.later_block_growth", 0.05).with_value("lever.funding-growth", 0.02)
+PAID = MOVED.with_value("scheme", "flat-share").with_value("term.share", 0.75).with_value("term.budget", 4e9)
 PLACES = ["England", "South East", "Kent"]
 
 
@@ -21,7 +21,7 @@ PLACES = ["England", "South East", "Kent"]
 @pytest.mark.parametrize("state", [SMALL, MOVED, PAID], ids=["baseline", "moved", "paid"])
 def test_the_python_that_is_shown_gives_what_is_shown(state: State, place: str, engine) -> None:
     seen = view(replace(state, place=place), engine)
-    tree = ast.parse(seen.area.code(seen.state))
+    tree = ast.parse(seen.code)
     last = ast.Expression(tree.body.pop().value)
     names: dict[str, object] = {}
     exec(compile(tree, "shown", "exec"), names)
@@ -82,7 +82,7 @@ def test_the_table_has_scoped_headers_and_the_figures_numbers(engine) -> None:
 
 
 def test_a_grant_is_the_write_offs_own(engine) -> None:
-    seen = view(MOVED.with_scheme("flat-share").with_terms(share=0.75), engine)
+    seen = view(MOVED.with_value("scheme", "flat-share").with_value("term.share", 0.75), engine)
     grant = seen.result.summary().loc["grant"]
     assert f"pays {gbp_range(grant['p10'], grant['p90'])} from 2026-27" in seen.headline
 

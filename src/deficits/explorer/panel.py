@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -20,7 +21,6 @@ from IPython.display import Javascript, display
 
 from deficits.assumptions import PROGRAMME_ENDED
 from deficits.errors import DeficitsError, ProjectionError
-from deficits.explorer.report import make, wanted
 from deficits.explorer.state import ENGLAND, SIZES, State, shipped_lever
 from deficits.explorer.views import Engine, View, places, view
 from deficits.formatting import financial_year, year_end
@@ -28,8 +28,9 @@ from deficits.panel import load_panel
 from deficits.paths import reports_dir, write_whole
 from deficits.projection import lever_names
 from deficits.projection.projection import LAST_HORIZON, UNTIL
+from deficits.reports import render, write_index
 from deficits.scenario import Scenario
-from deficits.writeoff import Scheme, schemes
+from deficits.writeoff import schemes
 
 FOLDER = "DEFICITS_EXPLORER_FOLDER"
 """Environment variable: the folder of scenario files, where it is not the current one."""
@@ -39,8 +40,7 @@ PLACE = "DEFICITS_EXPLORER_PLACE"
 """Environment variable: the place to begin with, which `deficits explore PLACE` sets."""
 BEAT = 2.0
 """Seconds between signs of life; panel.js says that the process has ended after five of them."""
-BASELINE, NOTHING = "the baseline", "nothing"
-WIDE = {"description_width": "initial"}
+BASELINE, NOTHING, HELD = "the baseline", "nothing", "what is set now"
 SLIDERS = (
     ("plan_growth", "Growth of plans, % a year", -5, 20, 0.5, 0.08),
     ("unit_cost_growth", "Growth of cost per plan, % a year", -5, 15, 0.5, 0.04),
@@ -57,37 +57,50 @@ SIZE_LABELS = {
     "paid": "Joint cost that health pays, %",
     "growth": "Points a year that the block grows more",
 }
-Shows = Callable[[Any], Any]
-Sets = Callable[[State, Any], State]
-Options = list[tuple[str, Any]]
 
 
 @dataclass
 class Control:
-    """A labelled widget, what it shows of a state, what its value makes of one, and when it is there."""
+    """A labelled widget for a setting of the state: a tick goes between `on` and `off`, a slider shows the setting
+    times `scale`. It is there where the setting has a value."""
 
+    setting: str
     widget: Any
-    shows: Shows
-    sets: Sets
-    there: Shows = bool  # every state is true
+    scale: float = 1.0
+    on: Any = None
+    off: Any = None
     line: Any = field(default_factory=lambda: _html("deficits-line"))
 
     def __post_init__(self) -> None:
-        self.widget.layout.width, self.widget.style = "auto", WIDE
+        self.widget.layout.width, self.widget.style = "auto", {"description_width": "initial"}
         self.box = widgets.VBox([self.widget, self.line])
         self.box.add_class("deficits-field")
 
     def show(self, state: State) -> None:
-        """Show the state's value; one that a file brought from outside a slider's range widens it."""
-        value = self.shows(state)
-        self.box.layout.display = None if self.there(state) else "none"
-        if value is None and not isinstance(self.widget, widgets.Dropdown):
+        """Show the state's value; one that a file brought from outside a slider's range or a list widens it."""
+        value, widget = state.value(self.setting), self.widget
+        options = dict(getattr(widget, "options", ())).values() if isinstance(widget, widgets.Dropdown) else ()
+        if isinstance(widget, widgets.Checkbox):
+            value = value != self.off
+        elif isinstance(widget, widgets.FloatSlider):
+            value = round(value * self.scale, 8) if isinstance(value, float | int) else None
+        there = value is not None or None in options
+        self.box.layout.display = None if there else "none"
+        if not there:
             return
-        if isinstance(self.widget, widgets.FloatSlider):
-            self.widget.min, self.widget.max = min(self.widget.min, value), max(self.widget.max, value)
-        if isinstance(self.widget, widgets.Dropdown) and value not in dict(self.widget.options).values():
-            self.widget.options = [*self.widget.options, (f"{value} (from the file)", value)]
-        self.widget.value = value
+        if isinstance(widget, widgets.FloatSlider):
+            widget.min, widget.max = min(widget.min, value), max(widget.max, value)
+        if isinstance(widget, widgets.Dropdown) and value not in options:
+            widget.options = [*widget.options, (f"{value} (from the file)", value)]
+        widget.value = value
+
+    def moved(self, state: State, value: Any) -> State:
+        """The state with the widget's value."""
+        if isinstance(self.widget, widgets.Checkbox):
+            value = self.on if value else self.off
+        elif isinstance(self.widget, widgets.FloatSlider):
+            value = float(f"{value / self.scale:.12g}")
+        return state.with_value(self.setting, value)
 
     def say(self, text: str, error: bool = False) -> None:
         """Put a remark or an error beneath the control; an empty text takes it off."""
@@ -158,158 +171,109 @@ class Explorer:
 
     # Controls
 
-    def _add(self, name: str, widget: Any, shows: Shows, sets: Sets, there: Shows = bool) -> None:
-        self.controls[name] = Control(widget, shows, sets, there)
-        widget.observe(lambda change: self._moved(name, change["new"]), names="value")
+    def _add(self, controls: dict[str, Control]) -> list[Any]:
+        for name, control in controls.items():
+            control.widget.observe(partial(self._moved, name), names="value")
+        self.controls |= controls
+        return [control.box for control in controls.values()]
 
     def _build(self) -> None:
-        first = self.view.projection.base_year
-        known, years = places(load_panel(self.state.as_of)), range(first, LAST_HORIZON + 1)
-        ends = [(year_end(year), year) for year in years]
-
-        def moved(name: str) -> Sets:
-            return lambda state, value: replace(state, **{name: value})
-
-        place = widgets.Combobox(options=known, description="England, region or council", continuous_update=False)
-        self._add("place", place, lambda state: state.place, moved("place"))
-        day = widgets.Text(description="Known by (date)", placeholder="all published", continuous_update=False)
-        self._add(
-            "as_of",
-            day,
-            lambda state: state.as_of or "",
-            lambda state, day: moved("as_of")(state, day.strip() or None),
+        known, years = (
+            places(load_panel(self.state.as_of)),
+            range(self.view.projection.base_year, LAST_HORIZON + 1),
         )
-        self._add("until", _choice("Look ahead to", ends[1:]), lambda state: state.until, moved("until"))
-        self._assumptions()
-        for name in lever_names():
-            self._lever(name)
-        self._scheme(ends, [(financial_year(year), year) for year in years])
-        other = _choice("Compare with", self._others())
-        self._add("other", other, lambda state: state.other_name if state.other else NOTHING, self._compared)
+        ends = [(year_end(year), year) for year in years]
+        place = widgets.Combobox(options=known, description="England, region or council", continuous_update=False)
+        day = widgets.Text(description="Known by (date)", placeholder="all published", continuous_update=False)
         file = widgets.Combobox(options=self._files(), value="scenario.yaml", description="Scenario file")
-        self.controls["file"] = Control(file, lambda state: None, lambda state, value: state)
-        self._lay_out()
-
-    def _assumptions(self) -> None:
-        for name, label, low, high, step, start in SLIDERS:
-
-            def value(state: State, name: str = name) -> Any:
-                return getattr(state.scenario.assumptions, name)
-
-            def sets(state: State, value: float, name: str = name) -> State:
-                return state.with_assumption(name, value / 100)
-
-            def is_set(state: State, value: Shows = value) -> bool:
-                return value(state) is not None
-
-            def set_or_not(state: State, on: bool, name: str = name, start: float | None = start) -> State:
-                return state.with_assumption(name, start if on else None)
-
-            if start is not None:  # the model works it out, unless it is set
-                self._add(f"set_{name}", _tick(f"Set: {label.lower()}"), is_set, set_or_not)
-            shown = lambda state, value=value: _percent(value(state))  # noqa: E731
-            self._add(name, _slider(label, low, high, step), shown, sets, is_set)
         paid = [(f"Those due by {year_end(int(PROGRAMME_ENDED.number))}", "until_2026")]
         paid += [("All that were agreed", "as_agreed"), ("None", "none")]
-        self._add(
-            "safety_valve_payments",
-            _choice("Safety valve payments to come", paid),
-            lambda state: state.scenario.assumptions.safety_valve_payments,
-            lambda state, value: state.with_assumption("safety_valve_payments", value),
-        )
-        self._add(
-            "calibration",
-            _tick("Calibrate to the newest national figure"),
-            lambda state: state.scenario.assumptions.calibration == "newest",
-            lambda state, value: state.with_assumption("calibration", "newest" if value else "none"),
-        )
+        titles = [(title, name) for name, title in schemes()["title"].items()]
+        until = _choice("Look ahead to", ends[1:])
+        top = {"place": Control("place", place), "as_of": Control("as_of", day), "until": Control("until", until)}
+        assumptions, levers = {}, {}
+        for name, label, least, most, step, start in SLIDERS:
+            setting = f"assumption.{name}"
+            if start is not None:
+                assumptions[f"set_{name}"] = Control(setting, _tick(f"Set: {label.lower()}"), on=start)
+            assumptions[name] = Control(setting, _slider(label, least, most, step), scale=100)
+        payments = Control("assumption.safety_valve_payments", _choice("Safety valve payments to come", paid))
+        calibrate = _tick("Calibrate to the newest national figure")
+        assumptions["safety_valve_payments"] = payments
+        assumptions["calibration"] = Control("assumption.calibration", calibrate, on="newest", off="none")
+        for name in lever_names():
+            shipped = shipped_lever(name)
+            size, low, high = SIZES[shipped.kind]
+            scale, step = (1.0, 100.0) if size == "threshold" else (100, 0.5)
+            slider = _slider(SIZE_LABELS[size], scale * low, scale * high, step)
+            levers[name] = Control(f"lever.{name}", _tick(shipped.title), on=shipped.central(size))
+            levers[f"{name}.size"] = Control(f"lever.{name}", slider, scale)
+        scheme = {"scheme": Control("scheme", _choice("Scheme", [("None", None), *titles]))}
+        terms = {
+            "share": Control("term.share", _slider("Share paid, %", 0, 100, 5), 100),
+            "base_year": Control("term.base_year", _choice("Deficit of", ends)),
+            "paid_in": Control(
+                "term.paid_in", _choice("Paid in", [(financial_year(year), year) for year in years])
+            ),
+            "budget": Control("term.budget", _slider("National limit, £bn (0: none)", 0, 20, 0.25), 1e-9),
+        }
+        other = {"other": Control("compared", _choice("Compare with", self._others()))}
 
-    def _lever(self, name: str) -> None:
-        shipped = shipped_lever(name)
-        size, low, high = SIZES[shipped.kind]
-        scale = 1 if size == "threshold" else 100
+        parts = ("headline", "figure", "table", "terms", "notes", "pulse", "line", "line")
+        made = [_html(f"deficits-{part}") for part in parts]
+        self._headline, self._figure, self._table, self._terms, self._notes, self._pulse = made[:6]
+        self._report_note, self._report_line = made[6:]
+        self._last = widgets.VBox()
+        self._code = widgets.Textarea(description="The same in Python", disabled=True)
+        self._code.add_class("deficits-code")
+        self.controls["file"] = Control("", file)
+        tabs = {
+            "Assumptions": self._add(assumptions),
+            "Levers": self._add(levers),
+            "Write-off": [*self._add(scheme), self._terms, *self._add(terms)],
+            "Files": [
+                self.controls["file"].box,
+                widgets.HBox([_button("Save scenario", self.save), _button("Open scenario", self.open)]),
+                self._report_note,
+                _button("Render this as a report", self.report),
+                self._report_line,
+            ],
+        }
+        inside = widgets.Tab([widgets.VBox(boxes) for boxes in tabs.values()], titles=list(tabs))
+        reset = _button("Back to the baseline", self.reset)
+        controls = widgets.VBox([self._last, *self._add(top), inside, reset])
+        numbers = widgets.Accordion([self._table], titles=["The numbers as a table"])
+        notes = widgets.Accordion([self._notes], titles=["Notes"])
+        copy = _html(value='<button class="deficits-copy">Copy the Python</button>')
+        shown = widgets.VBox([self._headline, self._figure, *self._add(other), numbers, notes, self._code, copy])
+        controls.add_class("deficits-controls")
+        shown.add_class("deficits-shown")
+        self._pulse.layout.display = "none"
+        style = widgets.HTML(f"<style>{_file('panel.css')}</style>", layout={"display": "none"})
+        self.box = widgets.Box([style, self._pulse, controls, shown])
+        self.box.add_class("deficits-explorer")
 
-        def is_on(state: State) -> bool:
-            return state.lever(name) is not None
-
-        self._add(
-            name,
-            _tick(shipped.title),
-            is_on,
-            lambda state, on: state.with_lever(name, shipped.central(size) if on else None),
-        )
-        self._add(
-            f"{name}.size",
-            _slider(f"{SIZE_LABELS[size]}", scale * low, scale * high, 100 if scale == 1 else 0.5),
-            lambda state: scale * (state.lever(name) or shipped).central(size),
-            lambda state, value: state.with_lever(name, float(f"{value / scale:.12g}")),
-            is_on,
-        )
-
-    def _scheme(self, ends: Options, years: Options) -> None:
-        named: Options = [("None", None)]
-        named += [(title, name) for name, title in schemes()["title"].items()]
-        self._add(
-            "scheme",
-            _choice("Scheme", named),
-            lambda state: state.declared["schemes"][0].get("name", state.scheme.title) if state.scheme else None,
-            lambda state, value: state.with_scheme(value),
-        )
-
-        def term(name: str, widget: Any, sets: Callable[[Scheme, Any], dict[str, Any]], shows: Shows) -> None:
-            self._add(
-                name,
-                widget,
-                lambda state: shows(state.scheme) if state.scheme else None,
-                lambda state, value: state.with_terms(**sets(state.scheme, value)) if state.scheme else state,
-                lambda state: state.scheme is not None and shows(state.scheme) is not None,
-            )
-
-        term(
-            "share",
-            _slider("Share paid, %", 0, 100, 5),
-            lambda _, value: {"share": value / 100},
-            lambda scheme: _percent(scheme.share),
-        )
-        term(
-            "base_year",
-            _choice("Deficit of", ends),
-            # The payment moves along with it.
-            lambda scheme, year: {"base_year": year, "paid_in": year + scheme.paid_in - scheme.base_year},
-            lambda scheme: scheme.base_year,
-        )
-        term(
-            "paid_in", _choice("Paid in", years), lambda _, year: {"paid_in": year}, lambda scheme: scheme.paid_in
-        )
-        term(
-            "budget",
-            _slider("National limit, £bn (0: none)", 0, 20, 0.25),
-            lambda _, value: {"budget": {"pounds": value * 1e9} if value else None},
-            lambda scheme: scheme.budget.pounds / 1e9 if scheme.budget else 0.0,
-        )
-
-    def _compared(self, state: State, value: str) -> State:
-        if value == NOTHING:
-            return replace(state, other=None)
-        if value == BASELINE:
-            return replace(state, other=Scenario(), other_name=BASELINE)
-        if value == "what is set now":
-            return replace(state, other=state.scenario, other_name=f"{state.scenario.called} (held)")
-        return replace(state, other=Scenario.read(self._path(value)), other_name=value)
+    def _compared(self, name: str) -> State:
+        if name == NOTHING:
+            return replace(self.state, other=None)
+        if name == HELD:
+            return replace(self.state, other=self.scenario, other_name=f"{self.scenario.called} (held)")
+        other = Scenario() if name == BASELINE else Scenario.read(self._path(name))
+        return replace(self.state, other=other, other_name=name)
 
     def _others(self) -> list[tuple[str, str]]:
-        return [(name, name) for name in (BASELINE, NOTHING, "what is set now", *self._files())]
+        return [(name, name) for name in (BASELINE, NOTHING, HELD, *self._files())]
 
     # From a control to the figure
 
-    def _moved(self, name: str, value: Any) -> None:
+    def _moved(self, name: str, change: Any) -> None:
         """Change the state if it can be worked out; otherwise say why beneath the control, and keep it."""
         if self._filling:
             return
-        control = self.controls[name]
+        control, value = self.controls[name], change["new"]
         control.say("Working…" if name in ("as_of", "until") else "")
         try:
-            state = control.sets(self.state, value)
+            state = self._compared(value) if name == "other" else control.moved(self.state, value)
             shown = view(state, self._engine)
         except DeficitsError as error:
             control.say(str(error), error=True)
@@ -339,16 +303,16 @@ class Explorer:
             f"<p>{_download(shown, wide)}</p>"
         )
         self._table.value = shown.table()
-        self._code.value = shown.area.code(state)
+        self._code.value = shown.code
         self._code.rows = self._code.value.count("\n") + 2
         notes = [*shown.projection.warnings_on(shown.area.name), *(shown.result.warnings if shown.result else ())]
         self._notes.value = "".join(f"<li>{escape(note)}</li>" for note in [*state.scenario.lines(), *notes])
         self._terms.value = _line(f"{state.scheme.terms()}." if state.scheme else "No write-off.")
-        self._report_note.value = _line(wanted(state, shown.area).told)
+        self._report_note.value = _line(shown.report[2])
         self._filling = True
         try:
             for control in self.controls.values():
-                if not control.error:
+                if control.setting and not control.error:
                     control.show(state)
         finally:
             self._filling = False
@@ -384,40 +348,38 @@ class Explorer:
 
     def save(self) -> None:
         """Save the scenario under the name in the panel; another's file is replaced at the second asking."""
-        control = self.controls["file"]
+        file, other = self.controls["file"], self.controls["other"]
         try:
-            path = self._path(control.widget.value)
+            path = self._path(file.widget.value)
             if path.exists():
                 Scenario.read(path)  # what is not a scenario is not replaced
                 if self._replacing != path.name:
                     self._replacing = path.name
-                    control.say(
-                        f"{path.name} is there already: press Save scenario again to replace it.", error=True
+                    raise ProjectionError(
+                        f"{path.name} is there already: press Save scenario again to replace it."
                     )
-                    return
             write_whole(path, self.state.file_text)
         except (DeficitsError, OSError) as error:
-            control.say(str(error), error=True)
+            file.say(str(error), error=True)
             return
         self._replacing = path.name
-        control.say(f"Saved as {path.name}")
-        control.widget.options = self._files()
+        file.say(f"Saved as {path.name}")
         self._filling = True
-        self.controls["other"].widget.options = self._others()
+        file.widget.options, other.widget.options = self._files(), self._others()
         self._filling = False
-        self.controls["other"].show(self.state)
+        other.show(self.state)
 
     def open(self) -> None:
         """Open the scenario file named in the panel; what is wrong with it is told, and the state stays."""
-        control = self.controls["file"]
+        file = self.controls["file"]
         try:
-            path = self._path(control.widget.value)
+            path = self._path(file.widget.value)
             state = self.state.opened(Scenario.read(path))
             shown = view(state, self._engine)
         except DeficitsError as error:
-            control.say(str(error), error=True)
+            file.say(str(error), error=True)
             return
-        control.say(f"Opened {path.name}")
+        file.say(f"Opened {path.name}")
         self._take(state, shown)
 
     def _offer_last(self) -> None:
@@ -453,67 +415,13 @@ class Explorer:
 
     def _make(self) -> None:
         try:
-            said = _line(f"The page is {make(wanted(self.state, self.view.area), reports_dir())}")
+            name, values, _ = self.view.report
+            page = render(name, values, reports_dir())
+            write_index(reports_dir())
+            said = _line(f"The page is {page}")
         except Exception as error:  # told in the panel: nobody sees a thread's traceback
             said = _line(f"The report failed: {error}", error=True)
         self._report_line.value = said
-
-    def _lay_out(self) -> None:
-        def boxes(*names: str) -> list[Any]:
-            return [self.controls[name].box for name in names]
-
-        self._last, self._pulse = widgets.VBox(), _html("deficits-pulse")
-        self._headline, self._figure, self._table = (
-            _html(f"deficits-{name}") for name in ("headline", "figure", "table")
-        )
-        self._terms, self._notes = _html("deficits-terms"), _html("deficits-notes")
-        self._report_note, self._report_line = _html("deficits-line"), _html("deficits-line")
-        self._code = widgets.Textarea(description="The same in Python", disabled=True)
-        self._code.add_class("deficits-code")
-        levers = [name for lever in lever_names() for name in (lever, f"{lever}.size")]
-        names = list(self.controls)
-        file_row = widgets.HBox([_button("Save scenario", self.save), _button("Open scenario", self.open)])
-        tabs = widgets.Tab(
-            [
-                widgets.VBox(boxes(*names[names.index("set_plan_growth") : names.index(levers[0])])),
-                widgets.VBox(boxes(*levers)),
-                widgets.VBox([*boxes("scheme"), self._terms, *boxes("share", "base_year", "paid_in", "budget")]),
-                widgets.VBox(
-                    [
-                        *boxes("file"),
-                        file_row,
-                        self._report_note,
-                        _button("Render this as a report", self.report),
-                        self._report_line,
-                    ]
-                ),
-            ],
-            titles=["Assumptions", "Levers", "Write-off", "Files"],
-        )
-        controls = widgets.VBox(
-            [self._last, *boxes("place", "as_of", "until"), tabs, _button("Back to the baseline", self.reset)]
-        )
-        shown = widgets.VBox(
-            [
-                self._headline,
-                self._figure,
-                *boxes("other"),
-                _folded("The numbers as a table", self._table),
-                _folded("Notes", self._notes),
-                self._code,
-                _html(value='<button class="deficits-copy">Copy the Python</button>'),
-            ]
-        )
-        controls.add_class("deficits-controls")
-        shown.add_class("deficits-shown")
-        self._pulse.layout.display = "none"
-        style = widgets.HTML(f"<style>{_file('panel.css')}</style>", layout={"display": "none"})
-        self.box = widgets.Box([style, self._pulse, controls, shown])
-        self.box.add_class("deficits-explorer")
-
-
-def _percent(value: Any) -> float | None:
-    return round(100 * value, 8) if isinstance(value, float | int) else None
 
 
 def _slider(label: str, low: float, high: float, step: float) -> Any:
@@ -528,7 +436,7 @@ def _slider(label: str, low: float, high: float, step: float) -> Any:
     )
 
 
-def _choice(label: str, options: Options) -> Any:
+def _choice(label: str, options: list[tuple[str, Any]]) -> Any:
     return widgets.Dropdown(options=options, description=label)
 
 
@@ -547,10 +455,6 @@ def _html(*classes: str, value: str = "") -> Any:
     for name in classes:
         made.add_class(name)
     return made
-
-
-def _folded(title: str, child: Any) -> Any:
-    return widgets.Accordion([child], titles=[title])
 
 
 def _line(text: str, error: bool = False) -> str:

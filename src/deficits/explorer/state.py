@@ -8,14 +8,10 @@ from datetime import date
 from functools import cache, cached_property
 from typing import Any
 
-from pydantic import ValidationError
-
-from deficits.assumptions import Assumptions
-from deficits.errors import ProjectionError
 from deficits.projection import Lever
 from deficits.projection.lever import THRESHOLD
 from deficits.projection.projection import UNTIL
-from deficits.scenario import SHOWN_KEYS, Scenario, as_yaml
+from deficits.scenario import SHOWN_KEYS, VERSION, Scenario, as_yaml
 from deficits.writeoff import Scheme
 
 ENGLAND = "England"
@@ -28,7 +24,6 @@ SIZES = {
     "funding_growth": ("growth", 0, 0.2),
 }
 """The parameter of each kind of lever that its slider sets, and the slider's ends."""
-_SAID = ("summary", "reference", "published", "proposer")
 
 
 @cache
@@ -75,66 +70,76 @@ class State:
         """Whether nothing differs from the package's own assumptions."""
         return not self.declared.keys() - {"version", "title"}
 
-    def _changed(self, **changes: Any) -> State:
-        return replace(self, scenario=self.scenario.model_copy(update=changes))
-
-    def with_assumption(self, name: str, value: Any) -> State:
-        """The state with one assumption at another value. Raises ProjectionError where it is out of range.
-
-        >>> State().with_assumption("plan_growth", 0.05).scenario.assumptions.plan_growth
-        0.05
-        """
-        try:
-            return self._changed(assumptions=Assumptions(**{**dict(self.scenario.assumptions), name: value}))
-        except ValidationError as error:
-            said = dict.fromkeys(fault["msg"][:1].lower() + fault["msg"][1:] for fault in error.errors())
-            raise ProjectionError(f"{name}: found {value!r}; {' or '.join(said)}") from None
-
     def lever(self, name: str) -> Lever | None:
         """The scenario's lever of the same kind as a shipped one; None where it has none."""
         kind = shipped_lever(name).kind
         return next((lever for lever in self.scenario.levers if lever.kind == kind), None)
 
-    def with_lever(self, name: str, size: float | None) -> State:
-        """The state with a lever of a shipped one's kind at a size, or with None without any.
+    def value(self, setting: str) -> Any:
+        """What a setting is at; None where there is none.
 
-        The shipped one's own size is its range where it has one; any other is one value.
-
-        >>> State().with_lever("funding-growth", 0.02).scenario.levers[0].growth
-        0.02
+        A setting is a field of the state, `assumption.NAME`, `lever.NAME` (a shipped lever: the size of the one of
+        its kind), `scheme` (its name), `term.NAME` of the scheme (`budget` in £), or `compared`.
         """
+        kind, _, name = setting.partition(".")
+        match kind:
+            case "assumption":
+                return getattr(self.scenario.assumptions, name)
+            case "lever":
+                lever = self.lever(name)
+                return lever and lever.central(SIZES[lever.kind][0])
+            case "scheme":
+                return self.scheme and self.declared["schemes"][0].get("name", self.scheme.title)
+            case "term":
+                term = getattr(self.scheme, name, None)
+                return (term.pounds if term else 0.0) if name == "budget" and self.scheme else term
+            case "compared":
+                return self.other_name if self.other else "nothing"
+            case "as_of":
+                return self.as_of or ""
+        return getattr(self, setting)
+
+    def with_value(self, setting: str, value: Any) -> State:
+        """The state with a setting at another value: it is changed in what the scenario's file would say, which is
+        read again. Raises ProjectionError as for a file.
+
+        A lever's size is its range where it is the shipped one's, else one value; None takes it out. A base date
+        takes the payment along.
+
+        >>> State().with_value("lever.funding-growth", 0.02).scenario.lines()
+        ['Lever: More growth of the high needs block (growth 2%)']
+        """
+        kind, _, name = setting.partition(".")
+        declared = {"version": VERSION, **self.declared}
+        match kind:
+            case "assumption":
+                declared["assumptions"] = declared.get("assumptions", {}) | {name: value}
+            case "lever":
+                declared["levers"] = self._levers(name, value)
+            case "scheme":
+                declared["schemes"] = [{"name": value}] if value else []
+            case "term" if self.scheme:
+                terms = {name: ({"pounds": value} if value else None) if name == "budget" else value}
+                if name == "base_year":
+                    terms["paid_in"] = value + self.scheme.paid_in - self.scheme.base_year
+                first, *others = declared["schemes"]
+                declared["schemes"] = [first | terms, *others]
+            case _:
+                fields: dict[str, Any] = {setting: value.strip() or None if setting == "as_of" else value}
+                return replace(self, **fields)
+        return replace(self, scenario=Scenario.from_contents(declared, "set here"))
+
+    def _levers(self, name: str, size: float | None) -> list[dict[str, Any]]:
+        """The scenario's levers as its file declares them, that of a shipped one's kind at a size or left out."""
         shipped = shipped_lever(name)
-        others = tuple(lever for lever in self.scenario.levers if lever.kind != shipped.kind)
-        if size is None:
-            return self._changed(levers=others)
-        now, usual, sized = self.lever(name) or shipped, shipped.model_dump(mode="json"), SIZES[shipped.kind][0]
-        terms = {
-            key: value
-            for key, value in now.model_dump(mode="json").items()
-            if value != usual[key] and key not in ("title", sized)
-        } | {sized: usual[sized] if math.isclose(size, shipped.central(sized)) else size}
-        if any(getattr(now, key) != getattr(shipped, key) for key in _SAID):
-            terms["title"] = now.title  # somebody's own lever keeps its name
-        return self._changed(levers=(*others, Lever.read(name, **terms)))
-
-    def with_scheme(self, name: str | None) -> State:
-        """The state with a shipped scheme in place of its own, or with None without any."""
-        return self._changed(schemes=() if name is None else (Scheme.read(name),))
-
-    def with_terms(self, **terms: Any) -> State:
-        """The state's scheme on other terms. Raises SchemeError for terms that contradict each other.
-
-        >>> State().with_scheme("flat-share").with_terms(share=0.75).scheme.share
-        0.75
-        """
-        if self.scheme is None:
-            return self
-        entry = dict(self.declared["schemes"][0])
-        if "name" in entry and "title" not in entry:
-            scheme = Scheme.read(entry.pop("name"), **{**entry, **terms})
-        else:
-            scheme = self.scheme.changed(**terms).model_copy(update={"title": self.scheme.title})
-        return self._changed(schemes=(scheme, *self.scenario.schemes[1:]))
+        declared = list(zip(self.scenario.levers, self.declared.get("levers", []), strict=True))
+        entries = [entry for lever, entry in declared if lever.kind != shipped.kind]
+        if size is not None:
+            sized = SIZES[shipped.kind][0]
+            now = next((entry for lever, entry in declared if lever.kind == shipped.kind), {"name": name})
+            usual = math.isclose(size, shipped.central(sized))
+            entries.append(now | {sized: shipped.model_dump(mode="json")[sized] if usual else size})
+        return entries
 
     @property
     def file_text(self) -> str:

@@ -29,7 +29,9 @@ from deficits.formatting import (
 )
 from deficits.panel import Panel, Split, load_panel, read_splits
 from deficits.projection import Projection, england, profile, project
-from deficits.scenario import Scenario
+from deficits.projection.projection import Place
+from deficits.reports import REPORTS
+from deficits.scenario import Scenario, as_yaml
 from deficits.writeoff import Inputs, WriteOff, write_off
 
 Array = npt.NDArray[np.float64]
@@ -38,49 +40,20 @@ KEPT = 6
 """Projections and results that an engine keeps: enough to go back and forth between two scenarios."""
 
 
-@dataclass(frozen=True)
-class Area:
-    """England, a region or a council (`kind`), and the DfE numbers of its councils."""
+def simulations(place: Place, values: Any) -> Array:
+    """A council's balance (negative = deficit), or councils' gross deficit (>= 0), £, shape (years, draws)."""
+    if place.kind == "council":
+        one: Array = values.sel(authority=place.codes[0]).transpose("year", "draw").values
+        return one
+    inside, ordered = _rows(place, values), values.transpose("year", "authority", "draw").values
+    # A year at a time stays in the processor's cache; -min(b, 0) is max(-b, 0).
+    return 0.0 - np.stack([np.minimum(year[inside], 0.0).sum(axis=0) for year in ordered])
 
-    name: str
-    kind: str
-    codes: tuple[str, ...]
 
-    def simulations(self, values: Any) -> Array:
-        """A council's balance (negative = deficit), or councils' gross deficit (>= 0), £, shape (years, draws)."""
-        if self.kind == "council":
-            one: Array = values.sel(authority=self.codes[0]).transpose("year", "draw").values
-            return one
-        inside, ordered = self.rows(values), values.transpose("year", "authority", "draw").values
-        # A year at a time stays in the processor's cache; -min(b, 0) is max(-b, 0).
-        return 0.0 - np.stack([np.minimum(year[inside], 0.0).sum(axis=0) for year in ordered])
-
-    def rows(self, values: Any) -> Any:
-        """What picks the area's councils out of an array of those of `values`; of all of them no copy is made."""
-        known = values["authority"].values
-        return slice(None) if len(self.codes) == len(known) else np.isin(known, self.codes)
-
-    def code(self, state: State) -> str:
-        """Python that gives what is shown, as it stands; its last line is the table of the figure's quantiles."""
-        panel = f'd.load_panel("{state.as_of}")' if state.as_of else "d.load_panel()"
-        scenario = "d.Scenario()" if state.is_baseline else f'd.Scenario.parse("""\n{state.text}""")'
-        run = f"until={state.until}, draws={state.draws}, seed={state.seed}"
-        lines = ["import deficits as d", "", f"panel = {panel}", f"scenario = {scenario}"]
-        lines.append(f"projection = scenario.project(panel, {run})")
-        shown = "projection"
-        if state.scheme is not None:
-            lines.append("result = d.write_off(projection, scenario.schemes[0])")
-            shown = "result"
-        if self.kind == "council":
-            lines.append(f'{shown}.authority("{self.codes[0]}")  # {self.name}')
-        elif self.kind == "England":
-            lines.append("result.england()" if state.scheme else 'projection.england().loc["gross"]')
-        else:
-            lines.insert(1, "from deficits.projection import national, quantiles")
-            held = f"{shown}.{'standing' if state.scheme else 'balance'}"
-            inside = f'{held}.sel(authority=projection.in_region("{self.name}"))'
-            lines.append(f'quantiles(national({inside}, "gross"))')
-        return "\n".join(lines)
+def _rows(place: Place, values: Any) -> Any:
+    """What picks a place's councils out of an array of those of `values`; of all of them no copy is made."""
+    known = values["authority"].values
+    return slice(None) if len(place.codes) == len(known) else np.isin(known, place.codes)
 
 
 class Engine:
@@ -125,7 +98,7 @@ class Engine:
         result = write_off(inputs, scenario.schemes[0])
         return result.standing, result
 
-    def compared(self, state: State, area: Area) -> Array | None:
+    def compared(self, state: State, area: Place) -> Array | None:
         """Simulations of the scenario that a state is compared with; None where that is the same, or none."""
         other = state.other
         if other is None or other == state.scenario:
@@ -133,7 +106,7 @@ class Engine:
         key = (state.as_of, state.until, state.draws, state.seed, area, other.text())
 
         def made() -> Array:
-            return area.simulations(self.balances(self.projection(state, other), other)[0])
+            return simulations(area, self.balances(self.projection(state, other), other)[0])
 
         found: Array = self._cached(key, made)
         return found
@@ -153,7 +126,7 @@ class View:
     """
 
     state: State
-    area: Area
+    area: Place
     years: tuple[int, ...]
     scenario: Array
     other: Array | None
@@ -253,6 +226,49 @@ class View:
             fans.append(Fan(label, self.quantiles.loc[self.state.other_name].to_numpy().T, outline=True))
         return fan_svg(self.years, fans, self.observed, self.alt, width)
 
+    @property
+    def code(self) -> str:
+        """Python that gives what is shown, as it stands; its last line is the table of the figure's quantiles."""
+        state, area = self.state, self.area
+        panel = f'd.load_panel("{state.as_of}")' if state.as_of else "d.load_panel()"
+        scenario = "d.Scenario()" if state.is_baseline else f'd.Scenario.parse("""\n{state.text}""")'
+        run = f"until={state.until}, draws={state.draws}, seed={state.seed}"
+        lines = ["import deficits as d", "", f"panel = {panel}", f"scenario = {scenario}"]
+        lines.append(f"projection = scenario.project(panel, {run})")
+        shown = "projection"
+        if state.scheme is not None:
+            lines.append("result = d.write_off(projection, scenario.schemes[0])")
+            shown = "result"
+        if area.kind == "council":
+            lines.append(f'{shown}.authority("{area.codes[0]}")  # {area.name}')
+        elif area.kind == "England":
+            lines.append("result.england()" if state.scheme else 'projection.england().loc["gross"]')
+        else:
+            lines.insert(1, "from deficits.projection import national, quantiles")
+            held = f"{shown}.{'standing' if state.scheme else 'balance'}"
+            inside = f'{held}.sel(authority=projection.in_region("{area.name}"))'
+            lines.append(f'quantiles(national({inside}, "gross"))')
+        return "\n".join(lines)
+
+    @property
+    def report(self) -> tuple[str, dict[str, object], str]:
+        """The report nearest to what is shown: its name, its parameters, and what of the state it leaves out."""
+        state, area = self.state, self.area
+        name = "authority" if area.kind == "council" else "england" if state.scheme is None else "writeoff"
+        values: dict[str, object] = {"until": state.until, "draws": state.draws, "seed": state.seed}
+        values |= {} if state.as_of is None else {"as_of": state.as_of}
+        values |= {"authority": area.codes[0]} if area.kind == "council" else {}
+        schemes = state.declared.get("schemes", [])[:1]  # a report is on one
+        if state.declared.keys() - {"version"} == {"schemes"} and schemes[0].keys() == {"name"}:
+            values["scheme"] = schemes[0]["name"]  # so that the page is the usual one of that scheme
+        elif not state.is_baseline:
+            values["scenario"] = as_yaml(state.declared | ({"schemes": schemes} if schemes else {}))
+        left_out = [f"{area.name} alone (it is on England, and has its regions)"] if area.kind == "region" else []
+        more = len(state.scenario.schemes) - 1
+        left_out += [f"further schemes ({more})"] if more > 0 else []
+        told = f"The report nearest to this is “{REPORTS[name].title}”."
+        return name, values, f"{told} It leaves out: {'; '.join(left_out)}." if left_out else told
+
     def table(self) -> str:
         """The figure's numbers as an HTML table with scoped headers."""
         words = {"p10": "low", "p50": "central", "p90": "high"}
@@ -276,13 +292,13 @@ def view(state: State, engine: Engine | None = None) -> View:
     engine = engine or Engine()
     projection = engine.projection(state, state.scenario)
     balances, result = engine.balances(projection, state.scenario)
-    area = Area(*projection.place(state.place))
-    grant = None if result is None else result.paid.granted[area.rows(balances)].sum(axis=0)
+    area = projection.place(state.place)
+    grant = None if result is None else result.paid.granted[_rows(area, balances)].sum(axis=0)
     return View(
         state=state,
         area=area,
         years=tuple(projection.years),
-        scenario=area.simulations(balances),
+        scenario=simulations(area, balances),
         other=engine.compared(state, area),
         grant=grant,
         observed=_observed(state.as_of, area),
@@ -305,7 +321,7 @@ def _division(code: str, as_of: str | None) -> Split | None:
 
 
 @lru_cache(maxsize=8)
-def _observed(as_of: str | None, area: Area) -> tuple[tuple[int, float], ...]:
+def _observed(as_of: str | None, area: Place) -> tuple[tuple[int, float], ...]:
     if area.kind == "region":
         return ()
     panel = load_panel(as_of)
