@@ -35,9 +35,9 @@ def test_a_case_as_it_is_typed(tmp_path: Path) -> None:
         (["--ineligible", "equal pay=1m", "--ineligible", "Equal pay=2m"], "'Equal pay' is given twice"),
         (["--rate", "90%"], "rate: found '90%'"),
         (["--rate", "four"], "rate: found 'four'"),
-        (["--reserves", "lots"], "--reserves: 'lots' is not an amount in pounds"),
+        (["--reserves", "lots"], "'--reserves': 'lots' is not an amount in pounds"),
         (["--forecast", "2027-29=-1m"], "--forecast: '2027-29' is not one year"),
-        (["--until", "next year"], "--until: 'next year' is not a financial year"),
+        (["--until", "next year"], "'--until': 'next year' is not a financial year"),
     ],
 )
 def test_what_cannot_be_right_is_refused_by_name(given: list[str], words: str) -> None:

@@ -76,10 +76,27 @@ def test_a_release_that_is_not_there_is_answered_with_those_that_are(site: Site)
         locate(find("section251"), "2031-32")
 
 
-def test_an_answer_of_another_shape_names_the_field(site: Site) -> None:
-    site.json("/EES_RELEASES/publications/la-and-school-expenditure/releases", [{"slug": "2024-25"}])
-    with pytest.raises(SourceError, match="id"):
+@pytest.mark.parametrize(
+    ("answer", "field"),
+    [
+        ([{"slug": "2024-25", "latestRelease": True}], "'id'"),
+        ([{"slug": "2024-25", "id": 5, "latestRelease": True}], "another shape"),
+        ([{"slug": "2024-25"}], "'latestRelease'"),
+        ({"releases": []}, "another shape"),
+        (None, "another shape"),
+    ],
+)
+def test_an_answer_of_another_shape_names_the_field(site: Site, answer: object, field: str) -> None:
+    site.json("/EES_RELEASES/publications/la-and-school-expenditure/releases", answer)
+    with pytest.raises(SourceError, match=field):
         locate(find("section251"))
+
+
+@pytest.mark.parametrize("details", [[], {"attachments": 5}, {"attachments": [{"title": "Tool"}]}])
+def test_a_page_of_another_shape_is_refused(site: Site, details: object) -> None:
+    site.json("/GOVUK/government/publications/high-needs-benchmarking-tool", {"details": details})
+    with pytest.raises(SourceError, match="another shape"):
+        locate(find("benchmarking"))
 
 
 @pytest.mark.parametrize("name", ["dsg_allocations_2026_to_2027.xlsx", "DSG-allocations.ods"])

@@ -9,12 +9,12 @@ import codecs
 import io
 import sys
 
-from deficits.cli import council, editions, forecasts, models, pages, panel
+from deficits.cli import council, forecasts, models, pages, panel
 from deficits.cli.common import app, err
 from deficits.errors import DeficitsError, ExitCode
 from deficits.formatting import MINUS
 
-__all__ = ["app", "council", "editions", "forecasts", "main", "models", "pages", "panel"]
+__all__ = ["app", "council", "forecasts", "main", "models", "pages", "panel"]
 
 ALIKE = str.maketrans({MINUS: "-", "£": "GBP", "…": "...", "–": "-", "’": "'"})
 """What is printed for a character that the terminal or file cannot take; a minus must not be lost."""

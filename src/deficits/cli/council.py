@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from deficits.cli.common import (
+    AMOUNT,
     UNTIL,
+    YEAR,
     AsOf,
     Draws,
     OwnFigures,
@@ -22,7 +24,7 @@ from deficits.cli.common import (
     pairs,
     place,
     rates,
-    typed,
+    read_by,
     write_csv,
 )
 from deficits.errors import ProjectionError
@@ -227,7 +229,8 @@ def workbook(
 def case(
     council: Annotated[str, typer.Argument(help="Your council, by name, DfE number or ONS code.")],
     deficit: Annotated[
-        str, typer.Argument(help="Its deficit at the scheme's base date, £: 144.4m or 144,400,000.")
+        float,
+        typer.Argument(parser=AMOUNT, help="Deficit at the scheme's base date, £: 144.4m or 144,400,000."),
     ],
     scheme: Annotated[str, typer.Option(help="A scheme's name or YAML file.")] = "high-needs-stability-grant",
     sources: Annotated[
@@ -241,13 +244,17 @@ def case(
         Several, typer.Option(help="What your general fund pays into the DSG: 2027=2m. Repeatable.")
     ] = None,
     rate: Rate = None,
-    until: Annotated[str | None, typer.Option(help="Last year: 2029-30 unless given.")] = None,
-    paid_on: Annotated[str | None, typer.Option(help="The day the grant is paid, like 2026-11-30.")] = None,
-    late: Annotated[str, typer.Option(help="Years by which the grant comes later: 0.5.")] = "0",
+    until: Annotated[int | None, typer.Option(parser=YEAR, help="Last year: 2029-30 unless given.")] = None,
+    paid_on: Annotated[
+        Any, typer.Option(parser=read_by("day_given"), help="The day the grant is paid, like 2026-11-30.")
+    ] = None,
+    late: Annotated[float, typer.Option(help="Years by which the grant comes later: 0.5.")] = 0.0,
     refused: Annotated[bool, typer.Option("--refused", help="Your reform plan is refused: no grant.")] = False,
-    reserves: Annotated[str | None, typer.Option(help="Your usable reserves at the base date, £.")] = None,
-    minimum: Annotated[str, typer.Option(help="What reserves shall not fall below, £.")] = "0",
-    surplus: Annotated[str, typer.Option(help="Your surplus, £, with a deficit of 0.")] = "0",
+    reserves: Annotated[
+        float | None, typer.Option(parser=AMOUNT, help="Your usable reserves at the base date, £.")
+    ] = None,
+    minimum: Annotated[float, typer.Option(parser=AMOUNT, help="What reserves shall not fall below, £.")] = 0.0,
+    surplus: Annotated[float, typer.Option(parser=AMOUNT, help="Your surplus, £, with a deficit of 0.")] = 0.0,
     accept: Annotated[
         bool, typer.Option("--accept", help="Take figures that look like a slip, or are far from public ones.")
     ] = False,
@@ -260,17 +267,12 @@ def case(
     ] = None,
 ) -> None:
     """A council's own figures: its grant, what is left and what its general fund bears, line by line."""
-    from deficits.panel.given import amount_given, day_given, ending_year, years_given
+    from deficits.panel.given import amount_given
     from deficits.writeoff.council_case import UNTIL as LAST
     from deficits.writeoff.council_case import council_case
 
-    def pounds(option: str, text: str) -> float:
-        return float(typed(option, text, amount_given))
-
     given = pairs("--source", sources, amount_given)
-    deficits = {"the council's figures": pounds("deficit", deficit), **given}
-    last = typed("--until", until, ending_year) if until else LAST
-    projection = None
+    last, projection = until or LAST, None
     if actions:
         import deficits as d
 
@@ -279,20 +281,20 @@ def case(
     worked = council_case(
         council=council,
         projection=projection,
-        deficit=deficits if given else deficits["the council's figures"],
+        deficit={"the council's figures": deficit, **given},
         ineligible=pairs("--ineligible", ineligible, amount_given),
         forecast=by_year("--forecast", forecast, amount_given),
         scheme=scheme,
         until=last,
         accept=accept,
-        surplus=pounds("--surplus", surplus),
+        surplus=surplus,
         contributions=by_year("--contribution", contribution, amount_given),
         rate=rates(rate),
-        paid_on=typed("--paid-on", paid_on, day_given) if paid_on else None,
-        late=typed("--late", late, years_given),
+        paid_on=paid_on,
+        late=late,
         refused=refused,
-        reserves=pounds("--reserves", reserves) if reserves else None,
-        minimum=pounds("--minimum", minimum),
+        reserves=reserves,
+        minimum=minimum,
     )
     for line in worked.lines():
         out.print(line)

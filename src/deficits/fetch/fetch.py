@@ -179,17 +179,20 @@ def _add(
         f"{name}: {original.url or original.path}, published {original.published}, sha256 {original.sha256[:12]}…",
         *(line for table in tables for line in contents(table)),
     ]
-    new = [table for table in tables if _sha256(table) not in {file.sha256 for file in held.file}]
-    if not new:
-        return Fetched(name, lines=(*lines, *_already(tables, held)))
-    entries = [_entry(table, original, held) for table in new]
-    for table, entry in zip(new, entries, strict=True):
-        (place / entry.name).write_bytes(_csv(table))
-    folder.declare(root / name, entries, place)
-    for table in new:
+    entries = []
+    for table in tables:
+        content = _csv(table)
+        entry = _entry(table, content, original, held)
+        if any(file.sha256 == entry.sha256 for file in held.file):
+            continue
+        entries.append(entry)
+        (place / entry.name).write_bytes(content)
         if before := earlier(table, data, name):
             gates.coverage(table, before, load_authorities(data), found)
             lines += compare(table, before)
+    if not entries:
+        return Fetched(name, lines=(*lines, *_already(tables, held)))
+    folder.declare(root / name, entries, place)
     _stop("this file is not as it should be.", found.refused)
     was = _held(data)
     panel = _decided(staged, was.raw if was else data, name, choices)
@@ -238,7 +241,7 @@ def _parsed(publication: Publication, original: Original) -> tuple[Table, ...]:
     return tables
 
 
-def _entry(table: Table, original: Original, held: Source) -> SourceFile:
+def _entry(table: Table, content: bytes, original: Original, held: Source) -> SourceFile:
     """What declares a new table. A column means what it does in the tables held, those of its kind first."""
     ranked = sorted(held.file, key=lambda file: file.table == table.kind)
     meanings = {name: meaning for file in ranked for name, meaning in file.columns.items()}
@@ -251,7 +254,7 @@ def _entry(table: Table, original: Original, held: Source) -> SourceFile:
         "table": table.kind,
         "title": f"{table.kind.replace('_', ' ').capitalize()}, edition of {original.published}",
         "published": original.published,
-        "sha256": _sha256(table),
+        "sha256": hashlib.sha256(content).hexdigest(),
         "original_sha256": original.sha256,
         "original_url": original.url,
         "rows": len(table.frame),
@@ -294,9 +297,9 @@ def _stop(why: str, found: Sequence[str], *advice: str) -> None:
 
 def _already(tables: Sequence[Table], held: Source) -> Iterator[str]:
     """What to say of an edition whose tables are all held: also that a newer one is, if so."""
-    hashes, kinds = {_sha256(table) for table in tables}, {table.kind for table in tables}
+    hashes = {hashlib.sha256(_csv(table)).hexdigest() for table in tables}
     day = max(each.day for each in held.file if each.sha256 in hashes)
-    newest = max(each.day for each in held.file if each.table in kinds)
+    newest = max(each.day for each in held.file if each.table in {table.kind for table in tables})
     yield f"Already held, with the same content, as the edition of {day}: no change"
     if day < newest:
         yield (
@@ -374,10 +377,6 @@ def _downloaded(publication: Publication, version: str | None) -> Original:
     undated = None if published else "The publisher gives no date: the day it was fetched stands for it."
     note = " ".join(filter(None, [found.note, undated])) or None
     return Original(path, sha256, (published or date.today()).isoformat(), found.url, note)
-
-
-def _sha256(table: Table) -> str:
-    return hashlib.sha256(_csv(table)).hexdigest()
 
 
 def _csv(table: Table) -> bytes:

@@ -9,20 +9,16 @@ from deficits.formatting import year_given
 from deficits.publications.cells import number
 
 
-def _number(value: object, wanted: str, units: bool = False) -> float:
-    found = number(value, units)
-    if found is None:
-        raise ValueError(f"'{value}' is not {wanted}")
-    return found
-
-
 def amount_given(value: object) -> float:
     """£ from a number or a text.
 
     >>> amount_given("£150m"), amount_given("150,000,000"), amount_given("-8.4e6"), amount_given("(£250k)")
     (150000000.0, 150000000.0, -8400000.0, -250000.0)
     """
-    return _number(value, "an amount in pounds: give it like £150m or 150,000,000", units=True)
+    found = number(value, units=True)
+    if found is None:
+        raise ValueError(f"'{value}' is not an amount in pounds: give it like £150m or 150,000,000")
+    return found
 
 
 def rate_given(value: object) -> float:
@@ -61,15 +57,6 @@ def ending_year(value: object) -> int:
         return year_given(str(value))
     except PanelError as error:
         raise ValueError(str(error)) from None
-
-
-def years_given(value: object) -> float:
-    """A number of years.
-
-    >>> years_given("0.5")
-    0.5
-    """
-    return _number(value, "a number of years: give it like 0.5")
 
 
 def whole_given(value: object) -> int:

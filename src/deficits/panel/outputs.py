@@ -19,25 +19,12 @@ def write(panel: Panel, folder: Path) -> dict[str, Any]:
     """Write the panel and what belongs to it; returns what build.json holds.
 
     panel, national, forecasts, statements and corrections as parquet and CSV, a datapackage.json that describes
-    the CSVs, and build.json, which comes last. Its `changes` say what differs from the panel that was there.
+    the CSVs, and build.json, which comes last: rows, years, authorities, newest year of each figure, sums against
+    published ones, hashes of the inputs, and what differs from the panel that was there.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    record = describe(panel) | {"changes": changes(panel, folder / "panel.parquet")}
-    others = {name: getattr(panel, name) for name in ("national", "forecasts", "statements", "corrections")}
-    for name, frame in {"panel": panel.frame, **others}.items():
-        write_whole(folder / f"{name}.parquet", frame.to_parquet())
-    tables = {"panel": panel.frame.reset_index(), **others}
-    for name, frame in tables.items():
-        write_whole(folder / f"{name}.csv", frame.to_csv(index=False, lineterminator="\n"))
-    for name, content in {"datapackage.json": _datapackage(panel, tables), "build.json": record}.items():
-        write_whole(folder / name, f"{json.dumps(content, indent=1, ensure_ascii=False)}\n")
-    return record
-
-
-def describe(panel: Panel) -> dict[str, Any]:
-    """Rows, years, authorities, newest year of each figure, sums against published ones, hashes of the inputs."""
     years = panel.frame.index.get_level_values("year")
-    return {
+    record = {
         "as_of": panel.as_of,
         "rule": panel.rule,
         "own": panel.own,
@@ -50,32 +37,17 @@ def describe(panel: Panel) -> dict[str, Any]:
         "corrected_cells": len(panel.corrections),
         "reconciliation": json.loads(reconcile(panel).to_json(orient="records")),
         "inputs": panel.raw.hashes(),
+        "changes": _changes(panel, folder / "panel.parquet"),
     }
-
-
-def changes(panel: Panel, before: Path) -> dict[str, Any] | None:
-    """What differs from the panel stored in `before`, by figure: cells added, removed and changed, and the largest
-    change (authority, year, before, after). None when there is no panel that can be read.
-    """
-    try:
-        stored = pd.read_parquet(before)
-    except (OSError, ValueError):
-        return None
-    old, new = stored.reindex(columns=list(FIGURES)).align(panel.frame[list(FIGURES)], axis=0)
-    counts = pd.DataFrame(
-        {
-            "added": (old.isna() & new.notna()).sum(),
-            "removed": (old.notna() & new.isna()).sum(),
-            "changed": (new - old).fillna(0).ne(0).sum(),
-        }
-    )
-    found: dict[str, Any] = {}
-    for name, row in counts[counts.any(axis=1)].astype(object).iterrows():
-        found[str(name)] = row.to_dict() | {"largest": None}
-        if row["changed"]:
-            code, year = place = (new[name] - old[name]).abs().idxmax()
-            found[str(name)]["largest"] = [code, int(year), float(old.at[place, name]), float(new.at[place, name])]
-    return found
+    others = {name: getattr(panel, name) for name in ("national", "forecasts", "statements", "corrections")}
+    for name, frame in {"panel": panel.frame, **others}.items():
+        write_whole(folder / f"{name}.parquet", frame.to_parquet())
+    tables = {"panel": panel.frame.reset_index(), **others}
+    for name, frame in tables.items():
+        write_whole(folder / f"{name}.csv", frame.to_csv(index=False, lineterminator="\n"))
+    for name, content in {"datapackage.json": _datapackage(panel, tables), "build.json": record}.items():
+        write_whole(folder / name, f"{json.dumps(content, indent=1, ensure_ascii=False)}\n")
+    return record
 
 
 def _newest(panel: Panel, name: str) -> dict[str, Any]:
@@ -88,6 +60,28 @@ def _newest(panel: Panel, name: str) -> dict[str, Any]:
         "newest_councils": int(by_year.at[year, "size"]),
         "newest_sum": float(by_year.at[year, "sum"]),
     }
+
+
+def _changes(panel: Panel, before: Path) -> dict[str, Any] | None:
+    """What differs from the panel stored in `before`, by figure: cells added, removed and changed, and the largest
+    change (authority, year, before, after). None when there is no panel that can be read.
+    """
+    try:
+        stored = pd.read_parquet(before)
+    except (OSError, ValueError):
+        return None
+    old, new = stored.reindex(columns=list(FIGURES)).align(panel.frame[list(FIGURES)], axis=0)
+    moved, found = new - old, {}
+    for name in FIGURES:
+        added, removed = old[name].isna() & new[name].notna(), old[name].notna() & new[name].isna()
+        changed, largest = moved[name].fillna(0) != 0, None
+        if changed.any():
+            code, year = place = moved[name].abs().idxmax()
+            largest = [code, int(year), float(old.at[place, name]), float(new.at[place, name])]
+        counts = {"added": int(added.sum()), "removed": int(removed.sum()), "changed": int(changed.sum())}
+        if any(counts.values()):
+            found[name] = counts | {"largest": largest}
+    return found
 
 
 def _datapackage(panel: Panel, tables: dict[str, pd.DataFrame]) -> dict[str, Any]:
