@@ -121,7 +121,7 @@ def test_costs_start_before_effects_and_others_pay_theirs(projection: Projection
 
 
 def test_a_size_is_an_80_percent_range(kent: ReformPlan) -> None:
-    size = kent.actions.actions[2].range.drawn(100_000, 1, 886, 7)
+    size = kent.actions.actions[2].size.drawn(100_000, 1, 886, 7)
     assert np.quantile(size, [0.1, 0.5, 0.9]) == pytest.approx([0.02, 0.035, 0.05], abs=3e-4)
     assert size.min() >= 0
 

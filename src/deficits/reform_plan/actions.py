@@ -8,22 +8,21 @@ from __future__ import annotations
 
 import zlib
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import BeforeValidator, Field, HttpUrl, model_validator
 
 from deficits.assumptions import FIRST_YEAR, LAST_YEAR
 from deficits.errors import ProjectionError
-from deficits.formatting import financial_year, gbp, percent
+from deficits.formatting import between, financial_year, gbp, percent
 from deficits.panel.given import ending_year, rate_given
-from deficits.sizes import NumberRange, Pounds, PoundsRange, Range, ShareRange
+from deficits.sizes import Array, NumberRange, Pounds, PoundsRange, Range, ShareRange
 from deficits.validation import Declared, read_text, read_yaml, validated
 
-Array = npt.NDArray[np.float64]
 Sector = Literal["mainstream", "resource_base", "state_special", "independent", "post_16", "other"]
 SECTORS: tuple[Sector, ...] = get_args(Sector)
 SECTOR_WORDS = {
@@ -86,23 +85,13 @@ class Action(Declared):
     capital: Pounds = Field(default=0.0, description="£ once for each place that it adds; never on the DSG")
     evidence: tuple[Evidence, ...] = Field(default=(), description="what its size rests on")
     risk_owner: str = Field(min_length=2, description="the officer who answers for it")
-
-    @property
-    def range(self) -> Range:
-        """Its size: an 80% range."""
-        return self.size  # type: ignore[attr-defined,no-any-return]
-
-    @property
-    def key(self) -> int:
-        """What its random numbers are known by: another order or another action moves none of them."""
-        return zlib.crc32(self.title.encode())
+    size: Range
 
     def sizes(self, draws: int, seed: int, code: str) -> tuple[Array, Array]:
         """Its size and its cost (£ a year), one a draw, for one council."""
-        return (
-            self.range.drawn(draws, seed, int(code), self.key, 0),
-            self.cost.drawn(draws, seed, int(code), self.key, 1),
-        )
+        # Known by its title: another order or another action moves none of its numbers.
+        key = (int(code), zlib.crc32(self.title.encode()))
+        return self.size.drawn(draws, seed, *key, 0), self.cost.drawn(draws, seed, *key, 1)
 
     def ramped(self, years: list[int]) -> Array:
         """Share of its full size by year, shape (years, 1): 0 before start and lag, then up evenly, then 1."""
@@ -126,11 +115,9 @@ class Action(Declared):
         said = f"from {financial_year(self.start)}"
         if self.lag:
             said += f", first felt in {financial_year(self.start + self.lag)}"
-        return (
-            said
-            if self.ramp == 1
-            else f"{said}, in full by {financial_year(self.start + self.lag + self.ramp - 1)}"
-        )
+        if self.ramp > 1:
+            said += f", in full by {financial_year(self.start + self.lag + self.ramp - 1)}"
+        return said
 
 
 class FewerPlans(Action):
@@ -204,11 +191,8 @@ class MovePlaces(Action):
 
     def terms(self) -> str:
         """See `Action.terms`."""
-        size = (
-            f"{_span(self.size, percent)} of places"
-            if self.unit == "share"
-            else f"{_span(self.size, lambda value: f'{value:g}')} places"
-        )
+        share = self.unit == "share"
+        size = _span(self.size, percent if share else "{:g}".format) + (" of places" if share else " places")
         return f"{size} a year move from {SECTOR_WORDS[self.from_]} to {SECTOR_WORDS[self.to]}"
 
 
@@ -297,6 +281,5 @@ class Actions(Declared):
         return validated(cls, read_yaml(text, shown, ProjectionError), shown, ProjectionError)
 
 
-def _span(size: Range, show: Any) -> str:
-    low, high = show(size.low), show(size.high)
-    return low if low == high else f"{low} to {high}"
+def _span(size: Range, show: Callable[[float], str]) -> str:
+    return between(show(size.low), show(size.high))

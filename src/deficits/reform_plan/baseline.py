@@ -10,19 +10,14 @@ import xarray as xr
 
 from deficits.assumptions import assumed
 from deficits.errors import ProjectionError
-from deficits.formatting import gbp, year_end
+from deficits.formatting import gbp
 from deficits.panel import Panel
 from deficits.projection import Projection
-from deficits.reform_plan.actions import SECTORS, Actions, Array, GrowthByYear, OwnGrowth, Position, Sector
+from deficits.reform_plan.actions import SECTORS, Actions, GrowthByYear, OwnGrowth, Position
+from deficits.sizes import Array
 
-COUNTED: dict[Sector, str] = {
-    "mainstream": "plans_mainstream",
-    "state_special": "plans_state_special",
-    "independent": "plans_independent",
-    "post_16": "plans_post_16",
-}
-"""Sectors that a publication counts, and their figure in the panel. Resource bases stand in mainstream there, and
-have a figure of their own where the release counts them."""
+PLACEMENT = [each if each in ("independent", "state_special") else "mainstream_and_other" for each in SECTORS]
+"""Placement of the projection to which each sector belongs."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +44,7 @@ class Baseline:
     @property
     def other(self) -> Array:
         """£ a year in the in-year position that block and spend do not explain: other blocks, and grants."""
-        explained: Array = (self.block - self.position.spend)[1:]
-        return self.in_year - explained
+        return self.in_year - (self.block - self.position.spend)[1:]
 
 
 def baseline(projection: Projection, code: str, actions: Actions, plans: xr.DataArray) -> Baseline:
@@ -72,20 +66,16 @@ def baseline(projection: Projection, code: str, actions: Actions, plans: xr.Data
     ahead = slice(account.years.index(first), None)
     number = np.asarray(plans.sel(authority=code, year=years).transpose("year", "draw").values, dtype=float)
     counts, counted = _counts(projection.panel, code, actions, float(number[0].mean()))
-    placements = list(known.shares.index)
-    groups = [_placement(sector) for sector in SECTORS]
-    then = np.array([float(known.shares.at[group, counted]) for group in groups])
-    path = paths.shares[[placements.index(group) for group in groups]][:, ahead]
+    then = known.shares.loc[PLACEMENT, counted].to_numpy(dtype=float)
+    path = paths.shares[known.shares.index.get_indexer(PLACEMENT)][:, ahead]
     weight = counts.to_numpy()[:, None, None] * path / then[:, None, None]
     places = number * weight / weight.sum(axis=0)
-    prices = paths.unit_cost[ahead]
-    spend = account.spend[ahead]
-    cost = _unit_costs(known.cost, actions, places, spend)
+    cost = _unit_costs(known.cost, actions, places, account.spend[ahead])
     return Baseline(
         position=Position(years, places, cost, np.zeros_like(number)),
         block=np.broadcast_to(account.block[ahead], number.shape),
         balance=account.balance[ahead],
-        prices=np.broadcast_to(prices, number.shape),
+        prices=np.broadcast_to(paths.unit_cost[ahead], number.shape),
         known=newest,
         counted=counted,
     )
@@ -94,75 +84,55 @@ def baseline(projection: Projection, code: str, actions: Actions, plans: xr.Data
 def grown(base: Baseline, own: OwnGrowth, more: float = 0.0) -> Baseline:
     """The baseline on other growth; `more`: points a year that plans grow above it. The first year stays."""
     position = base.position
-    ahead = [year > base.known for year in position.years]
 
     def factor(path: Array, setting: GrowthByYear, more: float = 0.0) -> Array:
-        return _factor(path, setting, position.years, ahead, more)
+        """What a path is multiplied by so that it grows as set, shape (years, draws)."""
+        factors = np.ones_like(path)
+        for t, year in enumerate(position.years[1:], start=1):
+            factors[t] = factors[t - 1]
+            if year > base.known:
+                growth = np.divide(path[t], path[t - 1], out=np.ones_like(path[t]), where=path[t - 1] > 0)
+                given = setting.get(year) if isinstance(setting, dict) else setting
+                factors[t] *= ((growth if given is None else 1 + given) + more) / growth
+        return factors
 
-    plans = factor(position.plans, own.plan_growth, more)
     prices = factor(base.prices, own.unit_cost_growth)
     block = base.block * factor(base.block, own.block_growth)
-    moved = replace(position, places=position.places * plans, cost=position.cost * prices)
+    places = position.places * factor(position.plans, own.plan_growth, more)
+    moved = replace(position, places=places, cost=position.cost * prices)
     change = (block - base.block) - (moved.spend - position.spend)
-    return replace(
-        base,
-        position=moved,
-        block=block,
-        balance=base.balance + change.cumsum(axis=0),
-        prices=base.prices * prices,
-    )
-
-
-def _factor(path: Array, setting: GrowthByYear, years: list[int], ahead: list[bool], more: float) -> Array:
-    """What a path is multiplied by so that it grows as set, shape (years, draws)."""
-    factor = np.ones_like(path)
-    for t, year in enumerate(years[1:], start=1):
-        growth = np.divide(path[t], path[t - 1], out=np.ones_like(path[t]), where=path[t - 1] > 0)
-        given = setting.get(year) if isinstance(setting, dict) else setting
-        factor[t] = factor[t - 1]
-        if ahead[t]:
-            factor[t] *= ((growth if given is None else 1 + given) + more) / growth
-    return factor
-
-
-def _placement(sector: Sector) -> str:
-    return sector if sector in ("independent", "state_special") else "mainstream_and_other"
+    balance = base.balance + change.cumsum(axis=0)
+    return replace(base, position=moved, block=block, balance=balance, prices=base.prices * prices)
 
 
 def _counts(panel: Panel, code: str, actions: Actions, plans: float) -> tuple[pd.Series, int]:
     """Plans by sector at the newest count of all sectors that are counted, and its year.
 
     The council's own numbers go before, and resource bases, its own number or the published one, come out of
-    mainstream; what the sectors leave of all plans is in `other`.
+    mainstream, in which a publication counts them; what the sectors leave of all plans is in `other`.
     """
-    rows = panel.frame.loc[code, [*COUNTED.values(), "plans", "plans_resource_base"]]
+    counted = [sector for sector in SECTORS if sector != "other"]
+    rows = panel.frame.loc[code, [*(f"plans_{sector}" for sector in counted), "plans"]]
     rows = rows.fillna({"plans_resource_base": 0.0}).dropna()
     name = panel.authorities.name(code)
     if rows.empty:
         raise ProjectionError(
             f"no plans by placement are published for {name}: a reform plan cannot be worked out"
         )
-    year = int(rows.index[-1])
-    counts = pd.Series(0.0, index=list(SECTORS))
-    for sector, figure in COUNTED.items():
-        counts[sector] = rows.at[year, figure]
-    counts["resource_base"] = rows.at[year, "plans_resource_base"]
-    counts["mainstream"] -= counts["resource_base"]
-    own = pd.Series(
-        {sector: number for sector, number in actions.places.items() if sector != "other"}, dtype=float
-    )
-    whole = plans if len(own) else float(rows.at[year, "plans"])
-    counts *= whole / float(rows.at[year, "plans"])
-    counts["mainstream"] -= own.get("resource_base", counts["resource_base"]) - counts["resource_base"]
+    published = rows.iloc[-1].set_axis([*counted, "all"])
+    own = pd.Series(actions.places, dtype=float).drop("other", errors="ignore")
+    whole = plans if len(own) else published["all"]
+    counts = published[counted] * (whole / published["all"])
+    counts["mainstream"] -= own.get("resource_base", counts["resource_base"])
     counts.update(own)
-    counts["other"] = whole - counts.drop("other").sum()
+    counts["other"] = whole - counts.sum()
     if (counts < -0.5).any():
         low = counts.idxmin()
         raise ProjectionError(
             f"places: {', '.join(f'{sector} {number:,.0f}' for sector, number in own.items())} leave "
             f"{counts[low]:,.0f} plans in {low}, of the {whole:,.0f} that {name} has"
         )
-    return counts.clip(lower=0.0), year
+    return counts.clip(lower=0.0), int(rows.index[-1])
 
 
 def _unit_costs(england: pd.Series, actions: Actions, places: Array, spend: Array) -> Array:
@@ -171,29 +141,18 @@ def _unit_costs(england: pd.Series, actions: Actions, places: Array, spend: Arra
     In the first year a place costs, on average, what the council says, else as England's average of its placement.
     """
     apart = assumed("reform_plan", "resource_base_cost").number
-    cost = {sector: float(england[_placement(sector)]) for sector in SECTORS}
-    cost["resource_base"] = (1 - apart) * cost["mainstream"] + apart * cost["state_special"]
+    usual = england.loc[PLACEMENT].set_axis(list(SECTORS))
+    usual["resource_base"] = (1 - apart) * usual["mainstream"] + apart * usual["state_special"]
     first, whole = places[:, 0].mean(axis=1), float(spend[0].mean())
-    given = np.array([sector in actions.unit_costs for sector in SECTORS])
-    own = np.array([actions.unit_costs.get(sector, 0.0) for sector in SECTORS])
-    england_cost = np.array([cost[sector] for sector in SECTORS])
+    own = pd.Series(actions.unit_costs, dtype=float).reindex(usual.index)
     left = whole - float((first * own).sum())
     if left <= 0:
         raise ProjectionError(
             f"unit_costs: places at these costs come to {gbp(whole - left)}, more than the council's high needs "
             f"spend of {gbp(whole)}"
         )
-    others = float((first * england_cost)[~given].sum()) or 1.0  # none where the council gives every cost
-    relative = np.where(given, own, england_cost * left / others)
+    others = float((first * usual)[own.isna()].sum()) or 1.0  # none where the council gives every cost
+    relative = own.fillna(usual * left / others).to_numpy()[:, None, None]
     # Each simulation has its own spend and prices: every sector's cost moves with them alike.
-    costed: Array = relative[:, None, None] * spend / (places * relative[:, None, None]).sum(axis=0)
+    costed: Array = relative * spend / (places * relative).sum(axis=0)
     return costed
-
-
-def described(base: Baseline) -> str:
-    """Where the baseline starts, in a sentence."""
-    return (
-        f"It starts from {np.median(base.position.plans[0]):,.0f} EHC plans in January {base.position.years[0]}, "
-        f"shared among sectors as at the count of January {base.counted}, and a balance of "
-        f"{gbp(float(np.median(base.balance[0])))} at {year_end(base.position.years[0])}."
-    )

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
+from typing import Any
 
 import xlsxwriter
 from xlsxwriter.utility import xl_rowcol_to_cell
@@ -17,11 +19,12 @@ FIRST = 2
 """Column of the first year: labels and units stand before it."""
 
 
+@dataclass(frozen=True)
 class Cell:
     """A term of the workbook: what Excel reads, and its value as the package works it out."""
 
-    def __init__(self, text: str, value: float) -> None:
-        self.text, self.value = text, value
+    text: str
+    value: float
 
     def _with(self, sign: str, other: Term, value: float) -> Cell:
         return Cell(f"({self.text}{sign}{cell(other).text})", value)
@@ -31,6 +34,9 @@ class Cell:
 
     def __sub__(self, other: Term) -> Cell:
         return self._with("-", other, self.value - cell(other).value)
+
+    def __rsub__(self, other: float) -> Cell:
+        return cell(other) - self
 
     def __mul__(self, other: Term) -> Cell:
         return self._with("*", other, self.value * cell(other).value)
@@ -82,11 +88,10 @@ class Book:
         add = self.book.add_format
         given = {"bg_color": "#FFF2CC", "border": 1, "locked": False}
         self.head = add({"bold": True, "bottom": 1})
-        self.inputs = {
-            False: add(given | {"num_format": "#,##0.0000"}),
-            True: add(given | {"num_format": "#,##0"}),
-        }
-        self.styles = {False: add({"num_format": "#,##0;-#,##0"}), True: add({"num_format": "0.0000"})}
+        self.given_number, self.given_money = (
+            add(given | {"num_format": written}) for written in ("#,##0.0000", "#,##0")
+        )
+        self.number, self.factor = (add({"num_format": written}) for written in ("#,##0;-#,##0", "0.0000"))
         self.wrap = add({"text_wrap": True, "valign": "top"})
 
     def sheet(self, name: str, heading: str) -> None:
@@ -113,28 +118,30 @@ class Book:
 
     def values(self, label: str, unit: str, values: Iterable[float | None], *, given: bool = False) -> Row:
         """A row of values, cells to change where `given`; None leaves a year blank, which is read as 0."""
-        row = self._line(label, unit)
+        row, style = self._line(label, unit), self.given_number if given else self._style(unit)
         cells: Row = []
         for t, value in enumerate(values):
-            style = self.inputs[False] if given else self.styles[unit == "factor"]
             if value is not None:
                 self.on.write_number(row, FIRST + t, float(value), style)
             cells.append(self._named(row, t, float(value or 0.0)))
         return cells
 
-    def row(self, label: str, unit: str, work: Callable[[int, Row], Term], years: int | None = None) -> Row:
-        """A row of formulas, from the year's place and the row so far."""
+    def row(self, label: str, unit: str, terms: Iterable[Term] | Callable[[int, Row], Term]) -> Row:
+        """A row of formulas; a function makes each year's from its place and the row so far."""
         row = self._line(label, unit)
         cells: Row = []
-        for t in range(years or len(self.years)):
-            term = cell(work(t, cells))
-            self.on.write_formula(row, FIRST + t, f"={term.text}", self.styles[unit == "factor"], term.value)
+        made = (terms(t, cells) for t in range(len(self.years))) if callable(terms) else terms
+        for t, term in enumerate(map(cell, made)):
+            self.on.write_formula(row, FIRST + t, f"={term.text}", self._style(unit), term.value)
             cells.append(self._named(row, t, term.value))
         return cells
 
+    def _style(self, unit: str) -> Any:
+        return self.factor if unit == "factor" else self.number
+
     def given(self, label: str, unit: str, value: float | None) -> Cell:
         """A cell to change."""
-        row, style = self._line(label, unit), self.inputs[unit.startswith("£")]
+        row, style = self._line(label, unit), self.given_money if unit.startswith("£") else self.given_number
         if value is None:
             self.on.write_blank(row, FIRST, None, style)
         else:

@@ -18,27 +18,17 @@ from deficits.assumptions import assumed, assumptions
 from deficits.errors import DeficitsError, ProjectionError
 from deficits.formatting import estimate_range, financial_year, gbp, gbp_range, listed, year_end
 from deficits.projection import Projection
-from deficits.reform_plan.actions import (
-    SECTOR_WORDS,
-    SECTORS,
-    Action,
-    Actions,
-    Array,
-    MovePlaces,
-    OwnGrowth,
-    Position,
-)
-from deficits.reform_plan.baseline import Baseline, baseline, described, grown
-from deficits.simulated import lines
+from deficits.reform_plan.actions import SECTOR_WORDS, SECTORS, Action, Actions, MovePlaces, OwnGrowth, Position
+from deficits.reform_plan.baseline import Baseline, baseline, grown
+from deficits.simulated import lines, ranges
+from deficits.sizes import Array
 from deficits.validation import one_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-PLACES = {f"places, {sector}": words for sector, words in SECTOR_WORDS.items()}
-UNITS = {"plans": "plans", "spend": "£", "block": "£", "in_year": "£", "balance": "£"} | dict.fromkeys(
-    PLACES, "plans"
-)
+UNITS = {"plans": "plans", "spend": "£", "block": "£", "in_year": "£", "balance": "£"}
+UNITS |= {f"places, {sector}": "plans" for sector in SECTORS}
 """Measures of a plan by year and their units; balance and in_year are negative for a deficit or overspend."""
 
 
@@ -68,11 +58,6 @@ class ReformPlan:
         return self.base.position.years
 
     @property
-    def measures(self) -> list[str]:
-        """Names of what `by_year` gives."""
-        return list(UNITS)
-
-    @property
     def saved(self) -> Array:
         """£ a year by which the in-year position is better, shape (years, draws): the sum of `in_turn`."""
         total: Array = self.in_turn.sum(axis=0)
@@ -87,8 +72,7 @@ class ReformPlan:
     @property
     def balance(self) -> Array:
         """£ at each 31 March with the plan, shape (years, draws)."""
-        mitigated: Array = self.base.balance + self.saved.cumsum(axis=0)
-        return mitigated
+        return self.base.balance + np.cumsum(self.saved, axis=0)
 
     @cached_property
     def projection(self) -> Projection:
@@ -100,23 +84,19 @@ class ReformPlan:
         )
         return dataclasses.replace(self.source, simulations=self.source.simulations.assign(balance=balance))
 
-    def _variants(self, measure: str) -> tuple[Array, Array]:
-        """A measure without and with the plan, shape (years, draws)."""
+    def _variants(self) -> dict[str, tuple[Array, Array]]:
+        """Each of `UNITS` without and with the plan, shape (years, draws)."""
         base, before, after = self.base, self.base.position, self.steps[-1]
-        match measure:
-            case "plans":
-                return before.plans, after.plans
-            case "spend":
-                return before.spend, before.spend - self.saved
-            case "block":
-                return base.block, base.block
-            case "balance":
-                return base.balance, self.balance
-            case "in_year":
-                without = np.vstack([np.full_like(base.balance[:1], np.nan), base.in_year])
-                return without, without + self.saved
-        place = list(PLACES).index(measure)
-        return before.places[place], after.places[place]
+        in_year = np.diff(base.balance, axis=0, prepend=np.nan)
+        money = {
+            "spend": (before.spend, before.spend - self.saved),
+            "block": (base.block, base.block),
+            "in_year": (in_year, in_year + self.saved),
+            "balance": (base.balance, self.balance),
+        }
+        places = zip(before.places, after.places, strict=True)
+        sectors = {f"places, {sector}": each for sector, each in zip(SECTORS, places, strict=True)}
+        return {"plans": (before.plans, after.plans)} | money | sectors
 
     def by_year(self, *measures: str) -> pd.DataFrame:
         """Measures by year without and with the plan: indexed by (measure, variant, year), columns mean, p10, p50,
@@ -124,13 +104,16 @@ class ReformPlan:
 
         All of `UNITS` unless some are named. Quantiles of a difference are not the difference of quantiles.
         """
-        tables = {}
+        tables, variants = {}, self._variants()
         for measure in measures or UNITS:
-            before, after = self._variants(measure)
+            before, after = variants[measure]
             for variant, values in (("unmitigated", before), ("mitigated", after), ("difference", after - before)):
-                table = _summaries(values, pd.Index(self.years, name="year"))
-                tables[measure, variant] = table.assign(unit=UNITS[measure])
+                tables[measure, variant] = self._yearly(values).assign(unit=UNITS[measure])
         return pd.concat(tables, names=["measure", "variant", "year"])
+
+    def _yearly(self, values: Array) -> pd.DataFrame:
+        """Mean and quantiles by year, of the plan's last years where there are fewer values."""
+        return pd.DataFrame(ranges(values), index=pd.Index(self.years[-len(values) :], name="year"))
 
     def effects(self) -> pd.DataFrame:
         """What each action takes off the deficit by the last year, £ in all: its own effect, and after the earlier
@@ -144,15 +127,18 @@ class ReformPlan:
             "own": [*self.alone, self.interaction, self.saved],
             "after_earlier": [*self.in_turn, np.zeros_like(self.saved), self.saved],
         }
-        index = pd.Index(titles, name="action")
-        tables = [_summaries(np.sum(each, axis=1), index).add_prefix(f"{kind}_") for kind, each in money.items()]
-        return pd.concat(tables, axis=1)
+        found = {
+            f"{kind}_{part}": values
+            for kind, each in money.items()
+            for part, values in ranges(np.sum(each, axis=1)).items()
+        }
+        return pd.DataFrame(found, index=pd.Index(titles, name="action"))
 
     def effects_by_year(self) -> pd.DataFrame:
         """£ a year that each action takes off, after the earlier ones: indexed by (action, year), columns mean to
         p90. The means add up to the row `total`."""
         titles = [*(action.title for action in self.actions.actions), "total"]
-        tables = [self._later(money) for money in (*self.in_turn, self.saved)]
+        tables = [self._yearly(money[1:]) for money in (*self.in_turn, self.saved)]
         return pd.concat(tables, keys=titles, names=["action", "year"])
 
     def costs(self) -> pd.DataFrame:
@@ -160,11 +146,8 @@ class ReformPlan:
         if not self.elsewhere:
             index = pd.MultiIndex.from_arrays([[], []], names=["payer", "year"])
             return pd.DataFrame(columns=SUMMARY, index=index, dtype=float)
-        paid = {payer: self._later(money) for payer, money in self.elsewhere.items()}
+        paid = {payer: self._yearly(money[1:]) for payer, money in self.elsewhere.items()}
         return pd.concat(paid, names=["payer", "year"])
-
-    def _later(self, money: Array) -> pd.DataFrame:
-        return _summaries(money[1:], pd.Index(self.years[1:], name="year"))
 
     def management_plan(self) -> pd.DataFrame:
         """Lines of a DSG management plan, £, without the plan and with it: indexed by (variant, line), columns
@@ -216,7 +199,7 @@ class ReformPlan:
         for name, (base, actions, size) in cases.items():
             _, saved, _ = applied(base, actions, [(size * each, cost) for each, cost in sizes])
             ends[name] = base.balance[-1] + saved.sum(axis=(0, 1))
-        frame = _summaries(np.stack(list(ends.values())), pd.Index(ends, name="case"))
+        frame = pd.DataFrame(ranges(np.stack(list(ends.values()))), index=pd.Index(ends, name="case"))
         return frame.assign(difference=frame["mean"] - frame.at["as declared", "mean"])
 
     def to_frame(self) -> pd.DataFrame:
@@ -237,7 +220,7 @@ class ReformPlan:
     def simulations(self) -> xr.Dataset:
         """Each of `UNITS`, dims (variant, year, draw): unmitigated and mitigated, with its unit."""
         dims, variants = ("variant", "year", "draw"), ["unmitigated", "mitigated"]
-        arrays = {name: (dims, np.stack(self._variants(name)), {"units": unit}) for name, unit in UNITS.items()}
+        arrays = {name: (dims, np.stack(each), {"units": UNITS[name]}) for name, each in self._variants().items()}
         return xr.Dataset(arrays, coords={"variant": variants, "year": self.years})
 
     def plot(self, measure: str = "balance", *, ax: Axes | None = None) -> Axes:
@@ -280,35 +263,30 @@ class ReformPlan:
 
         Nothing here is DfE's judgement; its form and its rating were not public where we looked.
         """
-        last = self.years[-1]
-        added = {
-            sector: float(np.median((after - before)[-1]))
-            for sector, after, before in zip(
-                SECTORS, self.steps[-1].places, self.base.position.places, strict=True
-            )
-        }
-        near = added["mainstream"] + added["resource_base"]
-        evidenced = [action.title for action in self.actions.actions if action.evidence]
+        last, base, number = self.years[-1], self.base, len(self.actions.actions)
+        before, after = base.position.places[:, -1], self.steps[-1].places[:, -1]
+        moved = pd.Series(np.median(after - before, axis=1), index=SECTORS)
         bare = [action.title for action in self.actions.actions if not action.evidence]
         total, stress = self.effects().loc["total"], self.stress()
-        if added["state_special"] > 0.5:
+        special = "no more of them than without the plan."
+        if moved["state_special"] > 0.5:
             special = "more of them, so the plan must say why resource bases cannot meet the need."
-        else:
-            special = "no more of them than without the plan."
         given = {
             "ratings": "Not answered here: a rating is DfE's to give.",
-            "asked_inclusive_mainstream": f"{near:+,.0f} places in mainstream schools and resource bases by "
-            f"January {last}, compared with the position without the plan; of them "
-            f"{added['resource_base']:+,.0f} in resource bases.",
-            "asked_special_capacity": f"{added['state_special']:+,.0f} places in state special schools by January "
+            "asked_inclusive_mainstream": f"{moved['mainstream'] + moved['resource_base']:+,.0f} places in "
+            f"mainstream schools and resource bases by January {last}, compared with the position without the "
+            f"plan; of them {moved['resource_base']:+,.0f} in resource bases.",
+            "asked_special_capacity": f"{moved['state_special']:+,.0f} places in state special schools by January "
             f"{last}: {special}",
-            "asked_impact_of_each": f"Each of {len(self.actions.actions)} actions has its own effect, the effect "
-            f"after earlier ones, and the interaction; together "
-            f"{estimate_range(total['own_p10'], total['own_p90'])} by {year_end(last)}. "
-            "Effects on needs are not worked out: no data on needs by council are held.",
-            "asked_evidence": f"{len(evidenced)} of {len(self.actions.actions)} actions name their evidence"
+            "asked_impact_of_each": f"Each of {number} actions has its own effect, the effect after earlier ones, "
+            f"and the interaction; together {estimate_range(total['own_p10'], total['own_p90'])} by "
+            f"{year_end(last)}. Effects on needs are not worked out: no data on needs by council are held.",
+            "asked_evidence": f"{number - len(bare)} of {number} actions name their evidence"
             + (f"; none is given for {listed(bare)}." if bare else "."),
-            "asked_baseline": f"{described(self.base)} Health data are not held: the council adds its own.",
+            "asked_baseline": f"It starts from {np.median(base.position.plans[0]):,.0f} EHC plans in January "
+            f"{self.years[0]}, shared among sectors as at the count of January {base.counted}, and a balance of "
+            f"{gbp(float(np.median(base.balance[0])))} at {year_end(self.years[0])}. Health data are not held: "
+            "the council adds its own.",
             "asked_what_if": f"On harder terms the balance at {year_end(last)} would be "
             f"{gbp(stress['p50'].drop('without the plan').min())} at worst instead of "
             f"{gbp(stress.at['as declared', 'p50'])} (medians).",
@@ -320,12 +298,10 @@ class ReformPlan:
         return pd.DataFrame(rows, columns=["asked", "answer", "said_by", "read"])
 
     def __repr__(self) -> str:
-        last = self.years[-1]
-        balance = self.by_year("balance")["p50"]
+        planned, without = (gbp(float(np.median(each[-1]))) for each in (self.balance, self.base.balance))
         return (
-            f"Reform plan of {self.name}, {len(self.actions.actions)} actions: a balance of "
-            f"{gbp(balance['balance', 'mitigated', last])} at {year_end(last)} instead of "
-            f"{gbp(balance['balance', 'unmitigated', last])} (medians)"
+            f"Reform plan of {self.name}, {len(self.actions.actions)} actions: a balance of {planned} at "
+            f"{year_end(self.years[-1])} instead of {without} (medians)"
         )
 
 
@@ -360,7 +336,7 @@ def plan(
         if not base.known < action.start <= years[-1]
     ]
     if faults:
-        raise ProjectionError("actions are not usable:\n" + "\n".join(f"  {fault}" for fault in faults))
+        raise ProjectionError("\n  ".join(["actions are not usable:", *faults]))
     sizes = [action.sizes(draws, projection.seed, code) for action in declared.actions]
     steps, in_turn, elsewhere = applied(base, declared.actions, sizes)
     alone = np.stack(
@@ -404,9 +380,3 @@ def applied(
         position = after
         steps.append(position)
     return tuple(steps), np.stack(saved), elsewhere
-
-
-def _summaries(values: Array, index: pd.Index) -> pd.DataFrame:
-    """Mean and quantiles over draws of values, of which each row has a place in the index."""
-    found = np.vstack([values.mean(axis=1), np.quantile(values, (0.1, 0.5, 0.9), axis=1)])
-    return pd.DataFrame(found.T, index=index, columns=SUMMARY)

@@ -10,19 +10,19 @@ from deficits.publications.editions import Reader
 from deficits.publications.statistical_neighbours import neighbours
 
 PUBLISHED = {
-    "plan growth": ("growth", "plans", None, "growth a year"),
-    "plans in mainstream": ("ratio", "plans_mainstream", "plans", "share of plans"),
-    "plans in state special schools": ("ratio", "plans_state_special", "plans", "share of plans"),
-    "plans in independent and non-maintained": ("ratio", "plans_independent", "plans", "share of plans"),
-    "plans in further education and specialist post-16": ("ratio", "plans_post_16", "plans", "share of plans"),
-    "net high needs spend per plan": ("ratio", "high_needs_net_spend", "plans", "£ per plan"),
-    "growth of net high needs spend": ("growth", "high_needs_net_spend", None, "growth a year"),
-    "state special spend per plan there": ("ratio", "state_special_spend", "plans_state_special", "£ per plan"),
-    "independent spend per plan there": ("ratio", "independent_spend", "plans_independent", "£ per plan"),
-    "growth of the high needs block": ("growth", "high_needs_block", None, "growth a year"),
-    "net high needs spend over the block": ("ratio", "high_needs_net_spend", "high_needs_block", "share of block"),
+    "plan growth": ("plans", None, "growth a year"),
+    "plans in mainstream": ("plans_mainstream", "plans", "share of plans"),
+    "plans in state special schools": ("plans_state_special", "plans", "share of plans"),
+    "plans in independent and non-maintained": ("plans_independent", "plans", "share of plans"),
+    "plans in further education and specialist post-16": ("plans_post_16", "plans", "share of plans"),
+    "net high needs spend per plan": ("high_needs_net_spend", "plans", "£ per plan"),
+    "growth of net high needs spend": ("high_needs_net_spend", None, "growth a year"),
+    "state special spend per plan there": ("state_special_spend", "plans_state_special", "£ per plan"),
+    "independent spend per plan there": ("independent_spend", "plans_independent", "£ per plan"),
+    "growth of the high needs block": ("high_needs_block", None, "growth a year"),
+    "net high needs spend over the block": ("high_needs_net_spend", "high_needs_block", "share of block"),
 }
-"""Measures: how they are worked out, of which figures of the panel, in what unit."""
+"""Measures: one figure of the panel over another, or its growth where there is no other, and the unit."""
 FEWEST = 100
 """Councils that must have both figures in a year for England's to be shown."""
 
@@ -37,24 +37,24 @@ def evidence(panel: Panel, code: str) -> pd.DataFrame:
     known = neighbours(Reader(panel.raw, panel.authorities, panel.as_of))
     alike = known.loc[known["authority"] == code, "neighbour"].tolist()
     rows = {}
-    for name, (kind, figure, other, unit) in PUBLISHED.items():
+    for name, (figure, other, unit) in PUBLISHED.items():
         above = panel.figure(figure)
-        below = above.shift(1, axis=1) if other is None else panel.figure(other)
-        both = above.notna() & below.reindex_like(above).notna() & (below.reindex_like(above) > 0)
-        values = (above / below.reindex_like(above)).where(both) - (kind == "growth")
+        below = (above.shift(1, axis=1) if other is None else panel.figure(other)).reindex_like(above)
+        both = above.notna() & (below > 0)
+        values = (above / below).where(both) - (other is None)
         own = values.loc[code].dropna() if code in values.index else pd.Series(dtype=float)
-        year = int(own.index[-1]) if len(own) else int(values.columns[values.notna().sum() >= FEWEST][-1])
+        year = int(own.index[-1]) if len(own) else int(values.columns[both.sum() >= FEWEST][-1])
         counted = both[year]
-        whole = above.loc[counted, year].sum() / below.loc[counted, year].sum() - (kind == "growth")
+        england = above.loc[counted, year].sum() / below.loc[counted, year].sum() - (other is None)
         near = values.reindex(alike)[year].dropna()
         sources = panel.frame[f"{figure}_source"].xs(year, level="year").dropna()
         rows[name] = {
             "unit": unit,
             "year": year,
             "own": own.get(year, np.nan),
-            "neighbours": near.median() if len(near) else np.nan,
+            "neighbours": near.median(),
             "neighbours_counted": len(near),
-            "england": whole if counted.sum() >= FEWEST else np.nan,
+            "england": england if counted.sum() >= FEWEST else np.nan,
             "source": str(sources.get(code, sources.iloc[0])).partition("/")[0],
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("measure")

@@ -6,8 +6,8 @@ cell says whether the two still agree. There are no macros and no links.
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from operator import mul
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,6 @@ from deficits.reform_plan.actions import (
     SECTOR_WORDS,
     SECTORS,
     Action,
-    Array,
     FewerPlans,
     Income,
     LowerCost,
@@ -30,6 +29,7 @@ from deficits.reform_plan.actions import (
 from deficits.reform_plan.baseline import Baseline, grown
 from deficits.reform_plan.cells import Book, Cell, Row, Term, cell, least, most, total, where
 from deficits.reform_plan.effects import ReformPlan, applied
+from deficits.sizes import Array
 from deficits.writeoff import Inputs, Scheme, write_off
 
 LICENCE = "Contains public sector information licensed under the Open Government Licence v3.0."
@@ -63,11 +63,10 @@ def central(plan: ReformPlan) -> Baseline:
         return np.median(values, axis=-1, keepdims=True)
 
     base, position = plan.base, plan.base.position
-    return dataclasses.replace(
+    places, cost, income = middle(position.places), middle(position.cost), middle(position.income)
+    return replace(
         base,
-        position=dataclasses.replace(
-            position, places=middle(position.places), cost=middle(position.cost), income=middle(position.income)
-        ),
+        position=replace(position, places=places, cost=cost, income=income),
         block=middle(base.block),
         balance=middle(base.balance),
         prices=middle(base.prices),
@@ -76,24 +75,22 @@ def central(plan: ReformPlan) -> Baseline:
 
 def usual(plan: ReformPlan) -> Settings:
     """The central path's own settings, with which the workbook gives the median balance without the plan."""
-    base = central(plan)
-    years = [year for year in plan.years if year > base.known]
-
-    def growth(path: Array) -> dict[int, float]:
-        return {year: _growth(path, plan.years.index(year)) for year in years}
-
-    scheme, grant = Scheme.read("high-needs-stability-grant"), _grant_year()
+    base, grant = central(plan), _grant_year()
     if grant not in plan.years:
         raise ProjectionError(
             f"the grant is measured at {year_end(grant)}, and the plan begins at {year_end(plan.years[0])}"
         )
+
+    def growth(path: Array) -> dict[int, float]:
+        return {year: _growth(path, t) for t, year in enumerate(plan.years) if year > base.known}
+
     return Settings(
         balance=float(base.balance[plan.years.index(grant), 0]),
         plan_growth=growth(base.position.plans),
         unit_cost_growth=growth(base.prices),
         block_growth=growth(base.block),
-        sizes=tuple(action.range.middle for action in plan.actions.actions),
-        share=float(scheme.share),  # type: ignore[arg-type]
+        sizes=tuple(action.size.middle for action in plan.actions.actions),
+        share=float(Scheme.read("high-needs-stability-grant").share),  # type: ignore[arg-type]
         cap=None,
         ineligible=0.0,
         cover={year: 0.0 for year in (grant + 1, grant + 2) if year < plan.years[-1]},
@@ -133,37 +130,17 @@ def worked(plan: ReformPlan, settings: Settings) -> Account:
     )
     middle = central(plan)
     base = grown(middle, own)
-    base = dataclasses.replace(base, balance=base.balance + settings.balance - middle.balance[years.index(grant)])
+    base = replace(base, balance=base.balance + settings.balance - middle.balance[years.index(grant)])
     costs = [action.cost.middle for action in plan.actions.actions]
     sizes = [(np.array([size]), np.array([cost])) for size, cost in zip(settings.sizes, costs, strict=True)]
     _, saved, _ = applied(base, plan.actions.actions, sizes)
     without = (base.balance + saved.sum(axis=0).cumsum(axis=0))[:, 0]
-    scheme = _scheme(plan, settings)
     row = int(np.flatnonzero(plan.source.simulations["authority"].values == plan.code)[0])
     dataset = plan.source.simulations.isel(draw=slice(0, 1)).sel(year=years).copy(deep=True)
     dataset["balance"][0, row] = without
     dataset["safety_valve_payments"][row] = 0.0
     assumptions = plan.source.assumptions.model_copy(update={"financing_rate": settings.rate})
-    source = dataclasses.replace(plan.source, simulations=dataset, assumptions=assumptions)
-    result = write_off(Inputs(source), scheme)
-    money = result.ledger.sel(authority=plan.code).isel(draw=0)
-
-    def column(name: str) -> Array:
-        return np.concatenate([[0.0], np.asarray(money[name].values, dtype=float)])
-
-    closing = np.concatenate([[without[0]], money["closing"].values])
-    return Account(
-        base=base,
-        without=without,
-        paid=column("write_off") + column("cover"),
-        closing=closing,
-        interest=column("interest"),
-        granted=float(result.paid.granted[row, 0]),
-    )
-
-
-def _scheme(plan: ReformPlan, settings: Settings) -> Scheme:
-    """The High Needs Stability Grant as the input cells have it, the council's plan approved in time."""
+    # The grant as the input cells have it, the council's plan approved in time.
     changes: dict[str, Any] = {"share": settings.share, "source": "projection"}
     if settings.cap is not None:
         changes["cap"] = {"pounds": settings.cap}
@@ -171,7 +148,17 @@ def _scheme(plan: ReformPlan, settings: Settings) -> Scheme:
         changes["cover"] = {"shares": settings.cover}
     if settings.ineligible:
         changes["ineligible"] = {"councils": {plan.code: settings.ineligible}}
-    return Scheme.read("high-needs-stability-grant", **changes)
+    scheme = Scheme.read("high-needs-stability-grant", **changes)
+    result = write_off(Inputs(replace(plan.source, simulations=dataset, assumptions=assumptions)), scheme)
+    money = result.ledger.sel(authority=plan.code).isel(draw=0)
+    return Account(
+        base=base,
+        without=without,
+        paid=np.append(0.0, money["write_off"] + money["cover"]),
+        closing=np.append(without[0], money["closing"]),
+        interest=np.append(0.0, money["interest"]),
+        granted=float(result.paid.granted[row, 0]),
+    )
 
 
 def workbook(plan: ReformPlan, path: str | Path, settings: Settings | None = None) -> Account:
@@ -248,7 +235,7 @@ def _plan_sheet(book: Book, plan: ReformPlan, inputs: dict[Any, Any]) -> tuple[R
 
     def moved(label: str, unit: str, path: Array, by: Row) -> Row:
         values = book.values(f"Central path, {label}", unit, path[:, 0])
-        return book.row(label[0].upper() + label[1:], unit, lambda t, _: values[t] * by[t])
+        return book.row(label[0].upper() + label[1:], unit, map(mul, values, by))
 
     block = moved("high needs block", "£", middle.block, funded)
     places, cost = {}, {}
@@ -258,87 +245,74 @@ def _plan_sheet(book: Book, plan: ReformPlan, inputs: dict[Any, Any]) -> tuple[R
         cost[sector] = moved(f"£ a place in {words}", "£ a place", position.cost[n], prices)
 
     def spend(label: str) -> Row:
-        return book.row(label, "£", lambda t, _: total(places[s][t] * cost[s][t] for s in SECTORS))
+        by_sector = (map(mul, places[sector], cost[sector]) for sector in SECTORS)
+        return book.row(label, "£", map(total, zip(*by_sector, strict=True)))
 
     without = before = spend("Spend without the plan")
     saved = []
     for action in plan.actions.actions:
-        money = _acted(book, action, inputs[action.title], years, places, cost)
+        given = inputs[action.title]
+        money = _acted(book, action, given, places, cost)
         after = spend(f"Spend after {action.title}")
-        start = inputs[action.title]["start"]
-
-        def off(t: int, _: Row, before: Row = before, after: Row = after, money: Row = money, start: Cell = start,
-                cost: Cell = inputs[action.title]["cost"]) -> Cell:  # fmt: skip
-            begun = Cell(f"({years[t]}>={start.text})", float(years[t] >= start.value))
-            return before[t] - after[t] + money[t] - cost * begun
-
+        begun = (Cell(f"({year}>={given['start'].text})", float(year >= given["start"].value)) for year in years)
+        each = zip(before, after, money, begun, strict=True)
+        off = (was - now + more - given["cost"] * on for was, now, more, on in each)
         saved.append(book.row(f"{action.title}: off the deficit, after earlier actions", "£", off))
         before = after
-    whole = book.row(
-        "All actions: off the deficit", "£", lambda t, _: total(row[t] for row in saved) * inputs["with"]
-    )
-    return block, without, whole
+    together = (total(each) * inputs["with"] for each in zip(*saved, strict=True))
+    return block, without, book.row("All actions: off the deficit", "£", together)
 
 
 def _acted(
-    book: Book,
-    action: Action,
-    given: dict[str, Cell],
-    years: list[int],
-    places: dict[Sector, Row],
-    cost: dict[Sector, Row],
+    book: Book, action: Action, given: dict[str, Cell], places: dict[Sector, Row], cost: dict[Sector, Row]
 ) -> Row:
     """What one action does to places and cost, in place, as `Action.act` has it; and the income that it brings."""
-    title, none = action.title, [cell(0.0) for _ in years]
-    since = given["start"] + given["lag"]
+    title, since = action.title, given["start"] + given["lag"]
     ramp = book.row(
         f"{title}: part of full size",
         "factor",
-        lambda t, _: most(0.0, least(1.0, (cell(years[t] + 1) - since) / given["ramp"])),
+        (most(0.0, least(1.0, (cell(year + 1) - since) / given["ramp"])) for year in book.years),
     )
     each = [given["size"] * part for part in ramp]
     if isinstance(action, FewerPlans):
         chosen = list(SECTORS) if action.sector == "all" else [action.sector]
-        held = [total(places[s][t] for s in chosen) for t in range(len(years))]
+        held = [total(plans) for plans in zip(*(places[sector] for sector in chosen), strict=True)]
 
         def left(t: int, so_far: Row) -> Term:
             if not t:
                 return 1.0
-            kept = most(0.0, least(1.0, cell(1.0) - each[t] / (held[t] / held[t - 1])))
+            kept = most(0.0, least(1.0, 1.0 - each[t] / (held[t] / held[t - 1])))
             return so_far[-1] * where(least(held[t], held[t - 1]), kept, 1.0)
 
         part = book.row(f"{title}: part of plans that is left", "factor", left)
-        for s in chosen:
-            was = places[s]
-            words = f"{title}: plans in {SECTOR_WORDS[s]}"
-            places[s] = book.row(words, "plans", lambda t, _, was=was: was[t] * part[t])  # type: ignore[misc]
+        for sector in chosen:
+            places[sector] = book.row(
+                f"{title}: plans in {SECTOR_WORDS[sector]}", "plans", map(mul, places[sector], part)
+            )
     elif isinstance(action, MovePlaces):
-        source, target = places[action.from_], places[action.to]
+        source = places[action.from_]
         if action.unit == "places":
             so_far = book.row(
-                f"{title}: places so far", "plans", lambda t, done: each[t] + done[-1] if done else cell(0.0)
+                f"{title}: places so far", "plans", lambda t, done: each[t] + done[-1] if done else 0.0
             )
-            gone = book.row(f"{title}: places moved", "plans", lambda t, _: least(so_far[t], source[t]))
+            moved = map(least, so_far, source)
         else:
             stay = book.row(
                 f"{title}: part that stays",
                 "factor",
-                lambda t, done: done[-1] * (cell(1.0) - least(1.0, each[t])) if done else cell(1.0),
+                lambda t, done: done[-1] * (1.0 - least(1.0, each[t])) if done else 1.0,
             )
-            gone = book.row(f"{title}: places moved", "plans", lambda t, _: source[t] * (cell(1.0) - stay[t]))
+            moved = map(mul, source, (1.0 - part for part in stay))
+        gone = book.row(f"{title}: places moved", "plans", moved)
         for sector, sign in ((action.from_, -1.0), (action.to, 1.0)):
-            was = source if sign < 0 else target
-            places[sector] = book.row(
-                f"{title}: plans in {SECTOR_WORDS[sector]}",
-                "plans",
-                lambda t, _, was=was, sign=sign: was[t] + gone[t] * sign,  # type: ignore[misc]
-            )
+            then = (was + more * sign for was, more in zip(places[sector], gone, strict=True))
+            places[sector] = book.row(f"{title}: plans in {SECTOR_WORDS[sector]}", "plans", then)
     elif isinstance(action, LowerCost):
-        words, usual_cost = f"{title}: £ a place in {SECTOR_WORDS[action.sector]}", cost[action.sector]
-        cost[action.sector] = book.row(words, "£ a place", lambda t, _: usual_cost[t] * (cell(1.0) - each[t]))
+        less = map(mul, cost[action.sector], (1.0 - part for part in each))
+        cost[action.sector] = book.row(f"{title}: £ a place in {SECTOR_WORDS[action.sector]}", "£ a place", less)
     else:
         return [cell(0.0), *each[1:]]
-    return none
+    return [cell(0.0) for _ in book.years]
 
 
 def _balances(
@@ -363,16 +337,14 @@ def _balances(
         lambda t, so_far: (
             so_far[-1] + in_year[t]
             if t > at
-            else total([inputs["balance"], *(cell(0.0) - one for one in in_year[at:t:-1])])
+            else total([inputs["balance"], *(0.0 - one for one in in_year[at:t:-1])])
         ),
     )
-    deficit = most(0.0, cell(0.0) - without[at])
-    eligible = most(0.0, deficit - inputs["ineligible"])
+    eligible = most(0.0, most(0.0, 0.0 - without[at]) - inputs["ineligible"])
     (owed,) = book.row(
         f"Grant: share of the eligible deficit at {year_end(grant)}, up to the cap",
         "£",
-        lambda t, _: least(inputs["share"] * eligible, inputs["cap"]),
-        years=1,
+        [least(inputs["share"] * eligible, inputs["cap"])],
     )
 
     def covered(t: int, so_far: Row) -> Term:
@@ -381,7 +353,7 @@ def _balances(
         standing = total([without[t], owed, *so_far[at + 1 : t]])
         growth = most(0.0, without[t - 1] - without[t])
         share: Cell = inputs["cover"][t]
-        return share * least(growth, most(0.0, cell(0.0) - standing))
+        return share * least(growth, most(0.0, 0.0 - standing))
 
     cover = book.row("Cover earned by the growth of 2 years, paid a year later", "£", covered)
     paid = book.row(
@@ -397,7 +369,7 @@ def _balances(
     book.row(
         "Interest on the year's average deficit, paid by the general fund",
         "£",
-        lambda t, _: inputs["rate"] * most(0.0, cell(0.0) - (closing[t - 1] + closing[t]) / 2) if t else 0.0,
+        lambda t, _: inputs["rate"] * most(0.0, 0.0 - (closing[t - 1] + closing[t]) / 2) if t else 0.0,
     )
     ends = int(assumed("override", "ends").number)
     if ends in years:
@@ -405,25 +377,21 @@ def _balances(
         book.row(
             f"Deficit at {year_end(ends)}, the override's end, less cover still to come",
             "£",
-            lambda _, __: most(0.0, cell(0.0) - closing[t] - cover[t]),
-            years=1,
+            [most(0.0, 0.0 - closing[t] - cover[t])],
         )
     check = book.values(
         "The package's balance with the grant, on the settings this file was made with", "£", account.closing
     )
-    apart = [most(closing[t] - check[t], check[t] - closing[t]) for t in range(len(years))]
-    furthest = most(*apart)
+    furthest = most(*(most(mine - theirs, theirs - mine) for mine, theirs in zip(closing, check, strict=True)))
     book.row(
         "Check: furthest apart (0 until a yellow cell is changed)",
         "£",
-        lambda _, __: Cell(f"ROUND({furthest.text},0)", round(furthest.value)),
-        years=1,
+        [Cell(f"ROUND({furthest.text},0)", round(furthest.value))],
     )
-    quantiles = plan.by_year("balance")
-    for variant in ("unmitigated", "mitigated"):
+    for variant, found in plan.by_year("balance").loc["balance"].groupby(level="variant", sort=False):
         for quantile, words in (("p10", "1 in 10 below"), ("p50", "median"), ("p90", "1 in 10 above")):
-            values = [quantiles.at[("balance", variant, year), quantile] for year in years]
-            book.values(f"Package's simulations, no grant, {variant}: {words}", "£", values)
+            if variant != "difference":
+                book.values(f"Package's simulations, no grant, {variant}: {words}", "£", found[quantile])
 
 
 def _sources(plan: ReformPlan) -> list[str]:
