@@ -71,14 +71,9 @@ def places(panel: Panel, code: str | None = None) -> dict[str, list[str]]:
     england = {"England": list(frame.index)}
     if code is None:
         return regions | england
-    near = neighbours(panel, code)
-    region = str(frame.at[code, "region"])
-    return {
-        panel.authorities.name(code): [code],
-        **({NEIGHBOURS: near} if near else {}),
-        region: regions[region],
-        **england,
-    }
+    near, region = neighbours(panel, code), str(frame.at[code, "region"])
+    found = {panel.authorities.name(code): [code], NEIGHBOURS: near, region: regions[region]} | england
+    return {name: codes for name, codes in found.items() if codes}
 
 
 def by_council(panel: Panel) -> dict[str, pd.DataFrame]:
@@ -128,10 +123,8 @@ def rates(panel: Panel, place: Sequence[str]) -> pd.DataFrame:
 def _both(panel: Panel) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Top and bottom of every rate by council (rows), and measure and year (columns), where both are published."""
     held = by_council(panel)
-    top, bottom = (
-        pd.concat({name: held[getattr(rate, part)] for name, rate in RATES.items()}, axis=1)
-        for part in ("top", "bottom")
-    )
+    top = pd.concat({name: rate.times * held[rate.top] for name, rate in RATES.items()}, axis=1)
+    bottom = pd.concat({name: held[rate.bottom] for name, rate in RATES.items()}, axis=1)
     both = top.notna() & bottom.notna()
     return top.where(both), bottom.where(both)
 
@@ -139,9 +132,7 @@ def _both(panel: Panel) -> tuple[pd.DataFrame, pd.DataFrame]:
 def _values(place: Sequence[str], top: pd.DataFrame, bottom: pd.DataFrame) -> pd.Series:
     """A place's rates, by measure and year."""
     above, below = (table.reindex(list(place)).sum(min_count=1) for table in (top, bottom))
-    return above.mul(pd.Series({name: rate.times for name, rate in RATES.items()}), level=0) / below.replace(
-        0, np.nan
-    )
+    return above / below.replace(0, np.nan)
 
 
 def _tidy(panel: Panel, place: Sequence[str], found: pd.DataFrame) -> pd.DataFrame:
@@ -155,18 +146,18 @@ def _councils(panel: Panel, place: Sequence[str]) -> pd.Series:
     return pd.Series(years[codes.isin(list(place))]).value_counts().reindex(years.unique(), fill_value=0)
 
 
-def latest(panel: Panel, place: Sequence[str], year: int | None) -> pd.Series:
-    """A place's rates in one year, by measure."""
-    found = rates(panel, place)
-    return found[found["year"] == year].set_index("measure")["value"]
-
-
 def rates_by_council(panel: Panel) -> dict[str, pd.DataFrame]:
     """Each rate by council (rows) and year; missing where a part is not published."""
-    held = by_council(panel)
-    return {
-        name: rate.times * held[rate.top] / held[rate.bottom].replace(0, np.nan) for name, rate in RATES.items()
-    }
+    top, bottom = _both(panel)
+    values = top / bottom.replace(0, np.nan)
+    return {name: values[name] for name in RATES}
+
+
+def by_place(panel: Panel, given: Mapping[str, Sequence[str]], measure: str) -> pd.DataFrame:
+    """One measure of `counts` or `rates` for several places: years (rows) by places."""
+    made = rates if measure in RATES else counts
+    tables = {name: made(panel, codes).set_index(["measure", "year"])["value"] for name, codes in given.items()}
+    return pd.DataFrame({name: table[measure] for name, table in tables.items() if measure in table})
 
 
 def compared(panel: Panel, code: str) -> pd.DataFrame:
@@ -201,8 +192,7 @@ def factors(panel: Panel, place: Sequence[str] | None = None) -> pd.DataFrame:
     if place is None:
         mix = known.shares.mul(known.cost, axis=0).sum()
         made_of = {"plans": known.plans, "mix": mix, "unit_cost": known.unit_cost, "spend": known.spend}
-        frame = pd.DataFrame(made_of)
-        return frame.loc[counted].rename_axis("year")
+        return pd.DataFrame(made_of).loc[counted].rename_axis("year")
     there = _councils(panel, place)
     held = {name: panel.figure(name).reindex(list(place)) for name in ("plans", "high_needs_net_spend")}
     complete = [year for year in counted if all(table[year].count() == there[year] for table in held.values())]
@@ -241,21 +231,12 @@ def cost_of_young_people(panel: Panel) -> pd.DataFrame:
     education and specialist post-16 at the cost of a plan outside special and independent schools. `share`: of
     plans, aged 16 to 25.
     """
-    made_of, held = factors(panel), counts(panel, places(panel)["England"]).set_index(["measure", "year"])["value"]
+    made_of, england = factors(panel), {"England": places(panel)["England"]}
     cost = history(panel, Assumptions().known_on(panel.as_of), int(panel.frame.index[-1][1])).cost
-    young, colleges = (held[name].reindex(made_of.index) for name in ("plans_16_25", "plans_post_16"))
-    share = rates(panel, places(panel)["England"]).set_index(["measure", "year"])["value"]["share_16_25"]
-    return pd.DataFrame(
-        {
-            "share": share.reindex(made_of.index),
-            "average": young * made_of["spend"] / made_of["plans"],
-            "colleges": colleges * cost["mainstream_and_other"] * made_of["unit_cost"],
-        }
+    share, young, colleges = (
+        by_place(panel, england, measure)["England"].reindex(made_of.index)
+        for measure in ("share_16_25", "plans_16_25", "plans_post_16")
     )
-
-
-def by_place(panel: Panel, given: Mapping[str, Sequence[str]], measure: str) -> pd.DataFrame:
-    """One measure of `counts` or `rates` for several places: years (rows) by places."""
-    made = rates if measure in RATES else counts
-    tables = {name: made(panel, codes).set_index(["measure", "year"])["value"] for name, codes in given.items()}
-    return pd.DataFrame({name: table[measure] for name, table in tables.items() if measure in table})
+    average = young * made_of["spend"] / made_of["plans"]
+    colleges = colleges * cost["mainstream_and_other"] * made_of["unit_cost"]
+    return pd.DataFrame({"share": share, "average": average, "colleges": colleges})

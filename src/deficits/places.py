@@ -12,12 +12,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from deficits.assumptions import assumed
 from deficits.errors import DeficitsError, ProjectionError
@@ -25,8 +25,9 @@ from deficits.projection import Projection
 from deficits.reform_plan import SECTORS, Actions
 from deficits.reform_plan.actions import Sector, Year
 from deficits.reform_plan.baseline import baseline
+from deficits.simulated import ranges
 from deficits.sizes import Array, Pounds, Share
-from deficits.validation import read_text, read_yaml, validated
+from deficits.validation import Declared, read_text, read_yaml, validated
 
 Provision = Literal["state_special", "resource_base"]
 PROVISION: tuple[Provision, ...] = get_args(Provision)
@@ -35,11 +36,7 @@ IN_USE, DECLARED = "places in use at the start (assumed)", "declared"
 Number = Annotated[float, Field(ge=0)]
 
 
-class _Declared(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class CouncilCapacity(_Declared):
+class CouncilCapacity(Declared):
     """What an analyst knows of a council: places by provision, those that open later by year (2028 is 2027-28),
     its own count of plans by sector, and £ a place and year.
     """
@@ -50,7 +47,7 @@ class CouncilCapacity(_Declared):
     unit_costs: dict[Sector, Pounds] = Field(default_factory=dict)
 
 
-class Capacity(_Declared):
+class Capacity(Declared):
     """Terms of building, and what is known of councils, by name or DfE number.
 
     >>> Capacity(councils={"Kent": {"capacity": {"state_special": 6500}}}).councils["Kent"].capacity
@@ -104,16 +101,17 @@ class Places:
         """Need, capacity and shortfall by provision, and £ of not building: indexed by (measure, year), columns
         mean, p10, p50, p90, unit.
         """
-        tables = {}
-        for place, provision in enumerate(PROVISION):
-            for measure in ("need", "capacity", "short"):
-                tables[f"{measure}, {provision}"] = (getattr(self, measure)[place], "places")
-        tables["short"] = (self.short.sum(axis=0), "places")
-        tables["cost of not building"] = (self.not_built, "£")
-        frames = {
-            name: _summaries(values, self.years).assign(unit=unit) for name, (values, unit) in tables.items()
+        tables = {
+            f"{measure}, {provision}": getattr(self, measure)[place]
+            for place, provision in enumerate(PROVISION)
+            for measure in ("need", "capacity", "short")
         }
-        return pd.concat(frames, names=["measure", "year"])
+        tables |= {"short": self.short.sum(axis=0), "cost of not building": self.not_built}
+        years = pd.Index(self.years, name="year")
+        frames = {name: pd.DataFrame(ranges(values), index=years) for name, values in tables.items()}
+        frame = pd.concat(frames, names=["measure", "year"]).assign(unit="places")
+        frame.loc["cost of not building", "unit"] = "£"
+        return frame
 
     def options(self) -> pd.DataFrame:
         """What closing the gap takes, by what is built: columns places (open in the last year), capital (£ in
@@ -154,28 +152,28 @@ def places(
     Raises ProjectionError for a council without plans by placement, or where more than one entry is for it.
     """
     terms, code = declared or Capacity(), projection.code(council)
-    given = [own for name, own in terms.councils.items() if projection.code(name) == code]
+    name = projection.panel.authorities.name(code)
+    given = [own for place, own in terms.councils.items() if projection.code(place) == code]
     if len(given) > 1:
-        raise ProjectionError(f"councils: {projection.panel.authorities.name(code)} is declared twice")
+        raise ProjectionError(f"councils: {name} is declared twice")
     own = given[0] if given else CouncilCapacity()
     # A reform plan's position without any action.
     nothing = Actions.model_construct(actions=(), places=own.places, unit_costs=own.unit_costs)
     base = baseline(projection, code, nothing, projection.plans() if plans is None else plans)
-    position, ahead = base.position, [year > base.known for year in base.position.years]
-    at = [SECTORS.index(provision) for provision in PROVISION]
+    position, at = base.position, [SECTORS.index(provision) for provision in PROVISION]
+    ahead = [year > base.known for year in position.years]
     years = [year for year in position.years if year > base.known]
     need, cost = position.places[at][:, ahead], position.cost[at][:, ahead]
-    independent = position.cost[SECTORS.index("independent")][ahead]
     start = position.places[at][:, position.years.index(base.known)].mean(axis=1)
-    held = np.array([own.capacity.get(provision, start[place]) for place, provision in enumerate(PROVISION)])
-    opens = [
-        [sum(new.get(p, 0.0) for y, new in own.opening.items() if y <= year) for year in years] for p in PROVISION
-    ]
-    capacity = (held[:, None] + np.array(opens))[:, :, None]
+    capacity = np.zeros((len(PROVISION), len(years), 1))
+    for place, provision in enumerate(PROVISION):
+        capacity[place] = own.capacity.get(provision, start[place])
+        for opens, new in own.opening.items():
+            capacity[place, np.array(years) >= opens] += new.get(provision, 0.0)
     short = np.clip(need - capacity, 0.0, None)
     whole = short.sum(axis=0)
     shares = np.array([terms.term("to_independent", provision) for provision in PROVISION])[:, None, None]
-    not_built = (short * shares * (independent - cost)).sum(axis=0)
+    not_built = (short * shares * (position.cost[SECTORS.index("independent")][ahead] - cost)).sum(axis=0)
     # £ that those who are short cost without a place, on average.
     otherwise = not_built + (short * cost).sum(axis=0)
     average = np.divide(otherwise, whole, out=np.zeros_like(whole), where=whole > 0)
@@ -188,7 +186,6 @@ def places(
         built[provision] = np.maximum.accumulate(whole * opened, axis=0)
         capital[provision] = np.diff(built[provision], axis=0, prepend=0.0) * terms.term("capital", provision)
         saved[provision] = np.minimum(built[provision], whole) * (average - cost[place])
-    name = projection.panel.authorities.name(code)
     basis = DECLARED if own.capacity else IN_USE
     return Places(name, basis, years, need, capacity, short, not_built, built, capital, saved)
 
@@ -208,27 +205,10 @@ def places_of_all(
 def together(name: str, found: Sequence[Places]) -> Places:
     """Several councils' places added up in every simulation: one council's spare places do not help another."""
 
-    def added(part: str) -> Array:
-        total: Array = np.sum([getattr(each, part) for each in found], axis=0, dtype=float)
-        return total
-
-    def by_provision(part: str) -> dict[str, Array]:
-        return {p: np.sum([getattr(each, part)[p] for each in found], axis=0, dtype=float) for p in PROVISION}
-
-    return Places(
-        name=name,
-        basis=" or ".join(sorted({each.basis for each in found})),
-        years=found[0].years,
-        need=added("need"),
-        capacity=added("capacity"),
-        short=added("short"),
-        not_built=added("not_built"),
-        built=by_provision("built"),
-        capital=by_provision("capital"),
-        saved=by_provision("saved"),
-    )
-
-
-def _summaries(values: Array, years: list[int]) -> pd.DataFrame:
-    found = np.vstack([values.mean(axis=1), np.quantile(values, (0.1, 0.5, 0.9), axis=1)])
-    return pd.DataFrame(found.T, index=pd.Index(years, name="year"), columns=["mean", "p10", "p50", "p90"])
+    sums: dict[str, Any] = {
+        part: np.sum([getattr(each, part) for each in found], axis=0, dtype=float)
+        for part in ("need", "capacity", "short", "not_built")
+    }
+    for part in ("built", "capital", "saved"):
+        sums[part] = {p: np.sum([getattr(each, part)[p] for each in found], axis=0) for p in PROVISION}
+    return Places(name, " or ".join(sorted({each.basis for each in found})), found[0].years, **sums)
