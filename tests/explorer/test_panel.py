@@ -7,12 +7,15 @@ import pytest
 
 import deficits as d
 from deficits.errors import ReportError
+from deficits.paths import PACKAGE
 
 pytest.importorskip("ipywidgets", reason="ipywidgets is not installed: pip install 'deficits[explore]'")
 
 from deficits.explorer import Explorer, State, view
 from deficits.explorer import panel as panel_module
 from deficits.explorer.views import Engine
+
+EXAMPLE = PACKAGE / "reform_plan" / "example.yaml"
 
 
 @pytest.fixture
@@ -97,6 +100,26 @@ def test_a_scenario_is_held_and_another_compared_with_it(explorer: Explorer) -> 
     assert (explorer.view.scenario[-1] >= explorer.view.other[-1]).all()
     move(explorer, "other", "nothing")
     assert explorer.view.other is None
+
+
+def test_a_councils_reform_plan_is_taken_from_a_file_and_its_actions_switched_off(
+    explorer, tmp_path: Path
+) -> None:
+    (tmp_path / "actions.yaml").write_text(EXAMPLE.read_text(encoding="utf-8"), encoding="utf-8")
+    explorer.save()  # lists of files are renewed
+    move(explorer, "place", "Kent")
+    assert not is_there(explorer, "actions")
+    move(explorer, "plan", "actions.yaml")
+    assert len(explorer.view.plan.actions.actions) == len(explorer.controls["actions"].widget.value) == 5
+    move(explorer, "actions", explorer.state.actions.titles[:2])
+    assert len(explorer.view.plan.actions.actions) == 2
+    move(explorer, "actions", [])
+    assert explorer.view.plan is None
+    move(explorer, "plan", "scenario.yaml")
+    assert "actions: missing" in explorer.controls["plan"].error
+    assert explorer.state.plan_name == "actions.yaml"
+    explorer.reset()
+    assert explorer.controls["plan"].widget.value == "nothing"
 
 
 def test_back_to_the_baseline_keeps_the_place(explorer: Explorer) -> None:

@@ -7,9 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import deficits as d
 from deficits.errors import DeficitsError, ProjectionError
 from deficits.explorer import State, view
-from deficits.formatting import gbp, gbp_range
+from deficits.explorer.views import LEVELS
+from deficits.formatting import estimate_range, gbp, gbp_range
+from deficits.reform_plan import Actions
 
 SMALL = State(draws=400)
 MOVED = SMALL.with_value("assumption.later_block_growth", 0.05).with_value("lever.funding-growth", 0.02)
@@ -17,8 +20,13 @@ PAID = MOVED.with_value("scheme", "flat-share").with_value("term.share", 0.75).w
 PLACES = ["England", "South East", "Kent"]
 
 
+PLANNED = replace(SMALL, plan="example", plan_name="example").with_value(
+    "actions", ["Joint commissioning with health"]
+)
+
+
 @pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("state", [SMALL, MOVED, PAID], ids=["baseline", "moved", "paid"])
+@pytest.mark.parametrize("state", [SMALL, MOVED, PAID, PLANNED], ids=["baseline", "moved", "paid", "planned"])
 def test_the_python_that_is_shown_gives_what_is_shown(state: State, place: str, engine) -> None:
     seen = view(replace(state, place=place), engine)
     tree = ast.parse(seen.code)
@@ -27,6 +35,25 @@ def test_the_python_that_is_shown_gives_what_is_shown(state: State, place: str, 
     exec(compile(tree, "shown", "exec"), names)
     result = eval(compile(last, "shown", "eval"), names)
     np.testing.assert_allclose(result, seen.quantiles.loc["scenario"], rtol=1e-12)
+
+
+def test_a_reform_plan_applies_to_its_council_and_a_grant_to_what_it_leaves(engine) -> None:
+    granted = SMALL.with_value("assumption.later_block_growth", 0.05).with_value("scheme", "flat-share")
+    state = replace(granted, place="Kent", plan="example", plan_name="example")
+    first, *others = state.actions.titles
+    seen, alone = view(state.with_value("actions", others), engine), view(replace(granted, place="Kent"), engine)
+    planned = d.plan(alone.projection, "Kent", Actions.read("example").without(first))
+    paid = d.write_off(planned.projection, granted.scheme).authority("Kent")
+    np.testing.assert_allclose(seen.quantiles.loc["scenario"], paid[list(LEVELS)], rtol=1e-12)
+    low, high = np.quantile(planned.saved.sum(axis=0), (0.1, 0.9))
+    np.testing.assert_array_equal(view(replace(state, other=granted.scenario), engine).other, alone.scenario)
+    assert f"actions (4) take {estimate_range(low, high)} off the deficit" in seen.headline
+    assert "It leaves out: assumptions, levers and write-off; that 1 of its actions are off." in seen.report[2]
+    england = view(replace(state, place="England"), engine)
+    assert england.plan is None
+    assert "choose a council" in england.headline
+    with pytest.raises(ProjectionError, match="without levers"):
+        view(state.with_value("lever.funding-growth", 0.02), engine)
 
 
 def test_the_headline_gives_a_range_before_a_point(engine) -> None:

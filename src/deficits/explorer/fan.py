@@ -21,9 +21,11 @@ TOP, BOTTOM, LEFT, HEIGHT, LINE = 34.0, 318.0, 62.0, 372.0, 16.0
 
 @dataclass(frozen=True)
 class Fan:
-    """Quantiles by year, £: rows p10, p25, p50, p75, p90. One that is compared with is an outline only."""
+    """Quantiles by year, £: rows p10, p25, p50, p75, p90; its name; its last central estimate in words. What
+    is compared with is an outline only."""
 
     label: str
+    end: str
     values: Array
     outline: bool = False
 
@@ -33,8 +35,8 @@ def fan_svg(
 ) -> str:
     """The figure as an `<svg>` with its text alternative. `observed`: published figures by year, £.
 
-    >>> fan_svg([2030, 2031], [Fan("Scenario", np.full((5, 2), 1e9))], [], "It stays.").startswith("<svg")
-    True
+    >>> fan_svg([2030, 2031], [Fan("All", "£1bn", np.full((5, 2), 1e9))], [], "It stays.")[:4]
+    '<svg'
     """
     right = width - 134.0
     amounts = [0.0, *(value for _, value in observed), *np.concatenate([fan.values.ravel() for fan in fans])]
@@ -88,7 +90,7 @@ def fan_svg(
         ends[upper], ends[1 - upper] = min(ends) - LINE, min(ends) + 1.5 * LINE
     for fan, end in zip(fans, ends, strict=True):
         parts.append(text(right + 8, end, fan.label))
-        parts.append(text(right + 8, end + LINE, gbp(float(fan.values[2, -1]))))
+        parts.append(text(right + 8, end + LINE, fan.end))
     return (
         f'<svg viewBox="0 0 {width} {HEIGHT:g}" width="100%" role="img" aria-label="{escape(alt)}" fill="{INK}" '
         'style="font-family: Arial, Helvetica, sans-serif; font-size: 13px; stroke-linejoin: round">'

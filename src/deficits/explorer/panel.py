@@ -21,7 +21,7 @@ from IPython.display import Javascript, display
 
 from deficits.assumptions import PROGRAMME_ENDED
 from deficits.errors import DeficitsError, ProjectionError
-from deficits.explorer.state import ENGLAND, SIZES, State, shipped_lever
+from deficits.explorer.state import ENGLAND, EXAMPLE, SIZES, State, shipped_lever
 from deficits.explorer.views import Engine, View, places, view
 from deficits.formatting import financial_year, year_end
 from deficits.panel import load_panel
@@ -30,6 +30,7 @@ from deficits.projection import lever_names
 from deficits.projection.projection import LAST_HORIZON, UNTIL
 from deficits.reports import render, write_index
 from deficits.scenario import Scenario
+from deficits.validation import read_text
 from deficits.writeoff import schemes
 
 FOLDER = "DEFICITS_EXPLORER_FOLDER"
@@ -79,7 +80,7 @@ class Control:
     def show(self, state: State) -> None:
         """Show the state's value; one that a file brought from outside a slider's range or a list widens it."""
         value, widget = state.value(self.setting), self.widget
-        options = dict(getattr(widget, "options", ())).values() if isinstance(widget, widgets.Dropdown) else ()
+        options = dict(widget.options).values() if isinstance(widget, widgets.Dropdown) else ()
         if isinstance(widget, widgets.Checkbox):
             value = value != self.off
         elif isinstance(widget, widgets.FloatSlider):
@@ -90,6 +91,9 @@ class Control:
             return
         if isinstance(widget, widgets.FloatSlider):
             widget.min, widget.max = min(widget.min, value), max(widget.max, value)
+        if isinstance(widget, widgets.SelectMultiple):
+            widget.options = state.actions.titles if state.actions else ()
+            widget.rows = len(widget.options)
         if isinstance(widget, widgets.Dropdown) and value not in options:
             widget.options = [*widget.options, (f"{value} (from the file)", value)]
         widget.value = value
@@ -113,7 +117,8 @@ class Control:
 
 
 class Explorer:
-    """A panel to move assumptions, levers and a write-off, and see at once what they do, on the same simulations.
+    """A panel to move assumptions, levers, a write-off and a council's reform plan, and see at once what they do,
+    on the same simulations.
 
     `place`: England, a region or a council. `scenario`: one to begin with, or its file. `folder`: where scenarios
     are saved; the current folder unless given. As the last line of a cell it is the panel; `state`, `view` and
@@ -218,6 +223,11 @@ class Explorer:
             "budget": Control("term.budget", _slider("National limit, £bn (0: none)", 0, 20, 0.25), 1e-9),
         }
         other = {"other": Control("compared", _choice("Compare with", self._others()))}
+        actions = widgets.SelectMultiple(description="Actions that apply (Ctrl or Cmd to choose several)")
+        plan = {
+            "plan": Control("plan_name", _choice("Actions of a council’s reform plan", self._plans())),
+            "actions": Control("actions", actions),
+        }
 
         parts = ("headline", "figure", "table", "terms", "notes", "pulse", "line", "line")
         made = [_html(f"deficits-{part}") for part in parts]
@@ -231,6 +241,7 @@ class Explorer:
             "Assumptions": self._add(assumptions),
             "Levers": self._add(levers),
             "Write-off": [*self._add(scheme), self._terms, *self._add(terms)],
+            "Plan": self._add(plan),
             "Files": [
                 self.controls["file"].box,
                 widgets.HBox([_button("Save scenario", self.save), _button("Open scenario", self.open)]),
@@ -253,7 +264,12 @@ class Explorer:
         self.box = widgets.Box([style, self._pulse, controls, shown])
         self.box.add_class("deficits-explorer")
 
-    def _compared(self, name: str) -> State:
+    def _read(self, control: str, name: str) -> State:
+        """The state with another scenario to compare with, or with a reform plan's actions, by name or file."""
+        if control == "plan":
+            known = {NOTHING: None, EXAMPLE: EXAMPLE}
+            text = known[name] if name in known else read_text(self._path(name), name, ProjectionError)
+            return replace(self.state, plan=text, plan_name=name, off=())
         if name == NOTHING:
             return replace(self.state, other=None)
         if name == HELD:
@@ -264,6 +280,9 @@ class Explorer:
     def _others(self) -> list[tuple[str, str]]:
         return [(name, name) for name in (BASELINE, NOTHING, HELD, *self._files())]
 
+    def _plans(self) -> list[tuple[str, str]]:
+        return [(name, name) for name in (NOTHING, EXAMPLE, *self._files())]
+
     # From a control to the figure
 
     def _moved(self, name: str, change: Any) -> None:
@@ -273,7 +292,7 @@ class Explorer:
         control, value = self.controls[name], change["new"]
         control.say("Working…" if name in ("as_of", "until") else "")
         try:
-            state = self._compared(value) if name == "other" else control.moved(self.state, value)
+            state = self._read(name, value) if name in ("other", "plan") else control.moved(self.state, value)
             shown = view(state, self._engine)
         except DeficitsError as error:
             control.say(str(error), error=True)
@@ -319,7 +338,9 @@ class Explorer:
 
     def reset(self) -> None:
         """Back to the baseline; place, dates and simulations stay."""
-        state = replace(self.state, scenario=Scenario())
+        for control in self.controls.values():
+            control.say("")
+        state = replace(self.state, scenario=Scenario(), plan=None, plan_name=NOTHING, off=())
         self._take(state, view(state, self._engine))
 
     # Files
@@ -366,8 +387,9 @@ class Explorer:
         file.say(f"Saved as {path.name}")
         self._filling = True
         file.widget.options, other.widget.options = self._files(), self._others()
+        self.controls["plan"].widget.options = self._plans()
         self._filling = False
-        other.show(self.state)
+        self._show()
 
     def open(self) -> None:
         """Open the scenario file named in the panel; what is wrong with it is told, and the state stays."""

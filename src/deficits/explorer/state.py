@@ -11,10 +11,11 @@ from typing import Any
 from deficits.projection import Lever
 from deficits.projection.lever import THRESHOLD
 from deficits.projection.projection import UNTIL
+from deficits.reform_plan import Actions
 from deficits.scenario import SHOWN_KEYS, VERSION, Scenario, as_yaml
 from deficits.writeoff import Scheme
 
-ENGLAND = "England"
+ENGLAND, EXAMPLE = "England", "example"
 SIZES = {
     "threshold_uprating": ("threshold", THRESHOLD, 15_000),
     "early_support": ("fewer", 0, 0.2),
@@ -38,7 +39,9 @@ class State:
 
     `place`: England, a region, or a council by name, DfE number or ONS code. `as_of`: ISO date, None for all that
     is published. `until`: the last year end. The first scheme of `scenario` is applied; others of an opened file
-    are kept. `other`: the scenario that it is compared with, by name in `other_name`; None for none.
+    are kept. `other`: the scenario that it is compared with, by name in `other_name`; None for none. `plan`: what
+    a file of a reform plan's actions holds, or "example", by name in `plan_name`, without the actions whose titles
+    are in `off`; it applies where the place is a council.
     """
 
     place: str = ENGLAND
@@ -47,6 +50,9 @@ class State:
     scenario: Scenario = field(default_factory=Scenario)
     other: Scenario | None = field(default_factory=Scenario)
     other_name: str = "the baseline"
+    plan: str | None = None
+    plan_name: str = "nothing"
+    off: tuple[str, ...] = ()
     draws: int = 4000
     seed: int = 1
 
@@ -54,6 +60,13 @@ class State:
     def scheme(self) -> Scheme | None:
         """The write-off that is applied; None without one."""
         return self.scenario.schemes[0] if self.scenario.schemes else None
+
+    @cached_property
+    def actions(self) -> Actions | None:
+        """All actions of the reform plan's file; ProjectionError with every fault of it."""
+        if self.plan is None:
+            return None
+        return Actions.read(EXAMPLE) if self.plan == EXAMPLE else Actions.parse(self.plan, self.plan_name)
 
     @cached_property
     def declared(self) -> dict[str, Any]:
@@ -79,7 +92,8 @@ class State:
         """What a setting is at; None where there is none.
 
         A setting is a field of the state, `assumption.NAME`, `lever.NAME` (a shipped lever: the size of the one of
-        its kind), `scheme` (its name), `term.NAME` of the scheme (`budget` in £), or `compared`.
+        its kind), `scheme` (its name), `term.NAME` of the scheme (`budget` in £), `compared`, or `actions` (titles
+        of those of the reform plan that apply).
         """
         kind, _, name = setting.partition(".")
         match kind:
@@ -95,6 +109,8 @@ class State:
                 return (term.pounds if term else 0.0) if name == "budget" and self.scheme else term
             case "compared":
                 return self.other_name if self.other else "nothing"
+            case "actions":
+                return self.actions and tuple(title for title in self.actions.titles if title not in self.off)
             case "as_of":
                 return self.as_of or ""
         return getattr(self, setting)
@@ -124,6 +140,8 @@ class State:
                     terms["paid_in"] = value + self.scheme.paid_in - self.scheme.base_year
                 first, *others = declared["schemes"]
                 declared["schemes"] = [first | terms, *others]
+            case "actions" if self.actions:
+                return replace(self, off=tuple(title for title in self.actions.titles if title not in value))
             case _:
                 fields: dict[str, Any] = {setting: value.strip() or None if setting == "as_of" else value}
                 return replace(self, **fields)

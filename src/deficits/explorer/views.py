@@ -30,13 +30,14 @@ from deficits.formatting import (
 from deficits.panel import Panel, Split, load_panel, read_splits
 from deficits.projection import Projection, england, profile, project
 from deficits.projection.projection import Place
+from deficits.reform_plan import ReformPlan, plan
 from deficits.reports import REPORTS
 from deficits.scenario import Scenario, as_yaml
 from deficits.writeoff import Inputs, WriteOff, write_off
 
 Array = npt.NDArray[np.float64]
 LEVELS = {"p10": 0.1, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p90": 0.9}
-KEPT = 6
+KEPT = 9
 """Projections and results that an engine keeps: enough to go back and forth between two scenarios."""
 
 
@@ -84,6 +85,16 @@ class Engine:
         changed: Projection = self._cached(key, lambda: usual.with_assumptions(assumed, levers))
         return changed
 
+    def planned(self, state: State, projection: Projection, place: Place) -> ReformPlan | None:
+        """The reform plan of a council on its projection; None without one, or with all of its actions off."""
+        if state.actions is None or place.kind != "council" or not state.value("actions"):
+            return None
+        chosen = state.actions.without(*state.off)
+        _, plans = self._cached(("plans", id(projection)), lambda: (projection, projection.plans()))
+        key = ("plan", id(projection), place.codes[0], chosen.model_dump_json())
+        found: ReformPlan = self._cached(key, lambda: plan(projection, place.codes[0], chosen, plans))
+        return found
+
     def balances(self, projection: Projection, scenario: Scenario) -> tuple[Any, WriteOff | None]:
         """Balances of a scenario's projection, its first scheme's grants in them; and the scheme's result."""
         if not scenario.schemes:
@@ -98,10 +109,11 @@ class Engine:
         result = write_off(inputs, scenario.schemes[0])
         return result.standing, result
 
-    def compared(self, state: State, area: Place) -> Array | None:
-        """Simulations of the scenario that a state is compared with; None where that is the same, or none."""
+    def compared(self, state: State, area: Place, planned: bool) -> Array | None:
+        """Simulations of the scenario that a state is compared with, which has no reform plan; None where that is
+        the same, or none."""
         other = state.other
-        if other is None or other == state.scenario:
+        if other is None or (other == state.scenario and not planned):
             return None
         key = (state.as_of, state.until, state.draws, state.seed, area, other.text())
 
@@ -134,6 +146,7 @@ class View:
     observed: tuple[tuple[int, float], ...]
     projection: Projection
     result: WriteOff | None
+    plan: ReformPlan | None
 
     @cached_property
     def quantiles(self) -> pd.DataFrame:
@@ -168,6 +181,12 @@ class View:
         told = [f"Central estimate: {last}."]
         if self.other is not None:
             told.append(self._difference(self.other))
+        if self.plan is not None:
+            low, middle, high = np.quantile(self.plan.saved.sum(axis=0), (0.1, 0.5, 0.9))
+            what = f"The reform plan’s actions ({len(self.plan.actions.actions)}) take {self._ranged(low, high)}"
+            told.append(f"{what} off the deficit by then; central estimate {self._amount(middle)}.")
+        elif self.state.plan is not None and self.area.kind != "council":
+            told.append("A reform plan is one council’s: choose a council to see what its actions do.")
         if self.grant is not None and self.state.scheme is not None:
             low, middle, high = np.quantile(self.grant, (0.1, 0.5, 0.9))
             when = financial_year(self.state.scheme.paid_in)
@@ -219,11 +238,14 @@ class View:
 
     def svg(self, width: int = 640) -> str:
         """The figure: the scenario's fan, the other's as a dashed outline, and what is published."""
-        name = "Scenario" if not self.state.is_baseline else "Projection"
-        fans = [Fan(name, self.quantiles.loc["scenario"].to_numpy().T)]
+        names = {"scenario": "Projection" if self.state.is_baseline and self.plan is None else "Scenario"}
         if self.other is not None:
-            label = self.state.other_name.removeprefix("the ")[:18].capitalize()
-            fans.append(Fan(label, self.quantiles.loc[self.state.other_name].to_numpy().T, outline=True))
+            names[self.state.other_name] = self.state.other_name.removeprefix("the ")[:18].capitalize()
+        fans = [
+            Fan(name, self._amount(path["p50"].iloc[-1]), path.to_numpy().T, outline=key != "scenario")
+            for key, name in names.items()
+            for path in [self.quantiles.loc[key]]
+        ]
         return fan_svg(self.years, fans, self.observed, self.alt, width)
 
     @property
@@ -235,6 +257,11 @@ class View:
         run = f"until={state.until}, draws={state.draws}, seed={state.seed}"
         lines = ["import deficits as d", "", f"panel = {panel}", f"scenario = {scenario}"]
         lines.append(f"projection = scenario.project(panel, {run})")
+        if self.plan is not None:
+            lines.insert(1, "from deficits.reform_plan import Actions")
+            actions = f'Actions.read("{state.plan_name}")'
+            actions += f".without({', '.join(map(repr, state.off))})" if state.off else ""
+            lines.append(f'projection = d.plan(projection, "{area.codes[0]}", {actions}).projection')
         shown = "projection"
         if state.scheme is not None:
             lines.append("result = d.write_off(projection, scenario.schemes[0])")
@@ -253,19 +280,25 @@ class View:
     @property
     def report(self) -> tuple[str, dict[str, object], str]:
         """The report nearest to what is shown: its name, its parameters, and what of the state it leaves out."""
-        state, area = self.state, self.area
-        name = "authority" if area.kind == "council" else "england" if state.scheme is None else "writeoff"
+        state, area, left_out = self.state, self.area, []
         values: dict[str, object] = {"until": state.until, "draws": state.draws, "seed": state.seed}
         values |= {} if state.as_of is None else {"as_of": state.as_of}
         values |= {"authority": area.codes[0]} if area.kind == "council" else {}
         schemes = state.declared.get("schemes", [])[:1]  # a report is on one
-        if state.declared.keys() - {"version"} == {"schemes"} and schemes[0].keys() == {"name"}:
-            values["scheme"] = schemes[0]["name"]  # so that the page is the usual one of that scheme
-        elif not state.is_baseline:
-            values["scenario"] = as_yaml(state.declared | ({"schemes": schemes} if schemes else {}))
-        left_out = [f"{area.name} alone (it is on England, and has its regions)"] if area.kind == "region" else []
-        more = len(state.scenario.schemes) - 1
-        left_out += [f"further schemes ({more})"] if more > 0 else []
+        if self.plan is not None:
+            name, values["actions"] = "plan", state.plan
+            left_out += [] if state.is_baseline else ["assumptions, levers and write-off"]
+            left_out += [f"that {len(state.off)} of its actions are off"] if state.off else []
+        else:
+            name = "authority" if area.kind == "council" else "england" if state.scheme is None else "writeoff"
+            if state.declared.keys() - {"version"} == {"schemes"} and schemes[0].keys() == {"name"}:
+                values["scheme"] = schemes[0]["name"]  # so that the page is the usual one of that scheme
+            elif not state.is_baseline:
+                values["scenario"] = as_yaml(state.declared | ({"schemes": schemes} if schemes else {}))
+            if area.kind == "region":
+                left_out.append(f"{area.name} alone (it is on England, and has its regions)")
+            if len(state.scenario.schemes) > 1:
+                left_out.append(f"further schemes ({len(state.scenario.schemes) - 1})")
         told = f"The report nearest to this is “{REPORTS[name].title}”."
         return name, values, f"{told} It leaves out: {'; '.join(left_out)}." if left_out else told
 
@@ -277,7 +310,7 @@ class View:
         values = self.quantiles.to_dict()
         rows = "".join(
             f'<tr><th scope="row">{year}</th>'
-            f"{''.join(f'<td>{gbp(values[part][path, year])}</td>' for path, part in shown)}</tr>"
+            f"{''.join(f'<td>{self._amount(values[part][path, year])}</td>' for path, part in shown)}</tr>"
             for year in self.years
         )
         return (
@@ -291,19 +324,23 @@ def view(state: State, engine: Engine | None = None) -> View:
     """What is shown of a state. Raises DeficitsError where the package refuses it."""
     engine = engine or Engine()
     projection = engine.projection(state, state.scenario)
-    balances, result = engine.balances(projection, state.scenario)
     area = projection.place(state.place)
+    planned = engine.planned(state, projection, area)
+    if planned is not None:
+        projection = planned.projection
+    balances, result = engine.balances(projection, state.scenario)
     grant = None if result is None else result.paid.granted[_rows(area, balances)].sum(axis=0)
     return View(
         state=state,
         area=area,
         years=tuple(projection.years),
         scenario=simulations(area, balances),
-        other=engine.compared(state, area),
+        other=engine.compared(state, area, planned is not None),
         grant=grant,
         observed=_observed(state.as_of, area),
         projection=projection,
         result=result,
+        plan=planned,
     )
 
 

@@ -21,7 +21,7 @@ from deficits.errors import ProjectionError
 from deficits.formatting import between, financial_year, gbp, percent
 from deficits.panel.given import ending_year, rate_given
 from deficits.sizes import Array, NumberRange, Pounds, PoundsRange, Range, ShareRange
-from deficits.validation import Declared, read_text, read_yaml, validated
+from deficits.validation import Declared, known_word, read_text, read_yaml, validated
 
 Sector = Literal["mainstream", "resource_base", "state_special", "independent", "post_16", "other"]
 SECTORS: tuple[Sector, ...] = get_args(Sector)
@@ -257,11 +257,24 @@ class Actions(Declared):
 
     @model_validator(mode="after")
     def _each_title_once(self) -> Actions:
-        titles = [action.title for action in self.actions]
-        twice = sorted({title for title in titles if titles.count(title) > 1})
+        twice = sorted({title for title in self.titles if self.titles.count(title) > 1})
         if twice:
             raise ValueError(f"two actions are called '{twice[0]}': give each its own title")
         return self
+
+    @property
+    def titles(self) -> list[str]:
+        """What the actions are called, in their order."""
+        return [action.title for action in self.actions]
+
+    def without(self, *titles: str) -> Actions:
+        """The actions but for those of some titles; ProjectionError where none is left or a title is unknown."""
+        for title in titles:
+            known_word("title", title, self.titles, ProjectionError)
+        left = tuple(action for action in self.actions if action.title not in titles)
+        if not left:
+            raise ProjectionError("no action is left: leave at least one in")
+        return self.model_copy(update={"actions": left})
 
     @classmethod
     def read(cls, file: str | Path) -> Actions:
