@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date
 from functools import cache, partial
 from hashlib import sha256
@@ -39,9 +40,6 @@ SHOWN_KEYS = ("place", "as_of", "until")
 BODY_KEYS = ("version", "title", *SHOWN_KEYS, "assumptions", "levers", "schemes")
 WORDS = 2
 """Words in a scenario's name before its fingerprint."""
-
-LEAST_TITLE = 3
-"""Letters of a lever's or scheme's title."""
 
 _HEAD = frozenset({"proposer", "published", "status", "reference", "summary", "evidence", "assumed", "kind"})
 """What a lever or scheme says of itself: who differs here is another one, and not a shipped one with changes."""
@@ -305,20 +303,12 @@ def _declared(thing: Lever | Scheme) -> dict[str, Any]:
         changes = {key: value for key, value in whole.items() if key != "title" and plain.get(key) != value}
         if type(shipped) is not type(thing) or _HEAD & changes.keys():
             continue
-        try:
-            again = kind.read(name, **changes)
-        except DeficitsError:
-            continue
-        if again == thing:
-            return {"name": name, **changes}
         # A title follows from the changes, unless somebody has given one or told the changes otherwise.
-        if _titled(again, thing.title) == thing:
-            return {"name": name, "title": thing.title, **changes}
+        for title in ({}, {"title": thing.title}):
+            with suppress(DeficitsError):
+                if kind.read(name, **title, **changes) == thing:
+                    return {"name": name, **title, **changes}
     return whole
-
-
-def _titled(thing: Any, title: str) -> Any:
-    return thing.model_copy(update={"title": title})
 
 
 def _of_another_version(declared: dict[str, Any]) -> str:
@@ -365,15 +355,10 @@ def _read_all(key: str, kind: type[Lever] | type[Scheme], given: Any, faults: li
                     things.append(validated(Scheme, entry, f"scheme {where}", ProjectionError))
                 continue
             # By name only: a path would make the file mean something else on another machine.
-            name, title = str(entry["name"]), entry.get("title")
+            name = str(entry["name"])
             if name not in names:
                 raise ProjectionError(f"found name {name!r}, expected a shipped one; {closest(name, names)}")
-            if title is not None and (not isinstance(title, str) or len(title) < LEAST_TITLE):
-                raise ProjectionError(f"title: found {title!r}, expected {LEAST_TITLE} letters or more")
-            thing = kind.read(
-                name, **{str(word): each for word, each in entry.items() if word not in ("name", "title")}
-            )
-            things.append(thing if title is None else _titled(thing, title))
+            things.append(kind.read(name, **{str(key): each for key, each in entry.items() if key != "name"}))
         except DeficitsError as error:
             faults.append(f"{key}[{place}]: {str(error).replace(chr(10), chr(10) + '  ')}")
     return tuple(things)

@@ -176,8 +176,9 @@ def expected(fault: Any) -> str | None:
     return None if words is None else words.format(**fault.get("ctx", {}))
 
 
-def faults_of(error: ValidationError, content: Any = None) -> list[str]:
-    """Each fault of a declaration: where it stands in the content, what is wrong and what was found there.
+def faults_of(error: ValidationError, content: Any = None, known: Iterable[str] = ()) -> list[str]:
+    """Each fault of a declaration: where it stands in the content, what is wrong and what was found; of names
+    that are `known` the closest one to an unknown one.
 
     >>> class Rate(BaseModel):
     ...     share: float
@@ -191,10 +192,12 @@ def faults_of(error: ValidationError, content: Any = None) -> list[str]:
     inner = {fault["loc"][:end] for fault in faults for end in range(len(fault["loc"]))}
     # What holds nothing that is right is then said to be empty as well: only the first is the fault.
     told = [fault for fault in faults if not (fault["type"] == "too_short" and fault["loc"] in inner)]
-    return list(dict.fromkeys(_told(fault, content) for fault in told))
+    return list(dict.fromkeys(_told(fault, content, known) for fault in told))
 
 
-def _told(fault: Any, content: Any) -> str:
+def _told(fault: Any, content: Any, known: Iterable[str] = ()) -> str:
+    if fault["type"] == "extra_forbidden" and len(fault["loc"]) == 1 and known:
+        return f"{fault['loc'][0]}: unknown name; {closest(str(fault['loc'][0]), known)}"
     return f"{_place(fault['loc'], content) or 'entry'}: {_words(fault)}"
 
 
@@ -302,5 +305,10 @@ def validated(model: type[Model], content: Any, shown: str, error: type[Deficits
         return model.model_validate(content)
     except ValidationError as fault:
         raise error(
-            "\n".join([f"{shown} is not valid:", *(f"  {each}" for each in faults_of(fault, content))])
+            "\n".join(
+                [
+                    f"{shown} is not valid:",
+                    *(f"  {each}" for each in faults_of(fault, content, model.model_fields)),
+                ]
+            )
         ) from None

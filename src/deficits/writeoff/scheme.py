@@ -229,7 +229,7 @@ class Scheme(Declared):
         return f"{self.title}: {self.terms()}"
 
     def _titled(self, changes: Mapping[str, Any]) -> Scheme:
-        if not changes:
+        if not changes or "title" in changes:
             return self
         told = ", ".join(f"{key} {_value(key, value)}" for key, value in changes.items())
         return self.model_copy(update={"title": f"{self.title} ({told})"})
