@@ -91,8 +91,8 @@ def test_amounts_shares_and_years_are_read_as_people_write_them() -> None:
 
 
 def test_a_title_that_is_given_stands_as_it_is() -> None:
-    assert Scheme.read("flat-share", share=0.6, title="Ours").title == "Ours"
-    assert Scheme.read("flat-share").changed(share=0.6, title="Ours").title == "Ours"
+    assert d.Scheme.read("flat-share", share=0.6, title="Ours").title == "Ours"
+    assert d.Scheme.read("flat-share").changed(share=0.6, title="Ours").title == "Ours"
 
 
 def test_a_number_that_cannot_be_read_is_told_in_an_analysts_words(tmp_path: Path) -> None:
