@@ -312,7 +312,7 @@ def test_every_figure_that_cannot_be_right_is_told_at_once(projection: Projectio
     assert "ineligible, equal pay: found −£1.0m, expected £ of 0 or more" in message
     assert "ineligible, early years: found nan" in message
     assert "forecast, 2026: expected a year from 2027 to 2035" in message
-    assert "rate: found 4.05, expected 0 to 0.2 a year; 4.05% is 0.0405" in message
+    assert "financing rate: found 4.05, expected a share a year from 0 to 0.2; 4.05% is 0.0405" in message
 
 
 def test_a_council_or_scheme_that_is_not_known_is_refused_with_the_closest(projection: Projection) -> None:

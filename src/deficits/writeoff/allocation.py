@@ -29,21 +29,25 @@ def claim(scheme: Scheme, inputs: Inputs, deficit: Array, to_come: Array | float
 
 def eligible(scheme: Scheme, inputs: Inputs, deficit: Array, to_come: Array | float) -> Array:
     """The deficit less what is ineligible, never below 0; 0 for a council that is not eligible."""
-    ineligible = scheme.ineligible
-    fixed = np.zeros((len(inputs.codes), 1)) + to_come
-    if scheme.source == "lowest":
-        fixed += inputs.source_gap(scheme.base_year)
-    if ineligible.reserves:
-        # Where reserves are not published none are asked for.
-        fixed += ineligible.reserves * np.nan_to_num(inputs.size("reserves", scheme.base_year))
-    for name, pounds in ineligible.councils.items():
-        fixed[inputs.codes == inputs.panel.authorities.resolve(name)] += pounds
-    amount: Array = deficit * (1 - ineligible.share)
-    if fixed.any():
-        amount = np.maximum(amount - fixed, 0.0)
+    amount: Array = np.maximum(deficit - sum(left_out(scheme, inputs, deficit, to_come).values()), 0.0)
     for condition in scheme.eligibility:
         amount *= inputs.meets(condition, scheme.base_year, deficit)
     return amount
+
+
+def left_out(scheme: Scheme, inputs: Inputs, deficit: Array, to_come: Array | float) -> dict[str, Array | float]:
+    """What is not eligible of each deficit (all >= 0, £), by what makes it so."""
+    ineligible, year = scheme.ineligible, scheme.base_year
+    off: dict[str, Array | float] = {"share": deficit * ineligible.share if ineligible.share else 0.0}
+    if scheme.source == "lowest":
+        off["sources"] = inputs.source_gap(year)
+    if ineligible.reserves:
+        # Where reserves are not published none are asked for.
+        off["reserves"] = ineligible.reserves * np.nan_to_num(inputs.size("reserves", year))
+    for name, pounds in ineligible.councils.items():
+        named = pounds * (inputs.codes == inputs.panel.authorities.resolve(name))[:, None]
+        off["councils"] = off.get("councils", 0.0) + named
+    return off | {"instalments": to_come}
 
 
 def share(scheme: Scheme, inputs: Inputs, deficit: Array) -> Array | float:

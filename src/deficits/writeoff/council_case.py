@@ -8,7 +8,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ from deficits.projection import Assumptions, Projection, project
 from deficits.projection.projection import LAST_HORIZON
 from deficits.validation import one_of
 from deficits.writeoff import allocation, costs
-from deficits.writeoff.inputs import Array, Inputs
+from deficits.writeoff.inputs import Array, Inputs, RateGiven, financing_rate
 from deficits.writeoff.ledger import annuity, years_needed
 from deficits.writeoff.scheme import Scheme
 from deficits.writeoff.write_off import WriteOff, write_off
@@ -43,8 +42,22 @@ NEAR = 5.0
 """Near: within this factor."""
 METHOD = "docs/method.md, section 3"
 RESERVES_SOURCE = "MHCLG revenue outturn, unallocated and other earmarked reserves, newest year end published"
-CONTRIBUTION, PAID = "Contribution from the general fund", "Grant paid"
-MOVED, OTHERS = "Interest moved to the DSG", "Contributions and repayments"
+SIDE_BY_SIDE = {
+    "closing_without": "Balance at the year's end, without the scheme",
+    "closing": "Balance at the year's end, with it",
+    "closing_p10": "  1 in 10 below",
+    "closing_p90": "  1 in 10 above",
+    "grant": "Grant paid in the year",
+    "interest_without": "Interest, without",
+    "interest": "Interest, with",
+    "general_fund": "General fund bears in the year, with (interest, contributions, repayments)",
+    "charge_without": "Charge when the override has ended, without",
+    "charge": "Charge when the override has ended, with",
+    "reserves_without": "Usable reserves after it, without",
+    "reserves": "Usable reserves after it, with",
+    "above_minimum": "  above the council's minimum (negative: below it)",
+}
+"""Columns of `CouncilCase.by_year` in words, for the account with the scheme and without."""
 Line = tuple[str, str, float, str]
 """A line of the working: step, line, £, and the rule that it follows from."""
 CAPS = {
@@ -62,27 +75,21 @@ CAPS = {
 class Terms:
     """What a council declares besides its deficit: £, shares a year and years (2027 is 2026-27).
 
-    `contributions`: £ (>= 0) that its general fund pays into the DSG, by year. `rate`: of financing, one or by
-    year; the projection's unless given. `paid_on`: the day of the grant. `late`: years by which it comes later.
-    `refused`: the council's plan is not approved, so no grant. `reserves`: £ usable at the base date, those
-    published unless given; `minimum`: £ below which they shall not fall. `spread`: years over which what is left
-    could be paid.
+    `contributions`: £ (>= 0) that its general fund pays into the DSG, by year. `rate`: of financing (see
+    `financing_rate`); the projection's unless given, and in years that are not. `paid_on`: the day of the grant.
+    `late`: years by which it comes later. `refused`: the council's plan is not approved, so no grant. `reserves`:
+    £ usable at the base date, those published unless given; `minimum`: £ below which they shall not fall.
+    `spread`: years over which what is left could be paid.
     """
 
     contributions: Mapping[int, float] = dataclasses.field(default_factory=dict)
-    rate: float | Mapping[int, float] | None = None
+    rate: RateGiven | None = None
     paid_on: date | None = None
     late: float = 0.0
     refused: bool = False
     reserves: float | None = None
     minimum: float = 0.0
     spread: int = 20
-
-    def rates(self, usual: float) -> dict[int, float]:
-        """The rate by year; that of all other years under 0."""
-        if isinstance(self.rate, Mapping):
-            return {0: usual, **self.rate}
-        return {0: usual if self.rate is None else self.rate}
 
 
 @dataclass(frozen=True)
@@ -140,33 +147,29 @@ class CouncilCase:
         of these; missing where unknown) and basis; and, where no own forecast is given, closing_p10, closing_p90,
         saved_p10 and saved_p90.
         """
-        result, on_dsg = self.result, self.scheme.interest_borne_by == "dsg"
+        result, row, given = self.result, self._row, self.terms.contributions
+        on_dsg = self.scheme.interest_borne_by == "dsg"
         years = [year for year in result.inputs.years if year > self.scheme.base_year]
-        money = {
-            str(name): each.sel(authority=self.code, year=years).transpose("year", "draw").values
-            for name, each in result.ledger.items()
-        }
-        rates = self.terms.rates(result.projection.assumptions.financing_rate)
-        factor = np.array([[rates.get(year, rates[0]) / rates[0] if rates[0] else 1.0] for year in years])
-        interest_without = costs.interest_by_year(result, paid=False)
-        without = factor * np.array([interest_without[year][self._row] for year in years])
-        interest = factor * money["interest"]
+        account = result.ledger.sel(authority=self.code, year=years).transpose("year", "draw")
+        money = {str(name): each.values for name, each in account.items()}
+        before = costs.interest_by_year(result, [row], paid=False)
+        without, interest = np.concatenate([before[year] for year in years]), money["interest"]
+        contributed = np.array([given.get(year, 0.0) for year in years])
         grant = money["write_off"] + money["cover"]
-        repaid = money["repayment"] - money["charged"] + (money["interest"] if on_dsg else 0.0)
         borne = np.zeros_like(interest) if on_dsg else interest
-        given = np.array([self.terms.contributions.get(year, 0.0) for year in years])
-        bears = (borne + money["contribution"] + repaid)[:, 0] + given
+        repaid = money["repayment"] - money["charged"] + (interest if on_dsg else 0.0)
+        bears = (borne + money["contribution"] + repaid)[:, 0] + contributed
         ended = np.array(years) == self.scheme.override_ends + 1
         charge = np.where(ended, self.falls_on_council(), 0.0)
         charge_without = np.where(ended, self.falls_on_council(with_scheme=False), 0.0)
         lines = {
             "opening": money["opening"][:, 0],
-            "in_year": money["in_year"][:, 0] - given,
-            "contribution": given,
+            "in_year": money["in_year"][:, 0] - contributed,
+            "contribution": contributed,
             "grant": grant[:, 0],
             "other": (money["closing"] - money["opening"] - money["in_year"] - grant)[:, 0],
             "closing": money["closing"][:, 0],
-            "closing_without": [result.inputs.balance(year)[self._row, 0] for year in years],
+            "closing_without": [result.inputs.balance(year)[row, 0] for year in years],
             "interest_without": without[:, 0],
             "interest": borne[:, 0],
             "saved": (without - interest)[:, 0],
@@ -174,7 +177,7 @@ class CouncilCase:
             "charge": charge,
             "charge_without": charge_without,
             "reserves": self.reserves - (bears + charge).cumsum(),
-            "reserves_without": self.reserves - (without[:, 0] + given + charge_without).cumsum(),
+            "reserves_without": self.reserves - (without[:, 0] + contributed + charge_without).cumsum(),
             "basis": [self.basis[year] for year in years],
         }
         projected = np.array([self.basis[year] != FORECAST for year in years])
@@ -203,23 +206,9 @@ class CouncilCase:
 
     def side_by_side(self) -> pd.DataFrame:
         """The account with the scheme and without it, £: lines by financial year; ranges where they are known."""
-        years = self.by_year()
-        lines = {
-            "Balance at the year's end, without the scheme": years["closing_without"],
-            "Balance at the year's end, with it": years["closing"],
-            "  1 in 10 below": years.get("closing_p10"),
-            "  1 in 10 above": years.get("closing_p90"),
-            "Grant paid in the year": years["grant"],
-            "Interest, without": years["interest_without"],
-            "Interest, with": years["interest"],
-            "General fund bears in the year, with (interest, contributions, repayments)": years["general_fund"],
-            "Charge when the override has ended, without": years["charge_without"],
-            "Charge when the override has ended, with": years["charge"],
-            "Usable reserves after it, without": years["reserves_without"],
-            "Usable reserves after it, with": years["reserves"],
-            "  above the council's minimum (negative: below it)": years["reserves"] - self.terms.minimum,
-        }
-        frame = pd.DataFrame({name: line for name, line in lines.items() if line is not None}).T
+        years = self.by_year().assign(above_minimum=lambda each: each["reserves"] - self.terms.minimum)
+        shown = {name: words for name, words in SIDE_BY_SIDE.items() if name in years}
+        frame = years[list(shown)].rename(columns=shown).T
         return frame.rename(columns=lambda year: financial_year(int(year))).rename_axis("line")
 
     def ways_to_meet_left(self) -> pd.DataFrame:
@@ -229,7 +218,7 @@ class CouncilCase:
         """
         left, years = self.left, self.terms.spread
         pwlb = assumed("financing", "pwlb_rate").number
-        rate = self.terms.rates(self.result.projection.assumptions.financing_rate)[0]
+        rate = self.result.inputs.rate_in(self.scheme.base_year)
         lent, interest = left * annuity(years, pwlb), rate * left * (years + 1) / 2
         parts = f"in {years} equal parts, interest at {percent(rate, 2)}"
         rows = {
@@ -244,12 +233,12 @@ class CouncilCase:
         """Parts of new councils that are to take over from this one, £: indexed by name, columns on, share, grant,
         left, reference. Shares are by people aged 2 to 18, an assumption; empty where no division is declared."""
         split = read_splits().get(self.code)
-        rows = [] if split is None else [
-            (name, split.on, share, share * self.grant, share * self.left, str(split.reference))
+        rows = {
+            name: (split.on, share, share * self.grant, share * self.left, str(split.reference))
             for name, share in shares(split).items()
-        ]  # fmt: skip
-        columns = ["name", "on", "share", "grant", "left", "reference"]
-        return pd.DataFrame(rows, columns=columns).set_index("name")
+        } if split else {}  # fmt: skip
+        columns = ["on", "share", "grant", "left", "reference"]
+        return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("name")
 
     def to_excel(self, path: str | Path) -> None:
         """Write the case as an .xlsx: by year in £000, the working in £, how what is left could be met."""
@@ -277,97 +266,98 @@ class CouncilCase:
         )
 
     def _deficit_lines(self) -> list[Line]:
-        rows: list[Line] = []
         several = len(self.deficits) > 1
-        for source, amount in self.deficits.items() if several else ():
-            rows.append(("sources", f"Deficit in {source}", amount, YOURS))
-        for source, amount in self.deficits.items():
-            if amount != self.deficit:
-                above = f"{source} above the figure that counts"
-                rows.append(("reconciliation", above, amount - self.deficit, YOURS))
+        rows: list[Line] = [
+            ("sources", f"Deficit in {source}", amount, YOURS)
+            for source, amount in self.deficits.items()
+            if several
+        ]
+        rows += [
+            ("reconciliation", f"{source} above the figure that counts", amount - self.deficit, YOURS)
+            for source, amount in self.deficits.items()
+            if amount != self.deficit
+        ]
         lowest = several and self.asked.source == "lowest"
         rule = f"{self.asked.title}: the lowest of sources that differ" if lowest else YOURS
         return [*rows, ("deficit", f"Deficit at {year_end(self.scheme.base_year)}", self.deficit, rule)]
 
     def _grant_lines(self) -> list[Line]:
         scheme, inputs, row, rule = self.scheme, self.result.inputs, self._row, self.asked.title
-        base, declared, own = scheme.base_year, scheme.ineligible, sum(self.ineligible.values())
-        off: list[tuple[str, float, str]] = [
-            (f"Less {item}", amount, YOURS) for item, amount in self.ineligible.items()
+        base, alone = scheme.base_year, scheme.parts[0]
+        declared, deficit = scheme.ineligible, inputs.deficit(base)
+        told = {
+            "share": (f"Less {percent(declared.share)}, not eligible", rule),
+            "reserves": (
+                f"Less {percent(declared.reserves)} of usable reserves, borne first",
+                f"{rule}; {RESERVES_SOURCE}",
+            ),
+            "councils": ("Less what the scheme leaves out for the council", rule),
+            "instalments": ("Less agreed instalments still to come", rule),
+        }
+        rows: list[Line] = [
+            ("eligible", f"Less {item}", -amount, YOURS) for item, amount in self.ineligible.items()
         ]
-        if declared.share:
-            off.append((f"Less {percent(declared.share)}, not eligible", declared.share * self.deficit, rule))
-        if declared.reserves:
-            reserves = float(np.nan_to_num(inputs.size("reserves", base)[row, 0]))
-            told = f"Less {percent(declared.reserves)} of usable reserves, borne first"
-            off.append((told, declared.reserves * reserves, f"{rule}; {RESERVES_SOURCE}"))
-        resolve = inputs.panel.authorities.resolve
-        named = sum(amount for name, amount in declared.councils.items() if resolve(name) == self.code)
-        if named - own > 0.5:
-            off.append(("Less what the scheme leaves out for the council", named - own, rule))
-        to_come = (
-            inputs.agreed_after(base) if scheme.safety_valve == "continue" else np.zeros((len(inputs.codes), 1))
-        )
-        if to_come[row, 0]:
-            off.append(("Less agreed instalments still to come", float(to_come[row, 0]), rule))
-        rows: list[Line] = [("eligible", told, -amount, why) for told, amount, why in off]
-        alone, deficit = scheme.parts[0], inputs.deficit(base)
+        to_come = inputs.agreed_after(base) if scheme.safety_valve == "continue" else 0.0
+        for why, amounts in allocation.left_out(alone, inputs, deficit, to_come).items():
+            amount = float(np.broadcast_to(amounts, deficit.shape)[row, 0])
+            amount -= sum(self.ineligible.values()) if why == "councils" else 0.0
+            if amount > 0.5:
+                words, source = told[why]
+                rows.append(("eligible", words, -amount, source))
         eligible = float(allocation.eligible(alone, inputs, deficit, to_come)[row, 0])
-        meant = self.deficit - sum(amount for _, amount, _ in off)
-        if abs(eligible - meant) > 0.5:
-            less = eligible < meant
-            told = "Conditions of the scheme are not met" if less else "Never below nought"
-            rows.append(("eligible", told, eligible - meant, rule if less else METHOD))
+        more = eligible - self.deficit - sum(amount for _, _, amount, _ in rows)
+        if abs(more) > 0.5:
+            refused = more < 0
+            words = "Conditions of the scheme are not met" if refused else "Never below nought"
+            rows.append(("eligible", words, more, rule if refused else METHOD))
         rows.append(("eligible", "Eligible deficit", eligible, METHOD))
         share = float(np.broadcast_to(allocation.share(alone, inputs, deficit), deficit.shape)[row, 0])
         amount = eligible * share
         rows.append(("grant", f"{percent(share, 1)} of the eligible deficit", amount, rule))
         for size, limit in scheme.cap.items():
             most = limit * float(inputs.size(size, base)[row, 0])
-            if math.isfinite(most) and amount > most:
+            if amount > most:
                 rows.append(("grant", f"Cut to the cap by {CAPS[size]}, {gbp(most)}", most - amount, rule))
                 amount = most
         for part in scheme.parts[1:]:
             rows.append(("grant", f"With {part.title}, paid on top", self.grant - amount, str(part.reference)))
             amount = self.grant
         if scheme.budget and abs(self.grant - amount) > 0.5:
-            told = f"Cut to the national budget of {gbp(scheme.budget.pounds)}, with other councils as projected"
-            rows.append(("grant", told, self.grant - amount, rule))
-        told = "Grant"
+            words = f"Cut to the national budget of {gbp(scheme.budget.pounds)}, with other councils as projected"
+            rows.append(("grant", words, self.grant - amount, rule))
+        words = "Grant"
         if self.terms.refused:
-            told = "Grant: none, the plan is refused"
+            words = "Grant: none, the plan is refused"
         elif self.asked.approval.probability < 1:
-            told = f"Grant, if the plan is approved (chance {percent(self.asked.approval.probability)})"
-        rows.append(("grant", told, self.grant, rule))
+            words = f"Grant, if the plan is approved (chance {percent(self.asked.approval.probability)})"
+        rows.append(("grant", words, self.grant, rule))
         return [*rows, ("left", f"Left of the deficit at {year_end(base)}", self.left, METHOD)]
 
     def _year_lines(self) -> list[Line]:
-        rates, rule = self.terms.rates(self.result.projection.assumptions.financing_rate), self.asked.title
-        on_dsg = self.scheme.interest_borne_by == "dsg"
+        rule, on_dsg = self.asked.title, self.scheme.interest_borne_by == "dsg"
         other = "Interest on the DSG" if on_dsg else "Instalments, contributions and what is taken back"
         rows: list[Line] = []
         for year, row in self.by_year().to_dict("index").items():
-            when, opened = financial_year(year), f"Balance at {year_end(year - 1)}"
-            fund, interest = (
-                f"{when}, general fund",
-                f"{percent(rates.get(year, rates[0]), 2)} of the year's average deficit, {METHOD}",
-            )
+            when, rate = financial_year(year), percent(self.result.inputs.rate_in(year), 2)
+            fund, interest = f"{when}, general fund", f"{rate} of the year's average deficit, {METHOD}"
             moved = row["interest_without"] - row["saved"] - row["interest"]
-            lines: list[Line] = [
-                (when, opened, row["opening"], "the line before it"),
+            rows += [
+                (when, f"Balance at {year_end(year - 1)}", row["opening"], "the line before it"),
                 (when, "In-year position, without grants", row["in_year"], row["basis"]),
-                (when, CONTRIBUTION, row["contribution"], YOURS),
-                (when, PAID, row["grant"], rule),
-                (when, other, row["other"], rule),
+                *_unless_nil(
+                    (when, "Contribution from the general fund", row["contribution"], YOURS),
+                    (when, "Grant paid", row["grant"], rule),
+                    (when, other, row["other"], rule),
+                ),
                 (when, f"Balance at {year_end(year)}", row["closing"], METHOD),
                 (fund, "Interest without the scheme", -row["interest_without"], interest),
                 (fund, "Interest saved", row["saved"], interest),
-                (fund, MOVED, moved, rule),
-                (fund, OTHERS, row["interest"] - row["general_fund"], rule),
+                *_unless_nil(
+                    (fund, "Interest moved to the DSG", moved, rule),
+                    (fund, "Contributions and repayments", row["interest"] - row["general_fund"], rule),
+                ),
                 (fund, "General fund bears", -row["general_fund"], METHOD),
             ]
-            seldom = (CONTRIBUTION, PAID, other, MOVED, OTHERS)
-            rows += [line for line in lines if line[1] not in seldom or abs(line[2]) > 0.5]
         return rows
 
     def _end_lines(self) -> list[Line]:
@@ -392,11 +382,10 @@ class CouncilCase:
     def lines(self) -> list[str]:
         """The case in a few sentences, as a command line prints it."""
         years = self.by_year()
-        saved = years["saved"].sum()
         told = [
             f"{self.name}, {self.asked.title}: a grant of {gbp(self.grant)} on a deficit of {gbp(self.deficit)}; "
             f"{gbp(self.left)} is left.",
-            f"Interest saved to {year_end(int(years.index[-1]))}: {gbp(saved)}.",
+            f"Interest saved to {year_end(int(years.index[-1]))}: {gbp(years['saved'].sum())}.",
         ]
         if self.asked.approval.probability < 1:
             told.append(f"If its plan is approved: chance {percent(self.asked.approval.probability)}.")
@@ -465,22 +454,24 @@ def council_case(
         projection = project(load_panel(), Assumptions(), until=max(needed, until), draws=FEW_DRAWS)
     elif projection.years[-1] < needed:
         raise SchemeError(f"the projection ends in {projection.years[-1]}: project with until={needed} or later")
-    code = _council(projection, council)
+    code, base = _council(projection, council), design.base_year
     own = surplus - _counted(design, given)
-    low, high = np.quantile(projection.balance.sel(authority=code, year=design.base_year), (0.1, 0.9))
+    low, high = np.quantile(projection.balance.sel(authority=code, year=base), (0.1, 0.9))
     if not accept:
-        _check_slips(projection, code, design.base_year, given, own, later)
+        _check_slips(projection, code, base, given, own, later)
     years = [year for year in projection.years if year <= max(needed, until)]
-    paths, basis = _paths(projection, code, design.base_year, own, later, years)
-    paid = 0.0
-    for year in years:
-        paid += declared.contributions.get(year, 0.0)
-        if year in paths:
-            paths[year] = paths[year] + paid
-    rate, name = declared.rates(projection.assumptions.financing_rate)[0], projection.panel.authorities.name(code)
-    inputs = Inputs(_with_own(projection, code, years, paths, rate))
+    moved, basis = _with_own(projection, code, base, own, later, declared.contributions, years)
+    usual = projection.assumptions.financing_rate
+    rate = usual if declared.rate is None else financing_rate(declared.rate)
+    by_year = rate if isinstance(rate, dict) else dict.fromkeys(years, rate)
+    inputs = Inputs(moved, rate={year: by_year.get(year, usual) for year in years})
+    name = projection.panel.authorities.name(code)
     applied = _certain(design, name, sum(items.values()), declared)
     return CouncilCase(code, name, given, items, basis, design, declared, write_off(inputs, applied), (low, high))
+
+
+def _unless_nil(*lines: Line) -> list[Line]:
+    return [line for line in lines if abs(line[2]) > 0.5]
 
 
 def _council(projection: Projection, council: str | int) -> str:
@@ -526,26 +517,22 @@ def _check(
                 faults.append(f"{what}, {name}: found {gbp(amount)}, expected £ of 0 or more{meant}")
             elif what == "deficit" and 0 < amount < 1_000:
                 faults.append(f"{what}, {name}: found {gbp(amount)}; give pounds, not thousands or millions")
+    first = scheme.base_year + 1
     for what, years in (("forecast", forecast), ("contributions", terms.contributions)):
         for year in years:
-            if isinstance(year, bool) or not isinstance(year, int) or not scheme.base_year < year <= LAST_HORIZON:
-                faults.append(
-                    f"{what}, {year}: expected a year from {scheme.base_year + 1} to {LAST_HORIZON}, named by the "
-                    "calendar year it ends in"
-                )
+            if type(year) is not int or not first <= year <= LAST_HORIZON:
+                words = f"expected a year from {first} to {LAST_HORIZON}, named by the calendar year it ends in"
+                faults.append(f"{what}, {year}: {words}")
     faults += [
         f"forecast, {year}: found {value}, expected £" for year, value in forecast.items() if value != value
     ]
-    for year, rate in terms.rates(0.0).items():
-        if not 0 <= rate <= 0.2:
-            hint = f"; {rate:g}% is {rate / 100:g}" if 0.2 < rate <= 20 else ""
-            faults.append(f"rate{f', {year}' if year else ''}: found {rate:g}, expected 0 to 0.2 a year{hint}")
-    if isinstance(terms.rate, Mapping) and scheme.interest_borne_by == "dsg":
-        faults.append("rate: one for all years, where the scheme puts interest on the DSG")
-    if not 0 <= terms.late <= 3:
-        faults.append(f"late: found {terms.late:g}, expected 0 to 3 years")
-    if not 1 <= terms.spread <= 50:
-        faults.append(f"spread: found {terms.spread}, expected 1 to 50 years")
+    try:
+        financing_rate(0.0 if terms.rate is None else terms.rate)
+    except SchemeError as error:
+        faults.append(str(error))
+    for what, number, low, high in (("late", terms.late, 0, 3), ("spread", terms.spread, 1, 50)):
+        if not low <= number <= high:
+            faults.append(f"{what}: found {number:g}, expected {low} to {high} years")
     _refuse(faults)
 
 
@@ -565,84 +552,68 @@ def _check_slips(
     """SchemeError where a figure is near the projection in £000 or with the other sign, or further from it than
     any council's balance has moved in a year."""
     balances = projection.balance.sel(authority=code)
-    block = float(projection.fit.councils.at[code, "block"])
-    last = "; accept=True (--accept) takes it as it is"
-    faults = []
+    at_base, block = balances.sel(year=base), float(projection.fit.councils.at[code, "block"])
+    last, faults = "; accept=True (--accept) takes it as it is", []
 
-    def far(what: str, amount: float, low: float, high: float) -> None:
-        if block and not low - FALL * block <= amount <= high + RISE * block:
+    def ask(what: str, typed: float, amount: float, near: Any) -> None:
+        low, middle, high = np.quantile(near, (0.1, 0.5, 0.9))
+        size, wide = abs(middle), max(high - low, abs(own))
+        if 0 < abs(typed) < size / SLIP and size / NEAR < 1000 * abs(typed) < size * NEAR:
+            faults.append(f"{what}: found {gbp(typed)}; in £000 it would be {gbp(1000 * typed)}{last}")
+        elif amount > 0 > own and amount > high and low - wide <= -amount <= high + wide:
+            faults.append(
+                f"{what}: found {gbp(amount)}, a surplus, after a deficit of {gbp(-own)}; a deficit is below 0: "
+                f"{gbp(-amount)}{last}"
+            )
+        elif block and not low - FALL * block <= amount <= high + RISE * block:
             public = f"public figures say a {balance_range(low, high)} (80% range)"
             faults.append(f"{what}: found a {balance(amount)}; {public}{last}")
 
-    def thousands(what: str, amount: float, near: float) -> bool:
-        slip = 0 < abs(amount) < abs(near) / SLIP and abs(near) / NEAR < 1000 * abs(amount) < abs(near) * NEAR
-        if slip:
-            faults.append(f"{what}: found {gbp(amount)}; in £000 it would be {gbp(1000 * amount)}{last}")
-        return slip
-
-    at_base = balances.sel(year=base)
-    low, middle, high = np.quantile(at_base, (0.1, 0.5, 0.9))
     for name, amount in deficits.items():
-        if not thousands(f"deficit, {name}", amount, middle):
-            far(f"deficit, {name}", own if own > 0 else -amount, low, high)
+        ask(f"deficit, {name}", amount, own if own > 0 else -amount, at_base)
     for year in sorted(year for year in forecast if year in projection.years):
-        found = forecast[year]
-        change = (balances.sel(year=year) - at_base).values
-        low, high = own + np.quantile(change, (0.1, 0.9))
-        if thousands(f"forecast, {year}", found, own + float(np.median(change))):
-            continue
-        wide = max(high - low, abs(own))
-        if found > 0 > own and found > high and low - wide <= -found <= high + wide:
-            faults.append(
-                f"forecast, {year}: found {gbp(found)}, a surplus, after a deficit of {gbp(-own)}; a deficit is "
-                f"below 0: {gbp(-found)}{last}"
-            )
-            continue
-        far(f"forecast, {year}", found, low, high)
+        change = balances.sel(year=year) - at_base
+        ask(f"forecast, {year}", forecast[year], forecast[year], own + change)
     _refuse(faults)
-
-
-def _paths(
-    projection: Projection, code: str, base: int, own: float, forecast: Mapping[int, float], years: list[int]
-) -> tuple[dict[int, Array], dict[int, str]]:
-    """The council's balances from the base date on, £ by year and path, and where each comes from."""
-    balances = projection.balance.sel(authority=code)
-    paths, basis = {base: np.full(len(PATHS), own)}, {}
-    known = base
-    for year in (later for later in years if later > base):
-        if year in forecast:
-            paths[year], basis[year] = np.full(len(PATHS), float(forecast[year])), FORECAST
-            known = year
-            continue
-        change = (balances.sel(year=year) - balances.sel(year=known)).values
-        paths[year] = paths[known] + np.quantile(change, [0.5, 0.1, 0.9])
-        since = "your deficit" if known == base else FORECAST
-        then = (
-            "the change of the published balances" if year <= projection.base_year else "this project's projection"
-        )
-        basis[year] = f"{since} of {year_end(known)} and {then} after it"
-    return paths, basis
 
 
 def _with_own(
     projection: Projection,
     code: str,
+    base: int,
+    own: float,
+    forecast: Mapping[int, float],
+    contributions: Mapping[int, float],
     years: list[int],
-    paths: Mapping[int, Array],
-    rate: float,
-) -> Projection:
-    """The projection with three draws: other councils at their middles, this one on its own paths."""
-    middle = projection.balance.sel(year=years).median("draw")
-    values = np.repeat(middle.transpose("authority", "year").values[None], len(PATHS), axis=0)
-    row = int(np.flatnonzero(projection.simulations["authority"].values == code)[0])
-    for year, balances in paths.items():
-        values[:, row, years.index(year)] = balances
+) -> tuple[Projection, dict[int, str]]:
+    """The projection with three draws, other councils at their middles and this one on paths of its own balances
+    from the base date on; and where each of those comes from, by year."""
+    balances = projection.balance.sel(authority=code)
+    middle = projection.balance.sel(year=years).median("draw").transpose("authority", "year").values
+    values = np.repeat(middle[None], len(PATHS), axis=0)
+    row = list(projection.simulations["authority"].values).index(code)
+    start, known, given, basis = np.full(len(PATHS), own), base, 0.0, dict[int, str]()
+    for place, year in enumerate(years):
+        if year < base:
+            continue
+        path: Array = start
+        if year in forecast:
+            start = path = np.full(len(PATHS), float(forecast[year]))
+            known, basis[year] = year, FORECAST
+        elif year > base:
+            change = (balances.sel(year=year) - balances.sel(year=known)).values
+            path = start + np.quantile(change, [0.5, 0.1, 0.9])
+            since = "your deficit" if known == base else FORECAST
+            public = year <= projection.base_year
+            then = "the change of the published balances" if public else "this project's projection"
+            basis[year] = f"{since} of {year_end(known)} and {then} after it"
+        given += contributions.get(year, 0.0)
+        values[:, row, place] = path + given
     dataset = projection.simulations.isel(draw=slice(0, len(PATHS))).sel(year=years)
     received = dataset["safety_valve_payments"].copy()
     received.loc[{"authority": code}] = 0.0  # own figures are without instalments, or hold them already
     dataset = dataset.assign(balance=(("draw", "authority", "year"), values), safety_valve_payments=received)
-    assumptions = projection.assumptions.model_copy(update={"financing_rate": rate})
-    return dataclasses.replace(projection, simulations=dataset, assumptions=assumptions)
+    return dataclasses.replace(projection, simulations=dataset), basis
 
 
 def _certain(scheme: Scheme, name: str, ineligible: float, terms: Terms) -> Scheme:
@@ -650,18 +621,13 @@ def _certain(scheme: Scheme, name: str, ineligible: float, terms: Terms) -> Sche
     its own items left out."""
 
     def one(part: Scheme) -> Scheme:
-        approval = part.approval.model_copy(update={"probability": 0.0 if terms.refused else 1.0, "late": 0.0})
-        councils = dict(part.ineligible.councils)
-        if ineligible:
-            near = get_close_matches(name, councils, n=1, cutoff=1.0)
-            councils[near[0] if near else name] = councils.get(name, 0.0) + ineligible
-        left_out = part.ineligible.model_copy(update={"councils": councils})
-        plus = tuple(one(other) for other in part.plus)
+        named = part.ineligible.councils
+        own = {name: named.get(name, 0.0) + ineligible} if ineligible else {}
         changes: dict[str, Any] = {
-            "approval": approval,
+            "approval": part.approval.model_copy(update={"probability": float(not terms.refused), "late": 0.0}),
             "source": "projection",
-            "ineligible": left_out,
-            "plus": plus,
+            "ineligible": part.ineligible.model_copy(update={"councils": {**named, **own}}),
+            "plus": tuple(one(other) for other in part.plus),
         }
         if terms.paid_on:
             year = terms.paid_on.year + (terms.paid_on >= date(terms.paid_on.year, 4, 1))
