@@ -53,8 +53,6 @@ NEVER = 1e3
 """Years that stand for never where schemes are put in order."""
 ROUNDING = 1e-6
 """Share of the largest value of a measure by which two schemes may differ and still be alike."""
-PATTERN = {"base_year", "source", "ineligible", "eligibility", "approval", "safety_valve"}
-"""Parameters that say how grants in proportion to a flat share are spread over councils."""
 WORKERS = 2
 CHUNK = 100
 """Schemes of one task."""
@@ -79,16 +77,9 @@ class Family(NamedTuple):
     times: Array
 
 
-class Measured(NamedTuple):
-    """Measures of some schemes by name: those draws of them that are kept, (schemes, draws); p10, p50 and p90 of
-    all draws, (3, schemes); and the mean of the cost."""
-
-    draws: dict[str, Array]
-    quantiles: dict[str, Array]
-    cost_mean: Array
-
-
-Work = Callable[[Inputs, Sequence[Family]], Measured]
+Measured = tuple[dict[str, Array], dict[str, Array], Array]
+"""Measures of some schemes by name: those draws of them that are kept, (schemes, draws); p10, p50 and p90 of all
+draws, (3, schemes); and the mean of the cost."""
 
 
 @dataclass(frozen=True)
@@ -300,18 +291,17 @@ def compare(
     late = [scheme.title for scheme in chosen if scheme.base_year >= at]
     if late:
         raise SchemeError(f"{at} is not after the base date of '{late[0]}': compare at a later year end")
-    tasks = list(_tasks(chosen))
-    count = inputs.projection.simulations.sizes["draw"]
+    tasks, count = list(_tasks(chosen)), inputs.projection.simulations.sizes["draw"]
     kept = np.unique(np.linspace(0, count - 1, min(count, max(KEPT // len(chosen), LEAST_KEPT)), dtype=int))
     draws = {name: np.empty((len(chosen), len(kept))) for name in BETTER}
     quantiles = {name: np.empty((3, len(chosen))) for name in BETTER}
     cost_mean, work = np.empty(len(chosen)), partial(measured, dates=dates, kept=kept)
     done = map(partial(work, inputs), tasks) if cluster is None else _there(work, inputs, tasks, cluster)
-    for task, part in zip(tasks, done, strict=True):
+    for task, (kept_draws, found, mean) in zip(tasks, done, strict=True):
         places = [place for family in task for place in family.places]
         for name in BETTER:
-            draws[name][places], quantiles[name][:, places] = part.draws[name], part.quantiles[name]
-        cost_mean[places] = part.cost_mean
+            draws[name][places], quantiles[name][:, places] = kept_draws[name], found[name]
+        cost_mean[places] = mean
     known = int((~np.isnan(inputs.size("reserves", dates.base))).sum())
     return Comparison(chosen, dates, draws, quantiles, cost_mean, known)
 
@@ -327,18 +317,13 @@ def _tasks(schemes: Sequence[Scheme]) -> Iterator[list[Family]]:
         yield [_family(schemes, list(places)) for _, places in alike]
 
 
-def _in_proportion(scheme: Scheme) -> bool:
-    """Whether grants are a flat share of what is eligible, and nothing but the share sets their size."""
-    limited = scheme.cap or scheme.budget or scheme.cover or scheme.plus
-    return isinstance(scheme.share, float | int) and scheme.share > 0 and not limited
-
-
 def _kin(scheme: Scheme) -> str | None:
     """What schemes have in common that differ in nothing but a flat share, where all that is paid is in proportion
     to it."""
-    if not _in_proportion(scheme) or scheme.match_funding or scheme.interest_borne_by == "dsg":
+    limited = scheme.cap or scheme.budget or scheme.cover or scheme.plus or scheme.match_funding
+    if limited or not isinstance(scheme.share, float | int) or not scheme.share:
         return None
-    return scheme.model_dump_json(exclude={"title", "share"})
+    return None if scheme.interest_borne_by == "dsg" else scheme.model_dump_json(exclude={"title", "share"})
 
 
 def _family(schemes: Sequence[Scheme], places: list[int]) -> Family:
@@ -350,7 +335,9 @@ def _family(schemes: Sequence[Scheme], places: list[int]) -> Family:
     return Family(one.model_copy(update={"share": 1.0}), [places[at] for at in rising], shares[rising])
 
 
-def _there(work: Work, inputs: Inputs, tasks: list[list[Family]], address: str) -> Iterator[Measured]:
+def _there(
+    work: Callable[..., Measured], inputs: Inputs, tasks: list[list[Family]], address: str
+) -> Iterator[Measured]:
     """On a cluster. The inputs are a task's own result, not data scattered among workers: where a worker dies
     with it, the scheduler can hand it out again, so that nothing is lost."""
     try:
@@ -386,19 +373,18 @@ def measured(inputs: Inputs, families: Sequence[Family], dates: Dates, kept: Pla
     with ThreadPoolExecutor(WORKERS) as pool:
         list(pool.map(work, inputs.blocks(BLOCK)))
     draws = {name: values[:, kept] for name, values in found.items()}
-    quantiles = {name: _three(values) for name, values in found.items()}
-    return Measured(draws, quantiles, found["cost"].mean(axis=1))
+    return draws, {name: _three(values) for name, values in found.items()}, found["cost"].mean(axis=1)
 
 
-def _measures(block: Inputs, family: Family, dates: Dates) -> dict[str, Array]:
+def _measures(block: Inputs, family: Family, dates: Dates) -> dict[str, Array | float]:
     scheme, times = family.scheme, family.times[:, None]
-    result, inputs = Result.of(scheme, block), with_instalments(scheme, block)
-    flows = [flow for flow in result.paid.flows if flow.kind != "safety_valve"]
-    none, deficits = np.zeros((len(times), block.shape[1])), Deficits(inputs, family.times)
-    cost = none + times * sum(flow.total for flow in flows if flow.kind in ("write_off", "cover"))
-    level = none + block.once(("level", dates.base), lambda: block.deficit(dates.base).sum(axis=0))
-    deficit, above, path = level, none, Return(level, level)
+    paid, inputs = Result.of(scheme, block).paid, with_instalments(scheme, block)
+    flows = [flow for flow in paid.flows if flow.kind != "safety_valve"]
+    deficits, amounts = Deficits(inputs, family.times), paid.total("write_off", "cover")
+    level = block.once(("level", dates.base), lambda: block.deficit(dates.base).sum(axis=0))
+    found: dict[str, Array | float] = {}
     borne: list[tuple[int, Array]] = []
+    path = Return(level, level)
     if dates.base == inputs.years[0]:
         path = Return(level, deficits.gross(dates.base, _owed(flows, dates.base, None)))
     for step in walk(scheme, inputs, flows):
@@ -416,44 +402,27 @@ def _measures(block: Inputs, family: Family, dates: Dates) -> dict[str, Array]:
         else:
             path.on(year - dates.base, gross)
         if year == dates.at:
-            deficit, above = gross, deficits.above(year, standing, dates.base)
+            found |= {"deficit": gross, "above_reserves": deficits.above(year, standing, dates.base)}
     exchequer = [
         (flow.year, costs.EXCHEQUER[flow.kind][1] * flow.total * (1.0 if flow.kind == "safety_valve" else times))
-        for flow in result.paid.flows
+        for flow in paid.flows
         if flow.kind in costs.EXCHEQUER
     ]
     borne += [
         (flow.year, times * flow.total) for flow in flows if flow.kind in ("contribution", "repayment", "levy")
     ]
     to_repay = sum(flow.total for flow in flows if flow.kind == "repayment" and flow.year > dates.at)
-    even, top = _concentration(result)
-    return {
-        "cost": cost,
-        "present_cost": none + _present(inputs, exchequer, dates),
-        "councils_pay": none + _present(inputs, borne, dates),
-        "to_repay": none + times * to_repay,
-        "deficit": deficit,
-        "above_reserves": above,
+    # Turned once for both: they sort each draw's amounts side by side.
+    turned = np.asfortranarray(amounts)
+    return found | {
+        "cost": times * amounts.sum(axis=0),
+        "present_cost": _present(inputs, exchequer, dates),
+        "councils_pay": _present(inputs, borne, dates),
+        "to_repay": times * to_repay,
         "years_bought": path.reached,
-        "gini": even,
-        "top_10_share": top,
+        "gini": gini(turned / block.size("people_2_18", scheme.base_year)),
+        "top_10_share": top_share(turned),
     }
-
-
-def _concentration(result: Result) -> tuple[Array, Array]:
-    """Gini of £ per person and share of the ten largest; of schemes that differ in size only, worked out once."""
-    inputs, scheme = result.inputs, result.scheme
-
-    def worked_out() -> tuple[Array, Array]:
-        # Turned once for both: they sort each draw's amounts side by side.
-        amounts = np.asfortranarray(result.paid.total("write_off", "cover"))
-        return gini(amounts / inputs.size("people_2_18", scheme.base_year)), top_share(amounts)
-
-    if not _in_proportion(scheme):
-        return worked_out()
-    pattern = scheme.model_dump_json(include=PATTERN)
-    found: tuple[Array, Array] = inputs.once(("concentration", pattern), worked_out)
-    return found
 
 
 class Deficits:

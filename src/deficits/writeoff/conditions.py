@@ -24,6 +24,7 @@ from deficits.assumptions import FIRST_YEAR, LAST_YEAR
 from deficits.errors import PanelError, closest
 from deficits.formatting import year_of
 from deficits.panel import Authorities, load_authorities
+from deficits.panel.given import amount_given, rate_given
 from deficits.validation import Declared
 
 Size = Literal["pounds", "dsg", "reserves", "unallocated_reserves", "pupils", "people_2_18", "plans"]
@@ -57,18 +58,17 @@ def amount(given: Any) -> Any:
     """
     if not isinstance(given, str):
         return given
-    found = re.fullmatch(r"(-?)£?([\d,]*\.?\d+(?:e\d+)?)\s*(k|m|bn|%)?", given.strip().lower())
-    if found is None:
+    try:
+        return rate_given(given) if given.strip().endswith("%") else amount_given(given)
+    except ValueError:
         return given
-    sign, digits, unit = found.groups()
-    number = float(digits.replace(",", "")) * {"k": 1e3, "m": 1e6, "bn": 1e9}.get(unit, 1)
-    return (-1 if sign else 1) * (number / 100 if unit == "%" else number)
 
 
 def _known_regions(names: Iterable[str]) -> tuple[str, ...]:
-    known = {str(region).casefold(): str(region) for region in sorted(set(authorities().frame["region"]))}
-    missing = [name for name in names if name.casefold() not in known]
-    _refuse([f"no region '{name}': {closest(name, known.values())}" for name in missing])
+    known = {str(region).casefold(): str(region) for region in authorities().frame["region"].unique()}
+    _refuse(
+        f"no region '{name}': {closest(name, known.values())}" for name in names if name.casefold() not in known
+    )
     return tuple(known[name.casefold()] for name in names)
 
 
@@ -88,9 +88,9 @@ def known_councils(names: Any) -> Any:
     return names
 
 
-def _refuse(faults: list[str]) -> None:
-    if faults:
-        raise ValueError("; ".join(faults))
+def _refuse(faults: Iterable[str]) -> None:
+    if told := "; ".join(faults):
+        raise ValueError(told)
 
 
 Share = Annotated[float, BeforeValidator(amount), Field(ge=0, le=1)]
@@ -102,11 +102,7 @@ Caps = dict[Size, Pounds]
 less."""
 
 
-class Part(Declared):
-    """A part of a scheme: frozen, no unknown keys."""
-
-
-class Condition(Part):
+class Condition(Declared):
     """Something that is true of a council or not; with `holds: false` its opposite is asked for."""
 
     holds: bool = True
@@ -152,7 +148,7 @@ AnyCondition = Annotated[
 ]
 
 
-class Scale(Part):
+class Scale(Declared):
     """A share that goes by the size of the deficit: tiers (`step`) or a taper (`line`).
 
     `at` are deficits as a multiple of `of`, rising; `pays` the share paid of the whole deficit from each on
@@ -178,7 +174,7 @@ class Scale(Part):
         return self
 
 
-class ByCondition(Part):
+class ByCondition(Declared):
     """A share for councils that meet every condition, and another for the rest."""
 
     conditions: tuple[AnyCondition, ...] = Field(min_length=1)
@@ -198,7 +194,7 @@ AnyShare = Annotated[
 ]
 
 
-class Ineligible(Part):
+class Ineligible(Declared):
     """What is left out of the deficit before any share is paid; all that is named is added up."""
 
     share: Share = Field(default=0.0, description="share of every deficit, for example what is not high needs")
@@ -208,7 +204,7 @@ class Ineligible(Part):
     )
 
 
-class Budget(Part):
+class Budget(Declared):
     """A national amount that the grants of a scheme may not pass, in any draw."""
 
     pounds: Pounds
@@ -222,7 +218,7 @@ class Budget(Part):
     )
 
 
-class Approval(Part):
+class Approval(Declared):
     """Whether a council's plan is approved: drawn once a council and draw, the same for every scheme."""
 
     probability: Share = Field(
@@ -232,7 +228,7 @@ class Approval(Part):
     delay: int = Field(default=0, ge=0, le=5, description="years by which the late are paid later")
 
 
-class Cover(Part):
+class Cover(Declared):
     """Grant for deficits that build up after the base date: a share of each year's growth of the deficit."""
 
     shares: dict[YearEnd, Share] = Field(min_length=1, description="by the year in which the deficit grows")
@@ -244,7 +240,7 @@ class Cover(Part):
     paid_after: int = Field(default=1, ge=0, le=3, description="years from the growth to its payment")
 
 
-class Repayment(Part):
+class Repayment(Declared):
     """The write-off is a loan, repaid in equal yearly amounts from the year after it is paid."""
 
     years: int = Field(ge=1, le=50)
@@ -254,7 +250,7 @@ class Repayment(Part):
     borne_by: Payer = Field(default="general_fund", description="where the council finds the repayments")
 
 
-class Clawback(Part):
+class Clawback(Declared):
     """Grant taken back, in the year after `year`, where the deficit grew by more than was agreed."""
 
     share: Share = Field(description="of the write-off")

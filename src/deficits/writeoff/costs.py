@@ -7,12 +7,12 @@ import pandas as pd
 
 from deficits.assumptions import assumed
 from deficits.errors import SchemeError
-from deficits.simulated import QUANTILES
+from deficits.simulated import ranges
 from deficits.validation import number
 from deficits.writeoff import ledger
 from deficits.writeoff.inputs import Array, Inputs
 from deficits.writeoff.ledger import Kind, Rows
-from deficits.writeoff.result import THREE, Result, spans
+from deficits.writeoff.result import Result, ranged
 from deficits.writeoff.scheme import Scheme
 
 STPR = assumed("financing", "social_time_preference").number
@@ -32,7 +32,7 @@ def interest_by_year(result: Result, places: Rows = slice(None), *, paid: bool =
     """Interest of each year by council and draw, £, with the scheme or without any; `places`: rows of councils."""
     flows = result.paid.flows if paid else ()
     scheme = result.scheme if paid else result.scheme.model_copy(update={"interest_borne_by": "general_fund"})
-    return {step.year: step.interest_of(places) for step in ledger.walk(scheme, result.inputs, flows)}
+    return {step.year: step.interest(places) for step in ledger.walk(scheme, result.inputs, flows)}
 
 
 def interest(result: Result, authority: str | int | None = None) -> pd.DataFrame:
@@ -42,11 +42,9 @@ def interest(result: Result, authority: str | int | None = None) -> pd.DataFrame
     """
     places = result.rows(authority)
     without, with_grant = interest_by_year(result, places, paid=False), interest_by_year(result, places)
-    rows = {}
-    for year in without:
-        before, after = without[year].sum(axis=0), with_grant[year].sum(axis=0)
-        rows[year] = spans({"without": before, "with": after, "saved": before - after})
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("year")
+    before, after = (np.array([each[year].sum(axis=0) for year in each]) for each in (without, with_grant))
+    found = {"without": before, "with": after, "saved": before - after}
+    return ranged(found, pd.Index(list(without), name="year"))
 
 
 def later(scheme: Scheme, years: float) -> Scheme:
@@ -67,9 +65,8 @@ def of_delay(result: Result, years: float = 0.25) -> pd.DataFrame:
     delayed = type(result).of(later(result.scheme, years), result.inputs)
     now, then = interest_by_year(result), interest_by_year(delayed)
     extra = {year: (then[year] - now[year]).sum(axis=0) for year in now if year > result.scheme.base_year}
-    rows = {str(year): _mean_and_range(more) for year, more in extra.items()}
-    rows["total"] = _mean_and_range(np.sum(list(extra.values()), axis=0))
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("year")
+    rows = np.array([*extra.values(), np.sum(list(extra.values()), axis=0)])
+    return pd.DataFrame(ranges(rows), index=pd.Index([*map(str, extra), "total"], name="year"))
 
 
 def exchequer(result: Result, rate: float = STPR, real: int | None = None) -> pd.DataFrame:
@@ -82,20 +79,15 @@ def exchequer(result: Result, rate: float = STPR, real: int | None = None) -> pd
     rate, flows = number("rate", rate, SchemeError, -0.1, 0.2), exchequer_flows(result)
     at = result.scheme.base_year if real is None else real
     years = sorted({year for by_year in flows.values() for year in by_year})
-    factors = weights(result.inputs, years, at, rate)
-    rows: dict[tuple[str, str], dict[str, float]] = {}
-    for basis, factor in factors.items():
-        totals = {
-            item: sum(
-                (factor[year] * amount for year, amount in by_year.items()), start=np.zeros(result.inputs.shape[1])
-            )
-            for item, by_year in flows.items()
-        }
-        totals["net"] = sum(totals.values(), start=np.zeros(result.inputs.shape[1]))
-        rows |= {(basis, item): _mean_and_range(amount) for item, amount in totals.items()}
-    frame = pd.DataFrame.from_dict(rows, orient="index")
-    frame.index = pd.MultiIndex.from_tuples(frame.index, names=["basis", "item"])
-    return frame
+    rows: dict[tuple[str, str], Array] = {}
+    for basis, factor in weights(result.inputs, years, at, rate).items():
+        net = np.zeros(result.inputs.shape[1])
+        for item, by_year in flows.items():
+            rows[basis, item] = np.zeros_like(net) + sum(factor[year] * by_year[year] for year in by_year)
+            net += rows[basis, item]
+        rows[basis, "net"] = net
+    index = pd.MultiIndex.from_tuples(rows, names=["basis", "item"])
+    return pd.DataFrame(ranges(np.array(list(rows.values()))), index=index)
 
 
 def exchequer_flows(result: Result) -> dict[str, dict[int, Array]]:
@@ -104,36 +96,25 @@ def exchequer_flows(result: Result) -> dict[str, dict[int, Array]]:
     Safety valve instalments are compared with those agreed.
     """
     inputs, base = result.inputs, result.scheme.base_year
-    flows: dict[str, dict[int, Array]] = {
-        name: {} for name in ("gross", "instalments_stopped", "clawed_back", "repaid", "levied")
-    }
+    flows: dict[str, dict[int, Array]] = {item: {} for item, _ in EXCHEQUER.values()}
+    changes: dict[int, Array] = {}
     for flow in result.paid.flows:
-        if flow.kind in EXCHEQUER and flow.kind != "safety_valve":
+        if flow.kind == "safety_valve":
+            changes[flow.year] = flow.amount
+        elif flow.kind in EXCHEQUER:
             item, sign = EXCHEQUER[flow.kind]
             flows[item][flow.year] = flows[item].get(flow.year, 0.0) + sign * flow.total
-    stopped = flows["instalments_stopped"]
-    changes = {flow.year: flow.amount for flow in result.paid.flows if flow.kind == "safety_valve"}
     going_on = any(part.safety_valve == "continue" for part in result.scheme.parts)
-    for year in (year for year in inputs.agreed if year > base):
+    for year in (int(year) for year in inputs.agreed if year > base and not going_on):
         inside = inputs.safety_valve_payments(year) if year in inputs.years else 0.0
-        received = inputs.agreed_in(year) if going_on else inside + changes.get(year, 0.0)
-        saved = float((inputs.agreed_in(year) - received).sum())
+        saved = float((inputs.agreed_in(year) - inside - changes.get(year, 0.0)).sum())
         if saved:
-            stopped[int(year)] = np.full(inputs.shape[1], -saved)
+            flows["instalments_stopped"][year] = np.full(inputs.shape[1], -saved)
     return flows
 
 
 def weights(inputs: Inputs, years: list[int], at: int, rate: float) -> dict[str, dict[int, float]]:
     """What £ of each year count for, by basis: cash, in prices of `at`, and discounted to it as well."""
-    if not years:
-        return {"cash": {}, "real": {}, "present": {}}
-    real = dict(zip(years, inputs.prices(years, at), strict=True))
-    return {
-        "cash": dict.fromkeys(years, 1.0),
-        "real": {year: float(factor) for year, factor in real.items()},
-        "present": {year: float(factor) / (1 + rate) ** (year - at) for year, factor in real.items()},
-    }
-
-
-def _mean_and_range(amounts: Array) -> dict[str, float]:
-    return {"mean": float(np.mean(amounts)), **{at: float(np.quantile(amounts, QUANTILES[at])) for at in THREE}}
+    real = dict(zip(years, map(float, inputs.prices(years, at) if years else ()), strict=True))
+    present = {year: factor / (1 + rate) ** (year - at) for year, factor in real.items()}
+    return {"cash": dict.fromkeys(years, 1.0), "real": real, "present": present}

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,10 +13,10 @@ import pandas as pd
 from deficits.errors import SchemeError
 from deficits.formatting import gbp
 from deficits.projection import Projection, national
-from deficits.validation import known_word, one_of
+from deficits.validation import one_of
 from deficits.writeoff.conditions import ByCondition, Scale
 from deficits.writeoff.inputs import Array, Inputs
-from deficits.writeoff.result import Result, ordered, three
+from deficits.writeoff.result import Result, ordered, ranged
 from deficits.writeoff.scheme import Scheme
 
 NEAR = 1e-9
@@ -38,9 +38,8 @@ def at_cost_of(scheme: Scheme, other: Scheme, projection: Projection | Inputs) -
     inputs = projection if isinstance(projection, Inputs) else Inputs(projection)
     target = mean_cost(other, inputs)
     low, high = 0.0, 1.0
-    while mean_cost(scaled(scheme, high), inputs) < target * (1 - NEAR):
+    while (most := mean_cost(scaled(scheme, high), inputs)) < target * (1 - NEAR):
         if high > 1e6:
-            most = mean_cost(scaled(scheme, high), inputs)
             raise SchemeError(
                 f"'{scheme.title}' pays {gbp(most)} at most, less than the {gbp(target)} of '{other.title}': "
                 "compare it with a smaller scheme"
@@ -58,23 +57,20 @@ def at_cost_of(scheme: Scheme, other: Scheme, projection: Projection | Inputs) -
 
 def scaled(scheme: Scheme, by: float) -> Scheme:
     """The scheme larger or smaller: its budget; without one, its caps; without those, its share (at most 1)."""
+    share = scheme.share
+    change: dict[str, Any]
     if scheme.budget:
-        budget = scheme.budget.model_copy(update={"pounds": scheme.budget.pounds * by})
-        return scheme.model_copy(update={"budget": budget})
-    if scheme.cap:
-        return scheme.model_copy(update={"cap": {size: limit * by for size, limit in scheme.cap.items()}})
-    share: float | Scale | ByCondition
-    match scheme.share:
-        case Scale():
-            share = scheme.share.model_copy(
-                update={"pays": tuple(min(pays * by, 1.0) for pays in scheme.share.pays)}
-            )
-        case ByCondition():
-            shares = {"met": scheme.share.met, "otherwise": scheme.share.otherwise}
-            share = scheme.share.model_copy(update={name: min(pays * by, 1.0) for name, pays in shares.items()})
-        case _:
-            share = min(scheme.share * by, 1.0)
-    return scheme.model_copy(update={"share": share})
+        change = {"budget": scheme.budget.model_copy(update={"pounds": scheme.budget.pounds * by})}
+    elif scheme.cap:
+        change = {"cap": {size: limit * by for size, limit in scheme.cap.items()}}
+    elif isinstance(share, Scale):
+        change = {"share": share.model_copy(update={"pays": tuple(min(pays * by, 1.0) for pays in share.pays)})}
+    elif isinstance(share, ByCondition):
+        shares = {"met": min(share.met * by, 1.0), "otherwise": min(share.otherwise * by, 1.0)}
+        change = {"share": share.model_copy(update=shares)}
+    else:
+        change = {"share": min(share * by, 1.0)}
+    return scheme.model_copy(update=change)
 
 
 def against(result: Result, other: Scheme | str, *, equal_cost: bool = True) -> pd.DataFrame:
@@ -91,7 +87,7 @@ def against(result: Result, other: Scheme | str, *, equal_cost: bool = True) -> 
     frame = inputs.councils.assign(
         grant_mean=mine.mean(axis=1), other_mean=theirs.mean(axis=1), difference_mean=difference.mean(axis=1)
     )
-    frame = frame.join(three(difference, frame.index, "difference"))
+    frame = frame.join(ranged({"difference": difference}, frame.index))
     frame["difference_per_person"] = frame["difference_mean"] / people
     # Less than a pound either way is neither a gain nor a loss.
     frame["better"] = (difference > 1).mean(axis=1)
@@ -114,9 +110,9 @@ def gini(amounts: Array) -> Array:
     return found
 
 
-def top_share(amounts: Array, top: int = TOP) -> Array:
-    """Share of the largest amounts of each column in its total; NaN where there is nothing to share."""
-    total, top = amounts.sum(axis=0), min(top, len(amounts))
+def top_share(amounts: Array) -> Array:
+    """Share of the ten largest amounts of each column in its total; NaN where there is nothing to share."""
+    total, top = amounts.sum(axis=0), min(TOP, len(amounts))
     rising = amounts.T.copy()
     rising.partition(-top, axis=1)
     largest = rising[:, -top:].sum(axis=1)
@@ -124,15 +120,13 @@ def top_share(amounts: Array, top: int = TOP) -> Array:
     return found
 
 
-def concentration(result: Result, per: Literal["person_2_18"] | None = "person_2_18") -> pd.DataFrame:
-    """How unevenly the grant falls on councils, quantiles over draws: `gini` of £ per person aged
-    2 to 18 (or of £) between councils,
-    0 where all get the same and near 1 where one gets all; `top_10_share`, of £, of the ten largest grants."""
-    if per is not None:
-        known_word("per", per, ["person_2_18"], SchemeError)
+def concentration(result: Result) -> pd.DataFrame:
+    """How unevenly the grant falls on councils, quantiles over draws: `gini` of £ per person aged 2 to 18 between
+    councils, 0 where all get the same and near 1 where one gets all; `top_10_share`, of £, of the ten largest
+    grants. Empty where nothing is paid."""
     amounts = result.paid.total("write_off", "cover")
-    shared = amounts / result.inputs.size("people_2_18", result.scheme.base_year) if per else amounts
-    rows = {"gini": gini(shared), "top_10_share": top_share(amounts)}
+    people = result.inputs.size("people_2_18", result.scheme.base_year)
+    rows = {"gini": gini(amounts / people), "top_10_share": top_share(amounts)}
     found = {
         name: ordered(values[~np.isnan(values)]) for name, values in rows.items() if not np.isnan(values).all()
     }
@@ -141,16 +135,13 @@ def concentration(result: Result, per: Literal["person_2_18"] | None = "person_2
 
 def help_so_far(result: Result) -> pd.DataFrame:
     """Safety valve grant up to the base date, published or scheduled, and the new help of the scheme, by council:
-    £ and £ per
-    person aged 2 to 18, most helped first. `safety_valve` says who ever had an agreement."""
+    £ and £ per person aged 2 to 18, most helped first. `safety_valve` says who ever had an agreement."""
     inputs, base = result.inputs, result.scheme.base_year
-    received = inputs.agreed.loc[:, [year for year in inputs.agreed if year <= base]].sum(axis=1)
-    to_come = result.paid.total("safety_valve").mean(axis=1)
     frame = inputs.councils.assign(
         safety_valve=inputs.had_safety_valve[:, 0],
-        received=received,
+        received=inputs.agreed.loc[:, [year for year in inputs.agreed if year <= base]].sum(axis=1),
         new=result.paid.total("write_off", "cover").mean(axis=1),
-        instalments=to_come,
+        instalments=result.paid.total("safety_valve").mean(axis=1),
     )
     frame["together"] = frame[["received", "new", "instalments"]].sum(axis=1)
     people = inputs.size("people_2_18", base)[:, 0]
@@ -166,32 +157,21 @@ def moral_hazard(result: Result, extra: float | Sequence[float] = (0.0, 0.01, 0.
     at the base date, kept in later years (below 0: conditions that hold spend down). An assumption to try, not a
     finding. £: means of the cover and of England's gross deficit at the last year end, with and without it.
     """
-    last = result.projection.years[-1]
-    covered = sorted({year for part in result.scheme.parts if part.cover for year in part.cover.shares})
+    projection, inputs, last = result.projection, result.inputs, result.projection.years[-1]
+    covered = {year for part in result.scheme.parts if part.cover for year in part.cover.shares}
+    # Spend that has grown stays grown: a year covered adds its part again in each year after.
+    times = [sum(year - start + 1 for start in covered if start <= year) for year in inputs.years]
+    block = projection.fit.councils["block"].reindex(inputs.codes).to_numpy()[:, None]
+    grown = np.array(times)[:, None, None] * block * (inputs.balance(result.scheme.base_year) < 0)
     rows = {}
     for response in [extra] if isinstance(extra, float | int) else extra:
-        projection = _responding(result, covered, response)
-        there = type(result).of(result.scheme, dataclasses.replace(result.inputs, projection=projection))
+        balance = projection.balance.copy(data=(inputs.balances - response * grown).transpose(2, 1, 0))
+        moved = dataclasses.replace(projection, simulations=projection.simulations.assign(balance=balance))
+        there = type(result).of(result.scheme, dataclasses.replace(inputs, projection=moved))
         rows[response] = {
             "grant": there.paid.total("write_off").sum(axis=0).mean(),
             "cover": there.paid.total("cover").sum(axis=0).mean(),
-            "deficit_without": float(national(projection.balance, "gross").sel(year=last).mean()),
+            "deficit_without": float(national(balance, "gross").sel(year=last).mean()),
             "deficit_with": float(national(there.balance, "gross").sel(year=last).mean()),
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("extra")
-
-
-def _responding(result: Result, covered: list[int], response: float) -> Projection:
-    """The projection with councils in deficit at the base date spending more in each covered year, and after."""
-    projection, inputs = result.projection, result.inputs
-    if not covered or not response:
-        return projection
-    block = projection.fit.councils["block"].reindex(inputs.codes).to_numpy()[:, None]
-    in_deficit = inputs.balance(result.scheme.base_year) < 0
-    values = inputs.balances.copy()
-    for place, year in enumerate(inputs.years):
-        # Spend that has grown stays grown: a year covered adds its part again in each year after.
-        times = sum(year - start + 1 for start in covered if start <= year)
-        values[place] -= times * response * block * in_deficit
-    balance = projection.balance.copy(data=values.transpose(2, 1, 0))
-    return dataclasses.replace(projection, simulations=projection.simulations.assign(balance=balance))

@@ -26,9 +26,7 @@ from deficits.projection.summaries import dsg, people_2_18, price_factor, school
 from deficits.writeoff.conditions import (
     DeficitAbove,
     HasSafetyValve,
-    InRegion,
     IsCouncil,
-    IsType,
     Size,
     amount,
 )
@@ -100,7 +98,8 @@ class Inputs:
         `year`; its balances from then on move by as much, in every draw. Raises SchemeError for a council that is
         unknown or named twice.
         """
-        values, codes = self.projection.balance.transpose("draw", "authority", "year").values.copy(), set[str]()
+        balance = self.projection.balance.transpose("draw", "authority", "year").copy()
+        codes, base = set[str](), self.years.index(year)
         for name, pounds in allocations.items():
             try:
                 code = self.projection.code(name)
@@ -109,12 +108,10 @@ class Inputs:
             if code in codes:
                 raise SchemeError(f"allocations: '{name}' is given twice: give one amount for each council")
             codes.add(code)
-            row, base = self.codes.get_loc(code), self.years.index(year)
-            values[:, row, base:] -= values[:, row, base, None] + pounds / share
-        balance = self.projection.balance.transpose("draw", "authority", "year").copy(data=values)
-        moved = dataclasses.replace(
-            self.projection, simulations=self.projection.simulations.assign(balance=balance)
-        )
+            later = balance.values[:, self.codes.get_loc(code), base:]
+            later -= later[:, :1] + pounds / share
+        simulations = self.projection.simulations.assign(balance=balance)
+        moved = dataclasses.replace(self.projection, simulations=simulations)
         return dataclasses.replace(self, projection=moved, allocated=self.allocated | codes)
 
     def on(self, projection: Projection) -> Inputs:
@@ -125,12 +122,9 @@ class Inputs:
 
     def rate_in(self, year: int) -> float:
         """The financing rate of a year."""
-        if self.rate is None:
-            return self.projection.assumptions.financing_rate
         if isinstance(self.rate, Mapping):
-            known = [at for at in self.rate if at <= year] or [min(self.rate)]
-            return self.rate[max(known)]
-        return self.rate
+            return self.rate[max((at for at in self.rate if at <= year), default=min(self.rate))]
+        return self.projection.assumptions.financing_rate if self.rate is None else self.rate
 
     def once(self, key: tuple[str, Any], work: Callable[[], Any]) -> Any:
         """What is worked out from these inputs alone, kept for other schemes."""
@@ -147,7 +141,7 @@ class Inputs:
     def _kept(self) -> dict[tuple[str, Any], Any]:
         return {}
 
-    @cached_property
+    @property
     def panel(self) -> Panel:
         """The published figures behind the projection."""
         return self.projection.panel
@@ -233,21 +227,27 @@ class Inputs:
         return values[:, self.draws] if self.whole and values.shape[1] > 1 else values
 
     def _size(self, of: Size, year: int) -> Array:
+        panel, codes = self.panel, self.codes
         match of:
             case "pounds":
-                return np.ones((len(self.codes), 1))
+                return np.ones((len(codes), 1))
             case "dsg":
-                return self._column(dsg(self.panel, self.projection.assumptions, self.codes, [year])[year])
+                return self._column(dsg(panel, self.projection.assumptions, codes, [year])[year])
             case "pupils":
-                return self._column(school_pupils(self.panel, self.codes, [year])[year])
+                return self._column(school_pupils(panel, codes, [year])[year])
             case "people_2_18":
-                return self._column(people_2_18(self.panel, self.codes, [year])[year])
-            case "plans":
-                return self._plans(year)
+                return self._column(people_2_18(panel, codes, [year])[year])
             case "reserves":
                 return self._column(self.reserves.sum(axis=1, skipna=False))
             case "unallocated_reserves":
                 return self._column(self.reserves["unallocated"])
+            case "plans":
+                published = panel.figure("plans").reindex(codes)
+                if year in published and published[year].notna().mean() >= NEARLY_ALL:
+                    return self._column(published[year])
+                drawn = self.once(("drawn_plans", None), self.projection.plans)
+                plans: Array = drawn.sel(year=year, authority=list(codes)).transpose("authority", "draw").values
+                return plans[:, self.draws]
 
     @cached_property
     def reserves_year(self) -> int | None:
@@ -267,14 +267,6 @@ class Inputs:
 
     def _reserves(self, name: str) -> pd.DataFrame:
         return self.panel.figure(f"reserves_{name}").reindex(self.codes)
-
-    def _plans(self, year: int) -> Array:
-        published = self.panel.figure("plans").reindex(self.codes)
-        if year in published and published[year].notna().mean() >= NEARLY_ALL:
-            return self._column(published[year])
-        drawn = self.once(("drawn_plans", None), self.projection.plans)
-        values: Array = drawn.sel(year=year, authority=list(self.codes)).transpose("authority", "draw").values
-        return values[:, self.draws]
 
     def source_gap(self, year: int) -> Array:
         """£ (>= 0) by which the deficit of a year end is above the lowest of the sources that count."""
@@ -331,17 +323,13 @@ class Inputs:
                 size = self.size(condition.of, year)
                 above: npt.NDArray[np.bool_] = (deficit > condition.than * size) == condition.holds
                 return above & ~np.isnan(size)
-            case InRegion():
-                met = self.councils["region"].isin(condition.names).to_numpy()[:, None]
             case IsCouncil():
                 known = [self.panel.authorities.resolve(name) for name in condition.names]
                 met = self.codes.isin(known)[:, None]
-            case IsType():
-                met = self.councils["type"].isin(condition.names).to_numpy()[:, None]
             case HasSafetyValve():
                 met = self.had_safety_valve
-            case _:
-                raise SchemeError(f"no condition {condition!r}")
+            case _:  # a region or a type
+                met = self.councils[condition.kind].isin(condition.names).to_numpy()[:, None]
         asked: npt.NDArray[np.bool_] = met == condition.holds
         return asked
 

@@ -107,7 +107,11 @@ def pay(scheme: Scheme, inputs: Inputs) -> Paid:
         balance = sum(counted, start=inputs.balance(year))
         return np.maximum(0.0 - balance, 0.0) if counted else inputs.deficit(year)
 
-    for year, number, growth in _dates(parts):
+    measured = [(part.base_year, number, False) for number, part in enumerate(parts)]
+    measured += [
+        (year, number, True) for number, part in enumerate(parts) if part.cover for year in part.cover.shares
+    ]
+    for year, number, growth in sorted(measured):
         part, owing = parts[number], deficit(year, year - 1)
         spent = sum(flow.total for flow in own[number] if flow.kind in ("write_off", "cover"))
         left = np.maximum(part.budget.pounds - spent, 0.0) if part.budget else np.inf
@@ -134,8 +138,7 @@ def pay(scheme: Scheme, inputs: Inputs) -> Paid:
             ratio = np.divide(matched, amount, out=np.zeros_like(amount), where=amount > 0)
             own[number] += [Flow("contribution", flow.year, flow.at, flow.amount * ratio, 1) for flow in dated]
             credits.append((year, matched))
-        if part.clawback:
-            rule = part.clawback
+        if rule := part.clawback:
             broken = inputs.balance(year) - inputs.balance(rule.year) > rule.growth * inputs.size("dsg", year)
             taken = Flow("clawback", rule.year + 1, part.part_of_year, rule.share * amount * broken, -1)
             own[number].append(taken)
@@ -154,7 +157,7 @@ def check_dates(scheme: Scheme, inputs: Inputs) -> None:
     first, last = inputs.years[0], inputs.years[-1]
     for part in scheme.parts:
         for word, year in years_needed(part).items():
-            if year not in inputs.years:
+            if not first <= year <= last:
                 remedy = f"project further with until={year}" if year > last else f"the earliest is {first}"
                 raise SchemeError(
                     f"{word} {year} of '{part.title}' is not in the projection, which runs from {first} "
@@ -171,15 +174,6 @@ def years_needed(part: Scheme) -> dict[str, int]:
     if part.clawback:
         needed["clawback, the year after"] = part.clawback.year + 1
     return needed
-
-
-def _dates(parts: Sequence[Scheme]) -> list[tuple[int, int, bool]]:
-    """(year, place of the part, whether growth is covered) of all that is measured, in order."""
-    bases = [(part.base_year, number, False) for number, part in enumerate(parts)]
-    growth = [
-        (year, number, True) for number, part in enumerate(parts) if part.cover for year in part.cover.shares
-    ]
-    return sorted(bases + growth)
 
 
 def _covered(part: Scheme, inputs: Inputs, year: int, grown: Array, left: Array | float) -> Array:
@@ -199,20 +193,18 @@ def _covered(part: Scheme, inputs: Inputs, year: int, grown: Array, left: Array 
 def instalments(scheme: Scheme, inputs: Inputs) -> list[Flow]:
     """What the scheme changes in the safety valve instalments after its base date."""
     variants = {part.safety_valve for part in scheme.parts} - {"as_projected"}
-    if not variants:
-        return []
-    (variant,) = variants
 
     def worked_out(whole: Inputs) -> list[Flow]:
         flows = []
         for year in (later for later in whole.years if later > scheme.base_year):
-            wanted = whole.agreed_in(year) if variant == "continue" else 0.0
+            wanted = whole.agreed_in(year) if "continue" in variants else 0.0
             change = wanted - whole.safety_valve_payments(year)
             if change.any():
                 flows.append(Flow("safety_valve", year, MIDDLE, change, 1))
         return flows
 
-    found: list[Flow] = inputs.shared(("instalments", (variant, scheme.base_year)), worked_out)
+    key = "instalments", (*variants, scheme.base_year)
+    found: list[Flow] = inputs.shared(key, worked_out) if variants else []
     return found
 
 
@@ -241,10 +233,8 @@ def _dated(part: Scheme, inputs: Inputs, amount: Array) -> list[Flow]:
     flows = []
     for year, portion in enumerate(part.instalments, start=part.paid_in):
         due = amount if portion == 1 else portion * amount
-        if late is None:
-            flows.append(Flow("write_off", year, at, due, 1, earned))
-        else:
-            flows.append(Flow("write_off", year, at, due * ~late, 1, earned))
+        flows.append(Flow("write_off", year, at, due if late is None else due * ~late, 1, earned))
+        if late is not None:
             flows.append(Flow("write_off", year + approval.delay, at, due * late, 1, earned))
     return flows
 
@@ -280,36 +270,25 @@ def _levied(inputs: Inputs, flows: Sequence[Flow]) -> list[Flow]:
 class Step(NamedTuple):
     """One financial year: £, shape (authorities, draws) or broadcasting to it.
 
-    `before`, `projected`: the projection's balance at its start and end. What the scheme has added to them: `had`
-    at the start, `added` at the end and `halfway` on average, None where nothing. All else comes evenly through
-    the year, so that half of it stands on average; a grant stands once it is paid.
+    `before`, `projected`: the projection's balance at its start and end. What the scheme has added to them:
+    `added` at the end and `halfway` on average, None where nothing. All else comes evenly through the year, so
+    that half of it stands on average; a grant stands once it is paid.
     """
 
     year: int
     rate: float
     before: Array
     projected: Array
-    had: Array | None
     added: Array | None
     halfway: Array | None
-
-    @property
-    def opening(self) -> Array:
-        """£ at the start of the year, negative = deficit."""
-        return self.before if self.had is None else self.before + self.had
 
     @property
     def closing(self) -> Array:
         """£ at the end of the year, negative = deficit."""
         return self.projected if self.added is None else self.projected + self.added
 
-    @property
-    def interest(self) -> Array:
-        """£ (>= 0) on the average deficit of the year."""
-        return self.interest_of(slice(None))
-
-    def interest_of(self, places: Rows) -> Array:
-        """The same of some councils, by their rows."""
+    def interest(self, places: Rows = slice(None)) -> Array:
+        """£ (>= 0) on the average deficit of the year, of all councils or those of some rows."""
         average = 0.5 * (self.before[places] + self.projected[places])
         if self.halfway is not None:
             average += self.halfway[places]
@@ -320,7 +299,7 @@ def walk(scheme: Scheme, inputs: Inputs, flows: Sequence[Flow]) -> Iterator[Step
     """The years of the projection after its first, one by one, with what the scheme makes of them."""
     added: Array | None = None
     for before, year in pairwise(inputs.years):
-        had = halfway = added
+        halfway = added
         for flow in flows:
             if flow.year == year and flow.raises:
                 change = flow.amount if flow.raises == 1 else -flow.amount
@@ -328,9 +307,10 @@ def walk(scheme: Scheme, inputs: Inputs, flows: Sequence[Flow]) -> Iterator[Step
                 added = change if added is None else added + change
                 halfway = part if halfway is None else halfway + part
         ends = inputs.balance(before), inputs.balance(year)
-        step = Step(year, inputs.rate_in(year), *ends, had, added, halfway)
+        step = Step(year, inputs.rate_in(year), *ends, added, halfway)
         if charged_to_dsg(scheme, year):
-            added = -step.interest if added is None else added - step.interest
+            interest = step.interest()
+            added = -interest if added is None else added - interest
             step = step._replace(added=added)
         yield step
 
@@ -342,10 +322,10 @@ def charged_to_dsg(scheme: Scheme, year: int) -> bool:
 
 def balances(scheme: Scheme, inputs: Inputs, flows: Sequence[Flow]) -> xr.DataArray:
     """£ at each 31 March with the scheme, dims (draw, authority, year), negative = deficit."""
-    values = np.empty_like(inputs.balances)
-    values[0] = inputs.balances[0]
+    values = inputs.balances.copy(order="K")
     for place, step in enumerate(walk(scheme, inputs, flows), start=1):
-        np.add(step.projected, 0.0 if step.added is None else step.added, out=values[place])
+        if step.added is not None:
+            values[place] += step.added
     return labelled(inputs, values).rename("balance")
 
 
@@ -360,31 +340,29 @@ def ledger(scheme: Scheme, inputs: Inputs, flows: Sequence[Flow]) -> xr.Dataset:
     """
     years = inputs.years[1:]
     shape = (len(years), *inputs.shape)
-    money: dict[str, Array] = {name: np.zeros(shape) for name in ("opening", "closing", "in_year", "interest")}
-    # Kinds without a flow take no memory: one zero stands for all of them.
-    used = {flow.kind for flow in flows} | {"safety_valve"}
-    money |= {kind: np.zeros(shape) if kind in used else np.broadcast_to(0.0, shape) for kind in RAISES}
-    borne = scheme.interest_borne_by == "dsg" or any(flow.kind == "repayment" and flow.raises for flow in flows)
-    money["charged"] = np.zeros(shape) if borne else np.broadcast_to(0.0, shape)
+    on_dsg = scheme.interest_borne_by == "dsg" or any(flow.kind == "repayment" and flow.raises for flow in flows)
+    # What the scheme has none of takes no memory: one zero stands for all of it.
+    used = {"opening", "closing", "in_year", "interest", "safety_valve", *(flow.kind for flow in flows)}
+    used |= {"charged"} if on_dsg else set()
+    money: dict[str, Array] = {
+        name: np.zeros(shape) if name in used else np.broadcast_to(0.0, shape)
+        for name in ("opening", "closing", "in_year", "interest", *RAISES, "charged")
+    }
+    opening = inputs.balances[0]
     for place, step in enumerate(walk(scheme, inputs, flows)):
-        year = step.year
-        money["opening"][place], money["closing"][place], money["interest"][place] = (
-            step.opening,
-            step.closing,
-            step.interest,
-        )
-        received = inputs.safety_valve_payments(year)
-        money["safety_valve"][place] = received
+        year, received = step.year, inputs.safety_valve_payments(step.year)
+        money["opening"][place], money["closing"][place] = opening, step.closing
+        opening = money["closing"][place]
+        money["interest"][place], money["safety_valve"][place] = step.interest(), received
         money["in_year"][place] = inputs.balance(year) - inputs.balance(year - 1) - received
         for flow in (flow for flow in flows if flow.year == year):
             money[flow.kind][place] += flow.amount
             if flow.kind == "repayment" and flow.raises:
                 money["charged"][place] += flow.amount
         if charged_to_dsg(scheme, year):
-            money["charged"][place] += step.interest
-    return xr.Dataset({name: labelled(inputs, values, years) for name, values in money.items()}).assign_attrs(
-        units="£"
-    )
+            money["charged"][place] += money["interest"][place]
+    found = xr.Dataset({name: labelled(inputs, values, years) for name, values in money.items()})
+    return found.assign_attrs(units="£")
 
 
 def labelled(inputs: Inputs, values: Array, years: list[int] | None = None) -> xr.DataArray:

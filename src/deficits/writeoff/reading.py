@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from functools import lru_cache
@@ -13,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from deficits.errors import SchemeError, closest
 from deficits.paths import schemes_dir
-from deficits.validation import expected, read_text
+from deficits.validation import Declared, expected, read_text
 from deficits.validation import read_yaml as as_yaml
 from deficits.writeoff import conditions
 
@@ -72,36 +73,34 @@ def faults(error: ValidationError, model: type[BaseModel], lines: Mapping[Place,
 
     Rules between parameters are only looked at once each parameter is right.
     """
-    told = [line_and_words for fault in error.errors() for line_and_words in _told(fault, model, lines)]
-    return [(f"line {line}: " if line else "") + words for line, words in sorted(told, key=lambda fault: fault[0])]
+    told: list[tuple[int, str]] = []
+    for fault in error.errors():
+        # A union puts the name of the member it tried among the keys; those are no keys of the file.
+        place = tuple(part for part in fault["loc"] if not _MEMBER.match(str(part)))
+        found: list[tuple[Place, str]] = [(place, _words(fault, ".".join(map(str, place)), model))]
+        if not place:  # contradictions come several in one, and each begins with a key
+            messages = str(fault["msg"]).removeprefix("Value error, ").splitlines()
+            found = [(tuple(words.split(maxsplit=1)[0].split(".")), words) for words in messages]
+        for keys, words in found:
+            line = next((lines[keys[:end]] for end in range(len(keys), 0, -1) if keys[:end] in lines), 0)
+            told.append((line, words))
+    return [(f"line {line}: " if line else "") + words for line, words in sorted(told, key=lambda each: each[0])]
 
 
-def _told(fault: Any, model: type[BaseModel], lines: Mapping[Place, int]) -> list[tuple[int, str]]:
-    """A fault's line (0: none) and words. Contradictions come several in one, and each begins with a key."""
-    if not fault["loc"]:
-        messages = str(fault["msg"]).removeprefix("Value error, ").splitlines()
-        return [(_line(tuple(words.split(maxsplit=1)[0].split(".")), lines), words) for words in messages]
-    # A union puts the name of the member it tried among the keys; those are no keys of the file.
-    place = tuple(part for part in fault["loc"] if not (isinstance(part, str) and _is_member(part)))
-    return [(_line(place, lines), _fault(fault, ".".join(str(part) for part in place), model))]
+_MEMBER = re.compile(
+    r"(flat|scale|by_condition|deficit_above|region|council|type|\[key\])$|function-|constrained-"
+)
 
 
-def _line(place: Place, lines: Mapping[Place, int]) -> int:
-    return next((lines[place[:end]] for end in range(len(place), 0, -1) if place[:end] in lines), 0)
-
-
-def _is_member(part: str) -> bool:
-    return part in _MEMBERS or part.startswith(("function-", "constrained-"))
-
-
-_MEMBERS = {"flat", "scale", "by_condition", "deficit_above", "region", "council", "type", "[key]"}
-
-
-def _fault(fault: Any, key: str, model: type[BaseModel]) -> str:
+def _words(fault: Any, key: str, model: type[BaseModel]) -> str:
     found = fault["input"]
     name = key.rpartition(".")[2]
     if fault["type"] == "extra_forbidden":
-        known = model.model_fields if name == key else _known_keys()
+        parts = [
+            each for each in vars(conditions).values() if isinstance(each, type) and issubclass(each, Declared)
+        ]
+        inner = {field for part in parts for field in part.model_fields}
+        known = model.model_fields if name == key else inner
         near = get_close_matches(name, known, n=1)
         return f"{key}: unknown parameter; " + (f"did you mean '{near[0]}'?" if near else closest(name, known))
     if fault["type"] == "missing":
@@ -116,10 +115,3 @@ def _fault(fault: Any, key: str, model: type[BaseModel]) -> str:
     if wanted := expected(fault):
         return f"{key}: found {found!r}, expected {wanted}"
     return f"{key}: found {found!r}; {message[0].lower()}{message[1:]}"
-
-
-def _known_keys() -> set[str]:
-    models = [
-        kind for kind in vars(conditions).values() if isinstance(kind, type) and issubclass(kind, conditions.Part)
-    ]
-    return {name for kind in models for name in kind.model_fields}

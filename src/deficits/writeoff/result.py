@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ import xarray as xr
 
 from deficits.assumptions import assumed
 from deficits.errors import SchemeError
-from deficits.formatting import financial_year, listed, year_end
+from deficits.formatting import financial_year, year_end
 from deficits.panel import divide, read_splits, shares
 from deficits.projection import Projection, national, quantiles
 from deficits.projection.summaries import Per, check_per
@@ -26,7 +26,6 @@ from deficits.writeoff.inputs import Array, Inputs
 from deficits.writeoff.ledger import Kind, Paid, Rows
 from deficits.writeoff.scheme import Scheme
 
-Reserves = Literal["reserves", "unallocated_reserves"]
 Places = npt.NDArray[np.intp]
 PER: dict[Per, Size] = {"pupil": "pupils", "person_2_18": "people_2_18", "plan": "plans", "dsg": "dsg"}
 THREE = ("p10", "p50", "p90")
@@ -76,15 +75,13 @@ class Result(Simulated):
     @property
     def measures(self) -> Measures:
         """See `Simulated`: what `simulations` holds."""
-        base, standing = self.scheme.base_year, self.standing
-        after = standing.sel(year=[year for year in self.projection.years if year > base])
-        of_base = {
-            name: values.expand_dims(year=[base]) for name, values in (("grant", self.grant), ("left", self.left))
-        }
+        base = self.scheme.base_year
+        after = self.standing.sel(year=[year for year in self.projection.years if year > base])
         return {
             "deficit_with": ("£", (-after).clip(min=0.0)),
             "deficit_without": ("£", (-self.projection.balance).clip(min=0.0)),
-            **{name: ("£", values) for name, values in of_base.items()},
+            "grant": ("£", self.grant.expand_dims(year=[base])),
+            "left": ("£", self.left.expand_dims(year=[base])),
         }
 
     def codes(self, area: Area) -> list[str]:
@@ -119,7 +116,7 @@ class Result(Simulated):
     @cached_property
     def base_deficit(self) -> xr.DataArray:
         """£ (>= 0), the deficit at the base date, dims (draw, authority)."""
-        return self._labelled(np.maximum(0.0 - self.inputs.balance(self.scheme.base_year), 0.0))
+        return self._labelled(self.inputs.deficit(self.scheme.base_year))
 
     @cached_property
     def left(self) -> xr.DataArray:
@@ -138,16 +135,15 @@ class Result(Simulated):
     def standing(self) -> xr.DataArray:
         """£ at each 31 March after the base date, the grant that is owed counted as paid; before, the balance.
         Dims (draw, authority, year), negative = deficit."""
-        years, base = self.inputs.years, self.scheme.base_year
-        if not any(flow.owed(year) for flow in self.paid.flows for year in years if year > base):
+        years = [year for year in self.inputs.years if year > self.scheme.base_year]
+        if not any(flow.owed(year) for flow in self.paid.flows for year in years):
             return self.balance.rename("standing")
-        balances = ledger.balances(self.scheme, self.inputs, self.paid.flows)
-        for year, values in zip(years, balances.transpose("year", "authority", "draw").values, strict=True):
-            if year > base:
-                for flow in (flow for flow in self.paid.flows if flow.owed(year)):
-                    values += flow.amount
-                values[np.abs(values) < PENNY] = 0.0  # paid in full is nothing left, not a rounding residue
-        return balances.rename("standing")
+        standing = ledger.balances(self.scheme, self.inputs, self.paid.flows).rename("standing")
+        for year in years:
+            values = standing.sel(year=year).values
+            values += self.owed(year).T
+            values[np.abs(values) < PENNY] = 0.0  # paid in full is nothing left, not a rounding residue
+        return standing
 
     def deficit(self, year: int) -> Array:
         """£ (>= 0) that remains with councils at 31 March of a year, the grant that is owed counted as paid; shape
@@ -166,29 +162,28 @@ class Result(Simulated):
         draws in which it is not by the last year (its mean).
         """
         base, last = self.scheme.base_year, self.projection.years[-1]
-        without, with_grant = national(self.projection.balance, "gross"), national(self.standing, "gross")
-        years = self.years_until_back()
+        balance, flows, years = self.projection.balance, self.paid.flows, self.years_until_back()
+        without, with_grant = national(balance, "gross"), national(self.standing, "gross")
         found: list[tuple[str, int, str, Array]] = [
             ("deficit_without", base, "£", without.sel(year=base).values),
             ("grant", base, "£", self.grant.sum("authority").values),
             ("left", base, "£", self.left.sum("authority").values),
             ("councils_paid", base, "councils", (self.grant > 0).sum("authority").values),
+            ("councils_in_surplus", base, "councils", (balance.sel(year=base) >= 0).sum("authority").values),
         ]
-        surplus = (self.projection.balance.sel(year=base) >= 0).sum("authority").values
-        found.append(("councils_in_surplus", base, "councils", surplus))
         if self.scheme.source == "lowest":
-            gap = np.minimum(self.inputs.source_gap(base), self.base_deficit.values.T)
+            gap = np.minimum(self.inputs.source_gap(base), self.inputs.deficit(base))
             found.append(("not_counted", base, "£", gap.sum(axis=0)))
-        others: tuple[Kind, ...] = ("cover", "safety_valve", "contribution", "clawback", "levy", "repayment")
-        for kind in (kind for kind in others if any(flow.kind == kind for flow in self.paid.flows)):
+        others = [kind for kind in ledger.RAISES if kind != "write_off"]
+        for kind in (kind for kind in others if any(flow.kind == kind for flow in flows)):
             found.append((kind, last, "£", self.paid.total(kind).sum(axis=0)))
         for year in range(base + 1, last + 1):
             found.append(("deficit_without", year, "£", without.sel(year=year).values))
             found.append(("deficit_with", year, "£", with_grant.sel(year=year).values))
-            if any(flow.owed(year) for flow in self.paid.flows):
+            if any(flow.owed(year) for flow in flows):
                 found.append(("owed", year, "£", self.owed(year).sum(axis=0)))
         found.append(("years_bought", base, "years", years))
-        rows = [
+        rows: list[dict[str, Any]] = [
             {"measure": name, "year": year, "unit": unit, "mean": float(values.mean()), **ordered(values)}
             for name, year, unit, values in found
         ]
@@ -203,14 +198,15 @@ class Result(Simulated):
         or a share of the "dsg", of the base year.
         """
         size, councils = self._size(per), self.inputs.councils
-        frames = [three(array.values.T / size, councils.index, name) for name, array in self._by_council().items()]
-        return councils.join(frames).assign(paid=(self.grant > 0).mean("draw").values)
+        found = {name: array.values.T / size for name, array in self._by_council().items()}
+        return councils.join(ranged(found, councils.index)).assign(paid=(self.grant > 0).mean("draw").values)
 
     def england_row(self) -> dict[str, Any]:
         """England's line under `by_authority`: quantiles of the sums of the councils, and of the net balance."""
-        row: dict[str, Any] = {"authority": "England", "name": "England", "region": "England"}
-        row |= spans({name: values.sum("authority").values for name, values in self._by_council().items()})
-        return row | {"paid": float((self.grant.sum("authority") > 0).mean())}
+        sums = {name: array.sum("authority").values[None] for name, array in self._by_council().items()}
+        (row,) = ranged(sums, pd.RangeIndex(1)).to_dict("records")
+        named = dict.fromkeys(("authority", "name", "region"), "England")
+        return {**named, **row, "paid": float((self.grant.sum("authority") > 0).mean())}
 
     def _by_council(self) -> dict[str, xr.DataArray]:
         last = self.projection.years[-1]
@@ -267,25 +263,20 @@ class Result(Simulated):
         )
         return self.inputs.councils.loc[frame.index, ["name", "region"]].join(frame)
 
-    def above_reserves(self, reserves: Reserves = "reserves") -> pd.DataFrame:
-        """Councils with a deficit above their usable (or unallocated) reserves at each year end: by year,
-        quantiles without and with the scheme, of the `councils` whose reserves are published.
+    def above_reserves(self) -> pd.DataFrame:
+        """Councils with a deficit above their usable reserves at each year end: by year, quantiles without and
+        with the scheme, of the `councils` whose reserves are published.
 
         Reserves are those of `Inputs.reserves_year`, carried on unchanged: an assumption. Of a council whose
         reserves are not published then it is not known, and it is not counted.
         """
-        known_word("reserves", reserves, get_args(Reserves), SchemeError)
-        limit = self.inputs.size(reserves, self.scheme.base_year)
-        rows = {}
-        for year in self.projection.years:
-            without, with_scheme = 0.0 - self.inputs.balance(year), self.deficit(year)
-            rows[year] = spans(
-                {
-                    "without": (without > limit).sum(axis=0, dtype=float),
-                    "with": (with_scheme > limit).sum(axis=0, dtype=float),
-                }
-            )
-        frame = pd.DataFrame.from_dict(rows, orient="index").rename_axis("year")
+        limit, years = self.inputs.size("reserves", self.scheme.base_year), self.projection.years
+        deficits = {"without": self.inputs.deficit, "with": self.deficit}
+        counts = {
+            name: np.array([(deficit(year) > limit).sum(axis=0, dtype=float) for year in years])
+            for name, deficit in deficits.items()
+        }
+        frame = ranged(counts, pd.Index(years, name="year"))
         return frame.assign(councils=int((~np.isnan(limit)).sum()))
 
     def cannot_balance(self) -> pd.DataFrame:
@@ -297,40 +288,33 @@ class Result(Simulated):
         if year not in self.projection.years:
             raise SchemeError(f"override_ends {year} is not in the projection: project with until={year} or later")
         limit = self.inputs.size("reserves", self.scheme.base_year)
-        unknown = np.isnan(limit[:, 0])
+        chances = {
+            name: np.where(np.isnan(limit[:, 0]), np.nan, (deficit > limit).mean(axis=1))
+            for name, deficit in (("without", self.inputs.deficit(year)), ("with", self.deficit(year)))
+        }
         frame = self.inputs.councils[["name", "region"]].assign(
-            reserves=limit[:, 0],
-            chance_without=np.where(unknown, np.nan, (0.0 - self.inputs.balance(year) > limit).mean(axis=1)),
-            chance_with=np.where(unknown, np.nan, (self.deficit(year) > limit).mean(axis=1)),
+            reserves=limit[:, 0], **{f"chance_{name}": chance for name, chance in chances.items()}
         )
         return frame.sort_values(["chance_with", "chance_without", "name"], ascending=[False, False, True])
 
-    def by_successor(self, weights: Mapping[str, Mapping[str, float]] | None = None) -> pd.DataFrame:
+    def by_successor(self) -> pd.DataFrame:
         """Grant, what is left and the balance at the last year end before the change, of councils that are to be
-        divided, by successor (£, quantiles). By people aged 2 to 18, or by `weights` for a council (its name).
-        """
-        given = {self.projection.code(name): parts for name, parts in (weights or {}).items()}
-        unknown = set(given) - read_splits().keys()
-        if unknown:
-            names = listed([self.inputs.councils.at[code, "name"] for code in sorted(unknown)])
-            raise SchemeError(f"weights: {names} is not to be divided; leave it out")
-        rows = []
+        divided, by successor (£, quantiles), by people aged 2 to 18."""
+        frames = []
         for code, split in read_splits().items():
             if code not in self.inputs.codes:
                 continue
             last = min(split.on.year if split.on.month > 3 else split.on.year - 1, self.projection.years[-1])
-            values = {
-                "grant": self.grant,
-                "left": self.left,
-                "balance": self.balance.sel(year=last),
+            parts = shares(split)
+            whole = {"grant": self.grant, "left": self.left, "balance": self.balance.sel(year=last)}
+            divided = {
+                name: np.array(list(divide(array.sel(authority=code).values, parts).values()))
+                for name, array in whole.items()
             }
-            part = shares(split, given.get(code))
-            divided = {name: divide(array.sel(authority=code).values, part) for name, array in values.items()}
-            for successor in part.index:
-                row: dict[str, Any] = {"authority": code, "successor": successor, "share": part[successor]}
-                row["balance_year"] = last
-                rows.append(row | spans({name: amounts[successor] for name, amounts in divided.items()}))
-        return pd.DataFrame(rows).set_index(["authority", "successor"]) if rows else pd.DataFrame()
+            index = pd.MultiIndex.from_product([[code], parts.index], names=["authority", "successor"])
+            frame = pd.DataFrame({"share": parts.to_numpy(), "balance_year": last}, index=index)
+            frames.append(frame.join(ranged(divided, index)))
+        return pd.concat(frames) if frames else pd.DataFrame()
 
     def _grouped(self, column: str, per: Per | None) -> pd.DataFrame:
         groups = self.inputs.councils[column]
@@ -341,12 +325,12 @@ class Result(Simulated):
         for label, values in [("grant", self.grant.values.T), ("left", self.left.values.T)]:
             whole = np.stack(
                 [
-                    values[is_in].sum(axis=0) / (np.nansum(size[is_in], axis=0) if per else 1.0)
-                    for is_in in members.values()
+                    values[inside].sum(axis=0) / (np.nansum(size[inside], axis=0) if per else 1.0)
+                    for inside in members.values()
                 ]
             )
-            index = pd.Index(members, name=column)
-            frames.append(three(whole, index, label).assign(**{f"{label}_mean": whole.mean(axis=1)}))
+            frame = ranged({label: whole}, pd.Index(members, name=column))
+            frames.append(frame.assign(**{f"{label}_mean": whole.mean(axis=1)}))
         return pd.concat(frames, axis=1)
 
     def _size(self, per: Per | None) -> Array:
@@ -400,14 +384,8 @@ def ordered(values: Array) -> dict[str, float]:
     return {name: float(np.quantile(values, at, method=method)) for name, at in QUANTILES.items()}
 
 
-def three(values: Array, index: pd.Index, label: str) -> pd.DataFrame:
-    """p10, p50 and p90 of each row over draws, as columns of a frame."""
-    found = np.quantile(values, [QUANTILES[name] for name in THREE], axis=1).T
-    return pd.DataFrame(found, index=index, columns=[f"{label}_{name}" for name in THREE])
-
-
-def spans(values: Mapping[str, Array]) -> dict[str, float]:
-    """p10, p50 and p90 of each, by its name."""
-    return {
-        f"{name}_{at}": float(np.quantile(each, QUANTILES[at])) for name, each in values.items() for at in THREE
-    }
+def ranged(values: Mapping[str, Array], index: pd.Index) -> pd.DataFrame:
+    """p10, p50 and p90 over draws (the last axis) of each row, in columns such as `grant_p10`."""
+    found = {name: np.quantile(each, [QUANTILES[at] for at in THREE], axis=-1) for name, each in values.items()}
+    columns = {f"{name}_{at}": row for name, rows in found.items() for at, row in zip(THREE, rows, strict=True)}
+    return pd.DataFrame(columns, index=index)

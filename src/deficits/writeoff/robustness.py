@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
-from deficits.errors import SchemeError
 from deficits.projection import Projection
 from deficits.writeoff.comparison import compare
 from deficits.writeoff.scheme import Scheme
@@ -28,32 +27,22 @@ def sweep(
     schemes: Sequence[Scheme],
     *,
     points: int = 100,
-    ranges: Mapping[str, tuple[float, float]] = SWEPT,
     within: float = 2.0,
     year: int | None = None,
-    seed: int = 1,
 ) -> pd.DataFrame:
-    """Project and compare the schemes at points spread evenly over ranges of the projection's assumptions.
+    """Project and compare the schemes at points spread evenly over the ranges of `SWEPT`.
 
     One row a point and scheme: the assumptions, medians of years_bought, deficit and present_cost (£),
     `back_within` (the deficit is back within `within` years), `better`, the title of a scheme that dominates it
     there, and `fails`, either of them. `year`: as for `compare`. Each point is a projection of its own: a few
     hundred draws are enough.
     """
-    unknown = set(ranges) - set(SWEPT)
-    if unknown:
-        raise SchemeError(f"sweep: no range of {', '.join(sorted(unknown))}; expected some of {', '.join(SWEPT)}")
-    random = np.random.default_rng(seed)
     # A Latin hypercube: each range in as many parts as there are points, each part met once.
-    spread = (
-        np.array([random.permutation(points) for _ in ranges]).T + random.random((points, len(ranges)))
-    ) / points
+    random, low, high = np.random.default_rng(1), *np.array(list(SWEPT.values())).T
+    spread = np.array([random.permutation(points) for _ in SWEPT]).T + random.random((points, len(SWEPT)))
     rows = []
-    for place in spread:
-        chosen = {
-            name: low + part * (high - low)
-            for (name, (low, high)), part in zip(ranges.items(), place, strict=True)
-        }
+    for place in low + spread / points * (high - low):
+        chosen = dict(zip(SWEPT, place.tolist(), strict=True))
         there = projection.with_assumptions(projection.assumptions.model_copy(update=chosen))
         compared = compare(there, schemes, year=year)
         for number, (title, (by, _)) in enumerate(zip(compared.titles, compared.dominating(), strict=True)):
@@ -78,26 +67,24 @@ def region(points: pd.DataFrame, fails: str = "fails") -> pd.DataFrame:
     """
     names = [name for name in SWEPT if name in points]
     values, failing = points[names].to_numpy(dtype=float), points[fails].to_numpy(dtype=bool)
-    inside, best, kept = np.ones(len(points), dtype=bool), -1.0, None
+    inside, best, found = np.ones(len(points), dtype=bool), -1.0, pd.DataFrame()
     while failing.any():
         density, coverage = failing[inside].mean(), failing[inside].sum() / failing.sum()
         score = 2 * density * coverage / (density + coverage) if density else 0.0
         if score > best + 1e-9:
-            best, kept = score, (inside, coverage, density)
-        tried = []
-        for column in values.T:
+            ends = {"low": values[inside].min(axis=0), "high": values[inside].max(axis=0)}
+            whole = {"coverage": coverage, "density": density, "mass": inside.mean()}
+            best, found = score, pd.DataFrame(ends | whole, index=pd.Index(names, name="assumption"))
+        edges = [
+            inside & edge
+            for column in values.T
             for edge in (
                 column >= np.quantile(column[inside], PEEL),
                 column <= np.quantile(column[inside], 1 - PEEL),
-            ):
-                if LEAST_POINTS <= (inside & edge).sum() < inside.sum():
-                    tried.append(inside & edge)
+            )
+        ]
+        tried = [edge for edge in edges if LEAST_POINTS <= edge.sum() < inside.sum()]
         if density == 1 or not tried:
             break
         inside = max(tried, key=lambda box: failing[box].mean())
-    if kept is None:
-        return pd.DataFrame(columns=["low", "high", "coverage", "density", "mass"])
-    box, coverage, density = kept
-    ends = {"low": values[box].min(axis=0), "high": values[box].max(axis=0)}
-    frame = pd.DataFrame(ends, index=pd.Index(names, name="assumption"))
-    return frame.assign(coverage=coverage, density=density, mass=box.mean())
+    return found

@@ -38,7 +38,6 @@ from deficits.writeoff.conditions import (
     Cover,
     Ineligible,
     IsCouncil,
-    Part,
     Payer,
     Repayment,
     Scale,
@@ -190,7 +189,7 @@ class Scheme(Declared):
 
     def changed(self, **changes: Any) -> Scheme:
         """The scheme with other parameters; its title says which. Raises SchemeError with every fault."""
-        declared: dict[str, Any] = {name: getattr(self, name) for name in type(self).model_fields}
+        declared = dict(self)
         scheme = type(self)._validated(_overridden(declared, changes), f"'{self.title}' with changes", {})
         return scheme._titled(_differing(declared, changes))
 
@@ -209,8 +208,7 @@ class Scheme(Declared):
 
     def __add__(self, other: Scheme) -> Scheme:
         """Both: the other is paid on top, on the same deficits, and together never more than the deficit."""
-        declared: dict[str, Any] = {name: getattr(self, name) for name in type(self).model_fields}
-        declared |= {"plus": (*self.plus, other), "title": f"{self.title} + {other.title}"}
+        declared = dict(self) | {"plus": (*self.plus, other), "title": f"{self.title} + {other.title}"}
         return type(self)._validated(declared, f"'{self.title}' and '{other.title}' together", {})
 
     @property
@@ -337,7 +335,7 @@ def _value(key: str, value: Any) -> str:
         return percent(value)
     if number and name in ("pounds", *EACH):
         return gbp(value)
-    if isinstance(value, Part):
+    if isinstance(value, Declared):
         value = value.model_dump(exclude_defaults=True)
     if isinstance(value, Mapping):
         told = value.items()

@@ -10,9 +10,10 @@ import pandas as pd
 
 from deficits.assumptions import assumed
 from deficits.errors import SchemeError
+from deficits.simulated import ranges
 from deficits.writeoff.costs import interest_by_year
 from deficits.writeoff.inputs import Array
-from deficits.writeoff.result import Result, three
+from deficits.writeoff.result import Result, ranged
 
 ITEMS = {
     "left": "What the scheme leaves",
@@ -53,7 +54,7 @@ def unfunded(result: Result, authority: str | int | None = None) -> pd.DataFrame
         rows["transport", year] = np.full(len(now), published.get(year, np.nan))
         before = now
     index = pd.MultiIndex.from_tuples(rows, names=["item", "year"])
-    frame = three(np.array(list(rows.values())), index, "").rename(columns=lambda name: name.removeprefix("_"))
+    frame = pd.DataFrame(ranges(np.array(list(rows.values()))), index=index).drop(columns="mean")
     stated = f"stated; {transport.publisher}"
     missing = "not published by council" if authority is not None else "not published for the year"
     known = frame["p50"].notna()
@@ -81,6 +82,6 @@ def price_of_cover(
         amounts = {f"growth_{flow.earned}": flow.amount[places].sum(axis=0) for flow in cover}
         amounts["total"] = np.sum(list(amounts.values()), axis=0)
         amounts[f"remaining_{years[-1]}"] = covered.deficit(years[-1])[places].sum(axis=0)
-        index = pd.Index([share], name="share")
-        frames.append(pd.concat([three(values[None], index, name) for name, values in amounts.items()], axis=1))
+        rows = {name: values[None] for name, values in amounts.items()}
+        frames.append(ranged(rows, pd.Index([share], name="share")))
     return pd.concat(frames)
