@@ -1,6 +1,5 @@
 """Rules of the panel, and golden sums traced to their publications."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,8 +13,8 @@ from deficits.panel.choice import TOLERANCE
 from deficits.panel.panel import build
 from deficits.panel.schema import check
 from deficits.paths import raw_dir
-from deficits.publications import Reader, school_pupils
-from deficits.publications.editions import financial
+from deficits.publications import Reader
+from deficits.publications.tabulated import SCHOOL_PUPILS
 from deficits.raw import RawData
 from deficits.raw.authorities import load_authorities
 from tests.raw.test_raw import declare
@@ -256,13 +255,8 @@ def test_a_failed_build_leaves_the_last_one(panel: Panel, tmp_path, monkeypatch:
 
 
 def test_a_figure_that_is_not_declared_is_refused_and_not_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    direct = school_pupils.PUBLICATION.load
-    assert direct is not None
-
-    def load(reader: Reader) -> Iterator[pd.DataFrame]:
-        yield from (frame.assign(figure="pupil") for frame in direct(reader))
-
-    monkeypatch.setattr("deficits.panel.panel.PUBLICATIONS", [replace(school_pupils.PUBLICATION, load=load)])
+    misspelt = replace(SCHOOL_PUPILS, figures={"pupils": {"total_pupils": "pupil"}})
+    monkeypatch.setattr("deficits.panel.panel.PUBLICATIONS", [misspelt])
     with pytest.raises(
         PanelError, match=r"no such figure in panel/figures\.toml, .*: pupil of 201 in 2016 \(school-pupils/"
     ):
@@ -279,4 +273,4 @@ def test_a_name_that_is_no_councils_is_told_with_its_file_and_line(tmp_path: Pat
     (folder / "source.toml").write_text(declared, encoding="utf-8")
     reader = Reader(RawData(tmp_path), load_authorities())
     with pytest.raises(PanelError, match=r"data/raw/publication/table\.csv:3: no authority 'Burry': did you mean"):
-        reader.read("publication", "spend", ["value_gbp"], financial("year"))
+        reader.read("publication", "spend", ["value_gbp"])

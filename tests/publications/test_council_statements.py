@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 from deficits.formatting import last_day
-from deficits.publications import Reader, council_statements
-from deficits.publications.council_statements import load, statements
+from deficits.publications import Reader, tabulated
+from deficits.publications.tabulated import stated_balances, statements
 from deficits.raw import raw_data
 from deficits.raw.authorities import load_authorities
 
@@ -21,7 +21,7 @@ def said() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def stated() -> pd.DataFrame:
-    return next(load(reader()))
+    return next(stated_balances(reader()))
 
 
 def test_only_outturns_of_the_whole_dsg_stand_for_a_balance(said, stated) -> None:
@@ -71,8 +71,8 @@ def test_one_statement_a_council_and_year_the_most_trusted_first(monkeypatch) ->
         "published": ["2026-01", "2025-07", "2025-09", None],
         "source": list("cabd"),
     }
-    monkeypatch.setattr(council_statements, "statements", lambda _: pd.DataFrame(rows))
-    assert next(load(reader()))[["value", "published"]].to_numpy().tolist() == [[-3.0, "2025-09-30"]]
+    monkeypatch.setattr(tabulated, "statements", lambda _: pd.DataFrame(rows))
+    assert next(stated_balances(reader()))[["value", "published"]].to_numpy().tolist() == [[-3.0, "2025-09-30"]]
 
 
 def test_a_statement_is_known_from_the_end_of_the_month_that_its_page_gives(said) -> None:

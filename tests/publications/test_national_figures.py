@@ -5,7 +5,7 @@ import pytest
 
 from deficits.formatting import last_day
 from deficits.publications import Reader
-from deficits.publications.national_figures import RETURNED, forecasts, national
+from deficits.publications.tabulated import RETURNED, forecasts, national
 from deficits.raw import raw_data
 from deficits.raw.authorities import load_authorities
 

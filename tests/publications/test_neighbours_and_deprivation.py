@@ -1,8 +1,7 @@
 """Rules of statistical neighbours and of deprivation: every authority once, and only from their day on."""
 
 from deficits.publications import Reader
-from deficits.publications.deprivation import deprivation
-from deficits.publications.statistical_neighbours import neighbours
+from deficits.publications.tabulated import deprivation, neighbours
 from deficits.raw import raw_data
 from deficits.raw.authorities import load_authorities
 

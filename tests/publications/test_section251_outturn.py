@@ -231,7 +231,7 @@ def test_the_budget_is_refused_and_its_heading_offered(tmp_path: Path) -> None:
 class Held:
     """A reader of one council's line 1.9.3 in two years, and of nothing else."""
 
-    def read(self, publication: str, kind: str, numeric: list[str], year: object) -> pd.DataFrame:
+    def read(self, publication: str, kind: str, numeric: list[str]) -> pd.DataFrame:
         ends = [2019, 2020] if kind == "carried_forward" else []
         index = pd.MultiIndex.from_tuples([("886", end) for end in ends] or [("", 0)], names=["authority", "year"])
         frame = pd.DataFrame(dict.fromkeys(numeric, 5.0), index=index).assign(

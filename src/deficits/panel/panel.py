@@ -20,15 +20,13 @@ from deficits.panel.schema import FIGURES, PARTS, check
 from deficits.publications import (
     PUBLICATIONS,
     Reader,
-    council_statements,
     ehc_plans,
     gdp_deflator,
-    national_figures,
     ons_population,
     safety_valve,
+    tabulated,
 )
-from deficits.publications.council_statements import STATED
-from deficits.publications.editions import KEY, newest
+from deficits.publications.editions import KEY, STATED, newest
 from deficits.raw import RawData, raw_data
 from deficits.raw.authorities import Authorities, load_authorities
 
@@ -78,7 +76,7 @@ class Panel:
     value (float; £, plans, pupils or people; balances negative for a deficit), `<figure>_basis`, `<figure>_source`
     (`publication/file:line`) and `<figure>_published` (the ISO day by which it was public). `national` and
     `forecasts` are published figures for England; `statements` what councils have said of their own balances (see
-    `deficits.publications.council_statements`); `agreements` the safety valve payments by council and year,
+    `deficits.publications.tabulated.statements`); `agreements` the safety valve payments by council and year,
     published and scheduled (see `deficits.publications.safety_valve.agreements`); `ages` people and plans by
     authority and age; `prices` growth of the GDP deflator by year (share); `corrections` the cells that a declared
     correction touched. `as_of`, `rule` and `own` say what the panel was made with, `raw` from which folder.
@@ -199,14 +197,14 @@ def build(
 def _public(raw: RawData, as_of: str | None) -> tuple[pd.DataFrame, Reader, dict[str, Any]]:
     """What was public on a day, whatever rule chooses among it: the candidates, their reader, and other tables."""
     reader = Reader(raw, load_authorities(raw), as_of)
-    found = [frame for each in PUBLICATIONS if each.load for frame in each.load(reader) if len(frame)]
+    found = [frame for each in PUBLICATIONS for frame in each.candidates(reader) if len(frame)]
     if not found:
         raise PanelError(f"no figure by council was public on {as_of}: give a later day")
     plans, plans_year = ehc_plans.plans_by_single_age(reader)
     tables = {
-        "national": national_figures.national(reader),
-        "forecasts": national_figures.forecasts(reader),
-        "statements": council_statements.statements(reader),
+        "national": tabulated.national(reader),
+        "forecasts": tabulated.forecasts(reader),
+        "statements": tabulated.statements(reader),
         "ages": Ages(ons_population.people_by_age(reader), plans, plans_year),
         "prices": gdp_deflator.prices(reader, assumed("prices", "smoothed_years").value),  # type: ignore[arg-type]
         "corrections": reader.corrected,

@@ -86,7 +86,7 @@ def _file(panel: Panel, source: str, basis: str) -> Iterator[str]:
         yield f"tabulated by: {declared.via}"
     yield f"file: data/raw/{place}, line {line}, sha256 {declared.sha256[:12]}…"
     yield "holds: " + ", ".join(f"{column} = {cell}" for column, cell in cells.items())
-    if any((folder, declared.table) == (each.folder, kind) for each in PUBLICATIONS for kind, _ in each.turned):
+    if any(each.folder == folder and declared.table in each.turned for each in PUBLICATIONS):
         yield "sign: turned, since the publisher's is positive for a deficit"
     if basis == FROM_PERCENTAGE:
         yield "unit: a percentage of the DSG, times the DSG of the year, to the nearest £1,000"

@@ -13,7 +13,7 @@ from deficits.formatting import year_end
 from deficits.panel import Panel
 from deficits.projection.national import Shocks
 from deficits.projection.streams import TAIL, Array, Shock, stream
-from deficits.publications.national_figures import RETURNED
+from deficits.publications.tabulated import RETURNED
 
 T_SD = np.sqrt(TAIL / (TAIL - 2))
 """Standard deviation of a Student's t of scale 1."""

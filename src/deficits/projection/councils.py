@@ -17,8 +17,8 @@ from deficits.errors import PanelError, ProjectionError
 from deficits.panel import Panel
 from deficits.projection.history import History, place_rate
 from deficits.projection.streams import Array, Shock, own_shocks, stream
-from deficits.publications.deprivation import deprivation
 from deficits.publications.editions import Reader
+from deficits.publications.tabulated import deprivation
 
 FEWEST = 30
 """Councils below which nothing can be fitted."""

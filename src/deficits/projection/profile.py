@@ -10,10 +10,9 @@ import pandas as pd
 from deficits.panel import FIGURES, Panel
 from deficits.projection.projection import Projection
 from deficits.projection.summaries import dsg, people_2_18
-from deficits.publications.council_statements import STATED
-from deficits.publications.deprivation import deprivation
-from deficits.publications.editions import Reader
-from deficits.publications.statistical_neighbours import neighbours as dfe_neighbours
+from deficits.publications.editions import STATED, Reader
+from deficits.publications.tabulated import deprivation
+from deficits.publications.tabulated import neighbours as dfe_neighbours
 
 RETURNS = {"balance_section251": "section 251 return", "balance_mhclg": "MHCLG revenue outturn"}
 """The two national returns of a balance, by figure of the panel."""

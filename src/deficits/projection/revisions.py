@@ -13,7 +13,7 @@ from deficits.projection.condition import returned
 from deficits.projection.england import newest_forecast
 from deficits.projection.forecasts import Entry, entries
 from deficits.projection.projection import Projection, project
-from deficits.publications.council_statements import STATED
+from deficits.publications.editions import STATED
 
 EDITIONS = (
     "section251-outturn",

@@ -2,7 +2,6 @@
 
 from deficits.errors import SourceError
 from deficits.publications import (
-    council_statements,
     dsg_allocations,
     ehc_plans,
     gdp_deflator,
@@ -10,9 +9,8 @@ from deficits.publications import (
     mhclg_revenue_outturn,
     ons_population,
     safety_valve,
-    school_pupils,
     section251_outturn,
-    specialist_placement_spend,
+    tabulated,
 )
 from deficits.publications.editions import Reader
 from deficits.publications.publication import Publication, Table
@@ -23,10 +21,10 @@ PUBLICATIONS: tuple[Publication, ...] = (
     mhclg_revenue_outturn.PUBLICATION,
     ehc_plans.PUBLICATION,
     ons_population.PUBLICATION,
-    school_pupils.PUBLICATION,
-    specialist_placement_spend.PUBLICATION,
+    tabulated.SCHOOL_PUPILS,
+    tabulated.SPECIALIST_PLACEMENT_SPEND,
     safety_valve.PUBLICATION,
-    council_statements.PUBLICATION,
+    tabulated.COUNCIL_STATEMENTS,
     gdp_deflator.PUBLICATION,
     high_needs_benchmarking.PUBLICATION,
 )

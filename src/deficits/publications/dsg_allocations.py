@@ -15,7 +15,6 @@ import pandas as pd
 
 from deficits.errors import SourceError
 from deficits.publications.cells import columns_of, financial_year, heading, number
-from deficits.publications.editions import direct, financial
 from deficits.publications.files import opened
 from deficits.publications.publication import GovUk, Publication, Table
 from deficits.publications.reading import Sheet, open_sheets, refuse, sums_to, table_of
@@ -137,16 +136,6 @@ def _check_sums(councils: pd.DataFrame, others: pd.DataFrame, scale: float, sour
     refuse(faults)
 
 
-# --- what it gives the panel
-
-
-load = direct(
-    "dsg-allocations",
-    "allocations",
-    financial("financial_year"),
-    {block: block for block in BLOCKS} | {"total_dsg": "dsg_total"},
-)
-
 PUBLICATION = Publication(
     folder="dsg-allocations",
     address=GovUk(
@@ -156,5 +145,5 @@ PUBLICATION = Publication(
     ),
     short=("dsg", "allocations"),
     parse=parse,
-    load=load,
+    figures={"allocations": {block: block for block in BLOCKS} | {"total_dsg": "dsg_total"}},
 )

@@ -7,7 +7,7 @@ when its figure was first public, and of which edition it is; the newest edition
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,17 +22,18 @@ from deficits.raw.corrections import TOUCHED, correct
 KEY = ["authority", "year"]
 CANDIDATE = ["figure", "authority", "year", "value", "basis", "source", "published", "edition"]
 DISPUTED, REPORTED, DERIVED = "disputed", "reported", "derived"
-Years = Callable[[pd.DataFrame], pd.Series]
-
-
-def financial(column: str) -> Years:
-    """The financial year that a column names (2024 is 2023-24)."""
-    return lambda table: table[column].map(year_of)
-
-
-def calendar(column: str, later: int = 0) -> Years:
-    """The financial year of a January (or, `later` = 1, of the January after a calendar year)."""
-    return lambda table: table[column].astype(int) + later
+STATED = "stated"
+"""Basis of a balance that the council itself stated and no national return has yet."""
+YEARS = {
+    "financial_year": (year_of, 0),
+    "year": (year_of, 0),
+    "academic_year": (year_of, 1),
+    "january": (int, 0),
+    "calendar_year": (int, 1),
+    "mid_year": (int, 1),
+}
+"""What a column of years means, and how many financial years later its figures belong: pupils are counted in May,
+what happened in a calendar year in the January after it, and people in the middle of a year."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,11 @@ class Reader:
 
     def files(self, publication: str, kind: str) -> list[SourceFile]:
         """The editions of a kind of table that were public on the day, oldest first."""
-        files = self.raw.files(publication, kind)
-        known = [file for file in files if self.as_of is None or _earliest(file) <= self.as_of]
-        return sorted(known, key=lambda file: file.day)
+        files = sorted(self.raw.files(publication, kind), key=lambda file: file.day)
+        if self.as_of is None:
+            return files
+        first = {file.name: min(map(last_day, (file.published, *file.first_published.values()))) for file in files}
+        return [file for file in files if first[file.name] <= self.as_of]
 
     def table(self, publication: str, kind: str, numeric: Iterable[str]) -> pd.DataFrame:
         """The newest edition of a table that is no authority's by year; no rows when none is public."""
@@ -72,21 +75,19 @@ class Reader:
             # Line 1 of a file is its header.
             parts.append(table.assign(source=[f"{publication}/{file.name}:{row + 2}" for row in table.index]))
         rows = pd.concat(parts)
-        days = rows["published"].map(last_day)
-        return rows[days <= self.last].reset_index(drop=True)
+        return rows[rows["published"].map(last_day) <= self.last].reset_index(drop=True)
 
-    def read(self, publication: str, kind: str, numeric: Iterable[str], year: Years) -> pd.DataFrame:
-        """Every edition of a kind of table, corrected, as far as it was public; no rows where none is held.
+    def read(self, publication: str, kind: str, numeric: Iterable[str]) -> pd.DataFrame:
+        """Every edition of a kind of table, corrected, as far as it was public.
 
         Indexed by (authority, year), with the files' columns, those of `numeric` as float (missing throughout an
         edition that has no such column), and source (`publication/file:line`), published (ISO day by which the
-        figure was public), edition (day of the file) and flagged (columns that a correction disputes). `year`
-        gives each row's financial year. SourceError or PanelError when a file, name, year or correction is wrong.
+        figure was public), edition (day of the file) and flagged (columns that a correction disputes).
+        SourceError or PanelError when a file, name, year or correction is wrong.
         """
-        columns, raw = list(numeric), self.raw.where(publication)
-        key = (publication, kind, *columns)
+        raw, key = self.raw.where(publication), (publication, kind, *numeric)
         if key not in raw.corrected:
-            raw.corrected[key] = self._every(raw, publication, kind, columns, year)
+            raw.corrected[key] = _corrected(raw, self.authorities, *key)
         rows, touched = raw.corrected[key]
         self.touched.append(touched)
         return rows[rows["published"] <= self.last]
@@ -102,57 +103,54 @@ class Reader:
             ["source", "correction", "column"], ignore_index=True
         )
 
-    def _every(
-        self, raw: RawData, publication: str, kind: str, numeric: list[str], year: Years
-    ) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """What `read` gives, whatever the day, and a row for each cell that a correction touched."""
-        files, corrections = raw.files(publication, kind), raw.corrections(publication)
-        if not files:
-            columns = dict.fromkeys(numeric, float) | dict.fromkeys(("source", *CANDIDATE[-2:], "flagged"), "str")
-            empty = pd.DataFrame(columns=[*KEY, *columns]).astype({"authority": "str", "year": "int64"} | columns)
-            return empty.set_index(KEY), pd.DataFrame(columns=TOUCHED)
-        wanted = [each for each in corrections.correction if each.table == kind and each.column in numeric]
-        parts = []
-        for file in files:
-            about = [each for each in wanted if each.file in (None, file.name)]
-            parts.append(correct(_edition(raw, publication, file, numeric, year), corrections, about, publication))
-        frames, touched, found = zip(*parts, strict=True)
-        lost = [each.name for each in wanted if each.expect and each.name not in set().union(*found)]
-        if lost:
-            raise PanelError(
-                f"data/raw/{publication}/corrections.toml: no row of {kind} matches '{', '.join(lost)}'; remove "
-                "the correction or mend its match"
-            )
-        rows = pd.concat(frames, ignore_index=True)
-        rows["source"] = f"{publication}/" + rows["file"] + ":" + rows["line"].astype(str)
-        if "dfe_number" not in rows:
-            rows["dfe_number"] = list(map(self._authority, rows["la_name"], rows["ends_in"], rows["source"]))
-        index = pd.MultiIndex.from_frame(rows[["dfe_number", "ends_in"]], names=KEY)
-        return rows.set_index(index), pd.concat(touched)
 
-    def _authority(self, name: str, year: int, source: str) -> str:
-        try:
-            return self.authorities.resolve(name, year)
-        except PanelError as error:
-            raise PanelError(f"data/raw/{source}: {error}") from None
-
-
-def _edition(raw: RawData, publication: str, file: SourceFile, numeric: list[str], year: Years) -> pd.DataFrame:
-    """One edition with what is known of each row: file, line, the year that it ends in, edition and published."""
-    there = [column for column in numeric if column in file.columns]
-    table = raw.table(publication, file.name, there)
-    lacking = {column: float("nan") for column in numeric if column not in there}
-    # Line 1 of a file is its header.
-    table = table.assign(**lacking, file=file.name, line=table.index + 2, ends_in=year(table).astype("int64"))
-    edition = last_day(file.published)
-    first = {number: last_day(day) for number, day in file.first_published.items()}
-    published = [first.get(number, edition) for number in table["ends_in"]]
-    return table.assign(edition=edition, published=published)
-
-
-def _earliest(file: SourceFile) -> str:
-    """The day by which the first of a file's figures was public."""
-    return min([last_day(file.published), *map(last_day, file.first_published.values())])
+def _corrected(
+    raw: RawData, authorities: Authorities, publication: str, kind: str, *numeric: str
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What `Reader.read` gives, whatever the day, and a row for each cell that a correction touched."""
+    corrections = raw.corrections(publication)
+    wanted = [each for each in corrections.correction if each.table == kind and each.column in numeric]
+    frames, records, found = [], [], set()
+    for file in raw.files(publication, kind):
+        there = [column for column in numeric if column in file.columns]
+        table = raw.table(publication, file.name, there)
+        column = next(name for name in YEARS if name in table)
+        meaning, later = YEARS[column]
+        years = table[column].map(meaning) + later
+        first = {year: last_day(day) for year, day in file.first_published.items()}
+        edition = last_day(file.published)
+        # Line 1 of a file is its header.
+        table = table.assign(
+            **{column: float("nan") for column in numeric if column not in there},
+            file=file.name,
+            line=table.index + 2,
+            ends_in=years,
+            edition=edition,
+            published=[first.get(year, edition) for year in years],
+        )
+        about = [each for each in wanted if each.file in (None, file.name)]
+        table, touched, names = correct(table, corrections, about, publication)
+        frames.append(table)
+        records.append(touched)
+        found |= names
+    if not frames:
+        raise PanelError(f"data/raw/{publication} has no table '{kind}': start from a whole copy of data/raw")
+    if lost := [each.name for each in wanted if each.expect and each.name not in found]:
+        raise PanelError(
+            f"data/raw/{publication}/corrections.toml: no row of {kind} matches '{', '.join(lost)}'; remove the "
+            "correction or mend its match"
+        )
+    rows = pd.concat(frames, ignore_index=True)
+    rows["source"] = f"{publication}/" + rows["file"] + ":" + rows["line"].astype(str)
+    if "dfe_number" not in rows:
+        numbers = []
+        for name, year, source in rows[["la_name", "ends_in", "source"]].itertuples(index=False):
+            try:
+                numbers.append(authorities.resolve(name, year))
+            except PanelError as error:
+                raise PanelError(f"data/raw/{source}: {error}") from None
+        rows["dfe_number"] = numbers
+    return rows.set_index(pd.MultiIndex.from_frame(rows[["dfe_number", "ends_in"]], names=KEY)), pd.concat(records)
 
 
 def candidates(
@@ -183,17 +181,6 @@ def reported(rows: pd.DataFrame, figures: Mapping[str, str]) -> pd.DataFrame:
     """Candidates that are columns (the keys) of a reader's frame, as they were reported."""
     flags = {figure: column for column, figure in figures.items()}
     return candidates(rows, {figure: rows[column] for figure, column in flags.items()}, REPORTED, flags)
-
-
-def direct(
-    publication: str, kind: str, year: Years, figures: Mapping[str, str]
-) -> Callable[[Reader], Iterator[pd.DataFrame]]:
-    """What gives the panel columns of a table (the keys) as its figures, as they were reported."""
-
-    def load(reader: Reader) -> Iterator[pd.DataFrame]:
-        yield reported(reader.read(publication, kind, figures, year), figures)
-
-    return load
 
 
 def newest(cells: pd.DataFrame) -> pd.DataFrame:

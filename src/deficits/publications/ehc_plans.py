@@ -20,7 +20,7 @@ import pandas as pd
 
 from deficits.errors import SourceError
 from deficits.publications.cells import Columns, columns_of, financial_year, heading
-from deficits.publications.editions import DERIVED, KEY, REPORTED, Reader, calendar, candidates, direct, reported
+from deficits.publications.editions import DERIVED, KEY, REPORTED, Reader, candidates, reported
 from deficits.publications.publication import EesRelease, Publication, Table
 from deficits.publications.reading import Meaning, Sheet, one_of, open_sheets, refuse, table_of
 
@@ -246,11 +246,10 @@ def _joined(kind: str, parts: list[_Part], source: str) -> Table:
 
 
 def load(reader: Reader) -> Iterator[pd.DataFrame]:
-    """Plans in force in January, in all, by placement and of young people, and the requests, plans made, issued
-    and ceased of the calendar year before."""
-    by_age = reader.read(FOLDER, "plans_by_age", ["plans"], calendar("january"))
+    """Plans by age and placement; requests and new plans of releases to 2024; new plans."""
+    by_age = reader.read(FOLDER, "plans_by_age", ["plans"])
     yield _summed(by_age, "plans", by_age["plans"])
-    ages = reader.read(FOLDER, "plans_by_single_age", ["plans"], calendar("january"))
+    ages = reader.read(FOLDER, "plans_by_single_age", ["plans"])
     old = pd.to_numeric(ages["age"], errors="coerce") >= 16
     for rows, young in ((by_age, by_age["age_group"].isin(("Age 16 to 19", "Age 20 to 25"))), (ages, old)):
         yield _summed(rows, "plans_16_25", rows["plans"] * young.astype(float))
@@ -260,29 +259,20 @@ def load(reader: Reader) -> Iterator[pd.DataFrame]:
         "plans_post_16": ["fe_total"],
         "plans_resource_base": list(RESOURCE_BASES),
     }
-    needed = ["plans", "mainstream_total", *chain(*sums.values())]
-    rows = reader.read(FOLDER, "plans_by_placement", needed, calendar("january"))
+    rows = reader.read(FOLDER, "plans_by_placement", ["plans", "mainstream_total", *chain(*sums.values())])
     yield reported(rows, {"plans": "plans"})
     placed = {figure: rows[columns].sum(axis=1, min_count=len(columns)) for figure, columns in sums.items()}
     mainstream = rows["mainstream_total"] - rows["mainstream_independent"]
     bases = placed["plans_resource_base"].where(mainstream.notna())
     yield candidates(rows, placed | {"plans_mainstream": mainstream, "plans_resource_base": bases}, DERIVED)
-    yield from direct(FOLDER, "plans_total", calendar("january"), {"plans": "plans"})(reader)
-    # A calendar year is counted in the January that follows it.
-    after, requests = calendar("calendar_year", 1), {"requests_received_in_year": "requests"}
-    older = requests | {"requests_refused": "requests_refused", "new_ehc_plans": "new_plans"}
-    yield from direct(FOLDER, "flows_before_2023", after, older)(reader)
-    flows = requests | {
-        "requests_decided_not_to_assess": "requests_refused",
-        "tribunal_related_request": "requests_at_tribunal",
-        "total_ceased": "plans_ceased",
-        "plans_issued_den_ex": "plans_issued",
-        "plans_issued_20_weeks_ex": "plans_issued_in_20_weeks",
+    older = {
+        "requests_received_in_year": "requests",
+        "requests_refused": "requests_refused",
+        "new_ehc_plans": "new_plans",
     }
+    yield reported(reader.read(FOLDER, "flows_before_2023", older), older)
     published = "new_ehc_plans_as_published"
-    columns = [published, "new_ehc_plans", "new_ehc_plans_2023_release", *flows]
-    rows = reader.read(FOLDER, "flows", columns, after)
-    yield reported(rows, flows)
+    rows = reader.read(FOLDER, "flows", [published, "new_ehc_plans", "new_ehc_plans_2023_release"])
     # Only an edition with a known error keeps what was published apart.
     plans = rows[published].fillna(rows["new_ehc_plans"])
     yield candidates(rows, {"new_plans": plans}, REPORTED, {"new_plans": published})
@@ -325,4 +315,15 @@ PUBLICATION = Publication(
     short=("ehc", "ehcp", "plans"),
     parse=parse,
     load=load,
+    figures={
+        "plans_total": {"plans": "plans"},
+        "flows": {
+            "requests_received_in_year": "requests",
+            "requests_decided_not_to_assess": "requests_refused",
+            "tribunal_related_request": "requests_at_tribunal",
+            "total_ceased": "plans_ceased",
+            "plans_issued_den_ex": "plans_issued",
+            "plans_issued_20_weeks_ex": "plans_issued_in_20_weeks",
+        },
+    },
 )

@@ -23,7 +23,7 @@ from deficits.errors import SourceError
 from deficits.formatting import financial_year as words_for
 from deficits.formatting import year_of
 from deficits.publications.cells import columns_of, financial_year, heading, number
-from deficits.publications.editions import REPORTED, Reader, candidates, direct, financial
+from deficits.publications.editions import REPORTED, Reader, candidates
 from deficits.publications.publication import GovUk, Publication, Table
 from deficits.publications.reading import Sheet, one_of, open_sheet, refuse, sums_to, table_of
 from deficits.raw.authorities import is_upper_tier
@@ -196,16 +196,14 @@ def _dsg_lines(councils: pd.DataFrame) -> Table:
 
 
 def load(reader: Reader) -> Iterator[pd.DataFrame]:
-    """Balances (lines 912 and 913 added), and usable reserves.
+    """Balances: lines 912 and 913 added.
 
     The level at 1 April is the balance at the end of the year before; what a council that began on that day took
     over then is no balance of its own and is left out.
     """
-    rows = reader.existing(reader.read(FOLDER, "dsg_lines", DSG_LINES, financial("financial_year")))
+    rows = reader.existing(reader.read(FOLDER, "dsg_lines", DSG_LINES))
     balance = {"balance_mhclg": rows[DSG_LINES].sum(axis=1, min_count=2)}
     yield candidates(rows, balance, REPORTED, {"balance_mhclg": DSG_LINES[1]})
-    columns = {"close_unallocated_gbp": "reserves_unallocated", "close_other_earmarked_gbp": "reserves_earmarked"}
-    yield from direct(FOLDER, "usable_reserves", financial("financial_year"), columns)(reader)
 
 
 PUBLICATION = Publication(
@@ -217,5 +215,11 @@ PUBLICATION = Publication(
     ),
     short=("mhclg", "revenue-outturn", "rs"),
     parse=parse,
+    figures={
+        "usable_reserves": {
+            "close_unallocated_gbp": "reserves_unallocated",
+            "close_other_earmarked_gbp": "reserves_earmarked",
+        }
+    },
     load=load,
 )

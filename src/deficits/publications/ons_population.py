@@ -19,7 +19,7 @@ import pandas as pd
 
 from deficits.errors import SourceError, some
 from deficits.publications.cells import Columns, columns_of, heading
-from deficits.publications.editions import Reader, calendar, reported
+from deficits.publications.editions import Reader, reported
 from deficits.publications.publication import FixedUrl, Publication, Table
 from deficits.publications.reading import one_of, open_sheets, table_of
 from deficits.raw import read_table
@@ -119,7 +119,7 @@ def _areas(codes: pd.Series, source: str) -> dict[str, str]:
 def load(reader: Reader) -> Iterator[pd.DataFrame]:
     """People aged 2 to 18 by authority, for the authorities that existed at the year end after the count."""
     column = "pop_2_18"
-    rows = reader.read(FOLDER, "population_by_authority", [column], calendar("mid_year", 1))
+    rows = reader.read(FOLDER, "population_by_authority", [column])
     yield reported(reader.existing(rows), {column: "population_2_18"})
 
 
@@ -130,7 +130,7 @@ def people_by_age(reader: Reader) -> pd.DataFrame:
     left out; of two editions of one count the newer is taken.
     """
     ages = {f"age_{age}": age for age in range(OLDEST + 1)}
-    rows = reader.read(FOLDER, "population_by_authority", ages, calendar("mid_year", 1))
+    rows = reader.read(FOLDER, "population_by_authority", ages)
     rows = rows.sort_values("edition", kind="stable")
     newest = rows[rows["file"] == rows.groupby(level="year")["file"].transform("last")]
     people = newest[list(ages)].rename(columns=ages).rename_axis("age", axis=1).unstack("year")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
-from deficits.publications.editions import Reader
+from deficits.publications.editions import Reader, reported
 
 
 @dataclass(frozen=True)
@@ -83,14 +83,22 @@ class Publication:
 
     `parse` turns the publisher's file into tidy tables; None where nothing is fetched. It raises SourceError for
     another file, a column that is missing, a cell that is neither a number nor a known symbol, a council that is
-    unknown or stands twice, and sums that do not reach the file's own totals. `load` gives the panel's candidates
-    from the tables held, as known on the reader's day. `turned` are the columns, as (kind, column), that are
-    positive for a deficit and whose sign the panel turns.
+    unknown or stands twice, and sums that do not reach the file's own totals. `figures` are the columns that are
+    figures of the panel as they stand, by kind of table; `load` gives the candidates that are worked out. `turned`
+    are the kinds of table whose sign, positive for a deficit, the panel turns.
     """
 
     folder: str
     address: EesRelease | GovUk | FixedUrl | ByHand
     short: tuple[str, ...] = ()
     parse: Callable[[Path], tuple[Table, ...]] | None = None
+    figures: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     load: Callable[[Reader], Iterator[pd.DataFrame]] | None = None
-    turned: frozenset[tuple[str, str]] = frozenset()
+    turned: tuple[str, ...] = ()
+
+    def candidates(self, reader: Reader) -> Iterator[pd.DataFrame]:
+        """What it gives the panel, from the tables held, as known on the reader's day."""
+        if self.load:
+            yield from self.load(reader)
+        for kind, columns in self.figures.items():
+            yield reported(reader.read(self.folder, kind, columns), columns)

@@ -19,7 +19,7 @@ from deficits.assumptions import assumed
 from deficits.errors import SourceError
 from deficits.publications import dsg_allocations
 from deficits.publications.cells import columns_of, financial_year, heading, number
-from deficits.publications.editions import KEY, REPORTED, Reader, candidates, direct, financial, newest
+from deficits.publications.editions import KEY, REPORTED, Reader, candidates, newest
 from deficits.publications.publication import EesRelease, Publication, Table
 from deficits.publications.reading import NO_ROW, Sheet, one_of, open_sheet, refuse, sums_to, table_of
 
@@ -108,23 +108,22 @@ FROM_PERCENTAGE = "derived_from_percentage"
 
 
 def load(reader: Reader) -> Iterator[pd.DataFrame]:
-    """Balances by section 251, and net spend on high needs.
+    """Balances by section 251.
 
     For 2019-20 to 2021-22 the balance was published as a percentage of the DSG, to 0.01%, so it is derived from
     the DSG and rounded to the £ thousand. Line 1.9.3 itself is positive for a deficit: its sign is turned, except
     in the years in which it was printed positive for a surplus.
     """
-    shares = reader.read(FOLDER, "balance_shares", ["balance_pct_of_dsg"], financial("financial_year"))
-    totals = newest(pd.concat(dsg_allocations.load(reader)).query("figure == 'dsg_total'")).set_index(KEY)["value"]
+    shares = reader.read(FOLDER, "balance_shares", ["balance_pct_of_dsg"])
+    allocated = pd.concat(dsg_allocations.PUBLICATION.candidates(reader))
+    totals = newest(allocated[allocated["figure"] == "dsg_total"]).set_index(KEY)["value"]
     derived = (shares["balance_pct_of_dsg"] / 100 * totals.reindex(shares.index)).round(-3)
     yield candidates(shares, {"balance_section251": derived}, FROM_PERCENTAGE)
     column = "carried_forward_gbp"
-    lines = reader.read(FOLDER, "carried_forward", [column], financial("financial_year"))
+    lines = reader.read(FOLDER, "carried_forward", [column])
     surplus_positive = lines["ends_in"] <= assumed("section251", "surplus_positive_to").value
     balance = lines[column].where(surplus_positive, -lines[column])
     yield candidates(lines, {"balance_section251": balance}, REPORTED, {"balance_section251": column})
-    columns = {"high_needs_net_spend_gbp": "high_needs_net_spend"}
-    yield from direct(FOLDER, "net_spend", financial("financial_year"), columns)(reader)
 
 
 PUBLICATION = Publication(
@@ -132,6 +131,7 @@ PUBLICATION = Publication(
     address=EesRelease("la-and-school-expenditure", r"all education.*local authority|s251_alleducation"),
     short=("section251", "s251", "outturn"),
     parse=parse,
+    figures={"net_spend": {"high_needs_net_spend_gbp": "high_needs_net_spend"}},
     load=load,
-    turned=frozenset({("carried_forward", "carried_forward_gbp")}),
+    turned=("carried_forward",),
 )

@@ -7,7 +7,7 @@ import pandas as pd
 
 from deficits.panel import Panel
 from deficits.publications.editions import Reader
-from deficits.publications.statistical_neighbours import neighbours
+from deficits.publications.tabulated import neighbours
 
 PUBLISHED = {
     "plan growth": ("plans", None, "growth a year"),
