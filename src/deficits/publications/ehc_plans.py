@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -81,7 +82,7 @@ def age_label(text: str) -> str:
 
 @dataclass(frozen=True)
 class _Shape:
-    """A table and what is taken of a file for it: groups of columns, of which the first figure is its mark."""
+    """A table and what is taken of a file for it: a group of columns, of which the first is the file's mark."""
 
     kind: str
     file: str
@@ -100,12 +101,9 @@ class _Shape:
         return next(iter(self.figures.values()))
 
     @property
-    def year(self) -> str:
-        return "january" if self.kind.startswith("plans") else "calendar_year"
-
-    @property
     def key(self) -> list[str]:
-        return [self.year, "dfe_number", *self.also]
+        year = "january" if self.kind.startswith("plans") else "calendar_year"
+        return [year, "dfe_number", *self.also]
 
 
 _SHAPES = (
@@ -134,7 +132,7 @@ def parse(path: Path) -> tuple[Table, ...]:
     Sums that differ from England's for a reason that the file shows (councils are missing; each council of a
     region has the region's own figure) are kept as published and stand in `Table.notes`.
     """
-    found: dict[str, list[_Part]] = {}
+    found: dict[str, list[Any]] = {}
     for sheet in open_sheets(path, _COLUMNS["place"], wanted=_is_read):
         headings = set(map(heading, sheet.head[-1]))
         shapes = [shape for shape in _SHAPES if headings & set(map(heading, shape.marks))]
@@ -145,14 +143,19 @@ def parse(path: Path) -> tuple[Table, ...]:
                 f"{', '.join(sheet.head[-1][:12])}"
             )
         for shape in shapes:
-            part = _part(shape, sheet, headings)
-            if len(part[1]):
-                found.setdefault(shape.kind, []).append(part)
-    return tuple(_joined(kind, parts, path.name) for kind, parts in found.items())
-
-
-_Part = tuple[_Shape, pd.DataFrame, list[str], list[str]]
-"""One file's contribution to a table: its rows, which of its columns are figures, and what was odd."""
+            rows, figures, odd = _rows(shape, sheet, headings)
+            if len(rows):
+                found.setdefault(shape.kind, []).append((shape, rows, figures, odd))
+    tables = []
+    for kind, parts in found.items():
+        of_kind, frames, names, notes = zip(*parts, strict=True)
+        key, figures = of_kind[0].key, list(chain(*names))
+        if repeated := sorted({name for name in figures if figures.count(name) > 1}):
+            raise SourceError(f"{path.name}: {', '.join(repeated)} stands in more than one of its files")
+        columns = [key[0], "la_code", "dfe_number", "la_name", "region", *key[2:], *figures]
+        joined = pd.concat(frames).groupby(key, as_index=False).first()
+        tables.append(table_of(kind, joined, key, columns, dict.fromkeys(chain(*notes))))
+    return tuple(tables)
 
 
 def _is_read(name: str) -> bool:
@@ -160,9 +163,10 @@ def _is_read(name: str) -> bool:
     return any(stem == shape.file or stem.startswith(f"{shape.file}_") for shape in _SHAPES)
 
 
-def _part(shape: _Shape, sheet: Sheet, headings: set[str]) -> _Part:
-    """A row a council and key; none where a file has no breakdown by age."""
-    wanted = dict(shape.figures)
+def _rows(shape: _Shape, sheet: Sheet, headings: set[str]) -> tuple[pd.DataFrame, list[str], list[str]]:
+    """A row a council and key, which of the columns are figures, and what was odd; no rows where a file has no
+    breakdown by age."""
+    wanted, year = dict(shape.figures), shape.key[0]
     if "special_academy_free" in wanted and "special academy" in headings:
         del wanted["special_academy_free"]
         wanted |= _COLUMNS["split_in_2026"]
@@ -172,13 +176,13 @@ def _part(shape: _Shape, sheet: Sheet, headings: set[str]) -> _Part:
         raise SourceError(f"{sheet.name} has no rows for {shape.kind}: no totals among its breakdowns")
     rows = rows.assign(
         level=sheet.meaning(rows["level"], one_of(*_LEVELS)),
-        **{shape.year: sheet.meaning(rows["period"], shape.year_of).astype("int64")},
+        **{year: sheet.meaning(rows["period"], shape.year_of).astype("int64")},
     )
     rows = sheet.numbers(rows, [name for name in wanted if name in rows])
     if "special_free_school" in rows:
         # In a year in which no place has a figure for free schools, the academies' column still holds both.
         academies, free = rows["special_academy"], rows["special_free_school"]
-        separate = free.notna().groupby(rows[shape.year]).transform("any")
+        separate = free.notna().groupby(rows[year]).transform("any")
         rows["special_academy_free"] = (academies + free).where(separate, academies)
         rows["special_academy_free?"] = rows["special_academy?"].fillna(rows["special_free_school?"])
     figures = [name for name in shape.figures if name in rows]
@@ -189,21 +193,20 @@ def _part(shape: _Shape, sheet: Sheet, headings: set[str]) -> _Part:
     conflicting = councils.groupby(shape.key)[figures].transform("nunique").gt(1).any(axis=1)
     sheet.refuse_twice(councils[conflicting], shape.key)
     councils = councils.groupby(shape.key, as_index=False).first()
-    notes = _check_england(rows[rows["level"] != "local authority"], councils, shape, figures, sheet)
-    return shape, councils, figures, notes
+    return councils, figures, _check_england(rows, councils, shape, figures, sheet)
 
 
 def _check_england(
-    others: pd.DataFrame, councils: pd.DataFrame, shape: _Shape, figures: list[str], sheet: Sheet
+    rows: pd.DataFrame, councils: pd.DataFrame, shape: _Shape, figures: list[str], sheet: Sheet
 ) -> list[str]:
     """Notes where councils rightly do not sum to an England row of the file; SourceError where they should."""
-    over = [shape.year, *shape.also]
-    nation, regions = others[others["level"] == "national"], others[others["level"] == "regional"]
+    over = [shape.key[0], *shape.also]
+    nation, regions = rows[rows["level"] == "national"], rows[rows["level"] == "regional"]
     sheet.refuse_twice(nation, over)
     notes, faults = [], []
     by_place = dict(list(councils.groupby(over)))
     # Years left out between two that a council has: the last year of a file that is cut short is not among them.
-    every, lives = sorted(councils[shape.year].unique()), councils.groupby("dfe_number")[shape.year].unique()
+    every, lives = sorted(councils[over[0]].unique()), councils.groupby("dfe_number")[over[0]].unique()
     absent = {y for years in lives for y in every if min(years) < y < max(years) and y not in years}
     for _, england in nation.iterrows():
         when = tuple(england[over])
@@ -229,17 +232,6 @@ def _check_england(
                 faults.append(f"{sheet.name}: {differs}. Rows are missing or changed; download the file again")
     refuse(faults)
     return notes
-
-
-def _joined(kind: str, parts: list[_Part], source: str) -> Table:
-    """One table of the files that contribute to it, joined on its key."""
-    shapes, frames, names, odd = zip(*parts, strict=True)
-    shape, figures = shapes[0], list(chain(*names))
-    if repeated := sorted({name for name in figures if figures.count(name) > 1}):
-        raise SourceError(f"{source}: {', '.join(repeated)} stands in more than one of its files")
-    rows = pd.concat(frames).groupby(shape.key, as_index=False).first()
-    labels = [shape.year, "la_code", "dfe_number", "la_name", "region", *shape.also]
-    return table_of(kind, rows, shape.key, [*labels, *figures], dict.fromkeys(chain(*odd)))
 
 
 # --- what it gives the panel

@@ -108,16 +108,18 @@ class Grid(NamedTuple):
     """The text of a CSV."""
 
     def columns(
-        self, top: int, width: int, places: Mapping[str, int], keep: Callable[[bytes], object]
+        self, top: int, width: int, places: Mapping[str, int], skip: re.Pattern[bytes]
     ) -> pd.DataFrame | None:
-        """Some columns of a CSV's lines below line `top` that are to be kept, as text by line: by pyarrow, which
-        does not keep the other 2,500 of a large file. None where a line is not a row of `width` cells.
+        """Some columns of a CSV's lines below line `top`, without those that begin as in `skip`, as text by line.
+
+        By pyarrow, which does not keep the other 2,500 of a large file; None where a line is no row of `width`
+        cells.
         """
         names = [str(place) for place in range(width)]
         wanted = [names[place] for place in places.values()]
         lines = self.content.split(b"\n")
         last = len(lines) - (1 if lines[-1] else 2)  # always looked at: it shows whether the file was cut short
-        kept = [n for n in range(top, last + 1) if n == last or keep(lines[n])]
+        kept = [n for n in range(top, last + 1) if n == last or not skip.match(lines[n])]
         try:
             table = arrow_csv.read_csv(
                 pa.BufferReader(b"\n".join([lines[n] for n in kept])),
@@ -143,7 +145,7 @@ def opened(path: Path, wanted: Callable[[str], bool] = lambda _: False, typed: b
     if "workbook" in kind:
         yield from _sheets(path.name, content, kind)
         return
-    found = [(path.name, content, kind)]
+    found = [(path.name, content)]
     if kind == "a zip archive":
         with _readable(path.name), zipfile.ZipFile(io.BytesIO(content)) as archive:
             every = [part for part in archive.infolist() if part.filename.lower().endswith(".csv")]
@@ -151,16 +153,14 @@ def opened(path: Path, wanted: Callable[[str], bool] = lambda _: False, typed: b
             if not taken:
                 names = ", ".join(part.filename for part in every[:8]) or "none"
                 raise SourceError(f"{path.name} has no CSV that is read here; its CSVs: {names}")
-            found = []
             for part in taken:
                 _refuse_bomb(path.name, part)
-                name, text = f"{path.name}/{part.filename}", archive.read(part)
-                found.append((name, text, _kind(text, name)))
-    for name, _, kind in found:
-        if kind != "a CSV":
+            found = [(f"{path.name}/{part.filename}", archive.read(part)) for part in taken]
+    for name, text in found:
+        if (kind := _kind(text, name)) != "a CSV":
             raise SourceError(f"{name} is {kind}" + ("" if ";" in kind else ", expected a workbook or a CSV"))
-    for name, text, _ in found:
-        yield _csv(name, _utf8(text), typed)
+    for name, text in found:
+        yield _csv(name, text, typed)
 
 
 def padded(rows: Sequence[list[str]], width: int) -> list[list[str]]:
@@ -179,10 +179,10 @@ def _sheets(name: str, content: bytes, kind: str) -> Iterator[Grid]:
         place = f"{name}, sheet '{sheet}'"
         with _readable(place):
             cells = book.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
-        yield Grid(place, sheet, "", partial(_texts, cells))
+        yield Grid(place, sheet, "", partial(_sheet_rows, cells))
 
 
-def _texts(cells: Sequence[Sequence[object]]) -> Iterator[tuple[int, list[str]]]:
+def _sheet_rows(cells: Sequence[Sequence[object]]) -> Iterator[tuple[int, list[str]]]:
     return enumerate(([_text(cell) for cell in row] for row in cells), 1)
 
 
@@ -236,6 +236,19 @@ def _refuse_sparse(archive: zipfile.ZipFile, part: zipfile.ZipInfo, name: str) -
 # --- CSV
 
 
+def _csv(name: str, content: bytes, typed: bool) -> Grid:
+    """A CSV; the mark between its cells is that by which most of its first rows have as many of them."""
+    content = _utf8(content)
+    start = content[: 1 << 18]
+
+    def alike(mark: str) -> int:
+        widths = Counter(len(cells) for _, cells in _csv_rows(name, start, mark, False) if any(cells))
+        return max((rows for width, rows in widths.items() if width > 1), default=0)
+
+    mark = max("\t;,", key=alike)
+    return Grid(name, "", mark, partial(_csv_rows, name, content, mark, typed), content)
+
+
 def _utf8(content: bytes) -> bytes:
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return content.decode("utf-16", errors="replace").encode()
@@ -245,18 +258,6 @@ def _utf8(content: bytes) -> bytes:
     except UnicodeDecodeError:
         return content.decode("cp1252", errors="replace").encode()
     return content.removeprefix(b"\xef\xbb\xbf")
-
-
-def _csv(name: str, content: bytes, typed: bool) -> Grid:
-    """A CSV; the mark between its cells is that by which most of its first rows have as many of them."""
-    start = content[: 1 << 18]
-
-    def alike(mark: str) -> int:
-        widths = Counter(len(cells) for _, cells in _csv_rows(name, start, mark, False) if any(cells))
-        return max((rows for width, rows in widths.items() if width > 1), default=0)
-
-    mark = max("\t;,", key=alike)
-    return Grid(name, "", mark, partial(_csv_rows, name, content, mark, typed), content)
 
 
 def _csv_rows(name: str, content: bytes, mark: str, typed: bool) -> Iterator[tuple[int, list[str]]]:

@@ -30,13 +30,11 @@ from deficits.raw.authorities import is_upper_tier
 
 FOLDER = "mhclg-revenue-outturn"
 THOUSAND = 1000.0
+DSG_LINES = ["dsg_adjustment_account_gbp", "dsg_reserve_gbp"]
+"""Lines 912 and 913."""
 _OF_OTHERS = r"E(?!06|08|09|10|92)\d{8}"
 """Codes of districts and other bodies."""
 _LINE_OF_OTHERS = re.compile(rf'"?20\d{{4}}"?,"?{_OF_OTHERS}'.encode())
-DSG_LINES = ["dsg_adjustment_account_gbp", "dsg_reserve_gbp"]
-"""Lines 912 and 913."""
-
-
 _LABELS, _YEARS, _LEVELS, _LINES = columns_of(FOLDER).values()
 _DSG = [name for name in _LEVELS if "_dsg_" in name]
 _ONLY_EDUCATION = [name for name in _LEVELS if name in _DSG or "_schools_" in name]
@@ -95,13 +93,11 @@ def read_cells(path: Path) -> tuple[Sheet, pd.DataFrame]:
     The other 2,500 columns of the multi-year file are not kept, nor are its rows of districts.
     """
     marks = {name: _LABELS[name] for name in ("la_code_published", "la_name")}
-    sheet = open_sheet(
-        path, marks, enough=2, fold=_plain, wanted=lambda name: "time_series" in name, keep=_is_ours
-    )
+    sheet = open_sheet(path, marks, enough=2, fold=_plain, wanted=lambda name: "time_series" in name)
     headings = set(map(sheet.fold, sheet.head[-1]))
     if "year ending" in headings:
         ids = {name: spelt[1:] for name, spelt in _LEVELS.items()}
-        cells = sheet.take(_LABELS | _YEARS | ids, _MAY_LACK)
+        cells = sheet.take(_LABELS | _YEARS | ids, _MAY_LACK, skip=_LINE_OF_OTHERS)
         return sheet, cells[~cells["la_code_published"].str.match(_OF_OTHERS)]
     has_912 = any("dedicated schools grant adjustment account" in text for text in headings)
     words = {name: spelt[:1] for name, spelt in _LEVELS.items() if has_912 or name not in _DSG}
@@ -116,11 +112,6 @@ def read_cells(path: Path) -> tuple[Sheet, pd.DataFrame]:
             faults.append(f"{sheet.name}, {column}: expected line {line} over it, found {', '.join(sorted(over))}")
     refuse(faults)
     return sheet, sheet.cells(places)
-
-
-def _is_ours(line: bytes) -> bool:
-    """Whether a line of the multi-year file may be needed: not where it is a district's, or another body's."""
-    return _LINE_OF_OTHERS.match(line) is None
 
 
 def _plain(text: str) -> str:

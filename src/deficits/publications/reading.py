@@ -38,15 +38,13 @@ class Sheet:
     """A table as it lies in a file: a CSV, or a sheet of a workbook.
 
     `head` are the rows down to the headings, which stand in line `top`, of a grid of text. `fold` is what a
-    heading is without what changes from edition to edition, `keep` whether a line of a large CSV may be needed,
-    `printed` the heading of each column that was taken.
+    heading is without what changes from edition to edition, `printed` the heading of each column that was taken.
     """
 
     grid: Grid
     head: list[list[str]]
     top: int
     fold: Callable[[str], str] = heading
-    keep: Callable[[bytes], object] | None = None
     printed: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -91,10 +89,6 @@ class Sheet:
         headings, as the last one of a file that was cut short is.
         """
         width = len(self.head[-1])
-        if self.keep and self.grid.content:
-            quick = self.grid.columns(self.top, width, places, self.keep)
-            if quick is not None:
-                return quick
         found: dict[int, list[str]] = {}
         faults = []
         for line, row in self.grid.rows():
@@ -112,10 +106,20 @@ class Sheet:
         return pd.DataFrame(list(found.values()), index=list(found), columns=list(places), dtype="str")
 
     def take(
-        self, wanted: Columns, may_lack: Collection[str] = (), headings: Sequence[str] | None = None
+        self,
+        wanted: Columns,
+        may_lack: Collection[str] = (),
+        headings: Sequence[str] | None = None,
+        skip: re.Pattern[bytes] | None = None,
     ) -> pd.DataFrame:
-        """The wanted columns (see `places`) as text under our names, by line; blank lines are left out."""
-        frame = self.cells(self.places(wanted, may_lack, headings))
+        """The wanted columns (see `places`) as text under our names, by line; blank lines are left out.
+
+        `skip`: how lines of a large CSV begin that need not be read.
+        """
+        places, frame = self.places(wanted, may_lack, headings), None
+        if skip and self.grid.content:
+            frame = self.grid.columns(self.top, len(self.head[-1]), places, skip)
+        frame = self.cells(places) if frame is None else frame
         frame = frame[~frame.eq("").all(axis=1)]
         if frame.empty:
             raise SourceError(f"{self.name} has headings and no rows; download it again")
@@ -196,13 +200,11 @@ def open_sheets(
     enough: int = 1,
     fold: Callable[[str], str] = heading,
     wanted: Callable[[str], bool] = bool,
-    keep: Callable[[bytes], object] | None = None,
 ) -> list[Sheet]:
     """The tables of a file whose headings hold at least `enough` of `marks`: sheets of a workbook, a CSV, CSVs.
 
     The headings are the row, among the first forty, that has most of them. Of a zip each CSV that is `wanted` by
-    its name is read; cells of a CSV are parted by commas, semicolons or tabs, and lines of a large one that are
-    not to be kept may be left out.
+    its name is read.
     """
     spellings = [set(map(heading, words)) for words in marks.values()]
     sheets, there = [], []
@@ -221,7 +223,7 @@ def open_sheets(
         there.append(f"{place} begins '{' '.join(filter(None, chain(*head)))[:60]}'")
         if best >= enough:
             line, above = found
-            sheets.append(Sheet(grid, padded(head[:above], len(head[above - 1])), line, fold, keep))
+            sheets.append(Sheet(grid, padded(head[:above], len(head[above - 1])), line, fold))
     if not sheets:
         words = ", ".join(spelt[0] for spelt in marks.values())
         raise SourceError(

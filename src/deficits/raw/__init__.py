@@ -1,8 +1,7 @@
 """Published figures as they came: one folder of `data/raw` a publication, each with a checked `source.toml`."""
 
 from deficits.raw.corrections import Corrections, GuardFailed, read_corrections
-from deficits.raw.declaration import Source, SourceFile, read_source
-from deficits.raw.tables import RawData, raw_data, read_table
+from deficits.raw.tables import RawData, Source, SourceFile, raw_data, read_source, read_table
 
 __all__ = [
     "Corrections",

@@ -19,7 +19,6 @@ from deficits.errors import PanelError, SourceError, closest
 from deficits.raw.tables import RawData, raw_data
 from deficits.validation import whole
 
-_ONS_CODE = re.compile(r"E(06|08|09|10)\d{6}")
 TYPES = {"E06": "unitary", "E08": "metropolitan", "E09": "london", "E10": "county"}
 """Type of council by the beginning of its ONS code."""
 _FOREVER = 9999
@@ -29,14 +28,10 @@ _NAMES = tomllib.loads(Path(__file__).with_name("names.toml").read_text(encoding
 def folded(name: str) -> str:
     """A name without what its spellings differ in.
 
-    >>> folded("Bristol, City of") == folded("BRISTOL CITY COUNCIL") == folded("Bristol")
-    True
-    >>> folded("Herefordshire, County of"), folded("London Borough of Brent"), folded("City of London")
-    ('herefordshire', 'brent', 'london city')
-    >>> folded("Newcastle-on-Tyne") == folded("Newcastle upon Tyne")
-    True
-    >>> folded("Kent CC"), folded("S. Gloucestershire")
-    ('kent', 'south gloucestershire')
+    >>> [folded(name) for name in ("Bristol, City of", "BRISTOL CITY COUNCIL", "City of London", "Kent CC")]
+    ['bristol', 'bristol', 'london city', 'kent']
+    >>> folded("London Borough of Brent"), folded("Newcastle-on-Tyne"), folded("S. Gloucestershire")
+    ('brent', 'newcastle tyne', 'south gloucestershire')
     """
     plain = name.casefold().replace("&", " and ").replace("-", " ")
     plain = re.sub(r"[^\w\s]", "", plain)
@@ -44,23 +39,16 @@ def folded(name: str) -> str:
     expanded, short = _NAMES["expanded"], _NAMES["short"]
     words = [expanded.get(word, word) for word in plain.split() if word not in _NAMES["dropped"]]
     # "City" says nothing in a name, but the City of London is not London.
-    rest = [word for word in words if word != "city"]
-    if rest == ["london"] and "city" in words:
-        return "london city"
-    text = " ".join(rest)
-    return str(short.get(text, text))
+    text = " ".join(word for word in words if word != "city")
+    return "london city" if text == "london" and "city" in words else str(short.get(text, text))
 
 
 def is_upper_tier(ons_code: str) -> bool:
-    """Whether an ONS code has the pattern of a unitary, metropolitan or London borough or a county council.
+    """Whether an ONS code is a council's with an education function.
 
-    Those have an education function. The class rows of MHCLG's tables (`E06`, `E10`), districts (`E07`), fire,
-    police and combined authorities do not match.
-
-    >>> is_upper_tier("E10000016"), is_upper_tier("E10"), is_upper_tier("E07000223")
-    (True, False, False)
+    Classes of MHCLG's tables (`E10`), districts (`E07`), fire, police and combined authorities have none.
     """
-    return _ONS_CODE.fullmatch(ons_code) is not None
+    return re.fullmatch(r"E(06|08|09|10)\d{6}", ons_code) is not None
 
 
 @dataclass(frozen=True)
@@ -87,9 +75,13 @@ class Authorities:
         Raises PanelError that offers the closest name, or says which authority a district lies in.
         """
         text = str(word).strip()
-        found = self._found(text)
+        plain = folded(text)
+        found = self._by_code.get(text.upper()) or self._names.get(plain)
         if not found:
-            raise PanelError(f"no authority '{text}': {self._hint(text)}")
+            begun = [name for name in self._names if plain and name.startswith(f"{plain} ")]
+            if len(begun) != 1:
+                raise PanelError(f"no authority '{text}': {self._hint(text)}")
+            found = self._names[begun[0]]
         return next((code for code in found if self.existed(code, year)), found[0])
 
     def of_codes(self, *codes: str, name: str = "") -> str:
@@ -111,11 +103,7 @@ class Authorities:
         raise SourceError(f"no education authority is known by {shown}: {self._hint(name or codes[0])}")
 
     def knows(self, code: str) -> bool:
-        """Whether this is a code of an education authority, present or past.
-
-        >>> load_authorities().knows("E2721"), load_authorities().knows("E3831")
-        (True, False)
-        """
+        """Whether this is a code of an education authority, present or past."""
         return code in self._by_code
 
     def existed(self, code: str, year: int | None = None) -> bool:
@@ -135,16 +123,6 @@ class Authorities:
         """DfE numbers of the authorities that it replaced, whole or in part."""
         listed = self.frame.at[authority, "predecessors"]
         return [part.removesuffix("(part)") for part in listed.split(";") if part]
-
-    def _found(self, text: str) -> list[str]:
-        """Authorities meant by a word: by code, by name, or by the beginning of one name alone."""
-        if text.upper() in self._by_code:
-            return self._by_code[text.upper()]
-        plain = folded(text)
-        if plain in self._names:
-            return self._names[plain]
-        begun = {name for name in self._names if plain and name.startswith(f"{plain} ")}
-        return self._names[begun.pop()] if len(begun) == 1 else []
 
     def _hint(self, text: str) -> str:
         plain = folded(text)
@@ -210,21 +188,15 @@ def authorities(year: int | None = None) -> pd.DataFrame:
 @cache
 def _load(raw: RawData) -> Authorities:
     table = raw.table("authorities", "authority_codes.csv")
-    frame = pd.DataFrame(
-        {
-            "name": table["la_name"],
-            "region": table["region"],
-            "gss": table["gss_current"],
-            "gss_all": table["gss_all"],
-            "ecode": table["mhclg_ecode"],
-            # It starts on 1 April, so its first year end is 31 March a year later; it ends on 1 April,
-            # a day after its last.
-            "first_year": table["start_date"].str[:4].astype("Int64").add(1),
-            "last_year": table["end_date"].str[:4].astype("Int64"),
-            "predecessors": table["predecessors"].fillna(""),
-        }
+    frame = table.rename(columns={"la_name": "name", "gss_current": "gss", "mhclg_ecode": "ecode"}).assign(
+        # It starts on 1 April, so its first year end is 31 March a year later; it ends on 1 April, a day after its
+        # last.
+        first_year=table["start_date"].str[:4].astype("Int64").add(1),
+        last_year=table["end_date"].str[:4].astype("Int64"),
+        predecessors=table["predecessors"].fillna(""),
     )
-    frame = frame.set_index(pd.Index(table["dfe_number"], name="authority")).sort_index()
+    columns = ["name", "region", "gss", "gss_all", "ecode", "first_year", "last_year", "predecessors"]
+    frame = frame.set_index("dfe_number").rename_axis("authority").sort_index()[columns]
     lookup = raw.table("authorities", "district_to_authority.csv")
     numbers = {code: number for number, codes in frame["gss_all"].items() for code in codes.split(";")}
     districts = {

@@ -175,17 +175,7 @@ def correct(
         elif each.action == "override":
             new = each.value if each.from_column is None else frame.loc[rows, each.from_column]
             corrected.loc[rows, each.column] = new
-        touched.append(
-            pd.DataFrame(
-                {
-                    "source": f"{publication}/{file}:" + lines.astype(str),
-                    "correction": each.name,
-                    "column": each.column,
-                    "action": each.action,
-                    "before": before,
-                    "after": corrected.loc[rows, each.column],
-                    "reason": each.reason,
-                }
-            )
-        )
+        source, after = f"{publication}/{file}:" + lines.astype(str), corrected.loc[rows, each.column]
+        record = (source, each.name, each.column, each.action, before, after, each.reason)
+        touched.append(pd.DataFrame(dict(zip(TOUCHED, record, strict=True))))
     return corrected, pd.concat(touched, ignore_index=True), found
