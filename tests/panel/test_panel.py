@@ -13,8 +13,7 @@ from deficits.panel.choice import TOLERANCE
 from deficits.panel.panel import build
 from deficits.panel.schema import check
 from deficits.paths import raw_dir
-from deficits.publications import Reader
-from deficits.publications.tabulated import SCHOOL_PUPILS
+from deficits.publications import Reader, find
 from deficits.raw import RawData
 from deficits.raw.authorities import load_authorities
 from tests.raw.test_raw import declare
@@ -255,7 +254,7 @@ def test_a_failed_build_leaves_the_last_one(panel: Panel, tmp_path, monkeypatch:
 
 
 def test_a_figure_that_is_not_declared_is_refused_and_not_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    misspelt = replace(SCHOOL_PUPILS, figures={"pupils": {"total_pupils": "pupil"}})
+    misspelt = replace(find("school-pupils"), figures={"pupils": {"total_pupils": "pupil"}})
     monkeypatch.setattr("deficits.panel.panel.PUBLICATIONS", [misspelt])
     with pytest.raises(
         PanelError, match=r"no such figure in panel/figures\.toml, .*: pupil of 201 in 2016 \(school-pupils/"

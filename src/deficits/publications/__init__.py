@@ -13,7 +13,7 @@ from deficits.publications import (
     tabulated,
 )
 from deficits.publications.editions import Reader
-from deficits.publications.publication import Publication, Table
+from deficits.publications.publication import Publication, Table, declared
 
 PUBLICATIONS: tuple[Publication, ...] = (
     dsg_allocations.PUBLICATION,
@@ -21,10 +21,10 @@ PUBLICATIONS: tuple[Publication, ...] = (
     mhclg_revenue_outturn.PUBLICATION,
     ehc_plans.PUBLICATION,
     ons_population.PUBLICATION,
-    tabulated.SCHOOL_PUPILS,
-    tabulated.SPECIALIST_PLACEMENT_SPEND,
+    declared("school-pupils"),
+    declared("specialist-placement-spend", load=tabulated.specialist_spend),
     safety_valve.PUBLICATION,
-    tabulated.COUNCIL_STATEMENTS,
+    declared("council-statements", load=tabulated.stated_balances),
     gdp_deflator.PUBLICATION,
     high_needs_benchmarking.PUBLICATION,
 )

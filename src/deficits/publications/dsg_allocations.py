@@ -16,7 +16,7 @@ import pandas as pd
 from deficits.errors import SourceError
 from deficits.publications.cells import columns_of, financial_year, heading, number
 from deficits.publications.files import opened
-from deficits.publications.publication import GovUk, Publication, Table
+from deficits.publications.publication import Table, declared
 from deficits.publications.reading import Sheet, open_sheets, refuse, sums_to, table_of
 from deficits.raw.authorities import load_authorities
 
@@ -136,14 +136,4 @@ def _check_sums(councils: pd.DataFrame, others: pd.DataFrame, scale: float, sour
     refuse(faults)
 
 
-PUBLICATION = Publication(
-    folder="dsg-allocations",
-    address=GovUk(
-        "/government/publications/dedicated-schools-grant-dsg-{version}",
-        r"\ballocations?\b",
-        collection="/government/collections/dedicated-schools-grant-dsg",
-    ),
-    short=("dsg", "allocations"),
-    parse=parse,
-    figures={"allocations": {block: block for block in BLOCKS} | {"total_dsg": "dsg_total"}},
-)
+PUBLICATION = declared("dsg-allocations", parse)

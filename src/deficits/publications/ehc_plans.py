@@ -22,7 +22,7 @@ import pandas as pd
 from deficits.errors import SourceError
 from deficits.publications.cells import Columns, columns_of, financial_year, heading
 from deficits.publications.editions import DERIVED, KEY, REPORTED, Reader, candidates, reported
-from deficits.publications.publication import EesRelease, Publication, Table
+from deficits.publications.publication import Table, declared
 from deficits.publications.reading import Meaning, Sheet, one_of, open_sheets, refuse, table_of
 
 FOLDER = "ehc-plans"
@@ -301,21 +301,4 @@ def plans_by_single_age(reader: Reader) -> tuple[pd.DataFrame, int | None]:
     return found[newest].reindex(known[newest]).rename_axis(index="authority"), newest
 
 
-PUBLICATION = Publication(
-    folder=FOLDER,
-    address=EesRelease("education-health-and-care-plans"),
-    short=("ehc", "ehcp", "plans"),
-    parse=parse,
-    load=load,
-    figures={
-        "plans_total": {"plans": "plans"},
-        "flows": {
-            "requests_received_in_year": "requests",
-            "requests_decided_not_to_assess": "requests_refused",
-            "tribunal_related_request": "requests_at_tribunal",
-            "total_ceased": "plans_ceased",
-            "plans_issued_den_ex": "plans_issued",
-            "plans_issued_20_weeks_ex": "plans_issued_in_20_weeks",
-        },
-    },
-)
+PUBLICATION = declared(FOLDER, parse, load)

@@ -17,7 +17,7 @@ from deficits.formatting import year_of
 from deficits.publications.cells import columns_of, heading, number
 from deficits.publications.editions import Reader
 from deficits.publications.files import opened, padded
-from deficits.publications.publication import FixedUrl, Publication, Table
+from deficits.publications.publication import Table, declared
 
 Rows = list[list[str]]
 TITLE = "consistent historical rdel and cdel series"
@@ -110,13 +110,4 @@ def _newest_projection() -> str:
     return f"march-{today.year}" if today.month < 12 else f"november-{today.year}"
 
 
-PUBLICATION = Publication(
-    folder="gdp-deflator",
-    address=FixedUrl(
-        "https://obr.uk/download/{version}-economic-and-fiscal-outlook-detailed-forecast-tables-expenditure/",
-        "efo_{version}_expenditure.xlsx",
-        newest=_newest_projection,
-    ),
-    short=("deflator", "obr"),
-    parse=parse,
-)
+PUBLICATION = declared("gdp-deflator", parse, newest=_newest_projection)

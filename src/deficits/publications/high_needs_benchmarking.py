@@ -13,7 +13,7 @@ from pathlib import Path
 
 from deficits.errors import SourceError
 from deficits.publications.cells import columns_of, financial_year, heading
-from deficits.publications.publication import GovUk, Publication, Table
+from deficits.publications.publication import Table, declared
 from deficits.publications.reading import Sheet, open_sheet, table_of
 
 _LABELS, _AMOUNTS = columns_of("high-needs-benchmarking").values()
@@ -64,9 +64,4 @@ def _block(sheet: Sheet, words: str) -> list[str]:
     return [name if first < place < end else "" for place, name in enumerate(names)]
 
 
-PUBLICATION = Publication(
-    folder="high-needs-benchmarking",
-    address=GovUk("/government/publications/high-needs-benchmarking-tool", r"benchmarking.?tool"),
-    short=("benchmarking",),
-    parse=parse,
-)
+PUBLICATION = declared("high-needs-benchmarking", parse)

@@ -24,7 +24,7 @@ from deficits.formatting import financial_year as words_for
 from deficits.formatting import year_of
 from deficits.publications.cells import columns_of, financial_year, heading, number
 from deficits.publications.editions import REPORTED, Reader, candidates
-from deficits.publications.publication import GovUk, Publication, Table
+from deficits.publications.publication import Table, declared
 from deficits.publications.reading import Sheet, one_of, open_sheet, refuse, sums_to, table_of
 from deficits.raw.authorities import is_upper_tier
 
@@ -197,20 +197,4 @@ def load(reader: Reader) -> Iterator[pd.DataFrame]:
     yield candidates(rows, balance, REPORTED, {"balance_mhclg": DSG_LINES[1]})
 
 
-PUBLICATION = Publication(
-    folder=FOLDER,
-    address=GovUk(
-        "/government/statistics/local-authority-revenue-expenditure-and-financing-england-revenue-outturn-multi-year-"
-        "data-set",
-        r"revenue_outturn_time_series_data.*\.csv$",
-    ),
-    short=("mhclg", "revenue-outturn", "rs"),
-    parse=parse,
-    figures={
-        "usable_reserves": {
-            "close_unallocated_gbp": "reserves_unallocated",
-            "close_other_earmarked_gbp": "reserves_earmarked",
-        }
-    },
-    load=load,
-)
+PUBLICATION = declared(FOLDER, parse, load)

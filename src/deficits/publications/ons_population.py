@@ -20,7 +20,7 @@ import pandas as pd
 from deficits.errors import SourceError, some
 from deficits.publications.cells import Columns, columns_of, heading
 from deficits.publications.editions import Reader, reported
-from deficits.publications.publication import FixedUrl, Publication, Table
+from deficits.publications.publication import Table, declared
 from deficits.publications.reading import one_of, open_sheets, table_of
 from deficits.raw import read_table
 from deficits.raw.authorities import is_upper_tier, load_authorities
@@ -137,16 +137,4 @@ def people_by_age(reader: Reader) -> pd.DataFrame:
     return people.swaplevel(axis=1).sort_index(axis=1)
 
 
-PUBLICATION = Publication(
-    folder=FOLDER,
-    address=FixedUrl(
-        "https://www.ons.gov.uk/file?uri=/peoplepopulationandcommunity/populationandmigration/populationestimates/"
-        "datasets/estimatesofthepopulationforenglandandwales/mid2011tomid{version}detailedtimeseries/"
-        "myebtablesenglandwales2011{version}.xlsx",
-        "myebtablesenglandwales2011{version}.xlsx",
-        newest=lambda: str(date.today().year - 1),
-    ),
-    short=("population", "ons"),
-    parse=parse,
-    load=load,
-)
+PUBLICATION = declared(FOLDER, parse, load, lambda: str(date.today().year - 1))

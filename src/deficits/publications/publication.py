@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from deficits.publications.editions import Reader, reported
+
+_DECLARED = tomllib.loads(Path(__file__).with_name("publications.toml").read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True)
@@ -102,3 +106,17 @@ class Publication:
             yield from self.load(reader)
         for kind, columns in self.figures.items():
             yield reported(reader.read(self.folder, kind, columns), columns)
+
+
+def declared(
+    folder: str,
+    parse: Callable[[Path], tuple[Table, ...]] | None = None,
+    load: Callable[[Reader], Iterator[pd.DataFrame]] | None = None,
+    newest: Callable[[], str] | None = None,
+) -> Publication:
+    """What `publications.toml` declares; `newest` gives today's edition of a file at a known address."""
+    entry: dict[str, Any] = dict(_DECLARED[folder])
+    addresses = {"ees": EesRelease, "gov_uk": GovUk, "fixed": FixedUrl, "by_hand": ByHand}
+    (name,) = addresses.keys() & entry
+    address = addresses[name](**entry.pop(name), **({"newest": newest} if newest else {}))
+    return Publication(folder, address, parse=parse, load=load, **entry)

@@ -18,7 +18,7 @@ from deficits.errors import PanelError, SourceError
 from deficits.formatting import last_day, year_of
 from deficits.publications.cells import columns_of, financial_year, number
 from deficits.publications.editions import CANDIDATE, REPORTED, Reader
-from deficits.publications.publication import ByHand, Publication, Table
+from deficits.publications.publication import Table, declared
 from deficits.publications.reading import open_sheet, refuse, table_of
 from deficits.raw.authorities import load_authorities
 
@@ -195,10 +195,4 @@ def _spread(total: float, years: Sequence[int]) -> list[tuple[int, float]]:
     return [(year, (total - first) / (len(years) - 1) if n else first) for n, year in enumerate(years)]
 
 
-PUBLICATION = Publication(
-    folder=FOLDER,
-    address=ByHand("agreements are letters on a page, one a council"),
-    short=("safety",),
-    parse=parse,
-    load=load,
-)
+PUBLICATION = declared(FOLDER, parse, load)

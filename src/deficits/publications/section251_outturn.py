@@ -17,10 +17,9 @@ import pandas as pd
 
 from deficits.assumptions import assumed
 from deficits.errors import SourceError
-from deficits.publications import dsg_allocations
 from deficits.publications.cells import columns_of, financial_year, heading, number
-from deficits.publications.editions import KEY, REPORTED, Reader, candidates, newest
-from deficits.publications.publication import EesRelease, Publication, Table
+from deficits.publications.editions import KEY, REPORTED, Reader, candidates, newest, reported
+from deficits.publications.publication import Table, declared
 from deficits.publications.reading import NO_ROW, Sheet, one_of, open_sheet, refuse, sums_to, table_of
 
 FOLDER = "section251-outturn"
@@ -115,8 +114,8 @@ def load(reader: Reader) -> Iterator[pd.DataFrame]:
     in the years in which it was printed positive for a surplus.
     """
     shares = reader.read(FOLDER, "balance_shares", ["balance_pct_of_dsg"])
-    allocated = pd.concat(dsg_allocations.PUBLICATION.candidates(reader))
-    totals = newest(allocated[allocated["figure"] == "dsg_total"]).set_index(KEY)["value"]
+    allocated = reported(reader.read("dsg-allocations", "allocations", ["total_dsg"]), {"total_dsg": "dsg_total"})
+    totals = newest(allocated).set_index(KEY)["value"]
     derived = (shares["balance_pct_of_dsg"] / 100 * totals.reindex(shares.index)).round(-3)
     yield candidates(shares, {"balance_section251": derived}, FROM_PERCENTAGE)
     column = "carried_forward_gbp"
@@ -126,12 +125,4 @@ def load(reader: Reader) -> Iterator[pd.DataFrame]:
     yield candidates(lines, {"balance_section251": balance}, REPORTED, {"balance_section251": column})
 
 
-PUBLICATION = Publication(
-    folder=FOLDER,
-    address=EesRelease("la-and-school-expenditure", r"all education.*local authority|s251_alleducation"),
-    short=("section251", "s251", "outturn"),
-    parse=parse,
-    figures={"net_spend": {"high_needs_net_spend_gbp": "high_needs_net_spend"}},
-    load=load,
-    turned=("carried_forward",),
-)
+PUBLICATION = declared(FOLDER, parse, load)

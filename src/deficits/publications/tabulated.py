@@ -8,30 +8,14 @@ import pandas as pd
 
 from deficits.formatting import last_day, year_of
 from deficits.publications.editions import CANDIDATE, KEY, STATED, Reader, reported
-from deficits.publications.publication import ByHand, Publication
-
-# Pupils in state primary and secondary schools (DfE, school capacity survey). They are counted in May: the
-# authorities in each year's list, those of the April reorganisations included, bear this out.
-SCHOOL_PUPILS = Publication(
-    folder="school-pupils",
-    address=ByHand("the table was put together from the school places scorecards"),
-    figures={"pupils": {"total_pupils": "pupils"}},
-)
 
 
 def specialist_spend(reader: Reader) -> Iterator[pd.DataFrame]:
     """Spend on state special and on independent placements, £."""
     rows = reader.read("specialist-placement-spend", "specialist_spend", ["total_spend"])
-    for sector, figure in SECTORS.items():
+    sectors = {"State": "state_special_spend", "Independent or non-maintained": "independent_spend"}
+    for sector, figure in sectors.items():
         yield reported(rows[rows["category"] == sector], {"total_spend": figure})
-
-
-SECTORS = {"State": "state_special_spend", "Independent or non-maintained": "independent_spend"}
-SPECIALIST_PLACEMENT_SPEND = Publication(
-    folder="specialist-placement-spend",
-    address=ByHand("the dashboard has no file to download"),  # DfE, SEND and alternative provision dashboard
-    load=specialist_spend,
-)
 
 
 def statements(reader: Reader) -> pd.DataFrame:
@@ -65,13 +49,6 @@ def stated_balances(reader: Reader) -> Iterator[pd.DataFrame]:
     best = best.sort_values("published", ascending=False).sort_values("trust", kind="stable")
     yield best.drop_duplicates(KEY).sort_values(KEY)[CANDIDATE]
 
-
-COUNCIL_STATEMENTS = Publication(
-    folder="council-statements",
-    address=ByHand("statements are read one by one in councils' papers and the press"),
-    short=("statements",),
-    load=stated_balances,
-)
 
 RETURNED = ("outturn", "provisional")
 """Kinds of national figure that come from councils' returns; surveys of the sector run far above them for the same
