@@ -87,11 +87,7 @@ def assumptions(theme: str) -> dict[str, Assumption]:
 
 
 def assumed(theme: str, name: str) -> Assumption:
-    """One assumption of a theme; PanelError offers the closest name.
-
-    >>> assumed("safety_valve", "first_payment_share").number
-    0.4
-    """
+    """One assumption of a theme; PanelError offers the closest name."""
     known = assumptions(theme)
     if name not in known:
         raise PanelError(f"data/assumptions/{theme}.yaml has no '{name}': {closest(name, known)}")
@@ -120,13 +116,9 @@ Growth = Annotated[float, Field(ge=LEAST, le=MOST)]
 
 
 class Spread(Declared):
-    """An assumption that is not known for sure: normal, one value a draw and year.
-
-    `correlation` of a year's value with that of the year before: at 1 a draw keeps its value for all years.
-
-    >>> Assumptions(plan_growth=Spread(mean=0.08, sd=0.02)).plan_growth
-    Spread(mean=0.08, sd=0.02)
-    """
+    """An assumption that is not known for sure, such as `Assumptions(plan_growth=Spread(mean=0.08, sd=0.02))`:
+    normal, one value a draw and year. `correlation` of a year's value with that of the year before: at 1 a draw
+    keeps its value for all years."""
 
     mean: Growth
     sd: float = Field(ge=0, le=0.2)
@@ -171,13 +163,8 @@ class CalibrationTarget(Declared):
 
 
 class Assumptions(Declared):
-    """The projection's assumptions. Growth is a share a year: 0.05 is 5%.
-
-    >>> Assumptions().block_growth[2027]
-    0.0
-    >>> Assumptions(councils={"Kent": {"plan_growth": 0.05}}).councils["Kent"].plan_growth
-    0.05
-    """
+    """The projection's assumptions, such as `Assumptions(councils={"Kent": {"plan_growth": 0.05}})`. Growth is a
+    share a year: 0.05 is 5%."""
 
     plan_growth: Setting | None = Field(
         default=None,
@@ -228,22 +215,15 @@ class Assumptions(Declared):
         return ProjectionError("\n  ".join(["assumptions are not usable:", *assumption_faults(error, given)]))
 
     def known_on(self, as_of: str | None) -> Assumptions:
-        """These assumptions without what was announced after a day (ISO date; None knows everything).
-
-        >>> sorted(Assumptions().known_on("2025-09-17").block_growth)
-        [2024, 2025, 2026]
-        """
+        """These assumptions without what was announced after a day (ISO date; None knows everything)."""
         if as_of is None:
             return self
-        announced, known = BLOCK_GROWTH.by_year(), BLOCK_GROWTH.by_year(as_of)
-        kept = {
-            year: growth
-            for year, growth in self.block_growth.items()
-            if year in known or growth != announced.get(year)
-        }
+        known = BLOCK_GROWTH.by_year(as_of)
+        later = {year: growth for year, growth in BLOCK_GROWTH.by_year().items() if year not in known}
+        own = {year: growth for year, growth in self.block_growth.items() if growth != later.get(year)}
         agreed = self.safety_valve_payments == "until_2026" and as_of < str(PROGRAMME_ENDED.announced)
-        safety_valve_payments = "as_agreed" if agreed else self.safety_valve_payments
-        return self.model_copy(update={"block_growth": kept, "safety_valve_payments": safety_valve_payments})
+        payments = "as_agreed" if agreed else self.safety_valve_payments
+        return self.model_copy(update={"block_growth": own, "safety_valve_payments": payments})
 
     def growth_of_block(self, year: int) -> float:
         """Growth of the high needs block in a year after the published ones (share)."""

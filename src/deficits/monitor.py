@@ -15,7 +15,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from deficits.assumptions import Assumptions
 from deficits.panel import FIGURES, Panel
 from deficits.projection.history import PLACEMENTS, history, place_rate
 from deficits.projection.profile import neighbours
@@ -186,7 +185,7 @@ def factors(panel: Panel, place: Sequence[str] | None = None) -> pd.DataFrame:
     251) and £10,000 a state special place. Of a place, shares of placements are of the councils that have them;
     years in which one council's spend or plans are not published are left out.
     """
-    known = history(panel, Assumptions().known_on(panel.as_of), int(panel.frame.index[-1][1]))
+    known = history(panel, int(panel.frame.index[-1][1]))
     counted = known.shares.columns.intersection(known.spend.index)
     counted = [year for year in counted if panel.figure("plans_state_special")[year].notna().any()]
     if place is None:
@@ -232,7 +231,7 @@ def cost_of_young_people(panel: Panel) -> pd.DataFrame:
     plans, aged 16 to 25.
     """
     made_of, england = factors(panel), {"England": places(panel)["England"]}
-    cost = history(panel, Assumptions().known_on(panel.as_of), int(panel.frame.index[-1][1])).cost
+    cost = history(panel, int(panel.frame.index[-1][1])).cost
     share, young, colleges = (
         by_place(panel, england, measure)["England"].reindex(made_of.index)
         for measure in ("share_16_25", "plans_16_25", "plans_post_16")

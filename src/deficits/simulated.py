@@ -86,8 +86,7 @@ class Simulated(ABC):
 
     def to_parquet(self, path: str | Path, areas: Area | Mapping[str, Area] | None = None) -> Path:
         """Write the long table, for R, Power BI or DuckDB: the path written."""
-        frame = self.to_frame(areas)
-        frame.to_parquet(path, index=False)
+        self.to_frame(areas).to_parquet(path, index=False)
         return Path(path)
 
     def to_netcdf(self, path: str | Path) -> Path:
@@ -134,9 +133,9 @@ def _rows(measure: str, unit: str, values: xr.DataArray, members: Mapping[str, l
     total = np.stack([each[places.get_indexer(codes)].sum(axis=0) for codes in members.values()])
     across = np.quantile(total, list(QUANTILES.values()), axis=-1)
     years = values["year"].to_numpy()
-    frame = pd.DataFrame({"area": np.repeat(list(members), len(years)), "year": np.tile(years, len(members))})
-    frame = frame.assign(mean=total.mean(axis=-1).ravel(), measure=measure, unit=unit)
-    return frame.assign(**{name: found.ravel() for name, found in zip(QUANTILES, across, strict=True)})[COLUMNS]
+    frame = {"measure": measure, "unit": unit, "area": np.repeat(list(members), len(years))}
+    frame |= {"year": np.tile(years, len(members)), "mean": total.mean(axis=-1).ravel()}
+    return pd.DataFrame(frame | {name: found.ravel() for name, found in zip(QUANTILES, across, strict=True)})
 
 
 class Difference(Simulated):
@@ -148,7 +147,7 @@ class Difference(Simulated):
     def __init__(self, one: Simulated, other: Simulated) -> None:
         if not isinstance(other, Simulated):
             raise DeficitsError(f"other: found a {type(other).__name__}, expected a result like a projection")
-        seeds = [(each.simulations.attrs.get("seed"), each.simulations.sizes["draw"]) for each in (one, other)]
+        seeds = [(each.simulations.attrs.get("seed"), each.size[0]) for each in (one, other)]
         if seeds[0] != seeds[1]:
             told = " and ".join(f"seed {seed} with {draws:,} draws" for seed, draws in seeds)
             raise DeficitsError(f"results of {told}: expected the same, so that simulations are paired")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,10 +23,12 @@ Share = Annotated[float, BeforeValidator(share_given), Field(ge=0, le=1)]
 
 
 class Range(Declared):
-    """An 80% range."""
+    """A number of 0 or more, as an 80% range or one value."""
 
-    low: float
-    high: float
+    low: float = Field(ge=0)
+    high: float = Field(ge=0)
+    _most: ClassVar[float] = np.inf
+    """What no draw may pass."""
 
     @model_validator(mode="before")
     @classmethod
@@ -51,12 +53,7 @@ class Range(Declared):
         """
         sd = (self.high - self.low) / (2 * Z90)
         stream = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(STREAM, *key)))
-        return np.clip(self.middle + sd * stream.standard_normal(draws), 0.0, self.most)
-
-    @property
-    def most(self) -> float:
-        """What no draw may pass."""
-        return np.inf
+        return np.clip(self.middle + sd * stream.standard_normal(draws), 0.0, self._most)
 
 
 class PoundsRange(Range):
@@ -71,15 +68,4 @@ class ShareRange(Range):
 
     low: Share
     high: Share
-
-    @property
-    def most(self) -> float:
-        """What no draw may pass."""
-        return 1.0
-
-
-class NumberRange(Range):
-    """A number, as an 80% range or one value."""
-
-    low: float = Field(ge=0)
-    high: float = Field(ge=0)
+    _most: ClassVar[float] = 1.0

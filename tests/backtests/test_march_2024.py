@@ -159,7 +159,7 @@ def test_a_bail_out_never_counts_as_improvement(panel: Panel) -> None:
     kent = panel.agreements.query("authority == '886' and year == 2023")["value"].sum()
     assert kent == 56.8e6  # the first payment of Kent's agreement of £142m
     without = dataclasses.replace(panel, agreements=panel.agreements.iloc[:0])
-    positions = [fit(source, d.Assumptions(), 2026) for source in (panel, without)]
+    positions = [fit(source, 2026) for source in (panel, without)]
     assert positions[0].position < positions[1].position
     assert positions[0].councils["start"].equals(positions[1].councils["start"])  # the money is in the balance
 

@@ -1,4 +1,4 @@
-"""Why a projection moved, what would narrow it, and the three named scenarios."""
+"""Why a projection moved, what would narrow it, and what the DfE's and the OBR's figures make of it."""
 
 import dataclasses
 from datetime import date
@@ -11,9 +11,8 @@ import deficits as d
 from deficits.errors import ProjectionError
 from deficits.panel import Panel
 from deficits.projection import Projection
-from deficits.projection.england import CURRENT, DFE, OBR, scenarios
-from deficits.projection.forecasts import entries, issue
-from deficits.projection.revisions import diff, entry, from_forecast
+from deficits.projection.england import dfe_plan_growth, obr_target
+from deficits.projection.forecasts import diff, entries, entry, from_forecast, issue
 from deficits.projection.voi import value_of_information
 
 
@@ -42,20 +41,21 @@ def test_the_steps_from_one_entry_to_another_add_up_to_the_pound(panel: Panel, t
         entry("oldest", held)
 
 
-def test_scenarios_share_their_random_numbers_and_differ_as_they_say(small: Projection) -> None:
-    made = scenarios(small)
-    assert list(made) == [CURRENT, DFE, OBR]
-    assert np.array_equal(made[CURRENT].balance.values, small.balance.values)
-    plans = {name: np.median(each.paths.plans[-1]) for name, each in made.items()}
-    assert plans[DFE] < plans[CURRENT]
-    middle = {name: each.england().at[("gross", 2028), "p50"] for name, each in made.items()}
-    assert middle[DFE] < middle[CURRENT]
-    assert abs(middle[OBR] - 14e9) < abs(middle[CURRENT] - 14e9) / 2
+def test_the_dfes_path_of_plans_and_the_obrs_target_move_the_projection_as_they_say(small: Projection) -> None:
+    growth, target = dfe_plan_growth(small), obr_target(small)
+    assert target is not None
+    dfe = small.with_assumptions(d.Assumptions(plan_growth=growth))
+    obr = small.with_assumptions(d.Assumptions(calibrated_to=(target,)))
+    assert np.median(dfe.paths.plans[-1]) < np.median(small.paths.plans[-1])
+    middle, slower, near = (each.england().at[("gross", 2028), "p50"] for each in (small, dfe, obr))
+    assert slower < middle
+    assert abs(near - 14e9) < abs(middle - 14e9) / 2
 
 
-def test_a_scenario_whose_figures_were_not_public_is_left_out() -> None:
+def test_figures_that_were_not_public_set_no_path_and_no_target() -> None:
     then = d.project(d.load_panel("2024-09-30"), until=2028, draws=200)
-    assert list(scenarios(then)) == [CURRENT]
+    assert dfe_plan_growth(then) == {}
+    assert obr_target(then) is None
 
 
 def test_the_steps_from_somebody_elses_forecast_to_ours_add_up(panel: Panel) -> None:

@@ -97,7 +97,7 @@ def test_an_entry_is_scored_on_what_came_out_after_it(ledger: Path, panel: Panel
 
 
 def test_skill_has_an_interval_and_the_interval_holds_the_estimate(ledger: Path, panel: Panel) -> None:
-    found = skill(entries(ledger)[0], panel, resamples=500).set_index("target_end_date").loc["2024-03-31"]
+    found = skill(entries(ledger)[0], panel).set_index("target_end_date").loc["2024-03-31"]
     assert found["councils_low"] < found["skill"] < found["councils_high"]
     assert found["regions_low"] < found["skill"] < found["regions_high"]
     assert skill(entries(ledger)[1], panel).empty  # nothing has come out since it was issued

@@ -174,7 +174,6 @@ def test_a_date_is_interpolated_between_the_year_ends_it_lies_between(projection
 def test_an_amount_that_is_never_reached_has_no_date(projection: Projection) -> None:
     reach = projection.reaches(1e13)
     assert reach.date.isna().all()
-    assert reach.never == 1
 
 
 @settings(max_examples=60)
@@ -184,7 +183,7 @@ def test_an_amount_that_is_never_reached_has_no_date(projection: Projection) -> 
 )
 def test_a_crossing_lies_on_the_straight_line_at_the_amount(path: list[float], amount: float) -> None:
     place = _crossing(np.array([path]), amount)[0]
-    if np.isnan(place):
+    if np.isinf(place):
         assert max(path) < amount
     else:
         assert np.interp(place, range(len(path)), path) >= amount - 1e-6

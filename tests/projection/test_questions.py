@@ -17,16 +17,16 @@ def small(panel: Panel) -> Projection:
 
 def test_regions_make_up_england(small: Projection) -> None:
     regions = sorted(set(small.fit.councils["region"]))
-    codes = [code for region in regions for code in small.in_region(region)]
+    codes = [code for region in regions for code in small.codes(region)]
     assert len(regions) == 9
     assert sorted(codes) == sorted(small.balance["authority"].values)
-    gross = sum(national(small.balance.sel(authority=small.in_region(region)), "gross") for region in regions)
+    gross = sum(national(small.balance.sel(authority=small.codes(region)), "gross") for region in regions)
     assert np.allclose(gross, national(small.balance, "gross"))
 
 
 def test_an_unknown_region_or_measure_offers_the_closest(small: Projection) -> None:
     with pytest.raises(ProjectionError, match="did you mean 'London'"):
-        small.region("Londn")
+        small.area("Londn")
     with pytest.raises(ProjectionError, match="did you mean 'plan'"):
         small.england(per="plans")
     with pytest.raises(ProjectionError, match="real 2060 is not a year from 2008"):

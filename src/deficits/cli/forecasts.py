@@ -17,6 +17,9 @@ ledger = typer.Typer(help="The forecast ledger: projections as they were issued,
 app.add_typer(ledger, name="forecasts")
 
 Folder = Annotated[Path | None, typer.Option("--folder", help="Another ledger than the project's.")]
+YearEnd = Annotated[
+    int | None, typer.Option("--year", parser=YEAR, help="Year end; the override's end unless given.")
+]
 
 
 @ledger.command("list")
@@ -68,12 +71,9 @@ def score(folder: Folder = None) -> None:
 
     panel = load_panel()
     for row in scored(panel, folder).itertuples():
+        about = f"{row.forecaster}: {row.area} at {row.target_end_date}, {row.n} outturns"
         inside = "" if row.within_80 != row.within_80 else f", {percent(row.within_80)} in the 80% range"
-        out.print(
-            f"{row.forecaster}: {row.area} at {row.target_end_date}, {row.n} outturns: error {gbp(row.error)}, "
-            f"CRPS {gbp(row.crps)}{inside}",
-            markup=False,
-        )
+        out.print(f"{about}: error {gbp(row.error)}, CRPS {gbp(row.crps)}{inside}", markup=False)
     for entry in entries(folder):
         better = skill(entry, panel)
         if better.empty:
@@ -92,18 +92,15 @@ def score(folder: Folder = None) -> None:
 def diff(
     first: Annotated[str, typer.Argument(help="The older entry, by its folder or its name.")],
     second: Annotated[str, typer.Argument(help="The newer entry.")],
-    year: Annotated[
-        int | None, typer.Option(parser=YEAR, help="Year end; the override's end unless given.")
-    ] = None,
+    year: YearEnd = None,
     authority: AuthorityOption = None,
     folder: Folder = None,
 ) -> None:
     """Why the central estimate moved between two entries: data by day and publication, method, assumptions."""
     from deficits import load_panel
     from deficits.projection.england import OVERRIDE_ENDS
-    from deficits.projection.forecasts import entries
-    from deficits.projection.revisions import diff as explained
-    from deficits.projection.revisions import entry
+    from deficits.projection.forecasts import diff as explained
+    from deficits.projection.forecasts import entries, entry
 
     held, year = entries(folder), year or OVERRIDE_ENDS
     steps = explained(entry(first, held), entry(second, held), load_panel(), year, authority)
@@ -119,7 +116,7 @@ def explain(
 ) -> None:
     """From somebody else's newest forecast to today's projection, cause by cause; takes a minute or two."""
     from deficits import load_panel, project
-    from deficits.projection.revisions import from_forecast
+    from deficits.projection.forecasts import from_forecast
 
     _print_steps(from_forecast(project(load_panel(), draws=draws, seed=seed), publisher))
 
@@ -131,25 +128,14 @@ def _print_steps(steps: pd.DataFrame) -> None:
 
 
 @app.command()
-def voi(
-    year: Annotated[
-        int | None,
-        typer.Option(
-            parser=YEAR, help="Year end whose 80% range is to be narrower; the override's end unless given."
-        ),
-    ] = None,
-    authority: AuthorityOption = None,
-    draws: Draws = 4000,
-    seed: Seed = 1,
-) -> None:
-    """Which figures that are not held would narrow a range most, were they known."""
+def voi(year: YearEnd = None, authority: AuthorityOption = None, draws: Draws = 4000, seed: Seed = 1) -> None:
+    """Which figures that are not held would narrow the 80% range at a year end most, were they known."""
     from deficits import load_panel, project
     from deficits.projection.england import OVERRIDE_ENDS
     from deficits.projection.voi import value_of_information
 
     year = year or OVERRIDE_ENDS
-    projected = project(load_panel(), until=year, draws=draws, seed=seed)
-    found = value_of_information(projected, year, authority)
+    found = value_of_information(project(load_panel(), until=year, draws=draws, seed=seed), year, authority)
     out.print(f"80% range at {year_end(year)}: {gbp(found['width'].iloc[0])} wide. Knowing these would take off:")
     for figure, row in found.iterrows():
         out.print(f"  {percent(row['narrowing']):>5}  {figure}", markup=False)

@@ -273,7 +273,7 @@ class View:
         else:
             lines.insert(1, "from deficits.projection import national, quantiles")
             held = f"{shown}.{'standing' if state.scheme else 'balance'}"
-            inside = f'{held}.sel(authority=projection.in_region("{area.name}"))'
+            inside = f'{held}.sel(authority=projection.codes("{area.name}"))'
             lines.append(f'quantiles(national({inside}, "gross"))')
         return "\n".join(lines)
 

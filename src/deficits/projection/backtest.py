@@ -28,6 +28,7 @@ from deficits.simulated import QUANTILES
 OURS = "This projection"
 SAME_GRANTS = ", same grants"
 SCORES = ["error", "crps", "interval", "within_50", "within_80"]
+RESAMPLES = 2000
 NORMAL = {name: float(norm.ppf(share)) for name, share in QUANTILES.items()}
 RULES: dict[str, Callable[[pd.Series, pd.Series, pd.Series, int], pd.Series]] = {
     "Last value": lambda moved, before, block, years: 0 * moved,
@@ -62,44 +63,37 @@ class Backtest:
     losses: pd.DataFrame
     england: pd.Series
 
-    def skill(self, resamples: int = 2000, seed: int = 1) -> pd.DataFrame:
-        """By how much the projection's CRPS is below that of each other method: a share, with 95% intervals.
-
-        One row a method, the strongest (lowest CRPS) first: crps (£), skill (1 less the ratio; above 0 the
-        projection is better), councils_low to councils_high with councils drawn again, regions_low to regions_high
-        with whole regions. "Better" is to be said only where the interval excludes 0.
-        """
-        rows = {}
-        for method in self.losses.columns.drop(OURS):
-            rows[method] = {
-                "crps": self.losses[method].mean(),
-                **skill(self.losses[OURS], self.losses[method], self.councils["region"], resamples, seed),
-            }
+    def skill(self) -> pd.DataFrame:
+        """By how much the projection's CRPS is below that of each other method, the strongest (lowest CRPS) first:
+        crps (£) and the columns of `skill`; above 0 the projection is better."""
+        rows = {
+            method: {"crps": losses.mean(), **skill(self.losses[OURS], losses, self.councils["region"])}
+            for method, losses in self.losses.drop(columns=OURS).items()
+        }
         return pd.DataFrame.from_dict(rows, orient="index").sort_values("crps").rename_axis("method")
 
-    def pit(self, bins: int = 10) -> pd.DataFrame:
+    def pit(self) -> pd.DataFrame:
         """How many councils' outcomes lie in each tenth of their distributions, and what is likely if all is
         right.
 
-        One row a bin: from and to (shares), councils, and low and high (95% of a binomial with equal chances).
+        One row a tenth: from and to (shares), councils, and low and high (95% of a binomial with equal chances).
         """
-        edges = np.linspace(0, 1, bins + 1)
+        edges = np.linspace(0, 1, 11)
         count, _ = np.histogram(self.councils["pit"], edges)
-        low, high = binom.ppf([0.025, 0.975], len(self.councils), 1 / bins)
+        low, high = binom.ppf([0.025, 0.975], len(self.councils), 0.1)
         return pd.DataFrame({"from": edges[:-1], "to": edges[1:], "councils": count, "low": low, "high": high})
 
 
-def skill(
-    ours: pd.Series, other: pd.Series, regions: pd.Series, resamples: int = 2000, seed: int = 1
-) -> dict[str, float]:
-    """1 less the ratio of two sums of losses, and 95% intervals with councils, and with whole regions, drawn
-    again."""
-    rng = np.random.default_rng(seed)
+def skill(ours: pd.Series, other: pd.Series, regions: pd.Series) -> dict[str, float]:
+    """Skill: 1 less the ratio of two sums of losses. Its 95% intervals: councils_low to councils_high with
+    councils drawn again, regions_low to regions_high with whole regions. "Better" is to be said only where the
+    interval excludes 0."""
+    rng = np.random.default_rng(1)
     both = pd.DataFrame({"ours": ours, "other": other, "region": regions}).dropna()
     found = {"skill": 1 - both["ours"].sum() / both["other"].sum()}
     sums = both.groupby("region")[["ours", "other"]].sum().to_numpy()
     for name, losses in (("councils", both[["ours", "other"]].to_numpy()), ("regions", sums)):
-        picked = losses[rng.integers(0, len(losses), (resamples, len(losses)))].sum(axis=1)
+        picked = losses[rng.integers(0, len(losses), (RESAMPLES, len(losses)))].sum(axis=1)
         found[f"{name}_low"], found[f"{name}_high"] = np.quantile(1 - picked[:, 0] / picked[:, 1], [0.025, 0.975])
     return found
 
@@ -139,9 +133,7 @@ def returned_gross(panel: Panel) -> pd.Series:
     return gross[balances.count() >= NEARLY_ALL * balances.size()]
 
 
-def backtest(
-    now: Panel, then: Panel, target: int, assumptions: Assumptions | None = None, draws: int = 4000
-) -> Backtest:
+def backtest(now: Panel, then: Panel, target: int, draws: int = 4000) -> Backtest:
     """Project from what was public `then` and score it on the balances known `now`.
 
     The councils scored are those with a balance at the origin, two years before it and at the target: in section
@@ -153,23 +145,19 @@ def backtest(
     """
 
     def key() -> str:
-        known = (key_of(panel, assumptions or Assumptions(), (), target, draws) for panel in (now, then))
-        return "-".join(["backtest", *known])
+        return "-".join(["backtest", *(key_of(each, Assumptions(), (), target, draws) for each in (now, then))])
 
-    return kept(None, key, lambda: _backtest(now, then, target, assumptions, draws))
+    return kept(key, lambda: _backtest(now, then, target, draws))
 
 
-def _backtest(now: Panel, then: Panel, target: int, assumptions: Assumptions | None, draws: int) -> Backtest:
+def _backtest(now: Panel, then: Panel, target: int, draws: int) -> Backtest:
     if then.as_of is None:
         raise ProjectionError("a backtest needs a panel as of a day: load_panel(as_of='2023-02-28')")
     if target not in returned_gross(now).index:
-        raise ProjectionError(
-            f"a backtest needs balances of nearly all councils at {year_end(target)}: too few are held"
-        )
-    projection = project(then, assumptions, until=target, draws=draws, seed=1)
+        raise ProjectionError(f"a backtest needs balances of nearly all councils at {year_end(target)}")
+    projection = project(then, until=target, draws=draws)
     origin = projection.base_year
-    balances = now.figure("balance")
-    section251 = now.figure("balance_section251")
+    balances, section251 = now.figure("balance"), now.figure("balance_section251")
     if section251[target].count() >= NEARLY_ALL * balances[target].count():
         balances = section251
     blocks = projection.fit.councils["block"]
@@ -181,11 +169,10 @@ def _backtest(now: Panel, then: Panel, target: int, assumptions: Assumptions | N
     past = balances.loc[scored, [origin - 2, origin - 1, origin]]
     # No agreement that was still being negotiated is paid.
     agreed = replace(then, agreements=then.agreements[then.agreements["basis"] != "expected"])
-    plain = project(agreed, assumptions, until=target, draws=draws, seed=1)
-    made = {OURS: projection, "Without the safety valve rule": plain}
+    plain = project(agreed, until=target, draws=draws)
     drawn = {
         name: each.balance.sel(authority=scored, year=target).transpose("authority", "draw")
-        for name, each in made.items()
+        for name, each in {OURS: projection, "Without the safety valve rule": plain}.items()
     }
     ranges = {name: quantiles(each) for name, each in drawn.items()}
     losses = {name: crps_ensemble(actual.to_numpy(), each.values) for name, each in drawn.items()}
@@ -272,7 +259,7 @@ def vintages(now: Panel, draws: int = 2000) -> pd.DataFrame:
         later = {year: amount for year, amount in actual.items() if year > max(outturns(then))}
         if not later:
             continue
-        gross = project(then, until=max(later), draws=draws, seed=1).england().loc["gross"]
+        gross = project(then, until=max(later), draws=draws).england().loc["gross"]
         rows += [
             {"as_of": day, "year": year, **gross.loc[year], "actual": amount, "forecasts": _told(then, year)}
             for year, amount in later.items()
@@ -292,15 +279,11 @@ def coverage(now: Panel, draws: int = 1000) -> pd.DataFrame:
     rows = []
     for day in past_days(now):
         then = as_known(now, day)
-        origin = base_year(then)
-        later = [
-            year
-            for year in held
-            if year > origin and then.figure("balance").get(year, balances[year] * np.nan).notna().mean() < 0.5
-        ]
+        origin, known = base_year(then), then.figure("balance").reindex(columns=held).notna().mean()
+        later = [year for year in held if year > origin and known[year] < 0.5]
         if not later:
             continue
-        projection = project(then, until=max(later), draws=draws, seed=1)
+        projection = project(then, until=max(later), draws=draws)
         for year in later:
             scored = balances[year].dropna().index.intersection(projection.fit.councils.index)
             ranges = quantiles(projection.balance.sel(authority=scored, year=year))
@@ -318,24 +301,20 @@ def components(now: Panel) -> pd.DataFrame:
     until then.
     """
     assumptions = Assumptions()
-    known = fit(now, assumptions, base_year(now) + 1)
+    known = fit(now, base_year(now) + 1)
     plans, spend = known.history.plans, known.history.spend
-    growth = {
-        "plans": plans.pct_change().dropna(),
-        "spend": spend.pct_change().dropna(),
-        "spend per plan": (spend / plans).pct_change().dropna(),
-    }
     missed: dict[tuple[str, str], pd.Series] = {}
-    for name, series in growth.items():
+    for name, series in {"plans": plans, "spend": spend, "spend per plan": spend / plans}.items():
         long_run = assumptions.long_run_rate_growth if name == "plans" else assumptions.long_run_prices
-        last = series.shift()
+        growth = series.pct_change().dropna()
+        last = growth.shift()
         rules = {
             "fading": long_run + assumptions.growth_persistence * (last - long_run),
             "last growth again": last,
-            "mean until then": series.expanding().mean().shift(),
+            "mean until then": growth.expanding().mean().shift(),
             "no growth": 0 * last,
         }
-        missed |= {(name, rule): (series - said).dropna() for rule, said in rules.items()}
+        missed |= {(name, rule): (growth - said).dropna() for rule, said in rules.items()}
     councils = {
         "councils' shares of plans": known.accounts.plans.loc[:, int(plans.index[0]) + 1 : int(plans.index[-1])],
         "councils' shares of spend": known.accounts.spend.loc[:, : known.accounts.spent],
@@ -367,26 +346,21 @@ def live_record(now: Panel, draws: int = 4000) -> pd.DataFrame:
     rows = rows.drop_duplicates(["authority", "year", "kind"])
     if rows.empty:
         return pd.DataFrame()
-    until = max(int(rows["year"].max()), base + 1)
-    projection = project(replace(now, frame=unseen), until=until, draws=draws, seed=1)
+    projection = project(replace(now, frame=unseen), until=max(int(rows["year"].max()), base + 1), draws=draws)
     councils = projection.fit.councils
     rows = rows[rows["authority"].isin(councils.index)].sort_values(
         ["year", "kind", "authority"], ignore_index=True
     )
-    places = {
-        "authority": xr.DataArray(rows["authority"], dims="row"),
-        "year": xr.DataArray(rows["year"], dims="row"),
-    }
-    drawn = projection.balance.sel(places).transpose("draw", "row").values
-    levels = dict(zip(QUANTILES, np.quantile(drawn, list(QUANTILES.values()), axis=0), strict=True))
+    drawn = at_rows(projection, rows)
     found = rows[["authority"]].join(councils[["name", "region", "block"]], on="authority")
-    return found.assign(
-        **{name: rows[name] for name in ("year", "kind", "trust")},
-        stated=rows["value"],
-        **levels,
-        error=levels["p50"] - rows["value"],
-        crps=crps_ensemble(rows["value"].to_numpy(), drawn.T),
-    )
+    found = found.join(rows[["year", "kind", "trust"]]).assign(stated=rows["value"]).join(quantiles(drawn))
+    score = crps_ensemble(found["stated"].to_numpy(), drawn.transpose("row", "draw").values)
+    return found.assign(error=found["p50"] - found["stated"], crps=score)
+
+
+def at_rows(projection: Projection, rows: pd.DataFrame) -> xr.DataArray:
+    """Balances of the council (`authority`) and year of each row, £, dims draw and row."""
+    return projection.balance.sel({name: xr.DataArray(rows[name], dims="row") for name in ("authority", "year")})
 
 
 def statements_by_region(live: pd.DataFrame) -> pd.DataFrame:
@@ -397,17 +371,11 @@ def statements_by_region(live: pd.DataFrame) -> pd.DataFrame:
     stated) and spread: by how much a sum of so many councils would stray if each strayed on its own as far, as a
     share of its block, as that year's statements do from the projection (standard deviation around their mean).
     """
-    said = live[live["kind"] == "forecast"].copy()
+    said = live[live["kind"] == "forecast"]
     apart = (said["error"] / said["block"]).groupby(said["year"]).transform("std")
-    sums = pd.DataFrame(
-        {
-            "councils": 1,
-            "stated": -said["stated"],
-            "projected": -said["p50"],
-            "spread": (apart * said["block"]) ** 2,
-        }
-    )
-    table = sums.groupby([said["year"], said["region"]]).sum()
+    said = said.assign(councils=1, projected=said["p50"], spread=(apart * said["block"]) ** 2)
+    table = said.groupby(["year", "region"])[["councils", "stated", "projected", "spread"]].sum()
+    table[["stated", "projected"]] *= -1
     table.insert(3, "difference", table["projected"] - table["stated"])
     return table.assign(spread=np.sqrt(table["spread"]))
 

@@ -23,17 +23,16 @@ from deficits.projection.lever import Lever
 
 Kept = TypeVar("Kept")
 FOLDER = "DEFICITS_CACHE"
-"""Environment variable that names the folder where no other is given. Let nobody else write to it: its files are
-pickles."""
+"""Environment variable that names the folder. Let nobody else write to it: its files are pickles."""
 
 
-def kept(given: Path | str | None, key: Callable[[], str], make: Callable[[], Kept]) -> Kept:
-    """What the key names in the folder given, or in the one that the environment names, its arrays mapped and not
-    read; made and written where it is not there, and made where there is no folder.
+def kept(key: Callable[[], str], make: Callable[[], Kept]) -> Kept:
+    """What the key names in the folder that the environment names, its arrays mapped and not read; made and
+    written where it is not there, and made where there is no folder.
 
     A process that asks again for one of the newest is given the same object, and so is one forked from it.
     """
-    folder = given or os.environ.get(FOLDER)
+    folder = os.environ.get(FOLDER)
     if not folder:
         return make()
     path = Path(folder) / f"{key()}.joblib"

@@ -10,15 +10,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 
 from deficits.assumptions import Assumptions, CalibrationTarget, assumed
 from deficits.formatting import england_estimate, last_day
 from deficits.panel import Panel
-from deficits.projection.backtest import outturns, returned_gross
+from deficits.projection.backtest import at_rows, outturns, returned_gross
 from deficits.projection.condition import returned
 from deficits.projection.lever import Lever, lever_names
-from deficits.projection.projection import Projection, national
+from deficits.projection.projection import Projection, national, quantiles
 from deficits.simulated import ranges
 
 OVERRIDE_ENDS = int(assumed("override", "ends").number)
@@ -53,9 +52,8 @@ def published_by(panel: Panel, figure: str, year: int) -> pd.DataFrame:
     The one of most councils comes first. `published` is an ISO day, or a month where only that is known.
     """
     rows = panel.frame[[f"{figure}_source", f"{figure}_published"]].xs(year, level="year").dropna()
-    rows.columns = pd.Index(["folder", "published"])
-    rows["folder"] = rows["folder"].str.partition("/")[0]
-    found = rows.groupby("folder")["published"].agg(["max", "size"]).sort_values("size", ascending=False)
+    folder = rows[f"{figure}_source"].str.partition("/")[0]
+    found = rows.groupby(folder)[f"{figure}_published"].agg(["max", "size"]).sort_values("size", ascending=False)
     sources = [panel.raw.source(folder) for folder in found.index]
     return pd.DataFrame(
         {
@@ -114,13 +112,8 @@ def national_table(projection: Projection) -> pd.DataFrame:
     """
     history, paths = projection.fit.history, projection.paths
     published = pd.DataFrame({"plans": history.plans, "spending": history.spend, "block": projection.fit.block})
-    means = pd.DataFrame(
-        {
-            name: path.mean(axis=1)
-            for name, path in zip(published, (paths.plans, paths.spend, paths.block), strict=True)
-        },
-        index=paths.years,
-    )
+    simulated = {"plans": paths.plans, "spending": paths.spend, "block": paths.block}
+    means = pd.DataFrame({name: path.mean(axis=1) for name, path in simulated.items()}, index=paths.years)
     first = max(int(history.spend.index[0]), int(projection.fit.block.index[0]))
     table = published.combine_first(means).loc[first : paths.years[-1]].rename_axis("year")
     for name in published:
@@ -150,41 +143,17 @@ def sensitivity(
 ) -> pd.DataFrame:
     """England's gross deficit under other assumptions, on the same random numbers, £.
 
-    `alternatives`: by its name in the table, what each changes of the projection's assumptions. Indexed by
-    (alternative, year), columns p10 to p90 and change (of the median, from the projection's own).
-
-    >>> import deficits as d
-    >>> projection = d.project(d.load_panel(), until=2028, draws=500)
-    >>> slower = sensitivity(projection, {"Plans grow 3%": {"plan_growth": 0.03}}, [2028])
-    >>> bool(slower.at[("Plans grow 3%", 2028), "change"] < 0)
-    True
+    `alternatives`: by its name in the table, what each changes of the projection's assumptions, such as
+    `{"Plans grow 3%": {"plan_growth": 0.03}}`. Indexed by (alternative, year), columns p10 to p90 and change (of
+    the median, from the projection's own).
     """
-    chosen, own = list(years), projection.england().loc["gross"]
+    chosen, own = list(years), projection.england().loc["gross", "p50"]
     frames = {}
     for name, changes in alternatives.items():
         assumptions = Assumptions.model_validate({**dict(projection.assumptions), **changes})
         frame = projection.with_assumptions(assumptions).england().loc["gross"].loc[chosen]
-        frames[name] = frame.assign(change=frame["p50"] - own.loc[chosen, "p50"])
+        frames[name] = frame.assign(change=frame["p50"] - own[chosen])
     return pd.concat(frames, names=["alternative"])
-
-
-CURRENT, DFE, OBR = "Current policy", "DfE's path of plans", "Calibrated to the OBR"
-
-
-def scenarios(projection: Projection) -> dict[str, Projection]:
-    """The projection under three named sets of assumptions, draw for draw, in this order.
-
-    Current policy: the projection as it is. DfE's path of plans: plans grow as `dfe_plan_growth` says. Calibrated
-    to the OBR: draws are moved to `obr_target`, as far as the error assumed for it allows. One that cannot be
-    made, where the figures were not public or the years are past, is left out.
-    """
-    found, now = {CURRENT: projection}, projection.assumptions
-    growth, target = dfe_plan_growth(projection), obr_target(projection)
-    if growth:
-        found[DFE] = projection.with_assumptions(now.model_copy(update={"plan_growth": growth}))
-    if target:
-        found[OBR] = projection.with_assumptions(now.model_copy(update={"calibrated_to": (target,)}))
-    return found
 
 
 def dfe_plan_growth(projection: Projection) -> dict[int, float]:
@@ -258,8 +227,7 @@ def stated_forecasts(projection: Projection) -> pd.DataFrame:
     rows = stated[stated["measure"].eq("dsg_balance") & stated["kind"].eq("forecast") & stated["use"]]
     rows = rows[~pd.MultiIndex.from_frame(rows[["authority", "year"]]).isin(known)]
     rows = rows[rows["year"].isin(projection.projected_years)].rename(columns={"value": "stated"})
-    pairs = {name: xr.DataArray(rows[name].to_numpy(), dims="row") for name in ("authority", "year")}
-    low, high = np.quantile(projection.balance.sel(pairs).transpose("row", "draw"), [0.1, 0.9], axis=1)
-    half, said = rows["rounding"].to_numpy(float) / 2, rows["stated"].to_numpy(float)
     found = rows[["authority", "name", "year", "stated", "detail"]]
-    return found.assign(p10=low, p90=high, inside=(low - half <= said) & (said <= high + half))
+    found = found.join(quantiles(at_rows(projection, rows))[["p10", "p90"]].set_axis(rows.index))
+    half = rows["rounding"] / 2
+    return found.assign(inside=found["stated"].between(found["p10"] - half, found["p90"] + half))

@@ -15,7 +15,7 @@ import pandas as pd
 from statsmodels.robust.robust_linear_model import RLM
 from statsmodels.tools import add_constant
 
-from deficits.assumptions import Assumptions, assumed
+from deficits.assumptions import assumed
 from deficits.errors import ProjectionError
 from deficits.formatting import year_end
 from deficits.panel import Panel
@@ -91,7 +91,7 @@ class Fit:
         return range(self.reference_start + 1, self.base_year + 1)
 
 
-def fit(panel: Panel, assumptions: Assumptions, until: int) -> Fit:
+def fit(panel: Panel, until: int) -> Fit:
     """Fit the projection's inputs to the panel. ProjectionError when too little is published to fit."""
     base, reference_start = year_ends(panel)
     authorities = panel.authorities.in_year(base)
@@ -103,11 +103,14 @@ def fit(panel: Panel, assumptions: Assumptions, until: int) -> Fit:
     block = blocks[size_year].fillna(0.0)
     payments = safety_valve_payments(panel, authorities)
     balances = Balances.of(panel, authorities, received(payments))
-    known = history(panel, assumptions, until)
+    known = history(panel, until)
     national_block = panel.figure("high_needs_block").sum(min_count=ENGLAND).dropna()
     relative, position = _relative(balances, block, base, reference_start)
     held = accounts(panel, authorities, known, base, until)
-    gap = _gap(held, known.spend, national_block, block, relative.columns)
+    # Block less spend by year, as a share of the base year's block, less England's.
+    spent, funded = (total.reindex(relative.columns, method="nearest") for total in (known.spend, national_block))
+    left = held.block[relative.columns] * funded - held.spend[relative.columns] * spent
+    gap = left.div(block.where(block > 0), axis=0).fillna(0.0) - left.sum() / block.sum()
     offsets = _offsets(relative, gap, held.spending.usual, block, range(reference_start + 1, base + 1))
     start, basis, last_known = starting_balances(panel, authorities, base)
     councils = panel.authorities.frame.loc[authorities, ["name", "region"]].assign(
@@ -156,13 +159,6 @@ def _weighted(shares: pd.Series, block: pd.Series) -> float:
     return float((shares * block)[known].sum() / block[known].sum()) if known.any() else float("nan")
 
 
-def _gap(held: Accounts, spend: pd.Series, funding: pd.Series, block: pd.Series, years: pd.Index) -> pd.DataFrame:
-    """Councils' block less spend by year, as a share of the base year's block, less England's."""
-    spent, funded = (total.reindex(years, method="nearest") for total in (spend, funding))
-    left = held.block[years] * funded - held.spend[years] * spent
-    return left.div(block.where(block > 0), axis=0).fillna(0.0) - left.sum() / block.sum()
-
-
 def _offsets(
     relative: pd.DataFrame, gap: pd.DataFrame, usual: pd.Series, block: pd.Series, reference: range
 ) -> Offsets:
@@ -172,9 +168,7 @@ def _offsets(
     years = list(reference)
     repeated = relative[years].nunique(axis=1).le(1) & (len(years) > 1)
     offset = relative - gap
-    offset.loc[repeated, years] = np.repeat(
-        offset.loc[repeated, years].mean(axis=1).to_numpy()[:, None], len(years), 1
-    )
+    offset[years] = offset[years].mask(repeated, offset[years].mean(axis=1), axis=0)
     yearly = offset.copy()
     yearly.loc[repeated, years] = np.nan
     pairs = [yearly[[year - 1, year]].set_axis(["before", "now"], axis=1) for year in yearly if year - 1 in yearly]
@@ -243,12 +237,10 @@ def _origin(known: History, block: pd.Series, base: int, reference_start: int) -
 
     A reference year before it must be published too, or else an earlier year is taken and that one projected.
     """
-    years = set(known.plans.index) & set(known.shares.columns) & set(known.unit_cost.index) & set(block.index)
-    years &= set(known.rate_growth.index) & set(known.cost_growth.index)
+    years = set(known.plans.index) & set(known.shares.columns) & set(known.unit_cost.index[1:])
+    years &= set(known.rate_growth.index) & set(block.index)
     whole = set(known.spend.index) & set(block.index)
     usable = [year for year in years if year <= base and set(range(reference_start + 1, year)) <= whole]
     if not usable:
-        raise ProjectionError(
-            "England's plans, placements, spend and block have no year in common to project from"
-        )
+        raise ProjectionError("no year has England's plans, placements, spend and block: a projection needs one")
     return int(max(usable))

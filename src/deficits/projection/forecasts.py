@@ -1,4 +1,4 @@
-"""The forecast ledger: projections as they were issued, each sealed to the one before, and their scores.
+"""The forecast ledger: projections as issued, each sealed to the one before, their scores, and why they moved.
 
 `forecasts/<day>-<name>/` holds one entry: `forecast.parquet`, quantiles by council, region and England in the
 column names of the hubverse forecast hubs, and `entry.json`, what it was made with. An entry's hash is that of
@@ -9,7 +9,6 @@ breaks the chain, and `verify` says where.
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import subprocess
 from dataclasses import dataclass
@@ -23,19 +22,21 @@ import pandas as pd
 import xarray as xr
 from scoringrules import crps_quantile
 
-from deficits.errors import ProjectionError
-from deficits.formatting import last_day
+from deficits.assumptions import BLOCK_GROWTH, PROGRAMME_ENDED, Assumptions, in_todays_names
+from deficits.errors import ProjectionError, closest
+from deficits.formatting import financial_year, last_day, listed, year_end
 from deficits.panel import Panel
 from deficits.paths import PACKAGE, checkout, forecasts_dir, write_whole
-from deficits.projection.backtest import cases
+from deficits.projection.backtest import as_known, cases
 from deficits.projection.backtest import skill as compared
 from deficits.projection.condition import returned
+from deficits.projection.england import newest_forecast
 from deficits.projection.history import NEARLY_ALL
-from deficits.projection.projection import Projection, national
+from deficits.projection.projection import Projection, national, project
+from deficits.publications.editions import STATED
 from deficits.simulated import QUANTILES as RANGES
 
-LEVELS = (0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
-QUANTILES = tuple(round(level, 3) for level in (*LEVELS, *(1 - level for level in reversed(LEVELS[:-1]))))
+QUANTILES = (0.025, *(round(0.05 * step, 2) for step in range(1, 20)), 0.975)
 """The 21 quantile levels kept."""
 ROOMS = ("raw", "publications", "panel", "projection")
 """Rooms whose code makes a projection."""
@@ -43,6 +44,17 @@ SCORES = ["error", "crps", "within_50", "within_80"]
 COLUMNS = ["forecaster", "area", "target_end_date", "n", *SCORES]
 FIRST = "0" * 64
 """What the first entry carries in place of a hash."""
+EDITIONS = (
+    "section251-outturn",
+    "mhclg-revenue-outturn",
+    "dsg-allocations",
+    "ehc-plans",
+    "gdp-deflator",
+    "ons-population",
+    "specialist-placement-spend",
+    "high-needs-benchmarking",
+)
+"""Publications whose editions a projection is made from."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +83,21 @@ class Entry:
         """
         return pd.read_parquet(self.folder / "forecast.parquet")
 
+    @property
+    def run(self) -> tuple[Assumptions, int, int]:
+        """What a projection like it is made with: assumptions, number of draws and seed."""
+        told = in_todays_names(self.facts["assumptions"])
+        known = {name: value for name, value in told.items() if name in Assumptions.model_fields}
+        return Assumptions(**known), int(self.facts["draws"]), int(self.facts["seed"])
+
+    def median(self, location: str, year: int) -> float:
+        """Its central estimate, £; ProjectionError where it has none."""
+        told = self.table().set_index(["location", "target_end_date", "output_type_id"])["value"]
+        place = (location, f"{year}-03-31", 0.5)
+        if place not in told.index:
+            raise ProjectionError(f"entry {self.name} has no forecast of {location} for 31 March {year}")
+        return float(told[place])
+
 
 def entries(folder: Path | None = None) -> list[Entry]:
     """Every entry, oldest first, as it stands in the folder: `verify` says whether that is how it was issued."""
@@ -78,24 +105,30 @@ def entries(folder: Path | None = None) -> list[Entry]:
     found = []
     for path in sorted(root.glob("*/entry.json")):
         content = path.read_bytes()
-        found.append(Entry(path.parent, json.loads(content), hashlib.sha256(content).hexdigest()))
+        found.append(Entry(path.parent, json.loads(content), _digest(content)))
     return sorted(found, key=lambda entry: entry.facts["number"])
+
+
+def entry(name: str, held: list[Entry] | None = None) -> Entry:
+    """An entry of the ledger by its folder's name, or what it is called; ProjectionError offers the closest."""
+    known = entries() if held is None else held
+    for each in known:
+        if name in (each.name, each.facts["name"]):
+            return each
+    raise ProjectionError(f"no entry '{name}' in the ledger: {closest(name, [each.name for each in known])}")
 
 
 def verify(folder: Path | None = None) -> str:
     """The newest entry's hash, if each entry is as it was issued; ProjectionError names the first that is not."""
     previous = FIRST
     for number, entry in enumerate(entries(folder), start=1):
-        table = (entry.folder / "forecast.parquet").read_bytes()
-        faults = [
-            (entry.facts["number"] != number, f"it is entry {entry.facts['number']}, expected entry {number}"),
-            (entry.facts["previous"] != previous, "the entry before it is not the one that it was issued after"),
-            (
-                entry.facts["sha256"] != hashlib.sha256(table).hexdigest(),
-                "its table is not the one that was issued",
-            ),
-        ]
-        told = [words for wrong, words in faults if wrong]
+        facts, table = entry.facts, _digest((entry.folder / "forecast.parquet").read_bytes())
+        faults = {
+            f"it is entry {facts['number']}, expected entry {number}": facts["number"] != number,
+            "the entry before it is not the one that it was issued after": facts["previous"] != previous,
+            "its table is not the one that was issued": facts["sha256"] != table,
+        }
+        told = [words for words, wrong in faults.items() if wrong]
         if told:
             raise ProjectionError(
                 f"forecasts/{entry.name} was changed: {'; '.join(told)}. Restore it from version control: entries "
@@ -117,11 +150,8 @@ def issue(
     day = (today or date.today()).isoformat()
     place = root / f"{day}-{name}"
     if place.exists():
-        raise ProjectionError(
-            f"forecasts/{place.name} is there already: entries are never replaced; give another name"
-        )
-    content = io.BytesIO()
-    quantiles(projection).to_parquet(content, index=False)
+        raise ProjectionError(f"forecasts/{place.name} exists: entries are never replaced; give another name")
+    content: bytes = quantiles(projection).to_parquet(index=False)
     panel = projection.panel
     published = panel.frame.filter(like="_published").stack()
     facts = {
@@ -139,11 +169,11 @@ def issue(
         "draws": projection.balance.sizes["draw"],
         "assumptions": projection.assumptions.model_dump(mode="json"),
         "note": note,
-        "sha256": _digest(content.getvalue()),
+        "sha256": _digest(content),
         "previous": previous,
     }
     place.mkdir(parents=True)
-    write_whole(place / "forecast.parquet", content.getvalue())
+    write_whole(place / "forecast.parquet", content)
     write_whole(place / "entry.json", json.dumps(facts, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
     return entries(root)[-1]
 
@@ -152,15 +182,11 @@ def quantiles(projection: Projection) -> pd.DataFrame:
     """Quantiles of a projection's later year ends, to the nearest £, in the ledger's columns: see
     `Entry.table`."""
     later = projection.balance.sel(year=projection.projected_years)
-    gross = {"England": national(later, "gross")}
-    for region in sorted(set(projection.regions)):
-        gross[region] = national(later.sel(authority=projection.in_region(region)), "gross")
-    places = {
-        "gross_deficit": xr.concat(list(gross.values()), pd.Index(list(gross), name="location")),
-        "balance": later.reset_coords(drop=True).rename(authority="location"),
-    }
+    places = pd.Index(["England", *sorted(set(projection.regions))], name="location")
+    gross = [national(later.sel(authority=projection.codes(place)), "gross") for place in places]
+    balances = later.reset_coords(drop=True).rename(authority="location")
     frames = []
-    for target, draws in places.items():
+    for target, draws in (("gross_deficit", xr.concat(gross, places)), ("balance", balances)):
         levels = draws.quantile(QUANTILES, "draw", skipna=False).rename(quantile="output_type_id")
         long = levels.transpose("location", "output_type_id", "year").rename("value").to_series()
         frames.append(long.reset_index().assign(target=target))
@@ -176,17 +202,13 @@ def _digest(content: bytes) -> str:
 
 def _code() -> dict[str, str]:
     """Version, commit (where the project is a checkout with one) and hash of the code that makes a projection."""
-    root = checkout()
-    commit = ""
+    root, commit = checkout(), ""
     if root is not None:
         asked = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=False)
         commit = asked.stdout.strip()
     files = sorted(path for room in ROOMS for path in (PACKAGE / room).glob("*.py"))
-    return {
-        "version": version("deficits"),
-        "commit": commit,
-        "sha256": _digest(b"".join(path.read_bytes() for path in files)),
-    }
+    digest = _digest(b"".join(path.read_bytes() for path in files))
+    return {"version": version("deficits"), "commit": commit, "sha256": digest}
 
 
 # --- scores
@@ -241,24 +263,15 @@ def matched(entry: Entry, panel: Panel) -> tuple[pd.DataFrame, pd.DataFrame]:
     return told.loc[both], actual.loc[both]
 
 
-def skill(entry: Entry, panel: Panel, resamples: int = 2000, seed: int = 1) -> pd.DataFrame:
-    """By how much an entry's CRPS for councils beats the last value: share, with 95% intervals.
-
-    One row a year end: n, skill (1 less the ratio of the scores), and low and high when councils are drawn again
-    (`councils_...`) and when whole regions are (`regions_...`). Better is to be said only where the interval
-    excludes 0.
-    """
+def skill(entry: Entry, panel: Panel) -> pd.DataFrame:
+    """By how much an entry's CRPS for councils beats the last value, one row a year end: n and the columns of
+    `backtest.skill`."""
     found = scored(entry, panel)
-    councils = found[found["area"].eq("councils")].dropna()
-    rows = [
-        {
-            "target_end_date": end,
-            "n": len(each),
-            **compared(each["crps"], each["last"], each["region"], resamples, seed),
-        }
-        for end, each in councils.groupby("target_end_date")
-    ]
-    return pd.DataFrame(rows)
+    councils = found[found["area"].eq("councils")].dropna().groupby("target_end_date")
+    return pd.DataFrame(
+        {"target_end_date": end, "n": len(each), **compared(each["crps"], each["last"], each["region"])}
+        for end, each in councils
+    )
 
 
 def scored(entry: Entry, panel: Panel) -> pd.DataFrame:
@@ -290,3 +303,98 @@ def _others(panel: Panel) -> pd.DataFrame:
     error = (found["value"] - found["central"].fillna((found["low"] + found["high"]) / 2)).abs()
     found = found.assign(forecaster=found["publisher"] + ", " + found["published"], area="England", n=1)
     return found.assign(error=error, crps=error, within_50=np.nan, within_80=np.nan).dropna(subset="error")
+
+
+# --- why a projection moved
+
+
+def news(panel: Panel, after: str, until: str | None = None) -> dict[str, str]:
+    """What became public between two days (ISO; after the first, to the second), by day: publications, in
+    words."""
+    found = [
+        (last_day(published), folder.replace("-", " "))
+        for folder, source in panel.raw.sources.items()
+        for file in (source.file if folder in EDITIONS else ())
+        for published in (file.published, *file.first_published.values())
+        if published is not None
+    ]
+    stated = panel.frame.loc[panel.frame["balance_basis"].eq(STATED), "balance_published"].dropna()
+    found += [(str(day), "council statements") for day in stated]
+    found += [(last_day(day), "national figures") for day in returned(panel.national)["published"].dropna()]
+    for year, value in BLOCK_GROWTH.values.items():
+        found.append((str(value.announced), f"the block of {financial_year(year)} as announced"))
+    found.append((str(PROGRAMME_ENDED.announced), "the end of the safety valve programme"))
+    days = sorted({day for day, _ in found if after < day and (until is None or day <= until)})
+    return {day: listed(sorted({words for on, words in found if on == day})) for day in days}
+
+
+def diff(first: Entry, second: Entry, panel: Panel, year: int, authority: str | int | None = None) -> pd.DataFrame:
+    """Why the median at a year end moved between two entries of the ledger, £: England's gross deficit, or a
+    council's balance (negative = deficit).
+
+    One row a step, in order, with cause, value (once the step is taken) and change, which add up to the pound.
+    Today's code is run on the first entry's data, assumptions and random numbers (what then differs is method, and
+    older figures that were not held); then what became public is taken in, day by day, then the second entry's
+    assumptions, its random numbers, and what its method still differs by.
+    """
+    location = "England" if authority is None else panel.authorities.resolve(authority)
+    start, end = (each.facts["as_of"] or each.facts["issued"] for each in (first, second))
+    before, after = first.run, second.run
+
+    def value(then: Panel, assumptions: Assumptions, draws: int, seed: int) -> float:
+        return _projected(project(then, assumptions, until=year, draws=draws, seed=seed), location, year)
+
+    same = start == end and first.facts["as_of"] == second.facts["as_of"]
+    then = panel if same and first.facts["as_of"] is None else as_known(panel, start)
+    steps = {f"as issued: {first.name}": first.median(location, year)}
+    steps["method, and older figures held since"] = value(then, *before)
+    for day, names in {} if same else news(panel, start, end).items():
+        then = as_known(panel, day)
+        steps[f"{day}: {names}"] = value(then, *before)
+    if after[0] != before[0]:
+        steps["assumptions"] = value(then, after[0], *before[1:])
+    if after[1:] != before[1:]:
+        steps["random numbers"] = value(then, *after)
+    steps[f"method of {second.name}, and figures without a day"] = second.median(location, year)
+    return _steps(steps)
+
+
+def from_forecast(projection: Projection, publisher: str) -> pd.DataFrame:
+    """From somebody else's newest forecast, of England or a region, to this projection's median, £: cause, value
+    and change by step.
+
+    The first step is method: what this projection says with the figures of the day of theirs. Then what became
+    public since is taken in, day by day, without days that move nothing. ProjectionError where they have none.
+    """
+    forecast, panel = newest_forecast(projection, publisher), projection.panel
+    if forecast is None:
+        known = sorted(set(panel.forecasts["publisher"]))
+        raise ProjectionError(
+            f"no forecast of '{publisher}' for a projected year end is held: {closest(publisher, known)}"
+        )
+    year, day = int(forecast["year"]), last_day(forecast["published"])
+    location = "England" if pd.isna(forecast["region"]) else str(forecast["region"])
+    draws, seed = projection.balance.sizes["draw"], projection.seed
+
+    def value(then: Panel) -> float:
+        made = project(then, projection.assumptions, until=year, draws=draws, seed=seed)
+        return _projected(made, location, year)
+
+    steps = {f"{publisher}: {location}, {year_end(year)}": float(forecast["central"])}
+    steps[f"method: this projection on {day}"] = value(as_known(panel, day))
+    for each, names in news(panel, day, panel.as_of).items():
+        steps[f"{each}: {names}"] = value(as_known(panel, each))
+    steps["figures without a day, levers and own figures"] = _projected(projection, location, year)
+    told = _steps(steps)
+    return told[told["change"] != 0]
+
+
+def _projected(projection: Projection, location: str, year: int) -> float:
+    if location in projection.fit.councils.index:
+        return float(projection.authority(location).at[year, "p50"])
+    return float(projection.area(location).at[("gross", year), "p50"])
+
+
+def _steps(steps: dict[str, float]) -> pd.DataFrame:
+    value = pd.Series(steps).round()
+    return pd.DataFrame({"value": value, "change": value.diff()}).rename_axis("cause")

@@ -11,7 +11,7 @@ fixed. Spend is net spend (section 251) and place funding.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -50,8 +50,8 @@ class History:
     `plans`; `shares` of plans by placement (rows) and year; `cost`: £ per plan by placement in `cost_year`;
     `spend` (£, net spend and place funding); `unit_cost` (£ per plan with the mix of `cost_year`);
     `drift`: yearly change of the published shares; `people`: plans at fixed rates by age, any year, as authorities
-    (rows) by years, None where no ages are known. `prices`: growth of the deflator by year. `rate_growth`,
-    `cost_growth`: real, by year. `missed`: what the fading rule missed of either (columns rate and cost) by year.
+    (rows) by years, None where no ages are known. `prices`: growth of the deflator by year. `rate_growth`: of the
+    plan rate, by year.
     """
 
     plans: pd.Series
@@ -64,17 +64,17 @@ class History:
     people: pd.DataFrame | None
     prices: pd.Series
     rate_growth: pd.Series
-    cost_growth: pd.Series
-    missed: pd.DataFrame
 
-    def with_residuals(self, assumptions: Assumptions) -> History:
-        """The same figures, with the sizes of what the fading rule missed of them under some assumptions."""
-        priced = pd.Series({year: self.price_growth(year, assumptions) for year in self.unit_cost.index})
-        cost_growth = self.unit_cost.pct_change().dropna() - priced[self.unit_cost.index[1:]]
-        persistence, long_run = assumptions.growth_persistence, assumptions.long_run_rate_growth
-        above = {"rate": self.rate_growth - long_run, "cost": cost_growth}
-        missed = pd.DataFrame({name: growth - persistence * growth.shift() for name, growth in above.items()})
-        return replace(self, cost_growth=cost_growth, missed=missed)
+    def cost_growth(self, assumptions: Assumptions) -> pd.Series:
+        """Real growth of the unit cost, by year."""
+        growth = self.unit_cost.pct_change().dropna()
+        return growth - [self.price_growth(year, assumptions) for year in growth.index]
+
+    def missed(self, assumptions: Assumptions) -> pd.DataFrame:
+        """What the fading rule missed of growth of the plan rate and of the unit cost (columns rate, cost)."""
+        rate, cost = self.rate_growth - assumptions.long_run_rate_growth, self.cost_growth(assumptions)
+        above = pd.DataFrame({"rate": rate, "cost": cost})
+        return above - assumptions.growth_persistence * above.shift()
 
     def price_growth(self, year: int, assumptions: Assumptions) -> float:
         """Growth of prices in a year (share): the deflator where it is published."""
@@ -87,14 +87,12 @@ class History:
         return float(self.people[year].sum() / self.people[year - 1].sum() - 1)
 
 
-def history(panel: Panel, assumptions: Assumptions, until: int) -> History:
+def history(panel: Panel, until: int) -> History:
     """What is published, as far as the panel knows it. ProjectionError when spend or plans are not."""
     plans = _total(panel, "plans")
     net = linked(panel.figure("high_needs_net_spend"))
     if net.empty or _total(panel, "plans_state_special").empty:
-        raise ProjectionError(
-            "spend or plans by placement are not among the figures known: a projection needs both"
-        )
+        raise ProjectionError("spend or plans by placement are not known: a projection needs both")
     by_placement = {name: _of_plans(panel, f"plans_{name}") for name in PLACEMENTS[:2]}
     shares = pd.DataFrame(by_placement).dropna().T
     shares.loc["mainstream_and_other"] = 1 - shares.sum()
@@ -113,7 +111,7 @@ def history(panel: Panel, assumptions: Assumptions, until: int) -> History:
     aged = 0.0 if people is None else people.sum().pct_change().reindex(plan_growth.index).fillna(0.0)
     rate_growth = (1 + plan_growth) / (1 + aged) - 1
     rate_growth = rate_growth[rate_growth.index >= assumed("plans", "comparable_from").number]
-    published = History(
+    return History(
         plans=plans,
         shares=shares,
         cost=cost,
@@ -124,10 +122,7 @@ def history(panel: Panel, assumptions: Assumptions, until: int) -> History:
         people=people,
         prices=panel.prices,
         rate_growth=rate_growth,
-        cost_growth=pd.Series(dtype=float),
-        missed=pd.DataFrame(),
     )
-    return published.with_residuals(assumptions)
 
 
 def linked(by_authority: pd.DataFrame) -> pd.Series:
@@ -170,9 +165,7 @@ def _cost(panel: Panel, plans: pd.Series, shares: pd.DataFrame, spend: pd.Series
     independent = rows.set_index("year")["value"].combine_first(by_council)
     years = special.index.intersection(independent.index).intersection(spend.index)
     if years.empty:
-        raise ProjectionError(
-            "spend by placement is not among the figures known: a projection needs one year of it"
-        )
+        raise ProjectionError("spend by placement is not known: a projection needs one year of it")
     year = int(years.max())
     number = shares[year] * plans[year]
     total = pd.Series({"independent": independent[year], "state_special": special[year]})

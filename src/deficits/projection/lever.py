@@ -13,6 +13,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
@@ -66,10 +67,7 @@ Year = Annotated[
 @dataclass(frozen=True)
 class Effect:
     """What a lever adds to in-year positions (£, positive = less deficit), and what others pay (£, positive = a
-    cost), by payer.
-
-    Arrays of shape (years, authorities, draws), or broadcasting to it; the first year is the first projected one.
-    """
+    cost), by payer. Arrays of shape (years, authorities, draws), from the first projected year on."""
 
     position: Array
     elsewhere: dict[str, Array] = field(default_factory=dict)
@@ -85,11 +83,10 @@ class Evidence(Declared):
 class Lever(Declared):
     """A declared change, read from a YAML file; `kind` says which parameters it has besides start, lag and ramp.
 
-    >>> lever = Lever.read("funding-growth")
-    >>> lever.kind, lever.start, lever.lag, lever.ramp
-    ('funding_growth', 2028, 0, 1)
     >>> Lever.read("funding-growth", growth=0.02, start=2029).title
     'More growth of the high needs block (start 2028-29, growth 2%)'
+    >>> Lever.read("placement-shift").timing()
+    'from 2027-28, first felt in 2029-30'
     """
 
     _error = ProjectionError
@@ -120,15 +117,21 @@ class Lever(Declared):
 
         Raises ProjectionError with every fault of the file, or the closest name of an unknown lever or parameter.
         """
-        path = _path(name)
+        if not isinstance(name, str | Path):
+            raise ProjectionError(f"lever: found {name!r} ({type(name).__name__}), expected a name or a YAML file")
+        path = Path(name)
+        if path.suffix in {".yaml", ".yml"}:
+            if not path.is_file():
+                raise ProjectionError(f"no lever file {path}")
+        elif str(name) in lever_names():
+            path = levers_dir() / f"{name}.yaml"
+        else:
+            raise ProjectionError(f"no lever '{name}': {closest(str(name), lever_names())}")
         shown = f"lever {path.name}"
         declared = read_yaml(read_text(path, shown, ProjectionError), shown, ProjectionError)
         if not isinstance(declared, dict):
             raise ProjectionError(f"lever {path.name} holds no parameters: expected lines like 'start: 2028'")
-        plain = lever_from(declared, path.name)
-        if not changes:
-            return plain
-        lever = lever_from({**declared, **changes}, path.name)
+        plain, lever = lever_from(declared, path.name), lever_from({**declared, **changes}, path.name)
         changed = [name for name in type(lever).model_fields if getattr(lever, name) != getattr(plain, name, None)]
         if not changed or "title" in changes:
             return lever
@@ -147,20 +150,29 @@ class Lever(Declared):
             )
         lever = self.drawn(paths)
         done = [each._effect(fit, parts, paths) for each, parts in lever._starting(fit)]
-        if len(done) == 1:
-            return done[0]
-        nothing = np.zeros((len(paths.years) - 1, len(fit.parts), paths.plans.shape[1]))
-        payers = done[0].elsewhere if done else ()
-        return Effect(
-            sum((each.position for each in done), nothing),
-            {payer: sum((each.elsewhere[payer] for each in done), 0 * nothing) for payer in payers},
-        )
+        paid = {payer: reduce(np.add, [each.elsewhere[payer] for each in done]) for payer in done[0].elsewhere}
+        return Effect(reduce(np.add, [each.position for each in done]), paid)
 
     def _starting(self, fit: Fit) -> list[tuple[Self, pd.DataFrame]]:
-        """The lever as it starts in each first year, and the parts of the councils that start with it."""
+        """The lever as it starts in each first year, and the parts of the councils that start with it.
+
+        Raises ProjectionError for a pathfinder that is no council and no region.
+        """
         if not self.pathfinders:
             return [(self, fit.parts)]
-        starts = self.starts(fit.councils).reindex(fit.parts.index)
+        named = {place.strip().casefold(): year for place, year in self.pathfinders.items()}
+        starts = pd.Series(np.nan if self.only_pathfinders else float(self.start), index=fit.councils.index)
+        # The council last, so that it goes before its region.
+        columns = (fit.councils["region"], fit.councils["name"], fit.councils.index.to_series())
+        for column in columns:
+            starts = column.str.casefold().map(named).fillna(starts)
+        known = {place.casefold(): place for column in columns for place in column}
+        for place in self.pathfinders:
+            if place.strip().casefold() not in known:
+                raise ProjectionError(
+                    f"lever '{self.title}': pathfinders: no council or region '{place}'; "
+                    f"{closest(place, known.values())}"
+                )
         # A council that has no part in England's money is left as it is.
         return [
             (self.model_copy(update={"start": int(year)}), fit.parts.where(starts.eq(year), 0.0))
@@ -186,26 +198,6 @@ class Lever(Declared):
         their new placements."""
         return paths
 
-    def starts(self, councils: pd.DataFrame) -> pd.Series:
-        """First year of each council, by DfE number; missing where it never starts. `councils`: as in `Fit`.
-
-        Raises ProjectionError for a pathfinder that is no council and no region.
-        """
-        named = {place.strip().casefold(): year for place, year in self.pathfinders.items()}
-        starts = pd.Series(np.nan if self.only_pathfinders else float(self.start), index=councils.index)
-        # The council last, so that it goes before its region.
-        columns = (councils["region"], councils["name"], councils.index.to_series())
-        for column in columns:
-            starts = column.str.casefold().map(named).fillna(starts)
-        known = {str(place).casefold(): str(place) for column in columns for place in column}
-        for place in self.pathfinders:
-            if place.strip().casefold() not in known:
-                raise ProjectionError(
-                    f"lever '{self.title}': pathfinders: no council or region '{place}'; "
-                    f"{closest(place, known.values())}"
-                )
-        return starts
-
     @property
     def first_start(self) -> int:
         """The first year in which it may change anything anywhere."""
@@ -221,11 +213,7 @@ class Lever(Declared):
         return told.replace("% points", " points")
 
     def shown(self, name: str) -> str:
-        """One of its parameters as a reader sees it.
-
-        >>> Lever.read("threshold-uprating").shown("threshold")
-        '£8,819'
-        """
+        """One of its parameters as a reader sees it."""
         value, extra = getattr(self, name), type(self).model_fields[name].json_schema_extra
         if isinstance(value, Range):
             return between(*(f"{100 * share:.6g}" for share in (value.low, value.high))) + "%"
@@ -246,11 +234,7 @@ class Lever(Declared):
         return value.middle if isinstance(value, Range) else value
 
     def timing(self) -> str:
-        """When it works, in words.
-
-        >>> Lever.read("placement-shift").timing()
-        'from 2027-28, first felt in 2029-30'
-        """
+        """When it works, in words."""
         said = f"from {financial_year(self.start)}"
         if self.lag:
             said += f", first felt in {financial_year(self.start + self.lag)}"
@@ -262,11 +246,7 @@ class Lever(Declared):
         return said
 
     def size(self, years: list[int]) -> Array:
-        """Share of its full size by year, shape (years, 1): 0 before start and lag, then up evenly, then 1.
-
-        >>> Lever.read("funding-growth", ramp=2, lag=1).size([2028, 2029, 2030, 2031]).ravel().tolist()
-        [0.0, 0.5, 1.0, 1.0]
-        """
+        """Share of its full size by year, shape (years, 1): 0 before start and lag, then up evenly, then 1."""
         steps = (np.array(years, dtype=float) - self.start - self.lag + 1) / self.ramp
         return np.clip(steps, 0.0, 1.0)[:, None]
 
@@ -552,51 +532,31 @@ def lever_names() -> list[str]:
 
 
 def levers() -> pd.DataFrame:
-    """The levers that come with the package, by name: title, kind, proposer, published, terms, timing.
-
-    >>> levers().loc["funding-growth", "timing"]
-    'from 2027-28'
-    """
+    """The levers that come with the package, by name: title, kind, proposer, published, terms, timing."""
     known = {name: Lever.read(name) for name in lever_names()}
-    columns = ["title", "kind", "proposer", "published"]
     rows = {
-        name: [*(getattr(each, column) for column in columns), each.terms(), each.timing()]
-        for name, each in known.items()
+        name: {column: getattr(lever, column) for column in ("title", "kind", "proposer", "published")}
+        | {"terms": lever.terms(), "timing": lever.timing()}
+        for name, lever in known.items()
     }
-    return pd.DataFrame.from_dict(rows, orient="index", columns=[*columns, "terms", "timing"]).rename_axis("name")
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("name")
 
 
 def lever_from(declared: dict[str, Any], where: str) -> Lever:
     """A lever from what is declared; `where` names it in messages. Raises ProjectionError with every fault."""
-    kind = declared.get("kind")
-    model = KINDS.get(kind) if isinstance(kind, str) else None
-    faults = []
-    if model is None:
+    kind, faults = declared.get("kind"), []
+    if kind not in list(KINDS):
         # Without a kind its own parameters cannot be judged, but what every lever has can.
         faults.append(f"kind: {f'found {kind!r}' if kind else 'missing'}; {closest(str(kind), KINDS)}")
-        declared = {key: value for key, value in declared.items() if key in Lever.model_fields}
+        heads = {key: value for key, value in declared.items() if key in Lever.model_fields}
+        kind, declared = "funding_growth", heads | {"kind": "funding_growth", "growth": 0.0}
     try:
-        lever = (model or FundingGrowth).model_validate(declared)
+        lever = KINDS[kind].model_validate(declared)
     except ValidationError as error:
-        heads = Lever.model_fields.keys() - {"kind"}
-        told = (fault for fault in error.errors() if model or fault["loc"][0] in heads)
-        faults += [_fault(fault, model or FundingGrowth) for fault in told]
+        faults += [_fault(fault, KINDS[kind]) for fault in error.errors()]
     if faults:
         raise ProjectionError(f"lever {where} is not usable:\n" + "\n".join(f"  {fault}" for fault in faults))
     return lever
-
-
-def _path(name: str | Path) -> Path:
-    if not isinstance(name, str | Path):
-        raise ProjectionError(f"lever: found {name!r} ({type(name).__name__}), expected a name or a YAML file")
-    given = Path(name)
-    if given.suffix in {".yaml", ".yml"}:
-        if not given.is_file():
-            raise ProjectionError(f"no lever file {given}")
-        return given
-    if str(name) not in lever_names():
-        raise ProjectionError(f"no lever '{name}': {closest(str(name), lever_names())}")
-    return levers_dir() / f"{name}.yaml"
 
 
 def _fault(fault: Any, model: type[Lever]) -> str:

@@ -54,19 +54,21 @@ class Shocks(NamedTuple):
     level: Array
 
 
-def growth_shocks(known: History, years: int, draws: int, seed: int) -> tuple[Array, Array, Array, Array]:
+def growth_shocks(
+    known: History, assumptions: Assumptions, years: int, draws: int, seed: int
+) -> tuple[Array, Array, Array, Array]:
     """Shocks to plan rate, unit cost, block and a year's spend, each of shape (years, draws).
 
     The sizes of the first two are what the fading rule missed, known from few years only: one size a draw, so that
     they are Student's t with that many degrees of freedom. They are correlated as those misses were.
     """
-    size, normal = {}, {}
+    size, normal, missed = {}, {}, known.missed(assumptions)
     for name, kind in (("rate", Shock.PLAN_RATE), ("cost", Shock.UNIT_COST)):
-        missed = known.missed[name].dropna()
-        sd = float(np.sqrt((missed**2).mean())) if len(missed) else 0.0
-        size[name] = sd * uncertain_size(len(missed), draws, seed, kind)
+        seen = missed[name].dropna()
+        sd = float(np.sqrt((seen**2).mean())) if len(seen) else 0.0
+        size[name] = sd * uncertain_size(len(seen), draws, seed, kind)
         normal[name] = stream(seed, kind, 0).standard_normal((years, draws))
-    both, together = known.missed.dropna(), 0.0
+    both, together = missed.dropna(), 0.0
     if len(both) >= 3:
         together = float((both["rate"] * both["cost"]).sum() / np.sqrt((both**2).sum().prod()))
     cost = together * normal["rate"] + np.sqrt(1 - together**2) * normal["cost"]
@@ -99,7 +101,7 @@ def paths(
     shares[:, 0] = known.shares[origin].to_numpy()[:, None]
     unit_cost[0], money[0] = known.unit_cost[origin], block[origin]
     rate_now = np.full(draws, known.rate_growth[origin])
-    cost_now = np.full(draws, known.cost_growth[origin])
+    cost_now = np.full(draws, known.cost_growth(assumptions)[origin])
     drift, persistence = known.drift.to_numpy(), assumptions.growth_persistence
     lasting = unit_cost[0]
     for t, year in enumerate(every[1:], start=1):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
@@ -36,7 +36,7 @@ from deficits.projection.summaries import (
     unit_of,
 )
 from deficits.simulated import QUANTILES, Area, Measures, Simulated, ranges
-from deficits.validation import known_word, one_of, several, whole
+from deficits.validation import one_of, several, whole
 
 Measure = Literal["gross", "net", "in_year"]
 MEASURES: tuple[Measure, ...] = get_args(Measure)
@@ -65,17 +65,14 @@ class Place(NamedTuple):
 class Reach:
     """When a national deficit reaches an amount.
 
-    `probability`: by year end, that the deficit is at or above `amount` (share of draws). `date`: quantiles
+    `probability`: by year end, that the deficit is at or above the amount (share of draws). `date`: quantiles
     of the day it first gets there; a balance is only measured at 31 March, so a day inside a year is
     interpolated on a straight line; missing where more than that share of draws have not got there by the
-    last year. `never`: share of draws that have not.
+    last year.
     """
 
-    amount: float
-    measure: Measure
     probability: pd.Series
     date: pd.Series
-    never: float
 
 
 @dataclass(frozen=True, repr=False)
@@ -100,7 +97,7 @@ class Projection(Simulated):
     calibrated: Calibrated | None
     holdings: tuple[Calibrated, ...]
 
-    _inner = frozenset(("fit", "paths", "drawn", "changed", "holdings", "account", "in_region", "home"))
+    _inner = frozenset(("fit", "paths", "drawn", "changed", "holdings", "account", "home"))
 
     @property
     def measures(self) -> Measures:
@@ -117,18 +114,10 @@ class Projection(Simulated):
         self, assumptions: Assumptions | None = None, levers: Lever | str | Sequence[Lever | str] | None = None
     ) -> Projection:
         """The same draws with other assumptions or levers: what differs is what was changed. Quicker than
-        `project`.
-
-        >>> import deficits as d
-        >>> projection = d.project(d.load_panel(), until=2028, draws=500)
-        >>> slower = projection.with_assumptions(d.Assumptions(plan_growth=0.03))
-        >>> bool(slower.england().at[("gross", 2028), "p50"] < projection.england().at[("gross", 2028), "p50"])
-        True
-        """
+        `project`."""
         assumptions = self.assumptions if assumptions is None else _assumptions(assumptions, self.panel)
         chosen = self.levers if levers is None else several("levers", levers, Lever, Lever.read, ProjectionError)
-        fitted = replace(self.fit, history=self.fit.history.with_residuals(assumptions))
-        return _projected(self.panel, assumptions, chosen, fitted, self.years, self.drawn, self.seed)
+        return _projected(self.panel, assumptions, chosen, self.fit, self.years, self.drawn, self.seed)
 
     @property
     def years(self) -> list[int]:
@@ -158,33 +147,30 @@ class Projection(Simulated):
         return self.simulations["balance"]
 
     def england(self, per: Per | None = None, real: int | None = None) -> pd.DataFrame:
-        """Quantiles for England, £: indexed by (measure, year), columns p10 to p90.
+        """`area` for England: quantiles by (measure, year), £ unless asked for otherwise."""
+        return self.area("England", per, real)
+
+    def area(self, area: Area, per: Per | None = None, real: int | None = None) -> pd.DataFrame:
+        """Quantiles for England, a region, a council, or several together, whose ranges are those of their sum in
+        each simulation, £: indexed by (measure, year), columns p10 to p90.
 
         gross: the deficits of the councils in deficit (>= 0). net: minus the sum of all balances.
         in_year: the sum of in-year positions without safety valve payments (negative = overspend), from the
         second year on.
 
         `per`: £ a "pupil" (on a school's roll), "person_2_18" (of that age) or "plan", or a share of the "dsg" of
-        that year. `real`: in prices of that financial year.
+        that year. `real`: in prices of that financial year. Errors offer the closest name of an unknown area.
         """
-        return self._national(None, per, real)
-
-    def area(self, area: Area, per: Per | None = None, real: int | None = None) -> pd.DataFrame:
-        """The same for an area: a region, a council, or several together, whose ranges are those of their sum in
-        each simulation. Errors offer the closest name of an unknown one.
-
-        >>> import deficits as d
-        >>> projection = d.project(d.load_panel(), until=2027, draws=200)
-        >>> both, year = projection.area(["Kent", "Medway"]), ("gross", 2027)
-        >>> apart = [projection.area(council).at[year, "p90"] for council in ("Kent", "Medway")]
-        >>> bool(both.at[year, "p90"] < sum(apart))
-        True
-        """
-        return self._national(self.codes(area), per, real)
-
-    def region(self, region: str, per: Per | None = None, real: int | None = None) -> pd.DataFrame:
-        """The same for the councils of one region. ProjectionError offers the closest name of an unknown one."""
-        return self._national(self.in_region(region), per, real)
+        codes = self.codes(area)
+        every = len(codes) == self.balance.sizes["authority"]  # no copy is made of all
+        balance = self.balance if every else self.balance.sel(authority=codes)
+        moneys = {measure: national(balance, measure) for measure in MEASURES}
+        paid = self.simulations["safety_valve_payments"].sel(authority=codes).sum("authority")
+        moneys["in_year"] = moneys["in_year"] - paid.sel(year=self.years[1:])
+        ranged = {name: quantiles(self._divided(money, codes, per, real)) for name, money in moneys.items()}
+        frame = pd.concat(ranged, names=["measure"])
+        frame.attrs["units"] = unit_of(per, real)
+        return frame
 
     def codes(self, area: Area) -> list[str]:
         """DfE numbers of the councils of an area; errors offer the closest name of an unknown one."""
@@ -205,17 +191,8 @@ class Projection(Simulated):
         return self.warnings_on("England")
 
     def warnings_on(self, area: Area) -> tuple[str, ...]:
-        """The warnings that concern an area: those on councils elsewhere are left out.
-
-        >>> import deficits as d
-        >>> projection = d.project(d.load_panel(), until=2028, draws=500)
-        >>> len(projection.warnings), len(projection.warnings_on("City of London")), projection.warnings_on("Kent")
-        (2, 1, ())
-        """
-        return (
-            *_warnings(self, self.codes(area)),
-            *_without_effect(self.fit, self.assumptions, self.levers, self.years[-1]),
-        )
+        """The warnings that concern an area: those on councils elsewhere are left out."""
+        return (*_warnings(self, self.codes(area)), *_without_effect(self))
 
     def place(self, word: str) -> Place:
         """England, a region or a council, in whatever letters; ProjectionError offers the closest, or says when a
@@ -225,7 +202,8 @@ class Projection(Simulated):
         if asked in ("", "england"):
             return Place("England", "England", tuple(self.fit.councils.index))
         if asked in regions:
-            return Place(regions[asked], "region", tuple(self.in_region(regions[asked])))
+            inside = self.fit.councils["region"] == regions[asked]
+            return Place(regions[asked], "region", tuple(inside.index[inside]))
         authorities = self.panel.authorities
         try:
             code = self.code(word)
@@ -242,7 +220,7 @@ class Projection(Simulated):
         """Quantiles of one council's balance, £ (negative = deficit): indexed by year, columns p10 to p90.
 
         The council by DfE number, ONS code or name. PanelError offers the closest name; ProjectionError when it
-        no longer exists. `per` and `real` as for `england`.
+        no longer exists. `per` and `real` as for `area`.
         """
         code = self.code(authority)
         frame = quantiles(self._divided(self.balance.sel(authority=code), [code], per, real))
@@ -254,38 +232,17 @@ class Projection(Simulated):
 
         Indexed by (authority, year); columns mean, p10, p50, p90 over the draws of this baseline.
         """
-        position = one_of("lever", lever, Lever, Lever.read, ProjectionError).effect(self.fit, self.paths).position
-        draws, authorities, years = self.balance.shape
-        money = np.broadcast_to(position, (years - 1, authorities, draws)).transpose(1, 0, 2)
+        effect = one_of("lever", lever, Lever, Lever.read, ProjectionError).effect(self.fit, self.paths)
+        found = {name: each.T.ravel() for name, each in ranges(effect.position).items()}
         index = pd.MultiIndex.from_product(
             [self.fit.councils.index, self.paths.years[1:]], names=["authority", "year"]
         )
-        return pd.DataFrame({name: each.ravel() for name, each in ranges(money).items()}, index=index)
-
-    def in_region(self, region: str) -> list[str]:
-        """DfE numbers of a region's councils."""
-        councils = self.fit.councils
-        known_word("region", region, sorted(set(councils["region"])), ProjectionError)
-        return list(councils.index[councils["region"] == region])
+        return pd.DataFrame(found, index=index)
 
     def plans(self) -> xr.DataArray:
         """EHC plans in January, dims (draw, authority, year); councils add up to England."""
         own = own_assumptions(self.panel, self.assumptions, self.fit.councils.index)
         return self.balance.copy(data=plans_by_council(self.fit, self.paths, own, self.seed)).rename("plans")
-
-    def _national(self, councils: list[str] | None, per: Per | None, real: int | None) -> pd.DataFrame:
-        balance = self.balance if councils is None else self.balance.sel(authority=councils)
-        paid = self.simulations["safety_valve_payments"].sel(authority=balance["authority"]).sum("authority")
-        codes = list(balance["authority"].values)
-        frames = {}
-        for measure in MEASURES:
-            money = national(balance, measure)
-            if measure == "in_year":
-                money = money - paid.sel(year=money["year"])
-            frames[measure] = quantiles(self._divided(money, codes, per, real))
-        frame = pd.concat(frames, names=["measure"])
-        frame.attrs["units"] = unit_of(per, real)
-        return frame
 
     def _divided(self, money: xr.DataArray, codes: list[str], per: Per | None, real: int | None) -> xr.DataArray:
         """Money of some councils together (dims draw and year), in the prices and per what is asked for."""
@@ -308,15 +265,11 @@ class Projection(Simulated):
         return money / xr.DataArray(number.to_numpy(), dims="year", coords={"year": years})
 
     def decompose(self, start: int, end: int, authority: str | int | None = None) -> pd.DataFrame:
-        """Why the net deficit grows between two year ends: £ by cause, positive raises it.
+        """Why the net deficit of England or one council grows between two year ends: £ by cause, positive raises
+        it.
 
         Columns mean, p10, p50, p90; the rows are those of `CAUSES`, and `total`. The means add up exactly, and do
-        not depend on the order of the causes; quantiles do not add up. For England, or one council.
-
-        >>> import deficits as d
-        >>> causes = d.project(d.load_panel(), until=2028, draws=500).decompose(2026, 2028)["mean"]
-        >>> bool(abs(causes.drop("total").sum() - causes["total"]) < 1)
-        True
+        not depend on the order of the causes; quantiles do not add up.
         """
         self.year(start), self.year(end)
         if not self.base_year <= start < end:
@@ -328,8 +281,9 @@ class Projection(Simulated):
     def breakeven(self, authority: str | int | None = None, year: int | None = None) -> pd.DataFrame:
         """What would stop the deficit from growing in one year, for England or one council: p10, p50, p90.
 
-        Rows: saving (£ in the year), plan_growth and funding_growth (shares, each alone), and what is expected of
-        either. Grants do not count. The year is the last one unless another is given.
+        Rows: saving (£ less spent in the year; below 0 so much could be spent more), plan_growth and
+        funding_growth (shares: the growth in that year at which spend equals funding, all else as it is), and what
+        is expected of either. Grants do not count. The year is the last one unless another is given.
         """
         year = self.year(self.years[-1] if year is None else year)
         if year <= self.base_year:
@@ -338,30 +292,25 @@ class Projection(Simulated):
 
     def account(self, authority: str | int | None = None) -> Step:
         """Balance, spend and block of England or a council, and what moves them, £ by year and draw."""
-        paths = self.paths
-        years, draws = paths.spend.shape
-        codes = list(self.fit.councils.index) if authority is None else [self.code(authority)]
-        places = [self.fit.councils.index.get_loc(code) for code in codes]
-        added = self.simulations["safety_valve_payments"].sel(authority=codes).sum("authority").values[:, None]
-        changed = np.zeros((years, draws))
+        paths, every = self.paths, self.fit.councils.index
+        codes = list(every) if authority is None else [self.code(authority)]
+        places = every.get_indexer(codes)
+        changed = np.zeros_like(paths.spend)
         if self.changed is not None:
             changed[-len(self.projected_years) :] = self.changed[:, places].sum(axis=1)
-        spend = paths.spend * self.drawn.spend[:, places].sum(axis=1)
-        funded = self.fit.accounts.block.loc[codes, paths.years].sum().to_numpy()[:, None]
-        factors = {
-            "people": paths.people,
-            "plan_rate": paths.rate,
-            "placement_mix": paths.mix,
-            "unit_cost": paths.unit_cost,
-        }
         return Step(
             years=paths.years,
             balance=self.balance.sel(authority=codes).sum("authority").transpose("year", "draw").values,
-            spend=spend,
-            block=paths.block * funded,
-            added=np.broadcast_to(added, (years, draws)),
+            spend=paths.spend * self.drawn.spend[:, places].sum(axis=1),
+            block=paths.block * self.fit.accounts.block.loc[codes, paths.years].sum().to_numpy()[:, None],
+            added=self.simulations["safety_valve_payments"].sel(authority=codes).sum("authority").values[:, None],
             changed=changed,
-            factors=factors,
+            factors={
+                "people": paths.people,
+                "plan_rate": paths.rate,
+                "placement_mix": paths.mix,
+                "unit_cost": paths.unit_cost,
+            },
         )
 
     def code(self, authority: str | int) -> str:
@@ -386,21 +335,18 @@ class Projection(Simulated):
         if measure not in ("gross", "net"):
             raise ProjectionError(f"measure '{measure}' has no date: {closest(measure, ['gross', 'net'])}")
         if not isinstance(amount, float | int | np.number) or not amount >= LEAST_AMOUNT:
-            raise ProjectionError(
-                f"amount {amount} is not a deficit: give pounds from 1e6, for example 5e9 for £5bn"
-            )
+            raise ProjectionError(f"amount {amount} is not a deficit: give pounds from 1e6, such as 5e9 for £5bn")
         deficit = national(self.balance, measure).values
-        there = deficit >= amount
-        probability = pd.Series(there.mean(axis=0), index=pd.Index(self.years, name="year"), name="probability")
-        crossed = _crossing(deficit, amount)
-        ordered = np.sort(np.where(np.isnan(crossed), np.inf, crossed))
-        days = [pd.Timestamp(year, 3, 31).toordinal() for year in self.years]
-        date = {}
-        for name, share in QUANTILES.items():
-            place = ordered[int(share * (len(ordered) - 1))]
-            between = np.interp(place, range(len(days)), days)
-            date[name] = pd.Timestamp.fromordinal(int(between)) if np.isfinite(place) else pd.NaT
-        return Reach(amount, measure, probability, pd.Series(date), float(np.isnan(crossed).mean()))
+        there = (deficit >= amount).mean(axis=0)
+        places = np.quantile(_crossing(deficit, amount), list(QUANTILES.values()), method="lower")
+        ends = [pd.Timestamp(year, 3, 31).toordinal() for year in self.years]
+        days = np.interp(places, range(len(ends)), ends).astype(int)
+        date = {
+            name: pd.Timestamp.fromordinal(day) if np.isfinite(place) else pd.NaT
+            for name, place, day in zip(QUANTILES, places, days, strict=True)
+        }
+        probability = pd.Series(there, index=pd.Index(self.years, name="year"), name="probability")
+        return Reach(probability, pd.Series(date))
 
     def __repr__(self) -> str:
         draws, councils = self.size
@@ -427,14 +373,13 @@ def project(
     until: int = UNTIL,
     draws: int = 4000,
     seed: int = 1,
-    cache: Path | str | None = None,
 ) -> Projection:
     """Project every council's balance to 31 March of `until`.
 
     A Monte Carlo over shared and own shocks, calibrated to the newest national gross deficit. Same seed, same
-    result, to the pound, on any route. `levers`, or their names, change each draw. `cache`: a
-    folder in which the projection is kept, and found again by its figures, assumptions, levers and code; without
-    one, the folder that the environment variable DEFICITS_CACHE names, if any.
+    result, to the pound, on any route. `levers`, or their names, change each draw. Where the environment variable
+    DEFICITS_CACHE names a folder, the projection is kept there, and found again by its figures, assumptions,
+    levers and code.
 
     >>> import deficits as d
     >>> projection = d.project(d.load_panel(), until=2028, draws=500, seed=1)
@@ -444,32 +389,29 @@ def project(
     Raises ProjectionError for a horizon, number of draws or calibration that cannot be used.
     """
     if not isinstance(panel, Panel):
-        raise ProjectionError(
-            f"panel: found a {type(panel).__name__}, expected a Panel: give what load_panel() gives"
-        )
+        raise ProjectionError(f"panel: found a {type(panel).__name__}, expected a Panel, as load_panel() gives")
     given = _assumptions(Assumptions() if assumptions is None else assumptions, panel)
     chosen = several("levers", levers, Lever, Lever.read, ProjectionError)
     until = whole("until", until, ProjectionError, base_year(panel) + 1, LAST_HORIZON)
     draws, seed = whole("draws", draws, ProjectionError, 100, 100_000), whole("seed", seed, ProjectionError, 0)
 
     def made() -> Projection:
-        fitted = fit(panel, given, until)
-        years = list(range(min(fitted.base_year, FIRST_SHOWN), until + 1))
-        return _projected(panel, given, chosen, fitted, years, _drawn(panel, fitted, years, draws, seed), seed)
+        key = key_of(panel, Assumptions(), (), until, draws, seed)
+        ready = _newest.get(key)
+        if ready is None:
+            fitted = fit(panel, until)
+            years = list(range(min(fitted.base_year, FIRST_SHOWN), until + 1))
+            ready = (fitted, years, Drawn.of(panel, fitted, years, draws, seed))
+            _newest.clear()
+            _newest[key] = ready
+        return _projected(panel, given, chosen, *ready, seed)
 
-    return kept(cache, lambda: key_of(panel, given, chosen, until, draws, seed), made)
+    return kept(lambda: key_of(panel, given, chosen, until, draws, seed), made)
 
 
-_newest: dict[str, Drawn] = {}
-"""What was drawn for the newest run, by its figures: another run on them, under other assumptions, takes it."""
-
-
-def _drawn(panel: Panel, fitted: Fit, years: list[int], draws: int, seed: int) -> Drawn:
-    key = key_of(panel, Assumptions(), (), years[-1], draws, seed)
-    drawn = _newest.get(key) or Drawn.of(panel, fitted, years, draws, seed)
-    _newest.clear()
-    _newest[key] = drawn
-    return drawn
+_newest: dict[str, tuple[Fit, list[int], Drawn]] = {}
+"""What was fitted and drawn for the newest run, by its figures: another run on them, with other assumptions, takes
+it."""
 
 
 def _assumptions(given: Assumptions | Mapping[str, object], panel: Panel) -> Assumptions:
@@ -573,14 +515,15 @@ def quantiles(values: xr.DataArray) -> pd.DataFrame:
 
 
 def _crossing(deficit: np.ndarray, amount: float) -> np.ndarray:
-    """Where along its year ends each draw first reaches the amount, on straight lines; NaN where it does not."""
+    """Where along its year ends each draw first reaches the amount, on straight lines; infinity where it does
+    not."""
     there = deficit >= amount
     first = there.argmax(axis=1)
     rows = np.arange(len(deficit))
     before = deficit[rows, np.maximum(first - 1, 0)]
     after = deficit[rows, first]
     part = np.divide(amount - before, after - before, out=np.ones_like(after), where=first > 0)
-    return np.where(there.any(axis=1), np.where(first > 0, first - 1 + part, 0.0), np.nan)
+    return np.where(there.any(axis=1), np.where(first > 0, first - 1 + part, 0.0), np.inf)
 
 
 def _with_published(
@@ -591,17 +534,16 @@ def _with_published(
     Where a council's is not known, it lies on the line between its last known balance and that of the base year
     end.
     """
-    earlier = range(first, base)
-    if not earlier:
+    if first == base:
         return balances
     published = panel.figure("balance").reindex(index=councils.index)
-    published = published[[year for year in published if year < base]]
-    newest = (published.notna() * published.columns).where(published.notna()).ffill(axis=1)
-    start = balances[:, :, 0]
     before = []
-    for year in earlier:
-        part = ((year - newest[year]) / (base - newest[year])).fillna(1.0).to_numpy()
-        before.append((1 - part) * published.ffill(axis=1)[year].fillna(0.0).to_numpy() + part * start)
+    for year in range(first, base):
+        known = published.loc[:, :year]
+        newest = known.apply(pd.Series.last_valid_index, axis=1).astype(float)
+        part = ((year - newest) / (base - newest)).fillna(1.0).to_numpy()
+        last = known.ffill(axis=1).iloc[:, -1].fillna(0.0).to_numpy()
+        before.append((1 - part) * last + part * balances[:, :, 0])
     return np.concatenate([np.stack(before, axis=2), balances], axis=2)
 
 
@@ -610,11 +552,9 @@ def _warnings(projection: Projection, codes: list[str]) -> Iterator[str]:
     panel, fitted, until = projection.panel, projection.fit, projection.years[-1]
     councils, base, calibrated = fitted.councils.loc[codes], fitted.base_year, projection.calibrated
     if panel.own is not None:
-        used = panel.frame.loc[panel.frame["balance_own"].notna() & panel.frame.index.isin(codes, level=0), "name"]
-        told = ", ".join(
-            f"{name} at {year_end(year)}" for year, name in used.reset_index("year").itertuples(index=False)
-        )
-        yield f"An analyst's own figures, from {panel.own}, go before published ones: {told}."
+        own = panel.frame["balance_own"].notna() & panel.frame.index.isin(codes, level=0)
+        used = [f"{name} at {year_end(year)}" for (_, year), name in panel.frame.loc[own, "name"].items()]
+        yield f"An analyst's own figures, from {panel.own}, go before published ones: {', '.join(used)}."
     if panel.as_of is not None:
         yield f"Only what was published by {panel.as_of} is used."
     late = councils["last_known"] < base
@@ -651,22 +591,23 @@ def _warnings(projection: Projection, codes: list[str]) -> Iterator[str]:
             yield f"{told[0].upper()}{told[1:]} contradicts it: {abs(holding.shift):.1f} standard deviations."
 
 
-def _without_effect(fitted: Fit, assumptions: Assumptions, levers: tuple[Lever, ...], until: int) -> Iterator[str]:
+def _without_effect(projection: Projection) -> Iterator[str]:
     """What was set and changes nothing, in words: for a year that is published, or that is not projected."""
-    announced, known = Assumptions().block_growth, fitted.history
+    assumptions, known, until = projection.assumptions, projection.fit.history, projection.years[-1]
+    announced = Assumptions().block_growth
     own_block = {year: each for year, each in assumptions.block_growth.items() if each != announced.get(year)}
     for name, setting, published in (
         ("plan_growth", assumptions.plan_growth, known.plans.index),
         ("unit_cost_growth", assumptions.unit_cost_growth, known.unit_cost.index),
         ("independent_share", assumptions.independent_share, known.shares.columns),
-        ("block_growth", own_block, fitted.block.index),
+        ("block_growth", own_block, projection.fit.block.index),
     ):
         newest = int(published[-1])
         for year in sorted(setting) if isinstance(setting, dict) else ():
             if not newest < year <= until:
                 why = f"figures are published to {newest}" if year <= newest else f"the projection ends in {until}"
                 yield f"{name} of {year} has no effect: {why}."
-    for lever in levers:
+    for lever in projection.levers:
         first = lever.first_start + lever.lag
         if first > until:
             yield f"Lever '{lever.title}' has no effect: it is first felt in {first}, after {until}."

@@ -43,7 +43,7 @@ class Drawn:
     def of(cls, panel: Panel, fit: Fit, every: list[int], draws: int, seed: int) -> Drawn:
         """Drawn for the years of a run."""
         spend = fit.accounts.spending.simulated(fit.accounts, every, draws, seed)
-        offsets = _offsets(fit, sum(year > fit.base_year for year in every), draws, seed)
+        offsets = _offsets(fit, every[-1] - fit.base_year, draws, seed)
         return cls(_known(panel, fit, every, draws, seed), _start(fit, draws, seed), spend, offsets)
 
 
@@ -87,7 +87,7 @@ def simulate(
     # The first step of the level runs from the midpoint of the reference years to the first projected year.
     first_step = float(np.sqrt((len(fit.reference_years) + 1) / 2))
     level[0] *= first_step
-    shocks = Shocks(*growth_shocks(fit.history, every[-1] - fit.origin, draws, seed), level)
+    shocks = Shocks(*growth_shocks(fit.history, assumptions, every[-1] - fit.origin, draws, seed), level)
     # Payments of the programme's years are in published balances; later ones are as the assumption says.
     ended = int(PROGRAMME_ENDED.number)
     last = {"until_2026": ended, "as_agreed": every[-1], "none": fit.base_year}[assumptions.safety_valve_payments]
@@ -98,7 +98,9 @@ def simulate(
     def run(shared: Shocks) -> Simulation:
         england = paths(fit.history, fit.block, fit.origin, assumptions, every[-1], shared, seed)
         shown = england.since(every[0])
-        changed = _changed(fit, drawn.spend, shown, own, levers, seed)
+        changes = [_own_changes(fit, drawn.spend, shown, own, seed)] if own else []
+        changes += [effect.position for effect in in_turn(levers, fit, shown)]
+        changed = sum(changes[1:], changes[0])[-len(later) :] if changes else None
         balances, calibrated = _balances(
             fit, drawn, england, later, shared.level, payments, changed, calibration, first_step * level_sd, seed
         )
@@ -182,10 +184,9 @@ def _balances(
 
 def _reference(fit: Fit, england: Paths) -> Array:
     """England's block less its spend, £, the mean of the reference years: published, or else as projected."""
+    published, projected = (fit.block - fit.history.spend).dropna(), england.block - england.spend
     left = [
-        fit.block[year] - fit.history.spend[year]
-        if year in fit.block.index and year in fit.history.spend.index
-        else england.block[england.years.index(year)] - england.spend[england.years.index(year)]
+        published[year] if year in published.index else projected[england.years.index(year)]
         for year in fit.reference_years
     ]
     mean: Array = np.mean(np.broadcast_arrays(*left), axis=0)
@@ -197,15 +198,13 @@ def _known(panel: Panel, fit: Fit, years: list[int], draws: int, seed: int) -> d
 
     What a council states is true to half of its last digit either way; what it returned is taken as it is.
     """
-    balances, councils = panel.figure("balance").reindex(fit.councils.index), fit.councils.index
-    known = {}
+    balances, known = panel.figure("balance").reindex(fit.councils.index), {}
     for year in sorted(set(years) & set(balances.columns[balances.columns > fit.base_year])):
-        column = balances[year]
-        if column.notna().any():
-            places = np.flatnonzero(column.notna()).tolist()
-            rounding = panel.rounding(year).reindex(councils).fillna(0.0).to_numpy()[places, None]
-            off = stream(seed, Shock.ROUNDING, year).uniform(-0.5, 0.5, (len(places), draws))
-            known[year] = dict(zip(places, column.dropna().to_numpy()[:, None] + rounding * off, strict=True))
+        held = balances[year].dropna()
+        rounding = panel.rounding(year).reindex(held.index).fillna(0.0).to_numpy()[:, None]
+        off = stream(seed, Shock.ROUNDING, year).uniform(-0.5, 0.5, (len(held), draws))
+        places = fit.councils.index.get_indexer(held.index).tolist()
+        known[year] = dict(zip(places, held.to_numpy()[:, None] + rounding * off, strict=True))
     return known
 
 
@@ -251,25 +250,7 @@ def _offsets(fit: Fit, years: int, draws: int, seed: int) -> Array:
     return offsets
 
 
-# --- a council's own assumptions
-
-
-def _changed(
-    fit: Fit,
-    spend: Array,
-    paths: Paths,
-    own: dict[str, CouncilAssumptions],
-    levers: Sequence[Lever],
-    seed: int,
-) -> Array | None:
-    """What own assumptions and levers together add to in-year positions of projected years; None without any."""
-    changes = [own_changes(fit, spend, paths, own, seed)] if own else []
-    changes += [effect.position for effect in in_turn(levers, fit, paths)]
-    ahead = paths.years[-1] - fit.base_year
-    return sum(changes[1:], changes[0])[-ahead:] if changes else None
-
-
-def own_changes(fit: Fit, spend: Array, paths: Paths, own: dict[str, CouncilAssumptions], seed: int) -> Array:
+def _own_changes(fit: Fit, spend: Array, paths: Paths, own: dict[str, CouncilAssumptions], seed: int) -> Array:
     """What councils' own assumptions add to their in-year positions, £, shape (years, authorities, draws).
 
     On top of the growth that is projected for each. `spend`: shares of England's spend by year, council and draw.
@@ -304,8 +285,8 @@ def plans_by_council(fit: Fit, paths: Paths, own: dict[str, CouncilAssumptions],
     for code, council in own.items():
         place = fit.councils.index.get_loc(code)
         for t, year in enumerate(paths.years[1:], start=1):
-            growth = plans[:, place, t] / plans[:, place, t - 1] - 1
             if year > newest and council.plan_growth is not None:
-                growth = chosen(council.plan_growth, year, growth, Shock.PLAN_SETTING, seed)
-                plans[:, place, t:] *= (plans[:, place, t - 1] * (1 + growth) / plans[:, place, t])[:, None]
+                before, now = plans[:, place, t - 1], plans[:, place, t]
+                growth = chosen(council.plan_growth, year, now / before - 1, Shock.PLAN_SETTING, seed)
+                plans[:, place, t:] *= (before * (1 + growth) / now)[:, None]
     return plans

@@ -55,10 +55,6 @@ def price_factor(panel: Panel, assumptions: Assumptions, years: list[int], real:
 def school_pupils(panel: Panel, authorities: pd.Index, years: list[int]) -> pd.DataFrame:
     """Pupils on schools' rolls by authority and year: counted in January, else the newest count before, grown as
     the council's people aged 4 to 18 are."""
-    if panel.ages.empty:
-        raise ProjectionError(
-            f"no population by age was public on {panel.as_of}: pupils of {years[-1]} are not known"
-        )
     counted = panel.figure("pupils").reindex(authorities).dropna(axis=1, how="all")
     found = {}
     for year in years:
@@ -69,7 +65,7 @@ def school_pupils(panel: Panel, authorities: pd.Index, years: list[int]) -> pd.D
             )
         grown: pd.Series | float = 1.0
         if before[-1] < year:
-            then, later = (panel.ages.people_in(each)[SCHOOL_AGES].sum(axis=1) for each in (before[-1], year))
+            then, later = (_people(panel, SCHOOL_AGES, each) for each in (before[-1], year))
             grown = (later / then).reindex(authorities)
         found[year] = counted[before[-1]] * grown
     return pd.DataFrame(found)
@@ -77,13 +73,13 @@ def school_pupils(panel: Panel, authorities: pd.Index, years: list[int]) -> pd.D
 
 def people_2_18(panel: Panel, authorities: pd.Index, years: list[int]) -> pd.DataFrame:
     """People aged 2 to 18 by authority and year: those of mid-2023 grown older, births as in the newest year."""
+    return pd.DataFrame({year: _people(panel, AGES_2_18, year) for year in years}).reindex(authorities)
+
+
+def _people(panel: Panel, ages: list[int], year: int) -> pd.Series:
     if panel.ages.empty:
-        raise ProjectionError(
-            f"no population by age was public on {panel.as_of}: per 'person_2_18' cannot be worked out"
-        )
-    return pd.DataFrame(
-        {year: panel.ages.people_in(year)[AGES_2_18].sum(axis=1, min_count=1) for year in years}
-    ).reindex(authorities)
+        raise ProjectionError(f"no population by age was public on {panel.as_of}: people of {year} are not known")
+    return panel.ages.people_in(year)[ages].sum(axis=1, min_count=1)
 
 
 def dsg(panel: Panel, assumptions: Assumptions, authorities: pd.Index, years: list[int]) -> pd.DataFrame:
@@ -119,8 +115,8 @@ CAUSES = {
 class Step:
     """What is needed of one place (England or a council), arrays of shape (years, draws), the first year first.
 
-    £: `balance`, `spend`, `block`, `added` (safety valve payments and contributions), `changed` (levers and own
-    assumptions); indices `people`, `rate`, `mix`, `unit_cost`, whose product is in proportion to spend.
+    £: `balance`, `spend`, `block`, `added` (safety valve payments and contributions, the same in all draws),
+    `changed` (levers and own assumptions); `factors`: indices whose product is in proportion to spend.
     """
 
     years: list[int]
@@ -133,12 +129,9 @@ class Step:
 
 
 def decomposed(step: Step, start: int, end: int) -> pd.DataFrame:
-    """Growth of the net deficit between two year ends by cause, £ (positive raises it): mean, p10, p50, p90.
-
-    The overspend of `start` (of the year after it, where no year end before it is held) repeated each year is one
-    cause; each year's change since then is split by logarithmic means (LMDI), which leaves no remainder and does
-    not depend on an order. The means add up to `total` exactly; quantiles do not.
-    """
+    """See `Projection.decompose`. The overspend of `start` (of the year after it, where no year end before it is
+    held) repeated each year is one cause; each year's change since then is split by logarithmic means (LMDI),
+    which leaves no remainder and does not depend on an order."""
     first, last = step.years.index(start), step.years.index(end)
     years, total = slice(first + 1, last + 1), step.balance[first] - step.balance[last]
     overspend = step.added[1:] + step.changed[1:] - np.diff(step.balance, axis=0)
@@ -166,26 +159,18 @@ def _logarithmic_mean(after: Array, before: Array) -> Array:
 
 
 def breaks_even(step: Step, year: int) -> pd.DataFrame:
-    """What would stop the deficit from growing in a year, without grants: p10, p50, p90, one row a way.
-
-    saving: £ less spent in the year (below 0: that much could be spent more). plan_growth, funding_growth: the
-    growth in that one year at which spend equals funding, all else as it is (shares).
-    """
+    """See `Projection.breakeven`: one row a way."""
     t = step.years.index(year)
     in_year = step.balance[t] - step.balance[t - 1] - step.added[t]
-    other = (step.spend[t] / step.spend[t - 1]) / _plan_growth(step, t)
+    plans = step.factors["people"] * step.factors["plan_rate"]
+    growth = plans[t] / plans[t - 1]
+    other = (step.spend[t] / step.spend[t - 1]) / growth
     needed = {
         "saving": -in_year,
         "plan_growth": (step.spend[t] + in_year) / step.spend[t - 1] / other - 1,
-        "expected_plan_growth": _plan_growth(step, t) - 1,
+        "expected_plan_growth": growth - 1,
         "funding_growth": (step.block[t] - in_year) / step.block[t - 1] - 1,
         "expected_funding_growth": step.block[t] / step.block[t - 1] - 1,
     }
     rows = {name: ranges(values) for name, values in needed.items()}
     return pd.DataFrame.from_dict(rows, orient="index")[["p10", "p50", "p90"]].rename_axis("way")
-
-
-def _plan_growth(step: Step, t: int) -> Array:
-    plans = step.factors["people"] * step.factors["plan_rate"]
-    growth: Array = plans[t] / plans[t - 1]
-    return growth

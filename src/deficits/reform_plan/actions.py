@@ -20,7 +20,7 @@ from deficits.assumptions import FIRST_YEAR, LAST_YEAR
 from deficits.errors import ProjectionError
 from deficits.formatting import between, financial_year, gbp, percent
 from deficits.panel.given import ending_year, rate_given
-from deficits.sizes import Array, NumberRange, Pounds, PoundsRange, Range, ShareRange
+from deficits.sizes import Array, Pounds, PoundsRange, Range, ShareRange
 from deficits.validation import Declared, known_word, read_text, read_yaml, validated
 
 Sector = Literal["mainstream", "resource_base", "state_special", "independent", "post_16", "other"]
@@ -159,7 +159,7 @@ class MovePlaces(Action):
     from_: Sector = Field(alias="from")
     to: Sector
     unit: Literal["places", "share"] = Field(description="whether size is places a year or a share a year")
-    size: NumberRange = Field(description="places a year, or the share a year of those in `from` (0.05)")
+    size: Range = Field(description="places a year, or the share a year of those in `from` (0.05)")
 
     @model_validator(mode="before")
     @classmethod
