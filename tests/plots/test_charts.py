@@ -156,13 +156,14 @@ def test_every_band_has_an_edge_line(every_chart: Charts) -> None:
     for name, edges in {"england": 4, "authority": 4, "authority_after": 2, "writeoff": 2}.items():
         axes = every_chart[name].figure.axes[0]
         assert sum(line.get_linewidth() == style.THIN for line in axes.lines[: edges + 2]) >= edges
-    edge = style.PROJECTION.edge
+    edge = style.BLUE
     assert contrast(edge, style.WHITE) >= 3
     assert contrast(style.DARK[edge], style.DARK[style.WHITE]) >= 3
 
 
-def test_fans_differ_in_more_than_colour() -> None:
-    assert style.PROJECTION.dashes != style.AFTER_WRITEOFF.dashes
+def test_fans_differ_in_more_than_colour(every_chart: Charts) -> None:
+    lines = {line.get_color(): line.is_dashed() for line in every_chart["writeoff"].figure.axes[0].lines}
+    assert lines[style.ORANGE] != lines[style.NAVY]
 
 
 def test_no_label_is_cut_off_or_overlaps_another(all_charts: Charts) -> None:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import base64
-import html
+import io
 import re
 from dataclasses import dataclass
+from html import escape
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from deficits.plots.svg import as_svg
+from deficits.plots.style import DARK, house_style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SLUG = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 WORDS = ("finding", "subtitle", "unit", "source", "alt")
+# Laid out in DejaVu Sans, which matplotlib carries and which is the widest of these: the layout is the same on
+# every machine, and text in a reader's own font takes less room than was kept for it.
+FONTS = "Arial, Helvetica, 'DejaVu Sans', sans-serif"
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,12 +68,32 @@ class Chart:
             raise ValueError(f"chart {self.name!r}: data is empty; no chart is published without its numbers")
 
     def svg(self) -> str:
-        """The figure as an SVG file of its own, to show as an image; the same text on each run."""
-        return as_svg(self.figure, self.name, self.finding, self.alt)
+        """The figure as one `<svg>` element to show as an image, without prolog or date: the same on each run.
+
+        Its style rule gives each colour its stand-in where the reader's page is dark.
+        """
+        import matplotlib as mpl
+        from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+        buffer = io.StringIO()
+        with house_style(), mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": self.name}):
+            # Figure.savefig would draw all of it once more before, for a layout that is settled already.
+            FigureCanvasSVG(self.figure).print_svg(buffer, metadata={"Date": None})  # type: ignore[no-untyped-call]
+        drawn = re.sub(r"\s*\n\s*", " ", buffer.getvalue())
+        drawn = re.sub(r"^.*?(?=<svg )|<metadata>.*?</metadata>", "", drawn)
+        drawn = re.sub(r"font-family: [^;\"]*;? ?", "", drawn)
+        drawn = re.sub(r"(?<=: )#([0-9a-f]{6})", r"var(--c\1, #\1)", drawn)
+        dark = "; ".join(f"--c{light[1:].lower()}: {shown.lower()}" for light, shown in DARK.items())
+        head = (
+            f"<title>{escape(self.finding)}</title><desc>{escape(self.alt)}</desc>"
+            f"<style>svg {{font-family: {FONTS}}} "
+            f"@media screen and (prefers-color-scheme: dark) {{svg {{{dark}}}}}</style>"
+        )
+        return re.sub(r"(<svg [^>]*>)", lambda found: found[0] + head, drawn, count=1)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         """What Jupyter shows: the SVG as an `<img>`, which a notebook that is not trusted yet keeps."""
-        finding, subtitle, unit, source, alt = (html.escape(str(getattr(self, field))) for field in WORDS)
+        finding, subtitle, unit, source, alt = (escape(str(getattr(self, field))) for field in WORDS)
         picture = base64.b64encode(self.svg().encode()).decode("ascii")
         page = (
             f'<figure class="chart" id="{self.name}">\n'

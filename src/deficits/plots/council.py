@@ -5,13 +5,13 @@ from __future__ import annotations
 import pandas as pd
 
 from deficits.formatting import balance as in_words
-from deficits.formatting import balance_range, estimate, percent, slug, two_figures
+from deficits.formatting import balance_range, estimate, percent, slug
 from deficits.plots import drawing, frames
 from deficits.plots.chart import Chart
-from deficits.plots.drawing import Bars, EndLabel
+from deficits.plots.drawing import Bars
 from deficits.plots.england import SOURCE
 from deficits.plots.style import BLUE, GREY, NAVY, ORANGE, PLUM, house_style
-from deficits.plots.words import counted, fan_words, period
+from deficits.plots.words import counted, lowered
 
 PLANS_SOURCE = "Education, health and care plans from the Department for Education"
 STACK = (NAVY, BLUE, ORANGE, PLUM, GREY)
@@ -44,24 +44,18 @@ def authority_fan(
     projection = frames.quantiles_by_year(quantiles, chart)
     after = projection.iloc[:0] if with_scheme is None else frames.quantiles_by_year(with_scheme, chart)
     points = frames.observed_points(observed, chart, "basis")
-    years = [*projection.index, *after.index, *points["year"]]
-    if not years:
+    if projection.empty and after.empty and points.empty:
         raise ValueError(f"chart {chart!r}: no observed balance and no projection; there is nothing to draw")
-    figure, unit = drawing.fan_chart(
-        projection, points, after=after, line=(0.0, "Zero"), signed=True, write=estimate
-    )
-    finding = _finding(name, projection, after, points)
-    fans = {"Projection": projection, "After write-off": after}
-    shape = f"Line {'' if projection.empty and after.empty else 'and fan '}chart with a line at zero."
-    return Chart(
-        figure=figure,
+    return drawing.fan_chart(
+        {"Projection": projection, "After write-off": after},
+        points,
         name=chart,
-        finding=finding,
-        subtitle=f"Dedicated schools grant balance (negative = deficit), {name}, {period(years)}",
-        unit=unit,
+        finding=_finding(name, projection, after, points),
+        subtitle=f"Dedicated schools grant balance (negative = deficit), {name}",
+        shape=f"Line {'' if projection.empty and after.empty else 'and fan '}chart with a line at zero.",
         source=SOURCE,
-        alt=" ".join([f"{finding}.", shape, *fan_words(points, fans, in_words, balance)]),
-        data=frames.fan_table(points, {words: fan.map(two_figures) for words, fan in fans.items()}),
+        line=(0.0, "Zero"),
+        of_a_council=True,
     )
 
 
@@ -120,7 +114,7 @@ def plans_history(frame: pd.DataFrame, name: str) -> Chart:
             colour = NAVY if column == "plans" else PLUM
             axes.plot(line.index, line, style, color=colour, markersize=5, clip_on=False)
             words = f"{places[column]}\n{line.iloc[-1]:,.0f}" if indexed else f"{line.iloc[-1]:,.0f}"
-            labels.append(EndLabel(line.index[-1], line.iloc[-1], words))
+            labels.append((line.index[-1], line.iloc[-1], words))
         drawing.end_labels(figure, axes, labels)
     finding = _plans_finding(name, plans)
     told = ", ".join(f"{count:,.0f} in {year}" for year, count in plans.items())
@@ -177,22 +171,23 @@ def placements_history(shares: pd.DataFrame, name: str) -> Chart:
     most = str(moved.idxmax())
     rows = shown.assign(label=[str(place) for place in shown.index], text="")
     bars = {kind: Bars(kind, colour, hatch) for kind, colour, hatch in zip(shown, STACK, HATCHES, strict=False)}
-    figure, _ = drawing.row_chart(rows, bars, axis="share")
     finding = (
-        f"{name}: {most[0].lower()}{most[1:]} from {percent(first[most])} of plans ({shown.index[0]}) to "
+        f"{name}: {lowered(most)} from {percent(first[most])} of plans ({shown.index[0]}) to "
         f"{percent(last[most])} ({last.name})"
     )
     told = "; ".join(
         f"{place}: " + ", ".join(f"{kind} {percent(share)}" for kind, share in row.items())
         for place, row in shown.iterrows()
     )
-    return Chart(
-        figure=figure,
+    return drawing.row_chart(
+        rows,
+        bars,
         name=chart,
         finding=finding,
         subtitle=f"Share of plans by kind of placement, {name}",
-        unit="% of plans",
         source=PLANS_SOURCE,
         alt=f"{finding}. Bars divided by kind of placement. {told}.",
         data=shown.rename(columns=lambda kind: f"{kind} (0 to 1)").rename_axis("Place or January").reset_index(),
+        unit="% of plans",
+        axis="share",
     )

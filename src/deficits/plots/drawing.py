@@ -4,37 +4,40 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from deficits.formatting import MINUS, gbp
+from deficits.formatting import MINUS, estimate, gbp, two_figures
 from deficits.plots import frames
+from deficits.plots.chart import Chart
 from deficits.plots.style import (
-    AFTER_WRITEOFF,
     BLUE,
+    DASHES,
     FONT_SIZE,
     GREY,
     HEIGHT,
+    LIGHT_BLUE,
     LINE,
     NAVY,
+    ORANGE,
+    PALE_BLUE,
     PLUM,
-    PROJECTION,
     TEXT,
     THIN,
     WHITE,
     WIDTH,
     house_style,
 )
-from deficits.plots.words import UNITS
+from deficits.plots.words import UNITS, fan_words, period, signed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
 MARKERS = "osD^v"  # one a basis: told apart without colour
 CLEAR = {"facecolor": WHITE, "edgecolor": "none", "pad": 0.5}  # keeps the grid from striking through text
@@ -78,6 +81,11 @@ def money_ticks(low: float, high: float, most: int = 6) -> tuple[list[float], li
         for value in shown
     ]
     return ticks, labels, unit
+
+
+def money_unit(values: Iterable[float]) -> str:
+    """The unit in which an axis of these amounts is labelled."""
+    return money_ticks(*limits(values))[2]
 
 
 def round_ticks(low: float, high: float, most: int = 5, whole: bool = False) -> list[float]:
@@ -136,33 +144,22 @@ def legend_above(axes: Axes, columns: int = 2) -> None:
 # Labels at the end of lines
 
 
-@dataclass(frozen=True)
-class EndLabel:
-    """A label to stand right of the axes, at the height of what it names."""
-
-    year: float
-    value: float
-    text: str
+EndLabel = tuple[float, float, str]
+"""Year and value of what a label right of the axes names, and the label."""
 
 
-def spread(targets: Sequence[float], heights: Sequence[float], low: float, high: float) -> NDArray[np.float64]:
+def spread(targets: ArrayLike, heights: ArrayLike, low: float, high: float) -> NDArray[np.float64]:
     """Places nearest to the targets at which labels of these heights do not touch, within two limits.
-
-    Least squares under an order: neighbours that touch become one block, at the mean of what they want.
 
     >>> spread([10, 11, 50], [10, 10, 10], 0, 100).tolist()
     [5.5, 15.5, 50.0]
     """
+    from scipy.optimize import isotonic_regression
+
     order = np.argsort(targets, kind="stable")
     tall = np.asarray(heights, dtype=float)[order]
     offsets = np.concatenate([[0.0], np.cumsum((tall[1:] + tall[:-1]) / 2)])
-    blocks: list[tuple[float, int]] = []  # mean of target less offset, labels in the block
-    for wish in np.asarray(targets, dtype=float)[order] - offsets:
-        blocks.append((float(wish), 1))
-        while len(blocks) > 1 and blocks[-2][0] > blocks[-1][0]:
-            (mean, size), (other, more) = blocks[-2:]
-            blocks[-2:] = [((mean * size + other * more) / (size + more), size + more)]
-    placed = np.repeat([mean for mean, _ in blocks], [size for _, size in blocks])
+    placed = isotonic_regression(np.asarray(targets, dtype=float)[order] - offsets).x
     bottom, top = low + tall[0] / 2, high - offsets[-1] - tall[-1] / 2
     result = np.empty(len(order))
     result[order] = np.clip(placed, bottom, max(bottom, top)) + offsets
@@ -179,20 +176,19 @@ def end_labels(figure: Figure, axes: Axes, labels: Sequence[EndLabel]) -> None:
 
     edge = axes.get_yaxis_transform()
     notes = [
-        axes.text(1.03, label.value, label.text, va="center", linespacing=1.15, transform=edge) for label in labels
+        axes.text(1.03, value, text, va="center", linespacing=1.15, transform=edge) for _, value, text in labels
     ]
     settle(figure)
     to_pixels, box = axes.transData, axes.get_window_extent()
-    heights = [note.get_window_extent().height + FONT_SIZE * 0.25 for note in notes]
-    wanted = [float(to_pixels.transform((label.year, label.value))[1]) for label in labels]
+    heights = np.array([note.get_window_extent().height + FONT_SIZE * 0.25 for note in notes])
+    wanted = to_pixels.transform([label[:2] for label in labels])[:, 1]
     # A label at the end of the axis may stand half beyond it: the layout has kept that room.
-    low = min(box.y0, *(place - height / 2 for place, height in zip(wanted, heights, strict=True)))
-    high = max(box.y1, *(place + height / 2 for place, height in zip(wanted, heights, strict=True)))
+    low, high = min(box.y0, *(wanted - heights / 2)), max(box.y1, *(wanted + heights / 2))
     before, lines = axes.transAxes.transform((1.03, 0))[0] - FROM_LABEL * figure.dpi / 72, []
     for label, note, place in zip(labels, notes, spread(wanted, heights, low, high), strict=True):
         start, height = to_pixels.inverted().transform((before, place))
         note.set_y(height)
-        lines.append([(start, height), (label.year, label.value)])
+        lines.append([(start, height), label[:2]])
     drawn = LineCollection(lines, color=GREY, linewidth=THIN, capstyle="round", clip_on=False, zorder=3)
     axes.add_collection(drawn, autolim=False)
 
@@ -202,111 +198,108 @@ def end_labels(figure: Figure, axes: Axes, labels: Sequence[EndLabel]) -> None:
 
 @house_style()
 def fan_chart(
-    projection: pd.DataFrame,
+    fans: dict[str, pd.DataFrame],
     points: pd.DataFrame,
     *,
-    after: pd.DataFrame | None = None,
+    name: str,
+    finding: str,
+    subtitle: str,
+    shape: str,
+    source: str,
     forecasts: pd.DataFrame | None = None,
     line: tuple[float, str] | None = None,
-    signed: bool = False,
-    write: Callable[[float], str] = gbp,
-) -> tuple[Figure, str]:
-    """A projection's ranges by year with what was observed; returns the figure and the unit of its money.
+    of_a_council: bool = False,
+) -> Chart:
+    """A projection's ranges by year with what was observed; the subtitle is given its period.
 
     Args:
-        projection: `frames.quantiles_by_year`; may be empty.
+        fans: a projection of `frames.quantiles_by_year` by its words, and where there is a second, that after a
+            write-off: its central estimate, and its 80% range in the last year. Each may be empty.
         points: `frames.observed_points`. Those of one kind are joined; a figure that was stated stands alone.
-        after: the projection after a write-off: its central estimate, and its 80% range in the last year.
+        name, finding, subtitle, source: see `Chart`.
+        shape: a sentence of the text alternative on what is drawn; what the numbers are is added.
         forecasts: `frames.published_forecasts`; those for the last year are named.
         line: a level to mark, £, and its name.
-        signed: balances (negative = deficit), so that zero is marked.
-        write: how an amount at the end of a line is written.
+        of_a_council: estimated balances (negative = deficit), so that zero is marked.
     """
-    after = projection.iloc[:0] if after is None else after
+    projection, *second = fans.values()
+    after = second[0] if second else projection.iloc[:0]
     others = pd.DataFrame(columns=frames.FORECAST) if forecasts is None else forecasts
     years = [*projection.index, *after.index, *points["year"], *others["year"]]
     amounts = [*projection.to_numpy().ravel(), *after.to_numpy().ravel(), *points["value"], *points["other"]]
     amounts += [*others[frames.VALUES].max(axis=1), *([line[0]] if line else [])]
+    write = estimate if of_a_council else gbp
     figure, axes = new_axes()
-    ticks, labels, unit = money_ticks(*limits(amounts, signed))
+    ticks, labels, unit = money_ticks(*limits(amounts, of_a_council))
     axes.set_ylim(ticks[0], ticks[-1])
     axes.set_yticks(ticks, labels)
     year_axis(axes, years)
-    ends = [EndLabel(axes.get_xlim()[1], *line)] if line else []
+    ends: list[EndLabel] = [(axes.get_xlim()[1], *line)] if line else []
     if line:
-        dashes = "-" if signed else (0, (6, 3))
+        dashes = "-" if of_a_council else (0, (6, 3))
         axes.axhline(line[0], color=TEXT, linewidth=THIN, linestyle=dashes, zorder=2.1)
-    axes.spines["bottom"].set_visible(not signed)
+    axes.spines["bottom"].set_visible(not of_a_council)
     _bands(axes, projection, points, narrow=after.empty)
     _points(axes, points)
     ends += _forecasts(axes, others)
     if not after.empty:
-        _after(axes, after)
-        year, middle = float(after.index[-1]), after["p50"].iloc[-1]
-        ends.append(EndLabel(year, middle, f"After write-off\n{write(middle)}"))
+        axes.plot(
+            after.index, after["p50"], color=ORANGE, linestyle=DASHES, linewidth=LINE, clip_on=False, zorder=2.3
+        )
+        year, last = float(after.index[-1]), after.iloc[-1]
+        middle, half = (last["p10"] + last["p90"]) / 2, (last["p90"] - last["p10"]) / 2
+        bar = axes.errorbar(
+            [year], [middle], yerr=[half], fmt="none", ecolor=ORANGE, elinewidth=LINE, capsize=4, zorder=2.4
+        )
+        bar[2][0].set_clip_on(False)
+        ends.append((year, last["p50"], f"After write-off\n{write(last['p50'])}"))
     if not projection.empty:
         year, end = float(projection.index[-1]), projection.iloc[-1]
-        words = "Central" if after.empty else "No write-off"
-        ends.append(EndLabel(year, end["p50"], f"{words}\n{write(end['p50'])}"))
+        ends.append((year, end["p50"], f"{'Central' if after.empty else 'No write-off'}\n{write(end['p50'])}"))
         # The ranges are named in the halves where a fan that opens away from zero has room.
-        far = "p10" if signed else "p90"
-        ends.append(EndLabel(year, end[far], "80% range"))
+        ends.append((year, end["p10" if of_a_council else "p90"], "80% range"))
         if after.empty and "p25" in projection:
-            inner = "p25" if signed else "p75"
-            ends.append(EndLabel(year, end[inner], "50% range"))
+            ends.append((year, end["p25" if of_a_council else "p75"], "50% range"))
     legend_above(axes)
     end_labels(figure, axes, ends) if ends else settle(figure)
-    return figure, unit
+    told = fan_words(points, fans, others, of_a_council)
+    shown = {words: fan.map(two_figures) for words, fan in fans.items()} if of_a_council else fans
+    return Chart(
+        figure=figure,
+        name=name,
+        finding=finding,
+        subtitle=f"{subtitle}, {period(years)}",
+        unit=unit,
+        source=source,
+        alt=" ".join([f"{finding}.", shape, *told]),
+        data=frames.fan_table(points, shown, forecasts),
+    )
 
 
 def _bands(axes: Axes, quantiles: pd.DataFrame, points: pd.DataFrame, narrow: bool) -> None:
     """Bands with an edge line, and the median; a fan that begins the year after the last return opens from it."""
     if quantiles.empty:
         return
-    style, returns = PROJECTION, points[~_stands_alone(points)]
+    returns = points[~_stands_alone(points)]
     before = int(quantiles.index[0]) - 1
     if not returns.empty and returns["year"].iloc[-1] == before:
         point = pd.DataFrame(float(returns["value"].iloc[-1]), index=[before], columns=quantiles.columns)
         quantiles = pd.concat([point, quantiles])
     shown = quantiles.reindex(range(int(quantiles.index[0]), int(quantiles.index[-1]) + 1))
     years = shown.index.to_numpy(dtype=float)
-    bands = [("p10", "p90", style.wide), ("p25", "p75", style.narrow)]
-    for low, high, (colour, opacity) in bands if narrow and "p25" in shown else bands[:1]:
+    bands = [("p10", "p90", PALE_BLUE), ("p25", "p75", LIGHT_BLUE)]
+    for low, high, colour in bands if narrow and "p25" in shown else bands[:1]:
         axes.fill_between(
-            years, shown[low], shown[high], color=colour, alpha=opacity, linewidth=0, clip_on=False, zorder=1.5
+            years, shown[low], shown[high], color=colour, alpha=1, linewidth=0, clip_on=False, zorder=1.5
         )
         for edge in (low, high):
-            axes.plot(years, shown[edge], color=style.edge, linewidth=THIN, clip_on=False, zorder=1.8)
-    axes.plot(years, shown["p50"], color=style.line, linewidth=LINE, clip_on=False, zorder=2.2)
+            axes.plot(years, shown[edge], color=BLUE, linewidth=THIN, clip_on=False, zorder=1.8)
+    axes.plot(years, shown["p50"], color=NAVY, linewidth=LINE, clip_on=False, zorder=2.2)
     there = shown["p50"].notna()
     alone = there & ~there.shift(1, fill_value=False) & ~there.shift(-1, fill_value=False)
     for year, row in shown[alone].iterrows():  # a band needs two years in a row
-        axes.vlines(year, row["p10"], row["p90"], color=style.edge, linewidth=LINE, zorder=2)
-        axes.plot([year], [row["p50"]], marker="_", markersize=12, color=style.line, zorder=2.2)
-
-
-def _after(axes: Axes, after: pd.DataFrame) -> None:
-    style, last = AFTER_WRITEOFF, after.iloc[-1]
-    axes.plot(
-        after.index,
-        after["p50"],
-        color=style.line,
-        linestyle=style.dashes,
-        linewidth=LINE,
-        clip_on=False,
-        zorder=2.3,
-    )
-    middle, half = (last["p10"] + last["p90"]) / 2, (last["p90"] - last["p10"]) / 2
-    axes.errorbar(
-        [after.index[-1]],
-        [middle],
-        yerr=[half],
-        fmt="none",
-        ecolor=style.edge,
-        elinewidth=LINE,
-        capsize=4,
-        zorder=2.4,
-    )[2][0].set_clip_on(False)
+        axes.vlines(year, row["p10"], row["p90"], color=BLUE, linewidth=LINE, zorder=2)
+        axes.plot([year], [row["p50"]], marker="_", markersize=12, color=NAVY, zorder=2.2)
 
 
 def _stands_alone(points: pd.DataFrame) -> pd.Series[bool]:
@@ -323,7 +316,7 @@ def _points(axes: Axes, points: pd.DataFrame) -> None:
     if not joined.empty:
         line = joined.reindex(range(int(joined.index[0]), int(joined.index[-1]) + 1))
         axes.plot(line.index, line, color=GREY, linewidth=LINE, clip_on=False, zorder=3)
-    for row in frames.records(points.dropna(subset=["other"])):
+    for row in points.dropna(subset=["other"]).to_dict("records"):
         ends = [row["value"], row["other"]]
         axes.plot(
             [row["year"]] * 2, ends, "_-", color=PLUM, markersize=9, linewidth=1.4, clip_on=False, zorder=3.2
@@ -347,10 +340,10 @@ def _points(axes: Axes, points: pd.DataFrame) -> None:
 
 def _forecasts(axes: Axes, others: pd.DataFrame) -> list[EndLabel]:
     """Hollow markers, those of one year side by side in order of publication; the last year's are named."""
-    ends = []
+    ends: list[EndLabel] = []
     last = others["year"].max()
     for year, some in others.groupby("year"):
-        rows = frames.records(some)
+        rows = some.to_dict("records")
         step = min(0.13, 0.6 / len(rows))
         for number, row in enumerate(rows):
             place = year + step * (number - (len(rows) - 1) / 2)
@@ -368,7 +361,7 @@ def _forecasts(axes: Axes, others: pd.DataFrame) -> list[EndLabel]:
             )
             if year == last:
                 said = frames.forecast_in_words(row).replace(".0bn", "bn")
-                ends.append(EndLabel(place, marks[-1], "\n".join(textwrap.wrap(f"{row['publisher']} {said}", 15))))
+                ends.append((place, marks[-1], "\n".join(textwrap.wrap(f"{row['publisher']} {said}", 15))))
     if ends:
         axes.plot([], [], "o", color=PLUM, markerfacecolor=WHITE, markersize=5, label="Published forecast")
     return ends
@@ -390,23 +383,43 @@ LETTERS = 54  # of a row's name and its amount together, in one line
 A_LINE, A_BAR, A_GAP = 0.21, 0.15, 0.13  # inches
 
 
+def signed_rows(
+    found: pd.DataFrame, label: str, amounts: Sequence[str], mark: str, of_a_council: bool = False
+) -> pd.DataFrame:
+    """Rows of amounts on both sides of zero, all in one unit. `amounts`: columns of low, middle and high, £; the
+    `mark` ("bar" or "dot") and the text are the middle's."""
+    low, middle, high = (found[column] for column in amounts)
+    unit = money_unit([*low, *middle, *high])
+    texts = [signed(amount, unit, estimate=of_a_council) for amount in middle]
+    return pd.DataFrame({"label": found[label].astype(str), "text": texts, mark: middle, "low": low, "high": high})
+
+
 @house_style()
 def row_chart(
     rows: pd.DataFrame,
     bars: dict[str, Bars] | None = None,
     *,
+    name: str,
+    finding: str,
+    subtitle: str,
+    source: str,
+    alt: str,
+    data: pd.DataFrame,
+    unit: str = "",
     axis: str = "money",
     from_zero: bool = True,
     across: str = "",
     band: tuple[float, float] | None = None,
-) -> tuple[Figure, str]:
-    """Rows with a name and an amount above a bar or a dot, as wide as the figure; returns it and the money's unit.
+) -> Chart:
+    """Rows with a name and an amount above a bar or a dot, as wide as the figure.
 
     Args:
         rows: columns label and text (the amount as written); optional dot, low and high (a range as a line),
             start (where the bars begin, 0), target (an upright mark), colour (of the row's bar or dot), shape (of
             its dot); the first row is the top one.
         bars: columns of `rows` that are drawn as bars, one after the other.
+        name, finding, subtitle, source, alt, data: see `Chart`.
+        unit: of the axis; the money's own unless given.
         axis: "money", "count" or "share" (0 to 1).
         from_zero: whether the axis holds zero, and marks it; not needed for dots.
         across: what the axis is.
@@ -414,64 +427,46 @@ def row_chart(
     """
     bars = bars or {}
     rows = rows.reset_index(drop=True)
-    optional = ("dot", "low", "high", "start", "target", "colour", "shape")
-    known = {name: rows[name] for name in optional if name in rows}
-    names = ["\n".join(textwrap.wrap(str(row["label"]), LETTERS - len(row["text"]))) for _, row in rows.iterrows()]
-    lines = np.array([name.count("\n") + 1 for name in names])
-    bottoms = np.cumsum(lines * A_LINE + A_BAR + A_GAP)
+    wrapped = ["\n".join(textwrap.wrap(row.label, LETTERS - len(row.text))) for row in rows.itertuples()]
+    bottoms = np.cumsum([(label.count("\n") + 1) * A_LINE + A_BAR + A_GAP for label in wrapped])
     places = bottoms - A_GAP - A_BAR / 2
-    start = known.get("start", pd.Series(0.0, rows.index)).to_numpy(dtype=float)
+    start = rows["start"].to_numpy(dtype=float) if "start" in rows else np.zeros(len(rows))
     stacked = rows[list(bars)].to_numpy(dtype=float).cumsum(axis=1) + start[:, None]
-    marks = [known[name].to_numpy(dtype=float) for name in ("dot", "low", "high", "target") if name in known]
-    values = np.concatenate([start if bars else [], stacked.ravel(), *marks, band or []])
-    figure, axes = new_axes(
-        float(bottoms[-1]) + (0.62 if across else 0.42) + (0.45 if len(bars) > 2 else 0.25 if len(bars) > 1 else 0)
-    )
-    unit = _value_axis(axes, values[np.isfinite(values)], axis, from_zero)
+    marks = rows[rows.columns.intersection(["dot", "low", "high", "target"])].to_numpy(dtype=float)
+    values = np.concatenate([start if bars else [], stacked.ravel(), marks.ravel(), band or []])
+    legend = 0.45 if len(bars) > 2 else 0.25 if len(bars) > 1 else 0
+    figure, axes = new_axes(float(bottoms[-1]) + (0.62 if across else 0.42) + legend)
+    money = _value_axis(axes, values[np.isfinite(values)], axis, from_zero)
     if band:
-        axes.axvspan(*band, color=PROJECTION.wide[0], linewidth=0, alpha=0.6, zorder=0.5)
-        for edge in band:
-            axes.axvline(edge, color=BLUE, linewidth=THIN, zorder=0.6)
-    left = start
+        axes.axvspan(*band, color=PALE_BLUE, linewidth=0, alpha=0.6, zorder=0.5)
+        for end in band:
+            axes.axvline(end, color=BLUE, linewidth=THIN, zorder=0.6)
     for number, (column, drawn) in enumerate(bars.items()):
         axes.barh(
             places,
             rows[column],
-            left=left,
+            left=stacked[:, number - 1] if number else start,
             height=A_BAR,
-            color=known.get("colour", drawn.colour),
+            color=rows.get("colour", drawn.colour),
             hatch=drawn.hatch,
             edgecolor=WHITE,
             linewidth=0,
             label=drawn.label or None,
             zorder=2,
         )
-        left = stacked[:, number]
-    if "low" in known:
-        middle, half = (known["low"] + known["high"]) / 2, (known["high"] - known["low"]).clip(lower=0) / 2
-        axes.errorbar(
-            middle,
-            places,
-            xerr=half,
-            fmt="none",
-            ecolor=TEXT if bars else NAVY,
-            elinewidth=1.4,
-            capsize=3,
-            zorder=3,
-        )
-    for number, place in enumerate(places):
-        if "dot" in known:
-            colour = known["colour"][number] if "colour" in known else NAVY
-            shape = known["shape"][number] if "shape" in known else "o"
-            axes.plot(
-                [known["dot"][number]], [place], shape, color=colour, markersize=7, clip_on=False, zorder=3.5
-            )
-        if "target" in known:
-            axes.vlines(known["target"][number], place - 0.1, place + 0.1, color=TEXT, linewidth=LINE, zorder=3.2)
-        box = CLEAR if band else None
-        top = place - 0.125
-        for x, text, side in ((0, names[number], "left"), (1, rows["text"][number], "right")):
-            axes.text(x, top, text, transform=axes.get_yaxis_transform(), va="bottom", ha=side, bbox=box, zorder=4)
+    if "low" in rows:
+        middle, half = (rows["low"] + rows["high"]) / 2, (rows["high"] - rows["low"]).clip(lower=0) / 2
+        colour = TEXT if bars else NAVY
+        axes.errorbar(middle, places, xerr=half, fmt="none", ecolor=colour, elinewidth=1.4, capsize=3, zorder=3)
+    box, edge = CLEAR if band else None, axes.get_yaxis_transform()
+    for place, label, (_, row) in zip(places, wrapped, rows.iterrows(), strict=True):
+        if "dot" in row:
+            colour, shape = row.get("colour", NAVY), row.get("shape", "o")
+            axes.plot([row["dot"]], [place], shape, color=colour, markersize=7, clip_on=False, zorder=3.5)
+        if "target" in row:
+            axes.vlines(row["target"], place - 0.1, place + 0.1, color=TEXT, linewidth=LINE, zorder=3.2)
+        for x, text, side in ((0, label, "left"), (1, row["text"], "right")):
+            axes.text(x, place - 0.125, text, transform=edge, va="bottom", ha=side, bbox=box, zorder=4)
     if from_zero:
         axes.vlines([0] * len(places), places - 0.1, places + 0.1, color=TEXT, linewidth=1.2, zorder=2.6)
     axes.spines["left"].set_visible(False)
@@ -482,7 +477,16 @@ def row_chart(
     if len(bars) > 1:
         legend_above(axes)
     settle(figure)
-    return figure, unit
+    return Chart(
+        figure=figure,
+        name=name,
+        finding=finding,
+        subtitle=subtitle,
+        unit=unit or money,
+        source=source,
+        alt=alt,
+        data=data,
+    )
 
 
 def _value_axis(axes: Axes, values: NDArray[np.float64], axis: str, from_zero: bool) -> str:

@@ -22,7 +22,7 @@ from deficits.plots.chart import Chart
 from deficits.plots.drawing import Bars
 from deficits.plots.frames import Row
 from deficits.plots.style import BLUE, NAVY, ORANGE, PLUM
-from deficits.plots.words import counted, fan_words, period, signed
+from deficits.plots.words import counted, lowered, read_out, signed
 
 SOURCE = "projection based on council returns to the Department for Education and MHCLG"
 SOURCE_WITH_FORECASTS = f"{SOURCE}; forecasts as published by each organisation named"
@@ -72,34 +72,18 @@ def england_fan(
     projection = frames.quantiles_by_year(quantiles, name)
     if projection.empty:
         raise ValueError(f"chart {name!r}: no year of quantiles has all of {', '.join(frames.QUANTILES)}")
-    points = frames.observed_points(observed, name, "label")
-    others = frames.published_forecasts(forecasts, name)
-    years = [*projection.index, *points["year"], *others["year"]]
-    mark = gbp(threshold).replace(".0", "")
-    figure, unit = drawing.fan_chart(projection, points, forecasts=others, line=(threshold, mark))
-    last = projection.iloc[-1]
-    finding = f"England's deficit: {gbp_range(last['p10'], last['p90'])} at March {projection.index[-1]}"
-    fans = {"Projection": projection}
-    shape = f"Line and fan chart with a line at {mark}."
-    return Chart(
-        figure=figure,
+    last, mark = projection.iloc[-1], gbp(threshold).replace(".0", "")
+    return drawing.fan_chart(
+        {"Projection": projection},
+        frames.observed_points(observed, name, "label"),
         name=name,
-        finding=finding,
-        subtitle=f"Gross deficit of councils in deficit, 50% and 80% ranges, England, {period(years)}",
-        unit=unit,
+        finding=f"England's deficit: {gbp_range(last['p10'], last['p90'])} at March {projection.index[-1]}",
+        subtitle="Gross deficit of councils in deficit, 50% and 80% ranges, England",
+        shape=f"Line and fan chart with a line at {mark}.",
         source=SOURCE_WITH_FORECASTS,
-        alt=" ".join([f"{finding}.", shape, *fan_words(points, fans, gbp, gbp), *_forecast_words(others)]),
-        data=frames.fan_table(points, fans, others),
+        forecasts=frames.published_forecasts(forecasts, name),
+        line=(threshold, mark),
     )
-
-
-def _forecast_words(others: pd.DataFrame) -> list[str]:
-    said = []
-    for year, some in others.groupby("year"):
-        values = some[frames.VALUES].to_numpy()
-        amounts = gbp_range(float(np.nanmin(values)), float(np.nanmax(values)))
-        said.append(f"{counted(len(some), 'forecast')} for March {int(year)}, {amounts}")
-    return [f"Published elsewhere: {'; '.join(said)}."] if said else []
 
 
 # What others forecast
@@ -131,62 +115,52 @@ def forecasts_for_year(
     ours = frames.quantiles_by_year(quantiles_row.to_frame(year).T, name)
     if ours.empty:
         raise ValueError(f"chart {name!r}: quantiles_row lacks one of {', '.join(frames.QUANTILES)}")
-    known = pd.DataFrame({"year": [year], "value": [published], "basis": "Published since", "other": [np.nan]})
-    known, fans = (known.iloc[:0], {"This projection": ours}) if published is None else (known, {})
-    others = frames.published_forecasts(forecasts, name)
-    theirs = frames.records(others[others["year"] == year])
-    own = ours.iloc[0]
+    others = frames.published_forecasts(forecasts, name).query("year == @year")
+    theirs = others.to_dict("records")
+    own, range_in_words = ours.iloc[0], gbp_range(ours["p10"].iloc[0], ours["p90"].iloc[0])
     if published is None:
-        first: Row = {
-            "label": "This projection (central estimate, 80% range)",
-            "text": gbp_range(own["p10"], own["p90"]),
-        }
-        first |= {"dot": own["p50"], "low": own["p10"], "high": own["p90"]}
-        level = float(own["p50"])
+        level, seen, fans, band = own["p50"], [], {"This projection": ours}, (own["p10"], own["p90"])
+        first = {"label": "This projection (central estimate, 80% range)", "text": range_in_words}
+        first |= {"low": own["p10"], "high": own["p90"]}
     else:
-        first = {"label": "Published since", "text": gbp(published), "dot": published}
-        level = published
-    rows = pd.DataFrame([first | {"colour": NAVY, "shape": "o"}, *map(_forecast_row, theirs)])
-    band = (float(own["p10"]), float(own["p90"])) if published is None else None
-    figure, unit = drawing.row_chart(rows, from_zero=False, band=band)
+        level, seen, fans, band = published, [[year, published, "Published since", np.nan]], {}, None
+        first = {"label": "Published since", "text": gbp(published)}
+    rows = pd.DataFrame([first | {"dot": level, "colour": NAVY, "shape": "o"}, *map(_forecast_row, theirs)])
     highest = [np.nanmax([row["central"], row["high"]]) for row in theirs if not frames.is_floor(row)]
     below = sum(value < level for value in highest)
     these = counted(len(highest), "published forecast" if published is None else "forecast")
     if not highest:
-        finding = f"Our 80% range for March {year} is {gbp_range(own['p10'], own['p90'])}"
+        finding = f"Our 80% range for March {year} is {range_in_words}"
     elif published is None:
         finding = f"Our central estimate for March {year} is above {below} of {these}"
     else:
-        finding = (
-            f"{below} of {these} for March {year} {'was' if below == 1 else 'were'} below the {gbp(published)} "
-            "published since"
-        )
-    each = [f"{row['label']}: {row['text']}." for _, row in rows.iterrows()]
-    return Chart(
-        figure=figure,
+        were = "was" if below == 1 else "were"
+        finding = f"{below} of {these} for March {year} {were} below the {gbp(published)} published since"
+    told = " ".join(f"{label}: {text}." for label, text in zip(rows["label"], rows["text"], strict=True))
+    known = pd.DataFrame(seen, columns=["year", "value", "basis", "other"])
+    return drawing.row_chart(
+        rows,
         name=name,
         finding=finding,
         subtitle=f"Gross deficit of councils in deficit, England, {year_end(year)}",
-        unit=unit,
         source=SOURCE_WITH_FORECASTS,
-        alt=" ".join([f"{finding}.", "Dots and ranges in rows.", *each]),
-        data=frames.fan_table(known, fans, others[others["year"] == year]),
+        alt=f"{finding}. Dots and ranges in rows. {told}",
+        data=frames.fan_table(known, fans, others),
+        from_zero=False,
+        band=band,
     )
 
 
 def _forecast_row(row: Row) -> Row:
     given, marks = frames.values_and_marks(row)
-    label = ", ".join(filter(None, [row["publisher"], row["published"] and day_in_words(row["published"])]))
-    dot = float("nan") if len(marks) > 1 else marks[0]
-    shape = ">" if frames.is_floor(row) else "o"
-    ends = {"low": min(given), "high": max(given)} if len(given) > 1 else {}
+    day = row["published"] and day_in_words(row["published"])
     return {
-        "label": label,
+        "label": ", ".join(filter(None, [row["publisher"], day])),
         "text": frames.forecast_in_words(row),
-        "dot": dot,
+        "dot": float("nan") if len(marks) > 1 else marks[0],
         "colour": PLUM,
-        "shape": shape,
-    } | ends
+        "shape": ">" if frames.is_floor(row) else "o",
+    } | ({"low": min(given), "high": max(given)} if len(given) > 1 else {})
 
 
 # Causes and levers
@@ -226,28 +200,18 @@ def causes_of_growth(causes: pd.DataFrame, start: int, end: int, place: str = "E
     labels = [SHORT[str(cause)].format(first=financial_year(start)) for cause in parts.index]
     mean = parts["mean"].to_numpy()
     before = np.append(mean[:-1].cumsum() - mean[:-1], 0.0)
-    unit = drawing.money_ticks(*drawing.limits([*before, *(before + mean)]))[2]
+    unit = drawing.money_unit([*before, *(before + mean)])
     of_a_council = place != "England"
-    figures = parts.map(two_figures) if of_a_council else parts
-    texts = [signed(value, unit, estimate=of_a_council) for value in mean]
     in_words = estimate_range if of_a_council else england_range
-    rows = pd.DataFrame(
-        {
-            "label": labels,
-            "text": texts,
-            "start": before,
-            "bar": mean,
-            "colour": [*(BLUE if value >= 0 else ORANGE for value in mean[:-1]), NAVY],
-        }
-    )
-    figure, _ = drawing.row_chart(rows, {"bar": Bars()}, across="Means; each bar starts where the last ended")
+    texts = [signed(value, unit, estimate=of_a_council) for value in mean]
+    ranges = [f"({in_words(low, high)})" for low, high in zip(parts["p10"], parts["p90"], strict=True)]
+    told = read_out(map(lowered, labels), texts, ranges)
+    colours = [*(BLUE if value >= 0 else ORANGE for value in mean[:-1]), NAVY]
+    figures = parts.map(two_figures) if of_a_council else parts
     finding = _largest_cause(parts["mean"], dict(zip(labels, texts, strict=True)), end, place)
-    told = "; ".join(
-        f"{label[0].lower()}{label[1:]} {text} ({in_words(low, high)})"
-        for label, text, low, high in zip(labels, texts, parts["p10"], parts["p90"], strict=True)
-    )
-    return Chart(
-        figure=figure,
+    return drawing.row_chart(
+        pd.DataFrame({"label": labels, "text": texts, "start": before, "bar": mean, "colour": colours}),
+        {"bar": Bars()},
         name=name,
         finding=finding,
         subtitle=f"Growth of the net deficit by cause, means, {place}, {year_end(start)} to {year_end(end)}",
@@ -256,6 +220,7 @@ def causes_of_growth(causes: pd.DataFrame, start: int, end: int, place: str = "E
         alt=f"{finding}. Waterfall of means (80% ranges in brackets), March {start} to March {end}; above zero "
         f"raises the deficit: {told}. Before rounding, means add up to the total; ranges do not.",
         data=figures.set_axis(labels).rename(columns=HEADINGS).rename_axis("Cause").reset_index(),
+        across="Means; each bar starts where the last ended",
     )
 
 
@@ -266,7 +231,7 @@ def _largest_cause(mean: pd.Series, texts: dict[str, str], end: int, place: str)
     label, text = list(texts.items())[number]
     grows = f"{gbp(abs(total))} {'growth' if total >= 0 else 'fall'}" if place == "England" else "change"
     start = "Largest" if place == "England" else f"{place}: largest"
-    return f"{start} part of {grows} to March {end}: {label[0].lower()}{label[1:]}, {text}"
+    return f"{start} part of {grows} to March {end}: {lowered(label)}, {text}"
 
 
 def levers_compared(table: pd.DataFrame, year: int) -> Chart:
@@ -283,39 +248,26 @@ def levers_compared(table: pd.DataFrame, year: int) -> Chart:
     if unknown:
         raise ValueError(f"chart {name!r}: unknown kinds {unknown}; expected {list(KINDS)}")
     found = found.sort_values(["change_p50", "lever"], kind="stable", ignore_index=True)
-    unit = drawing.money_ticks(*drawing.limits(found[list(CHANGES)].to_numpy().ravel(), signed=True))[2]
-    rows = pd.DataFrame(
-        {
-            "label": found["lever"] + found["kind"].map({POLICY: "", ASSUMPTION: " (assumption)"}),
-            "text": [signed(value, unit) for value in found["change_p50"]],
-            "dot": found["change_p50"],
-            "low": found["change_p10"],
-            "high": found["change_p90"],
-            "colour": [KINDS[kind][0] for kind in found["kind"]],
-            "shape": [KINDS[kind][1] for kind in found["kind"]],
-        }
-    )
-    figure, unit = drawing.row_chart(rows, across="Below zero: smaller deficit than without the lever")
+    rows = drawing.signed_rows(found, "lever", CHANGES, "dot")
+    rows["label"] += found["kind"].map({POLICY: "", ASSUMPTION: " (assumption)"})
+    rows["colour"], rows["shape"] = (found["kind"].map(lambda kind, n=n: KINDS[kind][n]) for n in (0, 1))
+    ranges = [f"({england_range(*ends)})" for ends in zip(rows["low"], rows["high"], strict=True)]
     levers = found[found["kind"] == POLICY]
     best = (found if levers.empty else levers).iloc[0]  # an assumption is nobody's to choose
     title, cut = str(best["lever"]), -float(best["change_p50"])
-    title = title if title[1:2].isupper() else f"{title[:1].lower()}{title[1:]}"  # "NHS pays" keeps its capitals
+    title = title if title[1:2].isupper() else lowered(title)  # "NHS pays" keeps its capitals
     finding = f"Largest cut by March {year}, {gbp(cut)}: {title}"
     if cut <= 0 or gbp(cut) == gbp(0):
         finding = f"No {'assumption' if levers.empty else 'lever'} cuts the deficit at March {year}"
-    told = "; ".join(
-        f"{label} {text} ({england_range(low, high)})"
-        for label, text, low, high in rows[["label", "text", "low", "high"]].itertuples(index=False)
-    )
-    return Chart(
-        figure=figure,
+    return drawing.row_chart(
+        rows,
         name=name,
         finding=finding,
         subtitle="Change in the net deficit against the baseline, central estimate and 80% range, "
         f"England, {year_end(year)}",
-        unit=unit,
         source=SOURCE,
         alt=f"{finding}. Dots with the 80% range as a line, {counted(len(rows), 'row')}, the largest cut first; "
-        f"below zero is a smaller deficit: {told}.",
+        f"below zero is a smaller deficit: {read_out(rows['label'], rows['text'], ranges)}.",
         data=found.rename(columns={"lever": "Lever", "kind": "Kind", **frames.named("Change", CHANGES)}),
+        across="Below zero: smaller deficit than without the lever",
     )

@@ -5,7 +5,7 @@ What does not fit is refused with a ValueError that names the chart, what was fo
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -32,7 +32,7 @@ WITH_FORECASTS = {
     PERCENTILES["p50"]: "Central estimate, observed or published central (£)",
     PERCENTILES["p90"]: "90th percentile or published high (£)",
 }
-Row = dict[str, Any]
+Row = Mapping[Any, Any]
 
 
 def columns(frame: pd.DataFrame, wanted: Iterable[str], chart: str) -> pd.DataFrame:
@@ -103,11 +103,6 @@ def published_forecasts(frame: pd.DataFrame, chart: str) -> pd.DataFrame:
         **{column: found[column].astype("float64") for column in VALUES},
     )
     return found.sort_values(["published", "publisher"], kind="stable", ignore_index=True)
-
-
-def records(frame: pd.DataFrame) -> list[Row]:
-    """The rows of a frame as dictionaries by column name."""
-    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
 def fan_table(

@@ -12,7 +12,7 @@ from deficits.plots import drawing, frames
 from deficits.plots.chart import Chart
 from deficits.plots.drawing import Bars
 from deficits.plots.style import BLUE, NAVY, ORANGE, TEXT, THIN, WHITE, house_style
-from deficits.plots.words import counted
+from deficits.plots.words import counted, lowered, read_out
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -178,34 +178,22 @@ def calibration(councils: pd.DataFrame, target: int) -> Chart:
     passed += [known["actual"] > known[part] for part in ("p75", "p90")]
     ended = np.bincount(np.sum(passed, axis=0), minlength=len(SHOULD))
     shares, should = ended / len(known), list(SHOULD.values())
-    rows = pd.DataFrame(
-        {
-            "label": [f"{words} percentile" for words in SHOULD],
-            "text": [
-                f"{percent(share)}, should be {percent(wanted)}"
-                for share, wanted in zip(shares, should, strict=True)
-            ],
-            "bar": shares,
-            "target": should,
-        }
-    )
-    figure, _ = drawing.row_chart(
-        rows, {"bar": Bars()}, axis="share", across="Share of councils; upright marks: if well calibrated"
-    )
+    texts = [
+        f"{percent(share)}, should be {percent(wanted)}" for share, wanted in zip(shares, should, strict=True)
+    ]
+    rows = {"label": [f"{words} percentile" for words in SHOULD], "text": texts, "bar": shares, "target": should}
     finding = f"50% ranges held {percent(shares[2:4].sum())} of councils, 80% ranges {percent(shares[1:5].sum())}"
-    told = "; ".join(
-        f"{words[0].lower()}{words[1:]} {text}" for words, text in zip(SHOULD, rows["text"], strict=True)
-    )
-    return Chart(
-        figure=figure,
+    many = counted(len(known), "council")
+    return drawing.row_chart(
+        pd.DataFrame(rows),
+        {"bar": Bars()},
         name=name,
         finding=finding,
-        subtitle=f"Share of councils by the percentile of the past projection at which they ended (low: a larger "
-        f"deficit than expected), {counted(len(known), 'council')}, {year_end(target)}",
-        unit="% of councils",
+        subtitle="Share of councils by the percentile of the past projection at which they ended (low: a larger "
+        f"deficit than expected), {many}, {year_end(target)}",
         source=SOURCE,
-        alt=f"{finding}. Bars of the share of {counted(len(known), 'council')} that ended between percentiles of "
-        f"their range, a mark on each for the share that should have: {told}.",
+        alt=f"{finding}. Bars of the share of {many} that ended between percentiles of their range, a mark on "
+        f"each for the share that should have: {read_out(map(lowered, SHOULD), texts)}.",
         data=pd.DataFrame(
             {
                 "Percentile of the range": list(SHOULD),
@@ -214,4 +202,7 @@ def calibration(councils: pd.DataFrame, target: int) -> Chart:
                 "Should be (0 to 1)": should,
             }
         ),
+        unit="% of councils",
+        axis="share",
+        across="Share of councils; upright marks: if well calibrated",
     )

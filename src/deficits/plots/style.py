@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import as_file, files
 from typing import Any
@@ -41,19 +40,7 @@ FONT_SIZE = 11.0
 THIN, LINE = 0.8, 2.0  # points
 
 
-@dataclass(frozen=True)
-class FanStyle:
-    """How one projection is drawn; a second one differs in its dashes too, not in colour alone."""
-
-    line: str
-    edge: str
-    wide: tuple[str, float]  # fill of the 80% band: colour, opacity
-    narrow: tuple[str, float]  # fill of the 50% band
-    dashes: str | tuple[int, tuple[int, ...]] = "-"
-
-
-PROJECTION = FanStyle(NAVY, BLUE, (PALE_BLUE, 1.0), (LIGHT_BLUE, 1.0))
-AFTER_WRITEOFF = FanStyle(ORANGE, ORANGE, (ORANGE, 0.2), (ORANGE, 0.3), (0, (4, 2)))
+DASHES = (0, (4, 2))  # of the projection after a write-off: told apart without colour
 
 SETTINGS = {
     "font.family": "DejaVu Sans",

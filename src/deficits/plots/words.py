@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from functools import partial
 
+import numpy as np
 import pandas as pd
 
-from deficits.formatting import MINUS, gbp, two_figures, year_end
+from deficits.formatting import MINUS, balance, estimate, gbp, gbp_range, two_figures, year_end
+from deficits.plots.frames import VALUES
 
 UNITS = {"£bn": 1e9, "£m": 1e6, "£": 1.0}
 
@@ -52,15 +55,16 @@ def counted(number: int, thing: str) -> str:
 
 
 def fan_words(
-    points: pd.DataFrame, fans: dict[str, pd.DataFrame], say: Callable[[float], str], guess: Callable[[float], str]
+    points: pd.DataFrame, fans: dict[str, pd.DataFrame], forecasts: pd.DataFrame, of_a_council: bool
 ) -> list[str]:
-    """What a fan chart shows, in sentences for its alternative text: `say` writes a published amount, `guess`
-    an estimated one."""
+    """What a fan chart shows, in sentences for its alternative text; of a council, estimates in two figures."""
+    say = balance if of_a_council else gbp
+    guess = partial(balance, write=estimate) if of_a_council else gbp
     told = []
     if len(points):
         first, last = points.iloc[0], points.iloc[-1]
         start = f"{say(first['value'])} at {year_end(first['year'])}, " if len(points) > 1 else ""
-        basis = f"{last['basis'][:1].lower()}{last['basis'][1:]}"
+        basis = lowered(last["basis"])
         told.append(f"Observed: {start}{say(last['value'])} at {year_end(last['year'])} ({basis}).")
     for _, row in points.dropna(subset=["other"]).iterrows():
         told.append(
@@ -74,4 +78,23 @@ def fan_words(
             told.append(
                 f"{words}: central estimate {guess(end['p50'])} at {year_end(int(fan.index[-1]))}, {ends}."
             )
-    return told
+    said = []
+    for year, some in forecasts.groupby("year"):
+        values = some[VALUES].to_numpy()
+        amounts = gbp_range(float(np.nanmin(values)), float(np.nanmax(values)))
+        said.append(f"{counted(len(some), 'forecast')} for March {int(year)}, {amounts}")
+    return [*told, f"Published elsewhere: {'; '.join(said)}."] if said else told
+
+
+def read_out(labels: Iterable[str], *texts: Iterable[object]) -> str:
+    """Rows as an alternative text tells them.
+
+    >>> read_out(["Kent", "Bury"], ["£2m", "£1m"])
+    'Kent £2m; Bury £1m'
+    """
+    return "; ".join(" ".join(map(str, row)) for row in zip(labels, *texts, strict=True))
+
+
+def lowered(text: str) -> str:
+    """Words of a heading inside a sentence."""
+    return f"{text[:1].lower()}{text[1:]}"

@@ -11,7 +11,7 @@ from deficits.plots.chart import Chart
 from deficits.plots.drawing import Bars
 from deficits.plots.england import SOURCE
 from deficits.plots.style import BLUE, NAVY, ORANGE, PLUM
-from deficits.plots.words import counted, fan_words, period, signed
+from deficits.plots.words import counted, lowered, period, read_out, signed
 
 AMOUNTS = frames.named("Grant", ("grant_p10", "grant_p50", "grant_p90"))
 SIDES = {"without": ("without the scheme", NAVY, "o"), "with": ("with the scheme", ORANGE, "D")}
@@ -38,28 +38,25 @@ def writeoff_paths(
     name = f"writeoff-paths-{slug(scheme_title)}"
     before = frames.quantiles_by_year(without, name, frames.WIDE)
     after = frames.quantiles_by_year(with_scheme, name, frames.WIDE)
-    points = frames.observed_points(observed, name, "label")
     shared = before.index.intersection(after.index)
     if shared.empty:
         raise ValueError(f"chart {name!r}: the projections without and with the scheme have no year in common")
     last = int(shared.max())
-    figure, unit = drawing.fan_chart(before, points, after=after)
     left, reached = gbp(before["p50"].loc[last]), gbp(after["p50"].loc[last])
-    finding = f"Central deficit at March {last}: {left}, or {reached} after the write-off"
-    if left == reached:
-        finding = f"Central deficit at March {last}: {left}, with or without the write-off"
-    fans = {"No write-off": before, "After write-off": after}
-    shape = f"A fan without the write-off and a dashed line after it ({scheme_title}), with its range at the end."
-    return Chart(
-        figure=figure,
+    told = (
+        f"{left}, or {reached} after the write-off"
+        if left != reached
+        else f"{left}, with or without the write-off"
+    )
+    return drawing.fan_chart(
+        {"No write-off": before, "After write-off": after},
+        frames.observed_points(observed, name, "label"),
         name=name,
-        finding=finding,
-        subtitle=f"Gross deficit, central estimate and 80% range, {scheme_title}, England, "
-        f"{period([*before.index, *after.index, *points['year']])}",
-        unit=unit,
+        finding=f"Central deficit at March {last}: {told}",
+        subtitle=f"Gross deficit, central estimate and 80% range, {scheme_title}, England",
+        shape=f"A fan without the write-off and a dashed line after it ({scheme_title}), with its range at the "
+        "end.",
         source=SOURCE,
-        alt=" ".join([f"{finding}.", shape, *fan_words(points, fans, gbp, gbp)]),
-        data=frames.fan_table(points, fans),
     )
 
 
@@ -90,30 +87,27 @@ def _grants(frame: pd.DataFrame, key: str, name: str, by: str, top: int | None) 
     grants = grants.sort_values(order, ascending=[False, False, True], ignore_index=True)
     shown = grants.head(top or len(grants))
     low, middle, high = (shown[column] for column in AMOUNTS)
-    unit = drawing.money_ticks(*drawing.limits(high))[2]
     amounts = [estimate_range(*ends) for ends in zip(low, high, strict=True)]
     if key == "region":  # all in the unit of the largest
+        unit = drawing.money_unit(high)
         parts = [[signed(end, unit).lstrip("+") for end in ends] for ends in zip(low, high, strict=True)]
         amounts = [between(*each).replace("none", "£0") for each in parts]
-    rows = pd.DataFrame(
-        {"label": shown["who"].astype(str), "text": amounts, "bar": middle, "low": low, "high": high}
-    )
-    figure, unit = drawing.row_chart(rows, {"bar": Bars()})
+    rows = {"label": shown["who"].astype(str), "text": amounts, "bar": middle, "low": low, "high": high}
     finding = f"{shown['who'][0]} would receive the largest grant, {amounts[0]}"
     if gbp(high[0]) == gbp(0):
         finding = f"No {'region' if key == 'region' else 'council'} receives a grant"
     how_many = "" if top is None else f", {len(shown)} largest of {counted(len(grants), 'council')}"
     if key == "name":
         shown = shown.assign(**{amount: shown[amount].map(two_figures) for amount in AMOUNTS})
-    each = "; ".join(f"{who} {amount}" for who, amount in zip(shown["who"], amounts, strict=True))
-    return Chart(
-        figure=figure,
+    return drawing.row_chart(
+        pd.DataFrame(rows),
+        {"bar": Bars()},
         name=name,
         finding=finding,
         subtitle=f"Write-off grant {by}, central estimate and 80% range{how_many}",
-        unit=unit,
         source=SOURCE,
-        alt=f"{finding}. Bars of the central estimate with the 80% range as a line, largest first: {each}.",
+        alt=f"{finding}. Bars of the central estimate with the 80% range as a line, largest first: "
+        f"{read_out(shown['who'], amounts)}.",
         data=shown.rename(columns={"who": "Region" if key == "region" else "Council", **AMOUNTS}),
     )
 
@@ -137,22 +131,21 @@ def time_until_back(years: pd.Series, base_year: int, ends: int) -> Chart:
     back = [int((values <= step).sum()) for step in steps]
     words = [f"Within {round(12 * step)} months" for step in steps] + [f"Not back by {year_end(ends)}"]
     counts = [*back, len(values) - back[-1]]
-    rows = pd.DataFrame({"label": words, "text": [f"{count} of {len(values)}" for count in counts], "bar": counts})
-    rows["colour"] = [BLUE] * len(back) + [ORANGE]
-    figure, _ = drawing.row_chart(rows, {"bar": Bars()}, axis="count")
-    finding = (
-        f"At {(values <= 1).sum()} of {counted(len(values), 'council')} the deficit would be back within a year"
-    )
-    told = "; ".join(f"{label[0].lower()}{label[1:]} {count}" for label, count in zip(words, counts, strict=True))
-    return Chart(
-        figure=figure,
+    of = counted(len(values), "council")
+    finding = f"At {(values <= 1).sum()} of {of} the deficit would be back within a year"
+    rows = {"label": words, "text": [f"{count} of {len(values)}" for count in counts], "bar": counts}
+    return drawing.row_chart(
+        pd.DataFrame(rows | {"colour": [BLUE] * len(back) + [ORANGE]}),
+        {"bar": Bars()},
         name=name,
         finding=finding,
         subtitle=f"Councils paid whose deficit is back at its level of {year_end(base_year)}, central estimates",
-        unit="councils",
         source=SOURCE,
-        alt=f"{finding}. Bars of councils whose deficit is back, each with those of the bars before: {told}.",
+        alt=f"{finding}. Bars of councils whose deficit is back, each with those of the bars before: "
+        f"{read_out(map(lowered, words), counts)}.",
         data=pd.DataFrame({"Time since the base date": words, "Councils": counts}),
+        unit="councils",
+        axis="count",
     )
 
 
@@ -170,7 +163,7 @@ def above_reserves(frame: pd.DataFrame) -> Chart:
     }
     shown = frames.complete(frame, [*titles, "councils"], name).astype("float64")
     shown.index = pd.Index(frames.whole_years(shown.index, name, once=True), name="year")
-    rows = [
+    rows = pd.DataFrame(
         {
             "label": f"{year_end(year)}, {words}",
             "text": between(f"{row[f'{side}_p10']:.0f}", f"{row[f'{side}_p90']:.0f}"),
@@ -180,23 +173,23 @@ def above_reserves(frame: pd.DataFrame) -> Chart:
             "colour": colour,
             "shape": shape,
         }
-        for year, row in zip(shown.index.tolist(), frames.records(shown), strict=True)
+        for year, row in shown.iterrows()
         for side, (words, colour, shape) in SIDES.items()
-    ]
-    figure, _ = drawing.row_chart(pd.DataFrame(rows), axis="count")
-    last, of = int(shown.index[-1]), round(shown["councils"].iloc[-1])
-    finding = f"{rows[-1]['text']} of {counted(of, 'council')} would still have deficits above reserves"
-    told = "; ".join(f"{row['label']} {row['text']}" for row in rows)
-    return Chart(
-        figure=figure,
+    )
+    of = counted(round(shown["councils"].iloc[-1]), "council")
+    finding = f"{rows['text'].iloc[-1]} of {of} would still have deficits above reserves"
+    return drawing.row_chart(
+        rows,
         name=name,
         finding=finding,
         subtitle="Councils with a deficit above their usable reserves, central estimate and 80% range, "
         f"{period(shown.index)}",
-        unit="councils",
         source=SOURCE,
-        alt=f"{finding}. That is at March {last}. Dots with 80% ranges, two for each year end: {told}.",
+        alt=f"{finding}. That is at March {shown.index[-1]}. Dots with 80% ranges, two for each year end: "
+        f"{read_out(rows['label'], rows['text'])}.",
         data=shown[list(titles)].rename(columns=titles).rename_axis(frames.YEAR).reset_index(),
+        unit="councils",
+        axis="count",
     )
 
 
@@ -212,23 +205,19 @@ def help_per_person(frame: pd.DataFrame) -> Chart:
     if len(rows) < 2:
         raise ValueError(f"chart {name!r}: {counted(len(rows), 'row')}; give at least the two that are compared")
     together = rows[list(HELP)].sum(axis=1)
-    drawn = rows.assign(label=rows["who"].astype(str), text=[gbp(amount) for amount in together])
-    figure, unit = drawing.row_chart(drawn, HELP)
     finding = (
         f"Safety valve councils: {gbp(together[0])} per person aged 2 to 18 in all; others {gbp(together[1])}"
     )
-    told = "; ".join(
-        f"{who} {gbp(had)} and {gbp(new)}"
-        for who, had, new in rows[["who", *HELP]].itertuples(index=False, name=None)
-    )
-    return Chart(
-        figure=figure,
+    so_far, new = ([gbp(amount) for amount in rows[column]] for column in HELP)
+    return drawing.row_chart(
+        rows.assign(label=rows["who"].astype(str), text=[gbp(amount) for amount in together]),
+        HELP,
         name=name,
         finding=finding,
         subtitle="Safety valve grant so far and mean grant of this scheme, £ per person aged 2 to 18",
-        unit=unit,
         source=SOURCE,
-        alt=f"{finding}. Bars of two parts, safety valve grant so far and this scheme's: {told}.",
+        alt=f"{finding}. Bars of two parts, safety valve grant so far and this scheme's: "
+        f"{read_out(rows['who'], so_far, ['and'] * len(rows), new)}.",
         data=pd.DataFrame(
             {
                 "Council": rows["who"],
@@ -243,17 +232,6 @@ def help_per_person(frame: pd.DataFrame) -> Chart:
 # One scheme against another
 
 
-def _signed(
-    found: pd.DataFrame, label: str, middle: str, mark: str, estimate: bool = False
-) -> tuple[pd.DataFrame, str]:
-    """Rows of a chart of amounts on both sides of zero, and the unit that they are written in."""
-    amounts = found[["p10", middle, "p90"]]
-    unit = drawing.money_ticks(*drawing.limits(amounts.to_numpy().ravel(), signed=True))[2]
-    texts = [signed(amount, unit, estimate=estimate) for amount in found[middle]]
-    columns = {"text": texts, mark: found[middle], "low": found["p10"], "high": found["p90"]}
-    return pd.DataFrame({"label": found[label].astype(str), **columns}), unit
-
-
 def schemes_against(frame: pd.DataFrame, reference: str, year: int) -> Chart:
     """What each scheme leaves more or less than one of them, draw by draw: a dot and a range.
 
@@ -266,25 +244,21 @@ def schemes_against(frame: pd.DataFrame, reference: str, year: int) -> Chart:
     name = "schemes-against"
     found = frames.complete(frame, ("scheme", *frames.WIDE), name)
     found = found.sort_values(["p50", "scheme"], kind="stable", ignore_index=True)
-    rows, unit = _signed(found, "scheme", "p50", "dot")
-    figure, unit = drawing.row_chart(rows, across=f"Below zero: smaller deficit at March {year}")
+    rows = drawing.signed_rows(found, "scheme", frames.WIDE, "dot")
+    ranges = [f"({england_range(*ends)})" for ends in zip(rows["low"], rows["high"], strict=True)]
     more = int((found["p10"] > 0).sum())
     finding = f"{more} of {counted(len(found), 'scheme')} {'leaves' if more == 1 else 'leave'} a larger deficit"
-    told = "; ".join(
-        f"{scheme} {signed(middle, unit)} ({england_range(low, high)})"
-        for scheme, low, middle, high in found.itertuples(index=False, name=None)
-    )
-    return Chart(
-        figure=figure,
+    return drawing.row_chart(
+        rows,
         name=name,
         finding=finding,
         subtitle=f"Gross deficit compared with {reference}, same simulations, central estimate and 80% range, "
         f"England, {year_end(year)}",
-        unit=unit,
         source=SOURCE,
-        alt=f"{finding} than {reference} in at least 90% of simulations. "
-        f"Dots with the 80% range as a line, smallest deficit first: {told}.",
+        alt=f"{finding} than {reference} in at least 90% of simulations. Dots with the 80% range as a line, "
+        f"smallest deficit first: {read_out(rows['label'], rows['text'], ranges)}.",
         data=found.rename(columns={"scheme": "Scheme", **frames.named("Difference", frames.WIDE)}),
+        across=f"Below zero: smaller deficit at March {year}",
     )
 
 
@@ -305,27 +279,25 @@ def gainers_and_losers(frame: pd.DataFrame, instead: str, against: str, top: int
     found = pd.concat([losers, gainers]).reset_index(drop=True)
     if found.empty:
         raise ValueError(f"chart {name!r}: no council gains or loses")
-    rows, unit = _signed(found, "name", "mean", "bar", estimate=True)
+    rows = drawing.signed_rows(found, "name", ("p10", "mean", "p90"), "bar", of_a_council=True)
     rows["colour"] = [PLUM if amount < 0 else BLUE for amount in found["mean"]]
-    figure, unit = drawing.row_chart(rows, {"bar": Bars()}, across="Below zero: paid less")
     loses = -found["mean"].iloc[0] >= found["mean"].iloc[-1]
     row = found.iloc[0 if loses else -1]
-    ends = sorted((abs(row["p10"]), abs(row["p90"])))
     one_way = row["p90"] <= 0 or row["p10"] >= 0
-    amount = estimate_range(*ends) if one_way else estimate(abs(row["mean"]))
+    amount = estimate_range(*sorted((abs(row["p10"]), abs(row["p90"])))) if one_way else estimate(abs(row["mean"]))
     finding = f"{row['name']} would {'lose' if loses else 'gain'} most, {amount}"
-    told = "; ".join(f"{who} {text}" for who, text in zip(rows["label"], rows["text"], strict=True))
     changes = frames.named("Change", ("mean", "p10", "p90"))
-    return Chart(
-        figure=figure,
+    rounded = found.assign(**{part: found[part].map(two_figures) for part in changes})
+    return drawing.row_chart(
+        rows,
+        {"bar": Bars()},
         name=name,
         finding=finding,
         subtitle=f"Change in grant, mean and 80% range, {instead} compared with {against}, same cost, "
         f"{len(losers)} largest losers and {len(gainers)} largest gainers",
-        unit=unit,
         source=SOURCE,
-        alt=f"{finding}. Bars of the mean change with the 80% range as a line, largest loser first: {told}.",
-        data=found.assign(**{part: found[part].map(two_figures) for part in changes}).rename(
-            columns={"name": "Council", **changes}
-        ),
+        alt=f"{finding}. Bars of the mean change with the 80% range as a line, largest loser first: "
+        f"{read_out(rows['label'], rows['text'])}.",
+        data=rounded.rename(columns={"name": "Council", **changes}),
+        across="Below zero: paid less",
     )
