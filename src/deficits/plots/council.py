@@ -35,10 +35,6 @@ def authority_fan(
             "stated" stands alone), and where a second source says otherwise, other (£); may be empty.
         name: of the council.
         with_scheme: as `quantiles`, after a write-off: its central estimate, and its 80% range in the last year.
-
-    >>> fan = pd.DataFrame({"p10": -9e6, "p25": -7e6, "p50": -6e6, "p75": -5e6, "p90": -3e6}, index=[2026])
-    >>> authority_fan(fan, pd.DataFrame(columns=["year", "value", "basis"]), "Kent").finding
-    'Kent: deficit of £3.0m to £9.0m at March 2026'
     """
     chart = f"authority-fan-{slug(name)}"
     projection = frames.quantiles_by_year(quantiles, chart)
@@ -87,9 +83,6 @@ def plans_history(frame: pd.DataFrame, name: str) -> Chart:
         frame: columns year (2025: January 2025), plans (a count), and a column of counts for each place to compare
             with, such as "England"; the index is 100 in the first year that all have.
         name: of the council.
-
-    >>> plans_history(pd.DataFrame({"year": [2024, 2025], "plans": [1000.0, 1100.0]}), "Kent").finding
-    'Kent: EHC plans up 10% from January 2024 to January 2025'
     """
     chart = f"plans-history-{slug(name)}"
     found = frames.complete(frame, ("year", "plans"), chart)
@@ -155,10 +148,6 @@ def placements_history(shares: pd.DataFrame, name: str) -> Chart:
         shares: indexed by what each bar is (a January, or a place), one column a kind of placement; shares of the
             plans, 0 to 1. The first two rows are compared in the finding.
         name: of the council.
-
-    >>> shares = {"Mainstream": [0.4, 0.35], "Special": [0.5, 0.6], "Elsewhere": [0.1, 0.05]}
-    >>> placements_history(pd.DataFrame(shares, index=["2024", "2025"]), "Kent").finding
-    'Kent: special from 50% of plans (2024) to 60% (2025)'
     """
     chart = f"placements-{slug(name)}"
     shown = frames.complete(shares.rename(columns=str), [str(kind) for kind in shares], chart)

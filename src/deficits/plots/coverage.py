@@ -55,8 +55,7 @@ def coverage(frame: pd.DataFrame, what: str) -> Chart:
     )
     with house_style():
         figure, axes = drawing.new_axes(height=5.2)
-        _cells(axes, grid)
-        _regions(axes, grid)
+        _draw(axes, grid)
         for state in STATES:
             if counts[state].any():
                 look = {"facecolor": STATES[state], "edgecolor": TEXT, "linewidth": THIN}
@@ -81,24 +80,25 @@ def coverage(frame: pd.DataFrame, what: str) -> Chart:
     )
 
 
-def _cells(axes: Axes, grid: pd.DataFrame) -> None:
+def _draw(axes: Axes, grid: pd.DataFrame) -> None:
+    """The cells, each region's name at the middle of its councils, and a line below them."""
     from matplotlib.colors import ListedColormap
 
-    codes = grid.map(lambda state: list(STATES).index(state), na_action="ignore").to_numpy(dtype=float)
-    colours = ListedColormap(list(STATES.values()))
-    image = np.ma.masked_invalid(codes)
-    axes.imshow(image, cmap=colours, vmin=-0.5, vmax=len(STATES) - 0.5, aspect="auto", interpolation="nearest")
-    years = [
-        financial_year(int(year)) if place % 2 else "" for place, year in enumerate(reversed(grid.columns), 1)
-    ]
-    axes.set_xticks(range(grid.shape[1]), years[::-1])
+    codes = grid.map(list(STATES).index, na_action="ignore").to_numpy(dtype=float)
+    axes.imshow(
+        np.ma.masked_invalid(codes),
+        cmap=ListedColormap(list(STATES.values())),
+        vmin=-0.5,
+        vmax=len(STATES) - 0.5,
+        aspect="auto",
+        interpolation="nearest",
+    )
+    across = grid.shape[1]
+    every_other = [financial_year(int(year)) if (across - n) % 2 else "" for n, year in enumerate(grid)]
+    axes.set_xticks(range(across), every_other)
     axes.grid(visible=False)
-    for edge in np.arange(1, grid.shape[1]) - 0.5:
+    for edge in np.arange(1, across) - 0.5:
         axes.axvline(edge, color=WHITE, linewidth=LINE)
-
-
-def _regions(axes: Axes, grid: pd.DataFrame) -> None:
-    """Each region's name at the middle of its councils, and a line below them."""
     regions = grid.index.get_level_values("region")
     places = pd.Series(range(len(regions)), index=regions).groupby(level=0, sort=False)
     names = [textwrap.fill(f"{region} ({size})", 15) for region, size in places.size().items()]

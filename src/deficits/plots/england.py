@@ -103,13 +103,6 @@ def forecasts_for_year(
             those for other years are left out.
         year: 2026 for 31 March 2026.
         published: the gross deficit of that day as published since, £; none where it is not.
-
-    >>> row = pd.Series({"p10": 5.1e9, "p25": 5.4e9, "p50": 5.7e9, "p75": 6e9, "p90": 6.3e9})
-    >>> other = pd.DataFrame([["OBR", 2026, None, 5e9, None, "2025-11-26"]], columns=list(frames.FORECAST))
-    >>> forecasts_for_year(row, other, 2026).finding
-    'Our central estimate for March 2026 is above 1 of 1 published forecast'
-    >>> forecasts_for_year(row, other, 2026, published=6.2e9).finding
-    '1 of 1 forecast for March 2026 was below the £6.2bn published since'
     """
     name = f"forecasts-{year}"
     ours = frames.quantiles_by_year(quantiles_row.to_frame(year).T, name)
@@ -178,11 +171,6 @@ def causes_of_growth(causes: pd.DataFrame, start: int, end: int, place: str = "E
         start: 2026 for 31 March 2026, and for the shortfall of 2025-26.
         end: as `start`.
         place: England, or the name of a council.
-
-    >>> parts = pd.DataFrame({"mean": [1e9, 3e9, 4e9], "p10": [5e8, 2e9, 3e9], "p50": [1e9, 3e9, 4e9],
-    ...                       "p90": [2e9, 4e9, 5e9]}, index=["carried_on", "plan_rate", "total"])
-    >>> causes_of_growth(parts, 2026, 2028).finding
-    'Largest part of £4.0bn growth to March 2028: plans per person, +£3.0bn'
     """
     name = f"causes-of-growth-{slug(place)}"
     parts = frames.columns(causes, ("mean", "p10", "p90"), name).astype("float64")

@@ -55,15 +55,12 @@ def complete(frame: pd.DataFrame, wanted: Iterable[str], chart: str) -> pd.DataF
 
 def whole_years(years: Iterable[Any], chart: str, once: bool = False) -> list[int]:
     """Years as integers; with `once`, each of which stands once."""
-    found = []
-    for year in years:
-        try:
-            whole = int(year)
-        except (TypeError, ValueError):
-            whole = None
-        if whole is None or whole != float(year):
+    given = list(years)
+    numbers = pd.to_numeric(pd.Series(given, dtype=object), errors="coerce")
+    for year, number in zip(given, numbers, strict=True):
+        if not float(number).is_integer():
             raise ValueError(f"chart {chart!r}: {year!r} is not a year; expected a whole number such as 2025")
-        found.append(whole)
+    found = [int(number) for number in numbers]
     twice = sorted({year for year in found if found.count(year) > 1})
     if once and twice:
         raise ValueError(f"chart {chart!r}: {', '.join(map(str, twice))} stands twice; give one row a year")
@@ -80,16 +77,15 @@ def quantiles_by_year(frame: pd.DataFrame, chart: str, names: Iterable[str] = QU
 def observed_points(frame: pd.DataFrame, chart: str, basis: str) -> pd.DataFrame:
     """Observed values as year, value, basis and other (what a second source says), sorted by year."""
     found = columns(frame, ("year", "value", basis), chart).dropna(subset=["year", "value"])
-    other = frame["other"].reindex(found.index) if "other" in frame else pd.Series(float("nan"), found.index)
+    words = found[basis].astype(str)
     points = pd.DataFrame(
         {
-            "year": pd.Series(whole_years(found["year"], chart), dtype="int64"),
-            "value": found["value"].astype("float64").to_numpy(),
-            "basis": pd.Series([str(text) for text in found[basis]], dtype="str"),
-            "other": other.astype("float64").to_numpy(),
+            "year": pd.Series(whole_years(found["year"], chart), found.index, dtype="int64"),
+            "value": found["value"].astype("float64"),
+            "basis": (words.str[:1].str.upper() + words.str[1:]).astype("str"),
+            "other": frame["other"].reindex(found.index).astype("float64") if "other" in frame else float("nan"),
         }
     )
-    points["basis"] = points["basis"].str[:1].str.upper() + points["basis"].str[1:]
     return points.sort_values("year", kind="stable", ignore_index=True)
 
 

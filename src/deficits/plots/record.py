@@ -23,6 +23,8 @@ SOURCE = "this project's backtest on council returns to the Department for Educa
 INSIDE, BELOW, ABOVE = "Inside", "Below", "Above"
 MARKS = {INSIDE: ("o", NAVY, 3.4), BELOW: ("v", ORANGE, 5.5), ABOVE: ("^", ORANGE, 5.5)}
 """Where a council ended: shape, colour and size of its mark."""
+PLACES = ((6, 0), "left", "center"), ((-6, 0), "right", "center"), ((0, -6), "center", "top")
+"""Where a name may stand by its mark: points from it, and what of the name stands there."""
 NAMED = 6  # councils outside their range, the furthest first, where there is room
 
 SHOULD = {
@@ -63,7 +65,12 @@ def record_by_council(councils: pd.DataFrame, target: int) -> Chart:
     counts = {place: int((ended == place).sum()) for place in MARKS}
     with house_style():
         figure, axes = drawing.new_axes(4.4)
-        _share_axis(axes, shares[["actual", *frames.WIDE]].to_numpy())
+        drawn = shares[["actual", *frames.WIDE]].to_numpy()
+        low, high = min(0.0, float(drawn.min())), max(0.0, float(drawn.max()))
+        pad = 0.04 * (high - low) or 0.01
+        ticks = [tick for tick in drawing.round_ticks(low, high, 6) if low - pad <= tick <= high + pad]
+        axes.set_ylim(low - pad, high + pad)
+        axes.set_yticks(ticks, [f"{MINUS if tick < -1e-9 else ''}{abs(tick):.0%}" for tick in ticks])
         # All ranges as one broken line: a path a council would make the picture three times as heavy.
         gap = np.full(len(shares), np.nan)
         across = np.column_stack([shares.index, shares.index, gap]).ravel()
@@ -100,6 +107,15 @@ def record_by_council(councils: pd.DataFrame, target: int) -> Chart:
             f" Furthest outside for its size is {row['name']}: a {balance(row['actual'])}, where the range was "
             f"a {balance_range(row['p10'], row['p90'])}."
         )
+    headings = {
+        "name": "Council",
+        "actual": f"Balance at {year_end(target)} (£)",
+        "p10": "10th percentile (£)",
+        "p50": "Central estimate (£)",
+        "p90": "90th percentile (£)",
+        "block": "High needs block (£)",
+    }
+    table = known[list(headings)].reset_index(drop=True)
     return Chart(
         figure=figure,
         name=name,
@@ -111,26 +127,8 @@ def record_by_council(councils: pd.DataFrame, target: int) -> Chart:
         alt=f"{finding}. An upright line for each council's range and a mark for the outturn, in the order "
         f"of central estimates; {counts[BELOW]} ended below their range (a larger deficit) and "
         f"{counts[ABOVE]} above.{furthest}",
-        data=pd.DataFrame(
-            {
-                "Council": known["name"].to_numpy(),
-                f"Balance at {year_end(target)} (£)": known["actual"].to_numpy(),
-                "10th percentile (£)": known["p10"].to_numpy(),
-                "Central estimate (£)": known["p50"].to_numpy(),
-                "90th percentile (£)": known["p90"].to_numpy(),
-                "High needs block (£)": known["block"].to_numpy(),
-                "Ended": shares["ended"].str.lower(),
-            }
-        ),
+        data=table.rename(columns=headings).assign(Ended=shares["ended"].str.lower()),
     )
-
-
-def _share_axis(axes: Axes, shares: np.ndarray) -> None:
-    low, high = min(0.0, float(shares.min())), max(0.0, float(shares.max()))
-    pad = 0.04 * (high - low) or 0.01
-    within = [tick for tick in drawing.round_ticks(low, high, 6) if low - pad <= tick <= high + pad]
-    axes.set_ylim(low - pad, high + pad)
-    axes.set_yticks(within, [f"{MINUS if tick < -1e-9 else ''}{abs(tick):.0%}" for tick in within])
 
 
 def _name_furthest(figure: Figure, axes: Axes, shares: pd.DataFrame) -> None:
@@ -140,11 +138,7 @@ def _name_furthest(figure: Figure, axes: Axes, shares: pd.DataFrame) -> None:
     page = axes.get_window_extent()
     furthest = shares[shares["outside"] > 0].nlargest(NAMED, "outside")
     for council, row in furthest.iterrows():
-        for offset, level, upright in (
-            ((6, 0), "left", "center"),
-            ((-6, 0), "right", "center"),
-            ((0, -6), "center", "top"),
-        ):
+        for offset, level, upright in PLACES:
             note = axes.annotate(
                 row["name"],
                 (float(council), row["actual"]),

@@ -46,11 +46,7 @@ def signed(value: float, unit: str, *, estimate: bool = False) -> str:
 
 
 def counted(number: int, thing: str) -> str:
-    """A number with its noun.
-
-    >>> counted(1, "forecast"), counted(9, "forecast")
-    ('1 forecast', '9 forecasts')
-    """
+    """A number with its noun."""
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
@@ -87,11 +83,7 @@ def fan_words(
 
 
 def read_out(labels: Iterable[str], *texts: Iterable[object]) -> str:
-    """Rows as an alternative text tells them.
-
-    >>> read_out(["Kent", "Bury"], ["£2m", "£1m"])
-    'Kent £2m; Bury £1m'
-    """
+    """Rows as an alternative text tells them: each label, its text and what else is given."""
     return "; ".join(" ".join(map(str, row)) for row in zip(labels, *texts, strict=True))
 
 

@@ -29,11 +29,6 @@ def writeoff_paths(
         with_scheme: the same after the write-off, from the year end before it is paid.
         observed: columns year, value (£), label; may be empty.
         scheme_title: as its proposer calls it.
-
-    >>> before = pd.DataFrame({"p10": [18e9], "p50": [20e9], "p90": [22e9]}, index=[2031])
-    >>> seen = pd.DataFrame(columns=["year", "value", "label"])
-    >>> writeoff_paths(before, before - 5e9, seen, "Half of each deficit").finding
-    'Central deficit at March 2031: £20.0bn, or £15.0bn after the write-off'
     """
     name = f"writeoff-paths-{slug(scheme_title)}"
     before = frames.quantiles_by_year(without, name, frames.WIDE)
@@ -119,9 +114,6 @@ def time_until_back(years: pd.Series, base_year: int, ends: int) -> Chart:
         years: one value a council that is paid, in years, the median; infinite where it is not back.
         base_year: 2026 for deficits of 31 March 2026.
         ends: last year end that was looked at.
-
-    >>> time_until_back(pd.Series([0.4, 0.9, 2.5]), 2026, 2029).finding
-    'At 2 of 3 councils the deficit would be back within a year'
     """
     name = "time-until-back"
     values = years.astype("float64")
