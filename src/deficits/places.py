@@ -48,11 +48,7 @@ class CouncilCapacity(Declared):
 
 
 class Capacity(Declared):
-    """Terms of building, and what is known of councils, by name or DfE number.
-
-    >>> Capacity(councils={"Kent": {"capacity": {"state_special": 6500}}}).councils["Kent"].capacity
-    {'state_special': 6500.0}
-    """
+    """Terms of building, and what is known of councils, by name or DfE number."""
 
     capital: dict[Provision, Pounds] = Field(default_factory=dict, description="£ once a place")
     lead: dict[Provision, Annotated[int, Field(ge=0, le=10)]] = Field(
@@ -115,9 +111,9 @@ class Places:
 
     def options(self) -> pd.DataFrame:
         """What closing the gap takes, by what is built: columns places (open in the last year), capital (£ in
-        all), saved (£ in the last year), saved_in_all and net (saved less capital, £ to the last year), as
-        medians; payback (years of the last year's saving that pay for the capital) and broken_even (share of
-        simulations in which that has happened by the last year). Indexed by provision.
+        all), saved (£ in the last year) and net (saved in all less capital, £), as medians; payback (years of the
+        last year's saving that pay for the capital) and broken_even (share of simulations in which that has
+        happened by the last year). Indexed by provision.
         """
         rows = {}
         for provision, built in self.built.items():
@@ -128,7 +124,6 @@ class Places:
                 "places": np.median(built[-1]),
                 "capital": np.median(capital),
                 "saved": np.median(saved[-1]),
-                "saved_in_all": np.median(saved.sum(axis=0)),
                 "net": np.median(net),
                 "payback": np.nanmedian(pays) if np.isfinite(pays).any() else np.nan,
                 "broken_even": float((net >= 0)[capital > 0].mean()) if (capital > 0).any() else np.nan,
@@ -143,11 +138,6 @@ def places(
     plans: xr.DataArray | None = None,
 ) -> Places:
     """A council's places on a projection without levers. `plans`: of `Projection.plans`, where worked out already.
-
-    >>> import deficits as d
-    >>> kent = places(d.project(d.load_panel(), until=2031, draws=200), "Kent")
-    >>> list(kent.options().index), kent.basis
-    (['state_special', 'resource_base'], 'places in use at the start (assumed)')
 
     Raises ProjectionError for a council without plans by placement, or where more than one entry is for it.
     """

@@ -162,11 +162,14 @@ def test_every_fault_of_a_file_is_told_in_its_own_words(tmp_path: Path, projecti
     file.write_text(
         "actions:\n- {title: One, changes: plans, start: 2027-29, size: 90, risk_owner: Me}\n"
         "- {title: Two, changes: income, start: 2028, size: about £5, payer: NHS}\n"
+        "growth: {plan_growth: {2015: 1%}}\n"
     )
     with pytest.raises(ProjectionError) as told:
         Actions.read(file)
-    for words in ("2027-29", "90% is 0.9", "'about £5' is not an amount", "risk_owner"):
+    own = "growth.plan_growth.2015: found 2015, expected 2020 or more"
+    for words in ("2027-29", "90% is 0.9", "'about £5' is not an amount", "risk_owner", own):
         assert words in str(told.value)
+    assert "function" not in str(told.value)
     with pytest.raises(ProjectionError, match="start 2025-26, expected 2026-27 to 2030-31"):
         d.plan(projection, "Kent", actions({"changes": "income", "size": 1, "payer": "NHS", "start": 2026}))
     with pytest.raises(ProjectionError, match="without levers"):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from deficits.formatting import balance as in_words
-from deficits.formatting import balance_range, estimate, percent, slug
+from deficits.formatting import balance, balance_range, estimate, percent, slug
 from deficits.plots import drawing, frames
 from deficits.plots.chart import Chart
 from deficits.plots.drawing import Bars
@@ -16,11 +15,6 @@ from deficits.plots.words import counted, lowered
 PLANS_SOURCE = "Education, health and care plans from the Department for Education"
 STACK = (NAVY, BLUE, ORANGE, PLUM, GREY)
 HATCHES = ("", "//", "", "", "")
-
-
-def balance(value: float) -> str:
-    """An estimated balance in words."""
-    return in_words(value, estimate)
 
 
 def authority_fan(
@@ -57,18 +51,17 @@ def authority_fan(
 
 def _finding(name: str, projection: pd.DataFrame, after: pd.DataFrame, points: pd.DataFrame) -> str:
     if projection.empty and after.empty:
-        return f"{name}: {balance(points['value'].iloc[-1])} at March {points['year'].iloc[-1]}"
-    only = after if projection.empty else projection
-    if projection.empty or after.empty:
-        end = balance_range(only["p10"].iloc[-1], only["p90"].iloc[-1])
-        return f"{name}: {end} at March {only.index[-1]}"
+        return f"{name}: {balance(points['value'].iloc[-1], estimate)} at March {points['year'].iloc[-1]}"
+    if after.empty:
+        end = balance_range(projection["p10"].iloc[-1], projection["p90"].iloc[-1])
+        return f"{name}: {end} at March {projection.index[-1]}"
     shared = projection.index.intersection(after.index)
     if shared.empty:
         raise ValueError(
             f"chart 'authority-fan-{slug(name)}': no year has both a projection and one after the scheme"
         )
     last = int(shared.max())
-    before, then = balance(projection["p50"].loc[last]), balance(after["p50"].loc[last])
+    before, then = (balance(fan["p50"].loc[last], estimate) for fan in (projection, after))
     if before == then:
         return f"{name}: central estimate at March {last} is a {then}, with or without the write-off"
     if before.startswith("deficit") and then.startswith("deficit"):
@@ -86,15 +79,14 @@ def plans_history(frame: pd.DataFrame, name: str) -> Chart:
     """
     chart = f"plans-history-{slug(name)}"
     found = frames.complete(frame, ("year", "plans"), chart)
-    places = {"plans": name} | {
-        str(place): str(place) for place in frame.columns.difference(["year", "plans"], False)
-    }
     years = frames.whole_years(found["year"], chart, once=True)
-    counts = frame.loc[found.index, list(places)].astype("float64").set_axis(years).sort_index()
-    plans, start, end = counts["plans"], f"January {min(years)}", f"January {max(years)}"
+    others = frame.columns.difference(["year", "plans"], False)
+    counts = frame.loc[found.index, ["plans", *others]].astype("float64").set_axis(years).sort_index()
+    counts = counts.set_axis([name, *map(str, others)], axis=1)
+    start, end = f"January {min(years)}", f"January {max(years)}"
     whole = counts.dropna()
-    indexed = len(places) > 1 and len(whole) > 1 and bool((whole.iloc[0] > 0).all())
-    shown = 100 * whole / whole.iloc[0] if indexed else counts[["plans"]]
+    indexed = len(others) > 0 and len(whole) > 1 and bool((whole.iloc[0] > 0).all())
+    shown = 100 * whole / whole.iloc[0] if indexed else counts[[name]]
     with house_style():
         figure, axes = drawing.new_axes()
         ticks = drawing.round_ticks(0, max(float(shown.max(axis=None)), 1), 6, whole=True)
@@ -104,17 +96,15 @@ def plans_history(frame: pd.DataFrame, name: str) -> Chart:
         labels = []
         for column, style in zip(shown, ("o-", "s--", "D:", "^-."), strict=False):
             line = shown[column].reindex(range(shown.index[0], shown.index[-1] + 1))
-            colour = NAVY if column == "plans" else PLUM
-            axes.plot(line.index, line, style, color=colour, markersize=5, clip_on=False)
-            words = f"{places[column]}\n{line.iloc[-1]:,.0f}" if indexed else f"{line.iloc[-1]:,.0f}"
+            axes.plot(line.index, line, style, color=NAVY if column == name else PLUM, markersize=5, clip_on=False)
+            words = f"{column}\n{line.iloc[-1]:,.0f}" if indexed else f"{line.iloc[-1]:,.0f}"
             labels.append((line.index[-1], line.iloc[-1], words))
         drawing.end_labels(figure, axes, labels)
-    finding = _plans_finding(name, plans)
-    told = ", ".join(f"{count:,.0f} in {year}" for year, count in plans.items())
+    finding = _plans_finding(name, counts[name])
+    told = ", ".join(f"{count:,.0f} in {year}" for year, count in counts[name].items())
     if indexed:
-        others = ", ".join(f"{places[place]} {shown[place].iloc[-1]:,.0f}" for place in shown)
-        told += f". With January {shown.index[0]} as 100, January {shown.index[-1]} is: {others}"
-    table = counts.rename(columns={place: f"{words} (plans)" for place, words in places.items()})
+        newest = ", ".join(f"{place} {index:,.0f}" for place, index in shown.iloc[-1].items())
+        told += f". With January {shown.index[0]} as 100, January {shown.index[-1]} is: {newest}"
     return Chart(
         figure=figure,
         name=chart,
@@ -124,17 +114,16 @@ def plans_history(frame: pd.DataFrame, name: str) -> Chart:
         unit=f"January {shown.index[0]} = 100" if indexed else "plans",
         source=PLANS_SOURCE,
         alt=f"{finding}. Line chart of the plans each January: {told}.",
-        data=table.rename_axis("January").reset_index(),
+        data=counts.add_suffix(" (plans)").rename_axis("January").reset_index(),
     )
 
 
 def _plans_finding(name: str, plans: pd.Series) -> str:
     first, last = plans.iloc[0], plans.iloc[-1]
     start, end = f"January {plans.index[0]}", f"January {plans.index[-1]}"
-    if len(plans) == 1:
-        return f"{name}: {counted(round(last), 'EHC plan')} in {end}"
     if first == last:
-        return f"{name}: {counted(round(last), 'EHC plan')} in both {start} and {end}"
+        when = end if len(plans) == 1 else f"both {start} and {end}"
+        return f"{name}: {counted(round(last), 'EHC plan')} in {when}"
     if first == 0:
         return f"{name}: EHC plans up from 0 in {start} to {last:,.0f} in {end}"
     change = f"{'up' if last > first else 'down'} {percent(abs(last / first - 1))}"

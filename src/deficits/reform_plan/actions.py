@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
-from pydantic import BeforeValidator, Field, HttpUrl, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, HttpUrl, Tag, model_validator
 
 from deficits.assumptions import FIRST_YEAR, LAST_YEAR
 from deficits.errors import ProjectionError
@@ -36,7 +36,10 @@ SECTOR_WORDS = {
 
 Year = Annotated[int, BeforeValidator(ending_year), Field(ge=FIRST_YEAR, le=LAST_YEAR)]
 Growth = Annotated[float, BeforeValidator(rate_given), Field(ge=-0.2, le=0.5)]
-GrowthByYear = Growth | dict[Year, Growth] | None
+GrowthByYear = Annotated[
+    Annotated[Growth, Tag("rate")] | Annotated[dict[Year, Growth], Tag("years")] | Annotated[None, Tag("none")],
+    Discriminator(lambda given: "years" if isinstance(given, dict) else "none" if given is None else "rate"),
+]
 
 
 class Evidence(Declared):
@@ -278,11 +281,7 @@ class Actions(Declared):
 
     @classmethod
     def read(cls, file: str | Path) -> Actions:
-        """The actions of a YAML file; ProjectionError lists every fault.
-
-        >>> [action.changes for action in Actions.read("example").actions]
-        ['plans', 'places', 'places', 'unit_cost', 'income']
-        """
+        """The actions of a YAML file, or the "example"; ProjectionError lists every fault."""
         path = Path(__file__).with_name("example.yaml") if str(file) == "example" else Path(file)
         if not path.is_file():
             raise ProjectionError(f"no file of actions {path}; `deficits plan --example` prints one")

@@ -118,7 +118,7 @@ class Book:
 
     def values(self, label: str, unit: str, values: Iterable[float | None], *, given: bool = False) -> Row:
         """A row of values, cells to change where `given`; None leaves a year blank, which is read as 0."""
-        row, style = self._line(label, unit), self.given_number if given else self._style(unit)
+        row, style = self._line(label, unit), self._style(unit, given)
         cells: Row = []
         for t, value in enumerate(values):
             if value is not None:
@@ -136,14 +136,14 @@ class Book:
             cells.append(self._named(row, t, term.value))
         return cells
 
-    def _style(self, unit: str) -> Any:
+    def _style(self, unit: str, given: bool = False) -> Any:
+        if given:
+            return self.given_money if unit.startswith("£") else self.given_number
         return self.factor if unit == "factor" else self.number
 
     def given(self, label: str, unit: str, value: float | None) -> Cell:
         """A cell to change."""
-        row, style = self._line(label, unit), self.given_money if unit.startswith("£") else self.given_number
+        (cell,) = self.values(label, unit, [value], given=True)
         if value is None:
-            self.on.write_blank(row, FIRST, None, style)
-        else:
-            self.on.write_number(row, FIRST, float(value), style)
-        return self._named(row, 0, float(value or 0.0))
+            self.on.write_blank(self.next - 1, FIRST, None, self._style(unit, given=True))
+        return cell
