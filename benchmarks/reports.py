@@ -87,7 +87,7 @@ def _outputs(path: Path) -> list[object]:
 
 def compare() -> list[tuple[str, float, float]]:
     """Seconds a page and memory of either way: name, value of ours, value of theirs."""
-    from deficits.reports.params import Request
+    from deficits.reports import parse
 
     councils = _councils()
     with tempfile.TemporaryDirectory() as made_in:
@@ -95,7 +95,7 @@ def compare() -> list[tuple[str, float, float]]:
         seconds, processor, memory = _ours(folder, councils)
         their_seconds, their_processor, their_memory = _theirs(folder, councils[:THEIRS])
         for council in councils[:THEIRS]:
-            page = Request.of("authority", {"authority": council}).page
+            page = parse("authority", {"authority": council}).page
             if _outputs(folder / f"{page}.ipynb") != _outputs(folder / f"{council}.ipynb"):
                 raise RuntimeError(f"the two ways show different things for {council}")
     return [

@@ -53,7 +53,7 @@ def test_a_figure_is_named_and_never_written_down(tmp_path: Path) -> None:
 
 
 def test_working_is_on_a_page_that_is_made() -> None:
-    pages = {report.page_id(report.model()) for name, report in REPORTS.items() if name != "authority"}
+    pages = {report().page for name, report in REPORTS.items() if name != "authority"}
     assert {each.measure.page for each in LEDGER.recommendations if each.measure} <= pages
 
 

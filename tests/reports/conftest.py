@@ -10,7 +10,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from deficits import reports
-from deficits.reports import batch, record, verification
+from deficits.reports import record
 from tests.reports.reading import Vintage, vintages
 
 PARAMETERS = "as_of = None\nown = None\nscenario = None\nuntil = 2029  # last year\ndraws = 4000\nseed = 1"
@@ -94,12 +94,8 @@ def write(tmp_path: Path) -> Write:
 def _no_git() -> Iterator[None]:
     """A test does not ask what is in the repository it stands in, which somebody may be working on."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(record, "_git", lambda root, *words: "abc1234" if words[0] == "describe" else " M file")
-        for module in (record, batch, verification):
-            patch.setattr(module, "code_digest", lambda: "ef" * 32)
-        record.code_version.cache_clear()
+        patch.setattr(record, "code_version", lambda: "0.2.0, commit abc1234, with uncommitted changes")
         yield
-    record.code_version.cache_clear()
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from pathlib import Path
 from deficits.formatting import slug
 from deficits.panel import load_authorities
 from deficits.reports import record as records
-from deficits.reports.params import REPORTS, Request, notebook_path
+from deficits.reports.params import REPORTS, parse, read_notebook
 from deficits.reports.record import Now, notebook_digest
 
 TODAY = "2026-11-25"
@@ -27,7 +27,7 @@ def now() -> Now:
 @cache
 def digest(report: str) -> str:
     """Of a report's notebook."""
-    return notebook_digest(json.loads(notebook_path(REPORTS[report]).read_text(encoding="utf-8")))
+    return notebook_digest(read_notebook(REPORTS[report]))
 
 
 def councils() -> dict[str, str]:
@@ -40,15 +40,9 @@ def content(report: str, headline: dict, parameters: dict, **changes) -> dict:
     found = now()
     made = {
         "report": report,
-        "parameters": Request.of(report, parameters).values,
-        "data": found.data,
-        "code": found.code,
-        "source": found.source,
-        "ran": "ef" * 32,
-        "template": found.template,
+        "parameters": parse(report, parameters).model_dump(),
+        **found.model_dump(),
         "notebook": digest(report),
-        "python": found.python,
-        "packages": found.packages,
         "headline": headline,
         "main_points": [f"The first point of {report}."],
     }

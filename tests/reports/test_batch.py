@@ -21,7 +21,7 @@ import pytest
 from deficits.errors import ExitCode, ReportError, ReportFailed
 from deficits.reports import Limits, RunOptions, exit_code, make, plan, render, write_index
 from deficits.reports.batch import put_in_place
-from deficits.reports.params import Request
+from deficits.reports.params import PanelReport
 from deficits.reports.record import file_digest, read_record
 
 PARAMETERS = "as_of = None\nown = None\nscenario = None\nuntil = 2029\ndraws = 4000\nseed = 1\n"
@@ -42,7 +42,7 @@ if __name__ == "__main__":
 """
 
 
-def council_pages(*names: str, **values: object) -> list[Request]:
+def council_pages(*names: str, **values: object) -> list[PanelReport]:
     return plan(["authority"], [",".join(names)], {"draws": 200} | values)
 
 
@@ -299,7 +299,7 @@ def test_pages_are_chosen_by_report_region_and_council() -> None:
 
 
 def test_a_value_goes_to_the_reports_that_have_such_a_parameter() -> None:
-    chosen = {one.report.name: one.values for one in plan(["quality", "england"], values={"draws": "500"})}
+    chosen = {one.report: one.model_dump() for one in plan(["quality", "england"], values={"draws": "500"})}
     assert chosen["england"]["draws"] == 500
     assert "draws" not in chosen["quality"]
 

@@ -120,7 +120,7 @@ def test_failures_and_records_that_cannot_be_read_are_named(page) -> None:
 
 def test_pages_that_are_out_of_date_are_counted_by_reason(tmp_path: Path) -> None:
     for name in ("Kent", "Bury", "Leeds", "York"):
-        put_council(tmp_path, name, source="0", ran="0", code="0.0.9")
+        put_council(tmp_path, name, ran="0", code="0.0.9")
     said = " ".join(soup(tmp_path).find(class_="attention").get_text().split())
     assert "4 pages: the code that it runs has changed (it was made by 0.0.9)" in said
 

@@ -12,9 +12,8 @@ import deficits as d
 from deficits.paths import notebooks_dir
 from deficits.reports import plan
 from deficits.reports.record import (
-    RunContent,
-    _without_docstrings,
-    changed_figures,
+    code_of,
+    differing,
     figures_used,
     frame_digest,
     notebook_digest,
@@ -22,11 +21,11 @@ from deficits.reports.record import (
 )
 
 
-def test_a_docstring_a_comment_and_the_layout_are_no_code() -> None:
-    one = _without_docstrings('"""A."""\ndef f(x):\n    """B."""\n    return x + 1\n')
-    other = _without_docstrings('"""C."""\n# words\n\ndef f(x): return (x\n + 1)\n')
+def test_what_a_docstring_and_a_comment_say_is_no_code() -> None:
+    one = code_of('"""A."""\ndef f(x):\n    """B."""\n    return x + 1\n')
+    other = code_of('"""C."""\n# words\n\ndef f(x):\n    """D."""\n    # more words\n\n    return x + 1  # here\n')
     assert one == other
-    assert one != _without_docstrings("def f(x): return x + 2")
+    assert one != code_of("def f(x): return x + 2")
 
 
 def test_outputs_decide_nothing_about_which_notebook_it_is() -> None:
@@ -67,7 +66,7 @@ def test_a_changed_figure_of_one_council_is_told_of_its_page_and_not_of_anothers
     record._of_panel.cache_clear()
 
     def told(page: str) -> list[str]:
-        return changed_figures(RunContent(report="x", parameters={}, figures=before[page]), after[page])
+        return differing(before[page], after[page])
 
     assert told("authority-kent") == ["its published figures"]
     assert told("authority-camden") == []

@@ -15,9 +15,9 @@ from deficits.reports.params import REPORTS, parse, settings
 from deficits.reports.whatif import what_if
 
 if TYPE_CHECKING:
-    from deficits.reports.batch import PageResult, RunOptions, exit_code, make, plan, render
+    from deficits.reports.batch import PageResult, exit_code, make, plan, render
     from deficits.reports.index import write_index
-    from deficits.reports.job import Limits
+    from deficits.reports.job import Limits, RunOptions
     from deficits.reports.verification import verify
 
 __all__ = [
@@ -42,8 +42,8 @@ __all__ = [
     "write_index",
 ]
 
-_MAKING = dict.fromkeys(("PageResult", "RunOptions", "exit_code", "make", "plan", "render"), "batch")
-_MAKING |= {"Limits": "job", "write_index": "index", "verify": "verification"}
+_MAKING = dict.fromkeys(("PageResult", "exit_code", "make", "plan", "render"), "batch")
+_MAKING |= {"Limits": "job", "RunOptions": "job", "write_index": "index", "verify": "verification"}
 
 
 def __getattr__(name: str) -> Any:

@@ -8,15 +8,14 @@ import os
 import re
 import shutil
 import signal
-import sys
 import tempfile
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import asdict, dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -26,40 +25,29 @@ from filelock import FileLock, Timeout
 from deficits.errors import ExitCode, PanelError, ReportError, ReportFailed, closest
 from deficits.paths import write_whole
 from deficits.raw.authorities import load_authorities
-from deficits.reports.job import Engine, Fault, Job, Limits, Made
-from deficits.reports.machine import without_folders
-from deficits.reports.params import (
-    REPORTS,
-    Request,
-    check_parameters_cell,
-    find_report,
-    notebook_path,
-)
+from deficits.reports.job import Fault, Job, Made, RunOptions
+from deficits.reports.params import REPORTS, PanelReport, check_parameters_cell, find_report, parse, read_notebook
 from deficits.reports.processes import can_fork, context, starting
 from deficits.reports.record import (
-    BY_FIGURE,
-    CHECKED,
+    FAILED,
     FailureRecord,
     Now,
     RunRecord,
     as_json,
-    changed_figures,
-    changed_files,
-    checked,
-    code_digest,
+    differing,
     figures_used,
+    in_doubt,
     notebook_digest,
     now,
     read_record,
-    stale,
+    why_stale,
+    without_folders,
 )
 
 LOG = "run-log.jsonl"
 """The last run, a line of JSON a page, in the folder of the pages."""
 LOCK = ".lock"
 """Held by the run that is at work in a folder."""
-FAILED = ".failed.json"
-"""Ending of a failure record's name, after the page's."""
 MAKING = ".making-"
 """How the folders begin in which files are written before they are moved into place."""
 ARCHIVE = "archive"
@@ -95,32 +83,7 @@ class PageResult:
     exit_code: int = ExitCode.DONE
 
 
-@dataclass(frozen=True)
-class RunOptions:
-    """How a run makes its pages.
-
-    `engine`: "deficits" forks a process a page, "plain" starts a Jupyter kernel a page. `jobs`: pages at once;
-    None is as many as there are processors to use. `executor`: makes the pages instead of processes here, such as
-    `dask.distributed.Client(address).get_executor()`. `notebook`: another than the reports' own.
-    """
-
-    limits: Limits = field(default_factory=Limits)
-    engine: Engine = "deficits"
-    jobs: int | None = None
-    only_stale: bool = False
-    executor: Executor | None = None
-    notebook: Path | None = None
-
-    @property
-    def at_once(self) -> int:
-        """Pages at once."""
-        if self.jobs is not None:
-            return self.jobs
-        return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-
-
 OnProgress = Callable[[PageResult], object]
-Starting = Callable[[], AbstractContextManager[None]]
 
 
 # Which pages ----------------------------------------------------------------------------------------------------
@@ -128,7 +91,7 @@ Starting = Callable[[], AbstractContextManager[None]]
 
 def plan(
     names: Sequence[str] = (), authorities: Sequence[str] = (), values: Mapping[str, object] | None = None
-) -> list[Request]:
+) -> list[PanelReport]:
     """The pages to make: of the reports named, or of the usual ones; of all authorities unless some are chosen.
 
     `authorities`: "all", a region, or councils by name, DfE number or ONS code, several divided by commas. A value
@@ -142,17 +105,17 @@ def plan(
     values = dict(values or {})
     usual = [name for name, report in REPORTS.items() if not report.on_request]
     reports = [find_report(name) for name in dict.fromkeys(names or usual)]
-    known = {key for report in reports for key in report.model.model_fields}
+    known = {key for report in reports for key in report.model_fields}
     faults = [f"{key}: not a parameter of these reports; {closest(key, known)}" for key in values.keys() - known]
     if faults:
         raise ReportError("\n  ".join(sorted(faults)))
     councils = _chosen(authorities) if authorities or "authority" not in values else None
-    found: dict[str, Request] = {}
+    found: dict[str, PanelReport] = {}
     for report in reports:
-        given = {key: value for key, value in values.items() if key in report.model.model_fields}
-        by_council = "authority" in report.model.model_fields and councils is not None
-        for council in councils or () if by_council else (None,):
-            request = Request.of(report.name, given if council is None else {**given, "authority": council})
+        given = {key: value for key, value in values.items() if key in report.model_fields}
+        by_council = "authority" in report.model_fields and councils is not None
+        for council in [{"authority": code} for code in councils or ()] if by_council else [{}]:
+            request = parse(report.report, given | council)
             found.setdefault(request.page, request)
     return list(found.values())
 
@@ -187,16 +150,6 @@ def _councils(word: str) -> list[str]:
         return [known.resolve(part) for part in parts]
 
 
-def read_cells(request: Request, notebook: Path | None) -> dict[str, Any]:
-    """What the file of a report's notebook holds, or of another; ReportError when it is no notebook."""
-    path = notebook_path(request.report, notebook)
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        return {"cells": list(found["cells"])}
-    except (ValueError, KeyError, TypeError):
-        raise ReportError(f"{path} is not a notebook") from None
-
-
 # Making them ----------------------------------------------------------------------------------------------------
 
 
@@ -206,7 +159,7 @@ def render(name: str, values: Mapping[str, object], out_dir: Path, **options: An
     Raises ReportError when the report, a parameter or the notebook's parameters cell is wrong: nothing has run.
     ReportFailed, and its sub-class ReportOutOfTime, when the page could not be made: the last good one stays.
     """
-    request = Request.of(name, values)
+    request = parse(name, values)
     (result,) = make([request], out_dir, RunOptions(**options))
     if result.state == "failed":
         raise (ReportOutOfTime if result.exit_code == ExitCode.OUT_OF_TIME else ReportFailed)(result.message)
@@ -214,7 +167,7 @@ def render(name: str, values: Mapping[str, object], out_dir: Path, **options: An
 
 
 def make(
-    requests: Sequence[Request],
+    requests: Sequence[PanelReport],
     out_dir: Path,
     options: RunOptions | None = None,
     on_progress: OnProgress | None = None,
@@ -230,13 +183,16 @@ def make(
     folder or the folder cannot be written to.
     """
     options, today = options or RunOptions(), today or datetime.now(UTC).date()
-    for request in {request.report.name: request for request in requests}.values():
-        check_parameters_cell(request.report, read_cells(request, options.notebook))
+    notebooks = {}
+    for name, report in {request.report: type(request) for request in requests}.items():
+        notebook = read_notebook(report, options.notebook)
+        check_parameters_cell(report, notebook)
+        notebooks[name] = notebook_digest(notebook)
     results: list[PageResult] = []
     try:
         with _alone(out_dir), _log(out_dir) as log:
             log("start", pages=len(requests), engine=options.engine, at_once=options.at_once)
-            for result in _results(requests, out_dir, options, today):
+            for result in _results(requests, notebooks, out_dir, options, today):
                 results.append(result)
                 log("page", **asdict(result) | {"message": without_folders(result.message)})
                 if on_progress:
@@ -259,81 +215,58 @@ def exit_code(results: Iterable[PageResult]) -> ExitCode:
     return ExitCode.OUT_OF_TIME if codes == {ExitCode.OUT_OF_TIME} else ExitCode.REPORT_FAILED
 
 
-def _make_page(job: Job) -> Made:
-    """In another process, which alone loads papermill: see `deficits.reports.execute.make_page`."""
-    from deficits.reports.execute import make_page
-
-    return make_page(job)
-
-
-def _results(requests: Sequence[Request], out_dir: Path, options: RunOptions, today: date) -> Iterator[PageResult]:
+def _results(
+    requests: Sequence[PanelReport], notebooks: Mapping[str, str], out_dir: Path, options: RunOptions, today: date
+) -> Iterator[PageResult]:
     found = now()
     records = {request.page: read_record(out_dir / f"{request.page}.json") for request in requests}
-    why = why_stale(requests, records, out_dir, found, options.notebook) if options.only_stale else {}
-    if options.only_stale and not any(why.values()):
-        yield from (PageResult(request.page, "unchanged") for request in requests)
-        return
     with tempfile.TemporaryDirectory(prefix="deficits-") as cache:
-        looked_at = [request for request in requests if why.get(request.page) == [DATA]]
-        figures = _figures(looked_at, options, cache) if looked_at else {}
-        todo: dict[str, Job] = {}
-        held = set(checked(out_dir, found))
-        for request in requests:
-            page, record = request.page, records[request.page]
-            reasons = why.get(page, ["asked for"])
-            if reasons == [DATA] and record is not None:
-                reasons = why[page] = [
-                    f"figures: {name}" for name in changed_figures(record.content, figures[page])
-                ]
-            if reasons:
-                name, values = request.report.name, request.values
-                more = (record, options.limits, options.engine, options.notebook)
-                todo[page] = Job(name, values, today, found, code_digest(), None, *more)
-            else:
-                held.add(page)
-                yield PageResult(page, "unchanged")
+        why = {request.page: ["asked for"] for request in requests}
         if options.only_stale:
-            told = {"data": found.data_digest, "pages": sorted(held)}
-            put_in_place(out_dir, {CHECKED: json.dumps(told) + "\n"})
-        by_page = {request.page: request for request in requests}
+            why = _why_stale(requests, records, notebooks, out_dir, found, options, cache)
+        yield from (PageResult(page, "unchanged") for page, reasons in why.items() if not reasons)
+        alone = replace(options, executor=None)
+        todo = {
+            request.page: Job(request, today, found, records[request.page], alone)
+            for request in requests
+            if why[request.page]
+        }
         for made in make_all(todo, options, cache):
-            yield _put(by_page[made.page], made, records[made.page], out_dir, today, why.get(made.page, []))
+            yield _put(todo[made.page], made, out_dir, why[made.page])
 
 
-DATA = "data"
-"""Stands for figures that may have changed: which of them have is only worked out when a file has."""
-
-
-def why_stale(
-    requests: Sequence[Request],
+def _why_stale(
+    requests: Sequence[PanelReport],
     records: Mapping[str, RunRecord | None],
+    notebooks: Mapping[str, str],
     out_dir: Path,
     found: Now,
-    notebook: Path | None = None,
+    options: RunOptions,
+    cache: str,
 ) -> dict[str, list[str]]:
-    """Why each page is to be made again, in words; nothing where it still holds. `DATA` alone: see there."""
-    reports = {request.report.name: request for request in requests}
-    notebooks = {name: notebook_digest(read_cells(one, notebook)) for name, one in reports.items()}
-    held, why = checked(out_dir, found), {}
+    """Why each page is to be made again, in words; nothing where it still holds.
+
+    Figures are only compared where a file of data has changed; a record keeps that its page's are as they were.
+    """
+    why, doubtful = {}, []
     for request in requests:
         record, page = records[request.page], out_dir / f"{request.page}.html"
-        reasons = stale(request, record, page, found, notebooks[request.report.name])
+        why[request.page] = why_stale(request, record, page, found, notebooks[request.report])
         if page.with_suffix(FAILED).exists():
-            reasons.append("its last run failed")
-        files = changed_files(record.content, found, request.values) if record else []
-        reasons += [f"{name} has changed" for name in files if name.partition("/")[0] not in BY_FIGURE]
-        if not reasons and files and request.page not in held:
-            reasons = [DATA]
-        why[request.page] = reasons
-    return why
-
-
-def _figures(requests: Sequence[Request], options: RunOptions, cache: str) -> dict[str, dict[str, str]]:
-    """By page, the figures that it uses now."""
-    with _executor(options, cache) as (executor, starting):
+            why[request.page].append("its last run failed")
+        if record is not None and not why[request.page] and in_doubt(request, record, found):
+            doubtful.append((request, record))
+    if not doubtful:
+        return why
+    with _executor(options, cache) as executor:
         with starting():
-            found = executor.map(figures_used, requests)
-        return {request.page: figures for request, figures in zip(requests, found, strict=True)}
+            figures = executor.map(figures_used, [request for request, _ in doubtful])
+        for (request, record), used in zip(doubtful, figures, strict=True):
+            why[request.page] = [f"figures: {name}" for name in differing(record.content.figures, used)]
+            if not why[request.page]:
+                held = record.model_copy(update={"holds_with": found.data_digest})
+                put_in_place(out_dir, {f"{request.page}.json": as_json(held)})
+    return why
 
 
 def make_all(todo: Mapping[str, Job], options: RunOptions, cache: str) -> Iterator[Made]:
@@ -341,37 +274,40 @@ def make_all(todo: Mapping[str, Job], options: RunOptions, cache: str) -> Iterat
     are tried again.
     """
     # The long ones, of which there is one each, before the many: the last page is then a short one.
-    many = Counter(job.name for job in todo.values())
-    waiting = dict(sorted(todo.items(), key=lambda item: many[item[1].name]))
+    many = Counter(job.request.report for job in todo.values())
+    waiting = dict(sorted(todo.items(), key=lambda item: many[item[1].request.report]))
     for _ in range(TRIES):
-        with _executor(options, cache) as (executor, starting):
+        if not waiting:
+            return
+        with _executor(options, cache) as executor:
             with starting():
                 futures = {executor.submit(_make_page, job): page for page, job in waiting.items()}
             for future in as_completed(futures):
-                try:
+                with suppress(BrokenProcessPool):
                     yield future.result()
-                except BrokenProcessPool:
-                    continue
-                del waiting[futures[future]]
-        if not waiting:
-            return
+                    del waiting[futures[future]]
     fault = Fault("Dead process", "the process that makes pages was ended, more than once")
     yield from (Made(page, 0.0, fault=fault) for page in waiting)
 
 
+def _make_page(job: Job) -> Made:
+    """In another process, which alone loads papermill: see `deficits.reports.execute.make_page`."""
+    from deficits.reports.execute import make_page
+
+    return make_page(job)
+
+
 @contextmanager
-def _executor(options: RunOptions, cache: str) -> Iterator[tuple[Executor, Starting]]:
-    """What makes pages: the one that was given, or processes here, which end with this one; and what to hold while
-    it is given jobs.
-    """
+def _executor(options: RunOptions, cache: str) -> Iterator[Executor]:
+    """What makes pages: the one that was given, or processes here, which end with this one."""
     if options.executor is not None:
-        yield options.executor, nullcontext
+        yield options.executor
         return
     before = set(multiprocessing.active_children())
     kind = context() if can_fork() else multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(options.at_once, kind, _start_worker, (cache,))
     try:
-        yield pool, starting
+        yield pool
         pool.shutdown()
     except BaseException:
         for child in set(multiprocessing.active_children()) - before:
@@ -398,15 +334,13 @@ def _start_worker(cache: str) -> None:
 # In place -------------------------------------------------------------------------------------------------------
 
 
-def _put(
-    request: Request, made: Made, before: RunRecord | None, out_dir: Path, today: date, why: Sequence[str]
-) -> PageResult:
+def _put(job: Job, made: Made, out_dir: Path, why: Sequence[str]) -> PageResult:
     """Put a page in place, or leave a record of its failure and the last good page."""
-    page, fault = made.page, made.fault
+    page, fault, request = made.page, made.fault, job.request
     if fault is None:
         try:
-            if before is not None:
-                _archive(out_dir, page, before, today)
+            if job.before is not None and job.before.run_on < job.today:
+                _archive(out_dir, page, job.before.run_on)
             put_in_place(out_dir, {f"{page}{ending}": text for ending, text in made.files.items()})
             (out_dir / f"{page}{FAILED}").unlink(missing_ok=True)
         except OSError as error:
@@ -415,10 +349,10 @@ def _put(
         return PageResult(page, "made", made.seconds, "; ".join(why))
     record = FailureRecord(
         page=page,
-        title=request.title(),
+        title=request.heading(),
         failed_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        report=request.report.name,
-        parameters=request.values,
+        report=request.report,
+        parameters=request.model_dump(),
         error=fault.error,
         message=without_folders(fault.message),
         cell=fault.cell,
@@ -441,10 +375,10 @@ def put_in_place(out_dir: Path, files: Mapping[str, str]) -> None:
             (Path(made_in) / name).replace(out_dir / name)
 
 
-def _archive(out_dir: Path, page: str, before: RunRecord, today: date) -> None:
+def _archive(out_dir: Path, page: str, day: date) -> None:
     """Keep the edition of an earlier day that is about to be replaced. What the archive holds is never changed."""
-    kept = out_dir / ARCHIVE / before.run_on.isoformat()
-    if before.run_on >= today or (kept / f"{page}.html").exists():
+    kept = out_dir / ARCHIVE / day.isoformat()
+    if (kept / f"{page}.html").exists():
         return
     kept.mkdir(parents=True, exist_ok=True)
     for ending in (".json", ".ipynb", ".html"):

@@ -17,7 +17,7 @@ from deficits.formatting import (
     percent,
     year_end,
 )
-from deficits.reports.record import RunContent, RunRecord
+from deficits.reports.record import RunContent, RunRecord, differing
 
 LISTED = 8
 """Packages that are named; the others are counted."""
@@ -145,11 +145,9 @@ def _data(then: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
     """A line for each publication of which a file has changed."""
     from deficits.raw import raw_data
 
-    known = raw_data().sources
     by_folder: dict[str, list[str]] = {}
-    for file in sorted(then.keys() | now.keys()):
-        if then.get(file) != now.get(file):
-            by_folder.setdefault(file.partition("/")[0], []).append(file)
+    for file in differing(then, now):
+        by_folder.setdefault(file.partition("/")[0], []).append(file)
     for folder, files in by_folder.items():
         counts = {
             "new": sum(file not in then for file in files),
@@ -159,26 +157,20 @@ def _data(then: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
         said = ", ".join(
             f"{count} file{'' if count == 1 else 's'} {what}" for what, count in counts.items() if count
         )
-        source = known.get(folder)
+        source = raw_data().sources.get(folder)
         if source is None:
             yield f"{'Your own figures' if folder == 'own' else folder}: {said}"
             continue
-        newest = max((file.published for file in source.file if file.published), default=None)
-        yield f"{source.title}, from {source.publisher}: {said}" + (
-            f"; the newest now held was published {'on' if len(newest) == 10 else 'in'} {day_in_words(newest)}"
-            if newest
-            else ""
-        )
+        newest = source.newest
+        held = f"; the newest now held was published {'on' if len(newest) == 10 else 'in'} {day_in_words(newest)}"
+        yield f"{source.title}, from {source.publisher}: {said}{held if newest else ''}"
 
 
 def _values(then: Mapping[str, object], now: Mapping[str, object]) -> Iterator[str]:
     for name in {**now, **then}:
         if then.get(name) != now.get(name):
-            yield f"{name.replace('_', ' ')}: {_told(then.get(name))} before, {_told(now.get(name))} now"
-
-
-def _told(value: object) -> str:
-    return "not set" if value is None else str(value)
+            before, after = ("not set" if each.get(name) is None else each[name] for each in (then, now))
+            yield f"{name.replace('_', ' ')}: {before} before, {after} now"
 
 
 def _code(then: RunContent, now: RunContent) -> Iterator[str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+
+from markupsafe import Markup
 
 from deficits.errors import ReportError
 from deficits.formatting import slug
@@ -15,18 +17,19 @@ from deficits.reports.changes import Changes, changes
 from deficits.reports.frame import SITE, first_chart, part, templates
 from deficits.reports.record import RunRecord, read_record
 
+IMAGE = re.compile(r"<img [^>]*>")
 LISTED = 20
 """Councils in the table of those whose balance moved most."""
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A page in two runs; `charts`: the chart that it shows first, as an image of each run, with its words."""
+    """A page in two runs; `charts`: the chart that it shows first, an image of each run with its words."""
 
     before: RunRecord
     now: RunRecord
     changes: Changes
-    charts: tuple[dict[str, str], ...] = ()
+    charts: Sequence[Markup] = ()
 
     @property
     def moved_by(self) -> float:
@@ -79,31 +82,11 @@ def _pairs(before: Path, now: Path) -> Iterator[Pair]:
         new, old = read_record(path), read_record(before / path.name)
         if new is None or old is None:
             continue
-        charts: tuple[dict[str, str], ...] = ()
-        if new.content.report != "authority":
-            shown = [_chart(folder / f"{new.page}.ipynb") for folder in (before, now)]
-            charts = tuple(shown) if all(shown) and shown[0] != shown[1] else ()
-        yield Pair(old, new, changes(old, new.content), charts)
-
-
-def _chart(notebook: Path) -> dict[str, str]:
-    """The first chart that a notebook shows: an address that holds the image, and its words."""
-    found = _Image()
-    found.feed(first_chart(notebook))
-    return found.image
-
-
-class _Image(HTMLParser):
-    """The first image of a chart: its address, which holds it, and its words."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.image: dict[str, str] = {}
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag == "img" and not self.image:
-            given = dict(attrs)
-            self.image = {"src": given.get("src") or "", "alt": given.get("alt") or ""}
+        of_council = new.content.report == "authority"
+        shown = [] if of_council else [first_chart(folder / f"{new.page}.ipynb") for folder in (before, now)]
+        images = [Markup(found[0]) for html in shown if (found := IMAGE.search(html))]
+        # An image of one run alone, or the same of both, shows no difference.
+        yield Pair(old, new, changes(old, new.content), images if len(set(images)) == len(shown) else [])
 
 
 def _ledger(after: str, until: str) -> list[dict[str, Any]]:

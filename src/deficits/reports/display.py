@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from deficits.plots import Chart
-    from deficits.raw import Source
 
 FILTER = 'class="filter tools"'
 """By what a page knows that it has a table to filter."""
@@ -165,7 +164,14 @@ def main_points(points: Sequence[str], headline: Mapping[str, float | int | str]
     Main points
     - The deficit is £3.8bn.
     """
-    faults = headline_faults(headline)
+    faults = [] if headline else ["there is no headline value"]
+    for name, value in headline.items():
+        if isinstance(value, str):
+            good = value.strip().casefold().lstrip("+-") not in {"", "nan", "inf", "infinity", "none"}
+        else:
+            good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        if not good:
+            faults.append(f"headline '{name}' is {value!r}, expected a finite number or a text")
     if not [point for point in points if point.strip()]:
         faults.append("there are no points")
     if faults:
@@ -176,19 +182,6 @@ def main_points(points: Sequence[str], headline: Mapping[str, float | int | str]
     ).format(_listed(points))
     text = "\n".join(["Main points", *(f"- {point}" for point in points)])
     return Shown(str(html), text, {HEADLINE: dict(headline), POINTS: list(points)})
-
-
-def headline_faults(headline: Mapping[str, object]) -> list[str]:
-    """What is wrong with headline values: none at all, or one that is missing or not finite."""
-    faults = [] if headline else ["there is no headline value"]
-    for name, value in headline.items():
-        if isinstance(value, str):
-            good = value.strip().casefold().lstrip("+-") not in {"", "nan", "inf", "infinity", "none"}
-        else:
-            good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        if not good:
-            faults.append(f"headline '{name}' is {value!r}, expected a finite number or a text")
-    return faults
 
 
 def paragraph(text: str) -> Shown:
@@ -228,43 +221,38 @@ def sources(*publications: str | list[str]) -> Shown:
     for name in names:
         if name not in known:
             raise ReportError(f"sources: no publication '{name}'; {closest(name, known)}")
-    used = [known[name] for name in names]
-    items = Markup("\n").join(Markup("<li>{}</li>").format(_source_html(source)) for source in used)
-    html = Markup('<ul class="sources">\n{}\n</ul>').format(items)
-    if any(source.licence == "OGL-UK-3.0" for source in used):
+    items, text = [], []
+    for source in (known[name] for name in names):
+        days = {
+            "Published": source.newest,
+            "Next edition due": source.next_expected,
+            "Retrieved": source.retrieved.isoformat(),
+        }
+        dates = [f"{what} {str(day).rstrip('.')}" for what, day in days.items() if day]
+        files = Markup("").join(
+            Markup("<li><code>{}</code> <code>{}</code></li>").format(file.name, file.sha256)
+            for file in source.file
+        )
+        items.append(
+            Markup(
+                '<li>{link}, from {publisher}\n<span class="detail">{dates}. Licence: {licence}.</span>\n'
+                "<details><summary>Files used from {title}, with sha256</summary><ul>{files}</ul></details></li>"
+            ).format(
+                link=_link(source.title, source.url),
+                publisher=source.publisher,
+                dates=". ".join(dates),
+                licence=_link(*LICENCES[source.licence]),
+                title=source.title,
+                files=files,
+            )
+        )
+        text.append(". ".join([f"- {source.title}, from {source.publisher}", *dates]))
+    html = Markup('<ul class="sources">\n{}\n</ul>').format(Markup("\n").join(items))
+    if any(known[name].licence == "OGL-UK-3.0" for name in names):
         html += Markup('\n<p class="source">{}</p>').format(OGL_ATTRIBUTION)
-    text = [". ".join([f"- {source.title}, from {source.publisher}", *_dates(source)]) for source in used]
     return Shown(str(html), "\n".join(text))
 
 
-def _source_html(source: Source) -> Markup:
-    licence = Markup("Licence: {}").format(_link(*LICENCES[source.licence]))
-    files = Markup("").join(
-        Markup("<li><code>{}</code> <code>{}</code></li>").format(file.name, file.sha256) for file in source.file
-    )
-    return Markup(
-        '{}, from {}\n<span class="detail">{}.</span>\n'
-        "<details><summary>Files used from {}, with sha256</summary><ul>{}</ul></details>"
-    ).format(
-        _link(source.title, source.url),
-        source.publisher,
-        Markup(". ").join([*_dates(source), licence]),
-        source.title,
-        files,
-    )
-
-
-def _dates(source: Source) -> list[str]:
-    days = {
-        "Published": max((file.published for file in source.file if file.published), default=""),
-        "Next edition due": source.next_expected,
-        "Retrieved": source.retrieved.isoformat(),
-    }
-    return [f"{what} {str(day).rstrip('.')}" for what, day in days.items() if day]
-
-
-def _link(text: str, url: object) -> Markup:
+def _link(text: str, url: object) -> str:
     """A link, or the text alone when the address is none that a reader's browser opens as a page."""
-    if str(url).startswith(("https://", "http://")):
-        return Markup("{}").format(Link(text, str(url)))
-    return Markup("{}").format(text)
+    return Link(text, str(url)) if str(url).startswith(("https://", "http://")) else text

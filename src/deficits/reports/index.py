@@ -8,9 +8,9 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,26 +28,28 @@ from deficits.formatting import (
     slug,
     year_end,
 )
+from deficits.raw import raw_data
 from deficits.raw.authorities import load_authorities
-from deficits.reports.batch import FAILED, put_in_place, reason
+from deficits.reports.batch import put_in_place, reason
 from deficits.reports.frame import PARTS, SITE, csp_hash, first_chart, part, templates
-from deficits.reports.params import REPORTS, Request, notebook_path
+from deficits.reports.params import REPORTS, parse, read_notebook
 from deficits.reports.record import (
+    FAILED,
     FailureRecord,
     Now,
+    RunContent,
     RunRecord,
-    changed_files,
-    checked,
-    figures_to,
+    in_doubt,
     notebook_digest,
     now,
-    stale,
+    why_stale,
 )
 
 FILES = ("catalogue.json", "feed.xml", "index.html")
 EVERY_DAYS = 31
 """Days from one run to the next, when whoever runs them does not say."""
 BALANCE = re.compile(r"balance_(\d{4})_p(10|50|90)")
+ENDS = {"10": "low", "50": "middle", "90": "high"}
 State = Literal["fresh", "stale", "failed", "not made"]
 STATES: dict[State, str] = {
     "fresh": "Up to date",
@@ -90,19 +92,13 @@ class Page:
 
     def as_json(self) -> dict[str, Any]:
         """The same for a program: money in £, unrounded, a balance below zero a deficit."""
-        told: dict[str, Any] = {
-            "page": self.page,
-            "title": self.title,
-            "state": self.state,
-            "reasons": self.reasons,
-        }
-        told |= {"href": self.href, "failure": self.failure and self.failure.model_dump(mode="json")}
+        own = ("page", "title", "state", "reasons", "href")
+        told: dict[str, Any] = {name: getattr(self, name) for name in own}
+        told["failure"] = self.failure and self.failure.model_dump(mode="json")
         if self.record:
-            content = self.record.content
-            told |= {"made_on": self.record.run_on.isoformat(), "figures_to": figures_to(content)}
-            told |= content.model_dump(
-                mode="json", include={"report", "parameters", "headline", "main_points", "code"}
-            )
+            shown = {"report", "parameters", "headline", "main_points", "code"}
+            told |= {"made_on": self.record.run_on.isoformat(), "figures_to": figures_to(self.record.content)}
+            told |= self.record.content.model_dump(mode="json", include=shown)
         return told
 
 
@@ -127,8 +123,8 @@ class Council:
     high: float | None = None
     deficit_share_of_dsg: float | None = None
     """Share of the year's dedicated schools grant, as the council's page has it; negative = surplus."""
-    made_on: str = field(default="", compare=False)
-    href: str | None = field(default=None, compare=False)
+    made_on: str = ""
+    href: str | None = None
 
     @property
     def band(self) -> str:
@@ -251,20 +247,35 @@ def _moment(page: Page) -> str:
 def read_folder(out_dir: Path, every_days: int = EVERY_DAYS, today: date | None = None) -> Folder:
     """What pages a folder holds and in what state; a missing folder has none."""
     found, today = now(), today or datetime.now(UTC).date()
+    notebooks = {name: notebook_digest(read_notebook(report)) for name, report in REPORTS.items()}
     runs, failures, unreadable = _records(out_dir)
     html = {path.stem for path in out_dir.glob("*.html") if path.stem.partition("-")[0] in REPORTS}
     unreadable |= {
         f"{name}.json": "missing" for name in sorted(html - runs.keys()) if f"{name}.json" not in unreadable
     }
     order = {name: place for place, name in enumerate(REPORTS)}
-    names = sorted(
-        runs.keys() | failures.keys() | html, key=lambda name: (order.get(name.partition("-")[0], 99), name)
-    )
-    pages = tuple(_page(name, out_dir, runs.get(name), failures.get(name), name in html, found) for name in names)
-    basis = found.data_digest
+    names = sorted(runs.keys() | failures.keys() | html)
+    pages = []
+    for name in sorted(names, key=lambda name: order.get(name.partition("-")[0], 99)):
+        run, failed, there = runs.get(name), failures.get(name), name in html
+        reasons = [f"its last run failed ({failed.error})"] if failed else []
+        if there:
+            reasons += _reasons(run, out_dir / f"{name}.html", found, notebooks)
+        state: State = "failed" if failed else "not made" if not there else "stale" if reasons else "fresh"
+        title = run.title if run else failed.title if failed else name
+        pages.append(Page(name, title, state, tuple(reasons), run, failed, there))
     councils = tuple(_councils({page.page: page for page in pages}))
     due = today + timedelta(days=every_days)
-    return Folder(today, due, basis, pages, councils, unreadable)
+    return Folder(today, due, found.data_digest, tuple(pages), councils, unreadable)
+
+
+def figures_to(content: RunContent) -> str | None:
+    """Newest date of publication among the figures of a page: 2026, 2026-06 or 2026-06-18."""
+    if content.parameters.get("as_of"):
+        return str(content.parameters["as_of"])
+    files = [(folder, file) for folder, source in raw_data().sources.items() for file in source.file]
+    used = [file.published for folder, file in files if f"{folder}/{file.name}" in content.data]
+    return max(filter(None, used), default=None)
 
 
 def _records(out_dir: Path) -> tuple[dict[str, RunRecord], dict[str, FailureRecord], dict[str, str]]:
@@ -272,10 +283,9 @@ def _records(out_dir: Path) -> tuple[dict[str, RunRecord], dict[str, FailureReco
     for path in sorted(out_dir.glob("*.json")):
         if path.name in FILES or path.name.startswith(".") or not path.is_file():
             continue
-        failed = path.name.endswith(FAILED)
         try:
             text = path.read_text(encoding="utf-8")
-            if failed:
+            if path.name.endswith(FAILED):
                 failures[path.name.removesuffix(FAILED)] = FailureRecord.model_validate_json(text)
             else:
                 runs[path.stem] = RunRecord.model_validate_json(text)
@@ -287,33 +297,17 @@ def _records(out_dir: Path) -> tuple[dict[str, RunRecord], dict[str, FailureReco
     return runs, failures, unreadable
 
 
-def _page(
-    name: str, out_dir: Path, run: RunRecord | None, failed: FailureRecord | None, there: bool, found: Now
-) -> Page:
-    reasons = [f"its last run failed ({failed.error})"] if failed else []
-    if there:
-        reasons += _reasons(run, out_dir / f"{name}.html", found, name in checked(out_dir, found))
-    state: State = "failed" if failed else "not made" if not there else "stale" if reasons else "fresh"
-    title = run.title if run else failed.title if failed else name
-    return Page(name, title, state, tuple(reasons), run, failed, there)
-
-
-def _reasons(run: RunRecord | None, page: Path, found: Now, held: bool) -> list[str]:
+def _reasons(run: RunRecord | None, page: Path, found: Now, notebooks: Mapping[str, str]) -> list[str]:
     """Why a page is out of date."""
     if run is None:
         return ["its run record is missing or cannot be read"]
     try:
-        request = Request.of(run.content.report, run.content.parameters)
-        reasons = stale(request, run, page, found, _notebook(run.content.report))
-        files = [] if held else changed_files(run.content, found, request.values)
+        request = parse(run.content.report, run.content.parameters)
+        reasons = why_stale(request, run, page, found, notebooks[request.report])
+        files = in_doubt(request, run, found)
     except DeficitsError as error:
         return [f"it can no longer be made: {str(error).splitlines()[0]}"]
-    return reasons + ([f"{len(files)} of its data files changed"] if files else [])
-
-
-@cache
-def _notebook(report: str) -> str:
-    return notebook_digest(json.loads(notebook_path(REPORTS[report]).read_text(encoding="utf-8")))
+    return reasons or ([f"{len(files)} of its data files changed"] if files else [])
 
 
 # Councils -------------------------------------------------------------------------------------------------------
@@ -359,17 +353,16 @@ def _known_as() -> dict[str, list[str]]:
 def _balance(page: Page | None) -> dict[str, Any]:
     """The balance that a council's page gives first, and its share of the grant."""
     headline = page.record.content.headline if page and page.record else {}
-    balances: dict[int, dict[str, float]] = {}
+    balances: dict[int, dict[str, Any]] = {}
     for name, value in headline.items():
         match = BALANCE.fullmatch(name)
-        if match and not isinstance(value, str):
-            ends = {"10": "low", "50": "middle", "90": "high"}
-            balances.setdefault(int(match[1]), {})[ends[match[2]]] = float(value)
-    whole = {year: parts for year, parts in balances.items() if len(parts) == 3}
+        if match:
+            balances.setdefault(int(match[1]), {})[ENDS[match[2]]] = float(value)
+    whole = [year for year, parts in balances.items() if len(parts) == len(ENDS)]
     if not whole:
         return {}
     year = min(whole)
-    return {"year": year, "deficit_share_of_dsg": headline.get(f"share_of_dsg_{year}"), **whole[year]}
+    return {"year": year, "deficit_share_of_dsg": headline.get(f"share_of_dsg_{year}"), **balances[year]}
 
 
 def read_tiles() -> dict[str, tuple[str, int, int]]:
@@ -394,8 +387,9 @@ def _shown(folder: Folder, out_dir: Path) -> dict[str, Any]:
     england = next((page for page in reports if page.page == "england"), None)
     mapped = [council for council in folder.councils if council.column >= 0]
     number = Counter(council.band for council in folder.councils)
-    days = {council.at for council in folder.councils if council.at}
     years = {council.year for council in folder.councils if council.year}
+    year = years.pop() if len(years) == 1 else None
+    made = {page.page.partition("-")[0] for page in folder.pages}
     stale: dict[str, list[Page]] = {}
     for page in folder.pages:
         for why in page.reasons if page.state == "stale" else ():
@@ -407,29 +401,19 @@ def _shown(folder: Folder, out_dir: Path) -> dict[str, Any]:
         "england": england,
         "chart": Markup(first_chart(out_dir / "england.ipynb")) if england and england.there else "",
         "reports": reports,
-        "unmade": [
-            report.title
-            for name, report in REPORTS.items()
-            if not report.on_request and name not in _reports_of(folder)
-        ],
+        "unmade": [report.title for name, report in REPORTS.items() if not report.on_request and name not in made],
         "mapped": mapped,
         "columns": max((council.column for council in mapped), default=0) + 1,
         "rows": max((council.row for council in mapped), default=0) + 1,
         "key": [
             (name, label, number[name]) for name, label, _ in (*BANDS, (NO_FIGURE, "No figure", 0)) if number[name]
         ],
-        "at": days.pop() if len(days) == 1 else "",
-        "grant": "" if len(years) != 1 else financial_year(years.pop()),
+        "at": "" if year is None else year_end(year),
+        "grant": "" if year is None else financial_year(year),
         "figures": sum(council.deficit_share_of_dsg is not None for council in folder.councils),
         "stale": dict(sorted(stale.items(), key=lambda item: -len(item[1]))),
         "failed": [page for page in folder.pages if page.failure],
         "dash": Markup('<span role="img" aria-label="not available">–</span>'),
-    }
-
-
-def _reports_of(folder: Folder) -> set[str]:
-    return {page.record.content.report for page in folder.pages if page.record} | {
-        page.page.partition("-")[0] for page in folder.pages
     }
 
 

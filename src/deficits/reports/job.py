@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from deficits.errors import ExitCode
+from deficits.reports.params import PanelReport
 from deficits.reports.record import Now, RunRecord
-
-Engine = Literal["deficits", "plain"]
 
 
 class Limits(BaseModel):
@@ -31,21 +33,41 @@ class Limits(BaseModel):
 
 
 @dataclass(frozen=True)
-class Job:
-    """A page to make. `ran`: the sha256 of the code that pages run. `figures`: those that its record is to give as
-    used, where they are not to be looked up. `before`: its last good run.
+class RunOptions:
+    """How a run makes its pages.
+
+    `engine`: "deficits" forks a process a page, "plain" starts a Jupyter kernel a page. `jobs`: pages at once;
+    None is as many as there are processors to use. `executor`: makes the pages instead of processes here, such as
+    `dask.distributed.Client(address).get_executor()`. `notebook`: another than the reports' own.
     """
 
-    name: str
-    values: Mapping[str, Any]
+    limits: Limits = field(default_factory=Limits)
+    engine: Literal["deficits", "plain"] = "deficits"
+    jobs: int | None = None
+    only_stale: bool = False
+    executor: Executor | None = None
+    notebook: Path | None = None
+
+    @property
+    def at_once(self) -> int:
+        """Pages at once."""
+        if self.jobs is not None:
+            return self.jobs
+        return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class Job:
+    """A page to make. `before`: its last good run. `figures`: those that its record is to give as used, where they
+    are not to be looked up.
+    """
+
+    request: PanelReport
     today: date
     found: Now
-    ran: str
+    before: RunRecord | None
+    options: RunOptions
     figures: Mapping[str, str] | None = None
-    before: RunRecord | None = None
-    limits: Limits = field(default_factory=Limits)
-    engine: Engine = "deficits"
-    notebook: Path | None = None
 
 
 @dataclass(frozen=True)

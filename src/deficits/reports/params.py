@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
 
 from pydantic import (
     AfterValidator,
@@ -41,12 +41,20 @@ MEASURED = int(assumed("write_offs", "grant_measured_at").number)
 EARLIEST = int(assumed("write_offs", "measured_from").number)
 LAST = int(assumed("projection", "last_year").number)
 """Year ends that parameters lie between: the override's, the grant's, a scheme's first and a projection's last."""
-
 INJECTED = "# Parameters"
 """How the cell begins into which papermill puts its values."""
-
 PARAMETERS = "application/vnd.deficits.parameters+json"
 """Kind of output by which the page knows a listing of parameters."""
+MOST_COMPARED = 20
+"""Schemes on one page."""
+LONGEST_SCENARIO = 50_000
+"""Characters of a scenario, or of a file of actions, that a record keeps."""
+LONGEST_NAME = 120
+"""Characters of a page's name, beyond which it is cut and numbered by its digest."""
+EXAMPLE = "example"
+"""The actions that come with the package, to change: no council has adopted them."""
+USUAL = "high-needs-stability-grant"
+"""The scheme that reports are on where nothing is said: the real one."""
 
 
 def _read(name: str, value: object) -> Any:
@@ -83,24 +91,13 @@ def _each_once(names: list[str]) -> list[str]:
     return names
 
 
-MOST_COMPARED = 20
-"""Schemes on one page."""
-LONGEST_SCENARIO = 50_000
-"""Characters of a scenario, or of a file of actions, that a record keeps."""
-EXAMPLE = "example"
-"""The actions that come with the package, to change: no council has adopted them."""
-
-
 def _told(words: str) -> PydanticCustomError:
     """A fault that says all of it: nothing is put around its words."""
     return PydanticCustomError("told", "{told}", {"told": words})
 
 
 def _scenario_text(given: str) -> str:
-    """What a scenario's file holds, from its path or from that itself.
-
-    A page rests on what the scenario says, not on where its file lay.
-    """
+    """What a scenario's file holds, from its path or from that itself: where the file lay tells nothing."""
     from deficits.scenario import Scenario
 
     try:
@@ -111,16 +108,15 @@ def _scenario_text(given: str) -> str:
 
 
 def _actions_text(given: str) -> str:
-    """What a file of a reform plan's actions holds, from its path or from that itself; the example by its name.
-
-    A page rests on what the file says, not on where it lay.
-    """
+    """What a file of a reform plan's actions holds, from its path or from that itself; the example by its name."""
     from deficits.reform_plan import Actions
     from deficits.validation import read_text
 
+    if given == EXAMPLE:
+        return given
     try:
-        text = given if "\n" in given or given == EXAMPLE else read_text(Path(given), given, ProjectionError)
-        Actions.parse(text) if text != EXAMPLE else None
+        text = given if "\n" in given else read_text(Path(given), given, ProjectionError)
+        Actions.parse(text)
     except ProjectionError as error:
         raise _told(str(error)) from None
     return text
@@ -128,8 +124,17 @@ def _actions_text(given: str) -> str:
 
 Whole = Annotated[int, BeforeValidator(partial(_read, "whole_given"))]
 Year = Annotated[int, BeforeValidator(partial(_read, "ending_year"))]
+Until = Annotated[
+    Year, Field(ge=MEASURED + 1, le=LAST, description="last year end: 2029 is 31 March 2029, the end of 2028-29")
+]
+Draws = Annotated[Whole, Field(ge=200, le=20_000, description="number of simulations")]
+Seed = Annotated[
+    Whole, Field(ge=0, description="start of the random numbers: the same seed gives the same report")
+]
 Share = Annotated[float, BeforeValidator(partial(_read, "share_given")), Field(ge=0, le=1, allow_inf_nan=False)]
 Name = Annotated[str, Field(max_length=80), AfterValidator(_plain)]
+Council = Annotated[Name, Field(description="an authority's name, DfE number or ONS code")]
+Place = Annotated[Name, Field(description="England, a region, or a council by name, DfE number or ONS code")]
 Day = Annotated[str, BeforeValidator(lambda value: _read("day_given", str(value)).isoformat())]
 ActionsText = Annotated[str, AfterValidator(_actions_text), Field(max_length=LONGEST_SCENARIO)]
 ScenarioText = Annotated[str, AfterValidator(_scenario_text), Field(max_length=LONGEST_SCENARIO)]
@@ -142,9 +147,17 @@ Names = Annotated[
 
 
 class PanelReport(BaseModel):
-    """Parameters that every report has: which figures it knows."""
+    """A page that is asked for: its parameters, checked, of which every report has which figures it knows."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    report: ClassVar[str]
+    notebook: ClassVar[str]
+    title: ClassVar[str]
+    named_by: ClassVar[str | None] = None
+    """A parameter that always stands in the page's name. Others do where they are not the default, so that such a
+    page never takes the place of the usual one."""
+    on_request: ClassVar[bool] = False
+    """Whether it is made only where it is asked for by name."""
 
     as_of: Day | None = Field(
         default=None, description="leave out what was published after this day, like 2025-09-17"
@@ -163,6 +176,48 @@ class PanelReport(BaseModel):
             name: None if name in optional and str(value).strip().casefold() in nothing else value
             for name, value in given.items()
         }
+
+    @cached_property
+    def subject(self) -> str | None:
+        """Whom the page is about, where one notebook makes many pages: the authority's name."""
+        word = getattr(self, "authority", None)
+        return None if word is None else load_authorities().name(load_authorities().resolve(word))
+
+    @cached_property
+    def page(self) -> str:
+        """Name of the page's files.
+
+        >>> WriteoffReport().page
+        'writeoff-high-needs-stability-grant'
+        >>> WriteoffReport(share=0.5).page
+        'writeoff-high-needs-stability-grant-share-0-5'
+        """
+        values = self.model_dump(exclude={"until", "draws", "seed"})
+        if self.subject is not None:
+            values["authority"] = self.subject
+        parts = [self.report]
+        if self.named_by is not None:
+            parts.append(str(values.pop(self.named_by)))
+        for name, value in values.items():
+            if value == type(self).model_fields[name].default:
+                continue
+            if name == "scenario":
+                value = scenario_of(value).name
+            if name == "actions":
+                value = hashlib.sha256(value.encode()).hexdigest()[:8]
+            parts += [name, str(value)]
+        whole = slug("-".join(parts))
+        if len(whole) <= LONGEST_NAME:
+            return whole
+        # A long list of schemes: files' names have a limit, and two lists must not share one.
+        return f"{whole[:LONGEST_NAME]}-{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
+
+    def heading(self, own: str | None = None) -> str:
+        """Title of the page: what it is about, the notebook's own heading where it has one, and its scenario."""
+        title = ": ".join(part for part in (self.subject, own or self.title) if part)
+        if isinstance(self, EnglandReport) and self.scenario is not None:
+            return f"{title} (scenario: {self.assumed.called})"
+        return title
 
     def differences(self) -> list[str]:
         """What the page rests on that the usual one does not, in sentences."""
@@ -192,23 +247,20 @@ class PanelReport(BaseModel):
 class QualityReport(PanelReport):
     """Parameters of the report on data quality."""
 
+    report, notebook, title = "quality", "00_data_quality.ipynb", "The published figures"
+
 
 class EnglandReport(PanelReport):
     """Parameters of the report on England."""
 
+    report, notebook, title = "england", "01_england.ipynb", "SEND deficits in England"
+
     scenario: ScenarioText | None = Field(
         default=None, description="a scenario's file, or what it holds: other assumptions, levers or schemes"
     )
-    until: Year = Field(
-        default=ENDS + 1,
-        ge=MEASURED + 1,
-        le=LAST,
-        description="last year of the projection: 2029 ends on 31 March 2029",
-    )
-    draws: Whole = Field(default=4000, ge=200, le=20_000, description="number of simulations")
-    seed: Whole = Field(
-        default=1, ge=0, description="start of the random numbers: the same seed gives the same report"
-    )
+    until: Until = ENDS + 1
+    draws: Draws = 4000
+    seed: Seed = 1
 
     @field_validator("scenario")
     @classmethod
@@ -217,7 +269,7 @@ class EnglandReport(PanelReport):
         if text is None:
             return None
         scenario = scenario_of(text)
-        if "scheme" not in cls.model_fields and "schemes" not in cls.model_fields:
+        if cls.model_fields.keys().isdisjoint({"scheme", "schemes"}):
             scenario = scenario.model_copy(update={"schemes": ()})
         return scenario.text() if scenario.lines() else None
 
@@ -245,10 +297,6 @@ class EnglandReport(PanelReport):
         return self.assumed.scheme(name)
 
 
-USUAL = "high-needs-stability-grant"
-"""The scheme that reports are on where nothing is said: the real one."""
-
-
 class _OnAScheme(EnglandReport):
     scheme: Name = Field(default=USUAL, validate_default=True, description="name of a write-off scheme")
 
@@ -272,6 +320,9 @@ class _OnAScheme(EnglandReport):
 class WriteoffReport(_OnAScheme):
     """Parameters of the report on a write-off scheme."""
 
+    report, notebook, title = "writeoff", "02_writeoff.ipynb", "Write-offs of SEND deficits"
+    named_by = "scheme"
+
     share: Share | None = Field(default=None, description="share written off, instead of the scheme's own")
     base_year: Year | None = Field(
         default=None,
@@ -285,12 +336,31 @@ class WriteoffReport(_OnAScheme):
     )
 
 
+class AuthorityReport(_OnAScheme):
+    """Parameters of the report on one authority."""
+
+    report, notebook, title = "authority", "03_authority.ipynb", "SEND deficits by council"
+    named_by = "authority"
+
+    authority: Council = "Kent"
+
+
+class BacktestReport(PanelReport):
+    """Parameters of the report on the projection's record."""
+
+    report, notebook, title = "backtest", "04_backtest.ipynb", "How good the projection has been"
+
+    draws: Draws = 4000
+
+
 class CompareReport(EnglandReport):
     """Parameters of the report that compares schemes.
 
     >>> CompareReport(schemes="no-help, flat-share").schemes
     ['no-help', 'flat-share']
     """
+
+    report, notebook, title = "compare", "05_compare.ipynb", "Write-off schemes compared"
 
     schemes: Names = Field(
         validate_default=True,
@@ -335,24 +405,28 @@ class CompareReport(EnglandReport):
         return {name: self.scheme_called(name) for name in self._schemes}
 
 
-class AuthorityReport(_OnAScheme):
-    """Parameters of the report on one authority."""
+class RecommendationsReport(EnglandReport):
+    """Parameters of the report on the committee's recommendations."""
 
-    authority: Name = Field(default="Kent", description="an authority's name, DfE number or ONS code")
+    report, notebook = "recommendations", "07_recommendations.ipynb"
+    title = "What the committee recommended, with figures"
+
+    until: Until = ENDS + 3  # some levers take years to work
 
 
 class PlanReport(PanelReport):
     """Parameters of the report on a council's local SEND reform plan."""
 
-    authority: Name = Field(default="Kent", description="an authority's name, DfE number or ONS code")
+    report, notebook, title = "plan", "06_reform_plan.ipynb", "A local SEND reform plan"
+    named_by, on_request = "authority", True
+
+    authority: Council = "Kent"
     actions: ActionsText = Field(
         default=EXAMPLE, description="a file of the plan's actions; `deficits plan --example` prints one to change"
     )
-    until: Year = Field(
-        default=ENDS + 3, ge=MEASURED + 1, le=LAST, description="last year end: 2031 is 31 March 2031"
-    )
-    draws: Whole = Field(default=1000, ge=200, le=20_000, description="number of simulations")
-    seed: Whole = Field(default=1, ge=0, description="the same seed gives the same report")
+    until: Until = ENDS + 3
+    draws: Draws = 1000
+    seed: Seed = 1
 
     @property
     def declared(self) -> Actions:
@@ -367,127 +441,58 @@ class PlanReport(PanelReport):
         return super().differences() + own
 
 
-class BacktestReport(PanelReport):
-    """Parameters of the report on the projection's record."""
-
-    draws: Whole = Field(default=4000, ge=200, le=20_000, description="number of simulations")
-
-
-class ExploreNotebook(PanelReport):
-    """Parameters of the notebook that opens the explorer."""
-
-    own: None = Field(default=None, description="the explorer takes no file of your own")
-    place: Name = Field(default="England", description="England, a region, or a council by name or code")
-    scenario: str | None = Field(default=None, description="a scenario's file to start from")
-
-
 class MonitorReport(PanelReport):
     """Parameters of the annual monitor."""
 
-    place: Name = Field(
-        default="England", description="England, a region, or a council by name, DfE number or ONS code"
-    )
+    report, notebook, title = "monitor", "08_monitor.ipynb", "Annual monitor of EHC plans"
 
-
-class RecommendationsReport(EnglandReport):
-    """Parameters of the report on the committee's recommendations."""
-
-    until: Year = Field(
-        default=ENDS + 3,  # some levers take years to work
-        ge=MEASURED + 1,
-        le=LAST,
-        description="year end at which levers are measured: 2031 is 31 March 2031",
-    )
+    place: Place = "England"
 
 
 class PlacesReport(RecommendationsReport):
     """Parameters of the report on specialist places."""
 
-    until: Year = Field(default=ENDS + 3, ge=MEASURED + 1, le=LAST, description="last year: 2031 is 2030-31")
-    draws: Whole = Field(default=1000, ge=200, le=4_000, description="number of simulations")
+    report, notebook, title = "places", "09_places.ipynb", "Specialist places and capital"
+
+    draws: Draws = Field(default=1000, le=4_000)
 
 
 class FormulaReport(RecommendationsReport):
     """Parameters of the report on a review of the high needs formula."""
 
-
-LONGEST_NAME = 120
-"""Characters of a page's name, beyond which it is cut and numbered by its digest."""
-NOT_NAMING = frozenset({"until", "draws", "seed"})
-"""Parameters that never stand in a page's name. Others do when they are not the default: such a page never takes
-the place of the usual one."""
+    report, notebook, title = "formula", "10_formula.ipynb", "A review of the high needs formula"
 
 
-@dataclass(frozen=True)
-class Report:
-    """A report: its notebook, parameters and title, and the parameters that always stand in a page's name."""
+class ExploreNotebook(PanelReport):
+    """Parameters of the notebook that opens the explorer."""
 
-    name: str
-    notebook: str
-    model: type[PanelReport]
-    title: str
-    named_by: tuple[str, ...] = ()
-    on_request: bool = False
-    """Whether it is made only where it is asked for by name."""
+    report, notebook, title = "explore", "explore.ipynb", "Explore"
 
-    def subject(self, parameters: PanelReport) -> str | None:
-        """Whom or what the page is about, when one notebook makes many pages: the authority's name."""
-        word = getattr(parameters, "authority", None)
-        return None if word is None else _authority_name(word)
-
-    def page_id(self, parameters: PanelReport) -> str:
-        """Name of the page's files.
-
-        >>> REPORTS["writeoff"].page_id(WriteoffReport())
-        'writeoff-high-needs-stability-grant'
-        >>> REPORTS["writeoff"].page_id(WriteoffReport(share=0.5))
-        'writeoff-high-needs-stability-grant-share-0-5'
-        """
-        values = parameters.model_dump() | {"authority": self.subject(parameters)}
-        if values.get("actions", EXAMPLE) != EXAMPLE:
-            values["actions"] = hashlib.sha256(values["actions"].encode()).hexdigest()[:8]
-        parts = [self.name, *(str(values[name]) for name in self.named_by)]
-        for name, field in self.model.model_fields.items():
-            if name not in NOT_NAMING.union(self.named_by) and values[name] != field.default:
-                parts += [name, scenario_of(values[name]).name if name == "scenario" else str(values[name])]
-        whole = slug("-".join(parts))
-        if len(whole) <= LONGEST_NAME:
-            return whole
-        # A long list of schemes: files' names have a limit, and two lists must not share one.
-        return f"{whole[:LONGEST_NAME]}-{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
+    own: None = Field(default=None, description="the explorer takes no file of your own")
+    place: Place = "England"
+    scenario: str | None = Field(default=None, description="a scenario's file to start from")
 
 
-REPORTS: dict[str, Report] = {
-    report.name: report
-    for report in (
-        Report("quality", "00_data_quality.ipynb", QualityReport, "The published figures"),
-        Report("england", "01_england.ipynb", EnglandReport, "SEND deficits in England"),
-        Report("writeoff", "02_writeoff.ipynb", WriteoffReport, "Write-offs of SEND deficits", ("scheme",)),
-        Report("authority", "03_authority.ipynb", AuthorityReport, "SEND deficits by council", ("authority",)),
-        Report("backtest", "04_backtest.ipynb", BacktestReport, "How good the projection has been"),
-        Report("compare", "05_compare.ipynb", CompareReport, "Write-off schemes compared"),
-        Report(
-            "recommendations",
-            "07_recommendations.ipynb",
-            RecommendationsReport,
-            "What the committee recommended, with figures",
-        ),
-        Report(
-            "plan",
-            "06_reform_plan.ipynb",
-            PlanReport,
-            "A local SEND reform plan",
-            ("authority",),
-            on_request=True,
-        ),
-        Report("monitor", "08_monitor.ipynb", MonitorReport, "Annual monitor of EHC plans"),
-        Report("places", "09_places.ipynb", PlacesReport, "Specialist places and capital"),
-        Report("formula", "10_formula.ipynb", FormulaReport, "A review of the high needs formula"),
+REPORTS: dict[str, type[PanelReport]] = {
+    model.report: model
+    for model in (
+        QualityReport,
+        EnglandReport,
+        WriteoffReport,
+        AuthorityReport,
+        BacktestReport,
+        CompareReport,
+        RecommendationsReport,
+        PlanReport,
+        MonitorReport,
+        PlacesReport,
+        FormulaReport,
     )
 }
+"""The reports by their names, in the order in which they are listed."""
 
 
-def find_report(name: str) -> Report:
+def find_report(name: str) -> type[PanelReport]:
     """The report of that name; ReportError offers the closest."""
     try:
         return REPORTS[name]
@@ -509,21 +514,15 @@ def parse(name: str, values: Mapping[str, object]) -> PanelReport:
     deficits.errors.ReportError: report 'england', 1 fault:
       drawz: not a parameter of this report; did you mean 'draws'?
     """
-    model = _model(name)
+    model = ExploreNotebook if name == "explore" else find_report(name)
     try:
         parameters = model.model_validate(dict(values))
+        parameters.subject  # noqa: B018  # an authority that there is none of
     except ValidationError as error:
         raise _refusal(name, [_fault(model, dict(detail)) for detail in error.errors()]) from None
-    try:
-        if hasattr(parameters, "authority"):
-            _authority_name(parameters.authority)
     except PanelError as error:
         raise _refusal(name, [f"authority: {error}"]) from None
     return parameters
-
-
-def _model(name: str) -> type[PanelReport]:
-    return ExploreNotebook if name == "explore" else find_report(name).model
 
 
 def settings(name: str, namespace: Mapping[str, object]) -> PanelReport:
@@ -535,25 +534,19 @@ def settings(name: str, namespace: Mapping[str, object]) -> PanelReport:
     >>> settings("england", {"until": 2030, "seed": 7, "FY": 2026}).seed
     7
     """
-    fields = _model(name).model_fields
-    asked = _assigned(cast("Sequence[str]", namespace.get("In", ())), fields)
-    return parse(name, asked | {key: value for key, value in namespace.items() if key in fields})
-
-
-def _assigned(history: Sequence[str], fields: Mapping[str, object]) -> dict[str, Any]:
-    """What the newest parameters cell that has run and papermill's cell after it assign."""
-    found: dict[str, Any] = {}
-    for source in reversed(history):
+    fields = (ExploreNotebook if name == "explore" else find_report(name)).model_fields
+    assigned: dict[str, Any] = {}
+    for source in reversed(cast("Sequence[str]", namespace.get("In", ()))):
         try:
             values = dict(_literals(source))
         except (ReportError, SyntaxError):
             continue
         injected = source.lstrip().startswith(INJECTED)
         if injected or fields.keys() & values.keys():
-            found = values | found
+            assigned = values | assigned
             if not injected:
-                break
-    return found
+                break  # the newest parameters cell: what ran before it was for an earlier run
+    return parse(name, assigned | {key: value for key, value in namespace.items() if key in fields})
 
 
 def parameters_cell(notebook: Mapping[str, Any]) -> dict[str, Any]:
@@ -581,57 +574,36 @@ def _literals(source: str) -> Iterator[tuple[str, Any]]:
         raise ReportError(f"parameters cell, line {statement.lineno}: found {found!r}, expected name = literal")
 
 
-def check_parameters_cell(report: Report, notebook: Mapping[str, Any]) -> None:
+def check_parameters_cell(report: type[PanelReport], notebook: Mapping[str, Any]) -> None:
     """ReportError unless the notebook's parameters cell holds the report's parameters, each with its default."""
     cell = parameters_cell(notebook)
-    model = report.model.__name__
-    defaults = {name: field.default for name, field in report.model.model_fields.items()}
-    faults = [f"{name}: missing in the parameters cell" for name in defaults.keys() - cell.keys()]
-    faults += [f"{name}: in the parameters cell, but not in {model}" for name in cell.keys() - defaults.keys()]
-    faults += [
-        f"{name}: {cell[name]!r} in the parameters cell, but {defaults[name]!r} in {model}"
-        for name in cell.keys() & defaults.keys()
-        if cell[name] != defaults[name]
+    defaults = {name: field.default for name, field in report.model_fields.items()}
+    faults = [
+        f"{name}: {repr(cell[name]) if name in cell else 'missing'} in the parameters cell, "
+        f"{repr(defaults[name]) if name in defaults else 'missing'} in {report.__name__}"
+        for name in sorted(cell.keys() | defaults.keys())
+        if name not in cell or name not in defaults or cell[name] != defaults[name]
     ]
     if faults:
-        faults.sort()
-        raise _refusal(report.name, faults)
+        raise _refusal(report.report, faults)
 
 
-@dataclass(frozen=True)
-class Request:
-    """A page that somebody asks for: its report, its checked parameters, and its name."""
-
-    report: Report
-    parameters: PanelReport
-    page: str
-    subject: str | None
-
-    @classmethod
-    def of(cls, name: str, values: Mapping[str, object]) -> Request:
-        """A page by its report's name and its parameters; ReportError when they are wrong."""
-        report, parameters = find_report(name), parse(name, values)
-        return cls(report, parameters, report.page_id(parameters), report.subject(parameters))
-
-    @property
-    def values(self) -> dict[str, Any]:
-        """All its parameters."""
-        return self.parameters.model_dump()
-
-    def title(self, heading: str | None = None) -> str:
-        """Title of its page: what it is about, the notebook's own heading where it has one, and its scenario."""
-        title = ": ".join(part for part in (self.subject, heading or self.report.title) if part)
-        if not isinstance(self.parameters, EnglandReport) or self.parameters.scenario is None:
-            return title
-        return f"{title} (scenario: {self.parameters.assumed.called})"
-
-
-def notebook_path(report: Report, notebook: Path | None = None) -> Path:
+def notebook_path(report: type[PanelReport], notebook: Path | None = None) -> Path:
     """Where a report's notebook lies, or another in its place. ReportError when it is missing."""
     path = notebook or notebooks_dir() / report.notebook
     if not path.is_file():
         raise ReportError(f"the notebook {path} is missing")
     return path
+
+
+def read_notebook(report: type[PanelReport], notebook: Path | None = None) -> dict[str, Any]:
+    """What the file of a report's notebook holds, or of another; ReportError when it is no notebook."""
+    path = notebook_path(report, notebook)
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return {"cells": list(found["cells"])}
+    except (ValueError, KeyError, TypeError):
+        raise ReportError(f"{path} is not a notebook") from None
 
 
 def _schemes_of(text: str | None) -> list[str]:
@@ -647,11 +619,6 @@ def scenario_of(text: str | None) -> Scenario:
     return Scenario() if text is None else Scenario.parse(text)
 
 
-def _authority_name(word: str) -> str:
-    authorities = load_authorities()
-    return authorities.name(authorities.resolve(word))
-
-
 def _refusal(name: str, faults: list[str]) -> ReportError:
     counted = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
     return ReportError("\n  ".join([f"report '{name}', {counted}:", *faults]))
@@ -664,10 +631,7 @@ def _fault(model: type[PanelReport], detail: dict[str, Any]) -> str:
     if detail["type"] == "told":
         return f"{name}: {said}"
     said = said.removeprefix("Input ").removeprefix("Value error, ")
-    hint = f"; give {str(found)!r}" if detail["type"] == "string_type" and isinstance(found, int) else ""
-    told = (
-        said
-        if detail["type"] == "value_error" and f"'{found}'" in said
-        else f"found {shortened(found)}, {said}{hint}"
-    )
-    return f"{name}: {told} ({model.model_fields[name].description})"
+    if not (detail["type"] == "value_error" and f"'{found}'" in said):
+        hint = f"; give {str(found)!r}" if detail["type"] == "string_type" and isinstance(found, int) else ""
+        said = f"found {shortened(found)}, {said}{hint}"
+    return f"{name}: {said} ({model.model_fields[name].description})"

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
 import platform
 import re
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
 from datetime import date
 from functools import cache
 from importlib import metadata
 from pathlib import Path
+from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from packaging.requirements import Requirement
@@ -21,7 +23,7 @@ from pydantic import BaseModel, ConfigDict
 from deficits import paths
 from deficits.errors import DeficitsError
 from deficits.reports.frame import PARTS
-from deficits.reports.params import Request
+from deficits.reports.params import AuthorityReport, PanelReport
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
 INJECTED = "injected-parameters"
 """Tag of the cell in which papermill puts the values of a run."""
+FAILED = ".failed.json"
+"""Ending of a failure record's name, after the page's."""
 PACKAGE = "deficits"
 NOT_RUN = (
     "cli",
@@ -40,56 +44,59 @@ NOT_RUN = (
     "reports/verification.py",
 )
 """What of the package no page runs."""
+BY_FIGURE = frozenset(
+    {
+        *("section251-outturn", "mhclg-revenue-outturn", "ehc-plans", "dsg-allocations", "ons-population"),
+        *("school-pupils", "specialist-placement-spend", "high-needs-benchmarking", "safety-valve"),
+        *("council-statements", "national-figures"),
+    }
+)
+"""Publications whose figures are compared when a file of theirs has changed: a page that used none of the changed
+ones still holds. A changed file of another, an assumption or an analyst's own always makes a page stale."""
 LETTERS = 16
 """Letters of a sha256 that stand for a table of figures or for what a cell showed."""
 DIGITS = 9
 """Significant digits that figures are compared to: another processor changes those after the twelfth."""
 COUNCIL_PRECISION, ENGLAND_PRECISION = 1e5, 1e8
 """£: to what a projected balance of a council and of England is compared, the least that pages show."""
+SHORTEST_FOLDER = 3
+"""Letters of a folder's name that is found in any picture, and tells nothing."""
 
 
 class Now(BaseModel):
     """What a run finds on the machine: files, code and packages. The same for every page of a run."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
-    data: dict[str, str]
+    data: dict[str, str] = {}
     """Each raw file to its sha256."""
-    code: str
+    code: str = ""
     """The package's version, for a reader; in a checkout also the commit."""
-    source: str
-    """The sha256 of the package's own files."""
-    template: str
+    ran: str = ""
+    """The sha256 of the code that pages run, without comments and docstrings."""
+    template: str = ""
     """The sha256 of what stands around a page."""
-    python: str
-    packages: dict[str, str]
+    python: str = ""
+    packages: dict[str, str] = {}
 
     @property
     def data_digest(self) -> str:
         """One sha256 for all files of data."""
-        return text_digest(json.dumps(self.data, sort_keys=True))
+        return sha256(json.dumps(self.data, sort_keys=True))
 
 
-class RunContent(BaseModel):
-    """All that a page's figures depend on, and what came of it. Holds no time and no path."""
+class RunContent(Now):
+    """All that a page's figures depend on, and what came of it. Holds no time and no path.
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    `data` has also a file of the analyst's own where one was used.
+    """
 
     report: str
     parameters: dict[str, Any]
-    data: dict[str, str] = {}
-    """Each raw file to its sha256, and a file of the analyst's own where one was used."""
     figures: dict[str, str] = {}
     """The figures that the page used: each table's name to letters of the sha256 of its rounded values."""
-    code: str = ""
-    source: str = ""
-    ran: str = ""
-    """The sha256 of the code that pages run, without comments and docstrings."""
-    template: str = ""
     notebook: str = ""
     """The sha256 of the notebook's cells, without their outputs."""
-    python: str = ""
-    packages: dict[str, str] = {}
     headline: dict[str, float | int | str] = {}
     main_points: tuple[str, ...] = ()
     outputs: dict[str, str] = {}
@@ -107,7 +114,7 @@ class RunContent(BaseModel):
         """
         rests_on = {"report", "parameters", "figures", "notebook", "headline", "main_points", "outputs"}
         told = json.dumps(self.model_dump(mode="json", include=rests_on), sort_keys=True, ensure_ascii=False)
-        return hashlib.sha256(rounded(told).encode()).hexdigest()
+        return sha256(rounded(told))
 
 
 class RunRecord(BaseModel):
@@ -127,6 +134,8 @@ class RunRecord(BaseModel):
     content: RunContent
     files: dict[str, str] = {}
     """The endings of the page's other files, each to its sha256; empty in the record within the page."""
+    holds_with: str = ""
+    """Digest of later data with which the page's figures were found to be as they were."""
 
 
 class FailureRecord(BaseModel):
@@ -168,45 +177,39 @@ def now() -> Now:
     """This machine's data, code and packages as they are now."""
     from deficits.raw import raw_data
 
+    ledger = paths.recommendations_file()
+    assumptions = {f"assumptions/{path.name}": path for path in sorted(paths.assumptions_dir().glob("*.yaml"))}
+    around = [path for path in sorted(PARTS.iterdir()) if not path.name.startswith(("front", "feed", "diff"))]
     return Now(
-        data=dict(sorted(raw_data().hashes().items())) | _assumptions(),
+        data=dict(sorted(raw_data().hashes().items()))
+        | {name: file_digest(path) for name, path in {**assumptions, ledger.name: ledger}.items()},
         code=code_version(),
-        source=_digest_of(path for path in paths.PACKAGE.rglob("*") if path.suffix in {".py", ".yaml", ".toml"}),
-        template=_digest_of(
-            path for path in PARTS.iterdir() if not path.name.startswith(("front", "feed", "diff"))
-        ),
+        ran=code_digest(),
+        template=sha256("".join(f"{path.name} {file_digest(path)}\n" for path in around)),
         python=platform.python_version(),
         packages=package_versions(),
     )
 
 
-def _assumptions() -> dict[str, str]:
-    ledger = paths.recommendations_file()
-    return {
-        f"assumptions/{path.name}": file_digest(path) for path in sorted(paths.assumptions_dir().glob("*.yaml"))
-    } | {ledger.name: file_digest(ledger)}
-
-
-def own_file(values: Mapping[str, Any]) -> dict[str, str]:
-    """The analyst's own file among the parameters, to its sha256."""
-    name = values.get("own")
-    if name is None:
-        return {}
+def data_of(request: PanelReport, found: Now) -> dict[str, str]:
+    """Files that a page is made from, the analyst's own among them, each to its sha256."""
+    if request.own is None:
+        return found.data
     from deficits.panel.own_figures import find
 
-    return {f"own/{name}": file_digest(find(name))}
+    return found.data | {f"own/{request.own}": file_digest(find(request.own))}
 
 
-def figures_used(request: Request) -> dict[str, str]:
+def figures_used(request: PanelReport) -> dict[str, str]:
     """The figures that a page uses: each table's name to the digest of its values.
 
     A council's page uses its own published figures, what is projected of it and of England, to the precision that
     pages show, and what is published for England. The other pages use the whole panel.
     """
-    values = request.values
     try:
-        council = request.report.name == "authority"
-        return _of_council(values) if council else _of_panel(values["as_of"], values["own"])
+        if isinstance(request, AuthorityReport):
+            return _of_council(request)
+        return _of_panel(request.as_of, request.own)
     except DeficitsError:  # the page itself will say why
         return {}
 
@@ -216,42 +219,40 @@ def _of_panel(as_of: str | None, own: str | None) -> dict[str, str]:
     from deficits.panel import FIGURES, load_panel
 
     panel = load_panel(as_of, own=own)
-    tables: dict[str, Any] = {name: panel.frame[name] for name in FIGURES if name in panel.frame}
-    tables |= {
-        f"{name}_source": panel.frame[f"{name}_source"] for name in tables if f"{name}_source" in panel.frame
-    }
+    columns = [column for name in FIGURES for column in (name, f"{name}_source")]
+    tables: dict[str, Any] = {name: panel.frame[name] for name in columns if name in panel.frame}
     tables |= {"people by age": panel.ages.people, "plans by age": panel.ages.plans, "prices": panel.prices}
     tables |= {name: getattr(panel, name) for name in ("national", "forecasts", "statements", "agreements")}
     return {name: frame_digest(table) for name, table in tables.items()}
 
 
-def _of_council(values: Mapping[str, Any]) -> dict[str, str]:
+def _of_council(request: AuthorityReport) -> dict[str, str]:
     from deficits.panel import load_panel
 
-    panel = load_panel(values["as_of"], own=values["own"])
-    code = panel.authorities.resolve(values["authority"])
-    run = [values[name] for name in ("as_of", "own", "scenario", "until", "draws", "seed")]
-    council, england = _projected(*run)
+    panel = load_panel(request.as_of, own=request.own)
+    code = panel.authorities.resolve(request.authority)
+    run = request.model_dump(include={"as_of", "own", "scenario", "until", "draws", "seed"})
+    council, england = _projected(**run)
     councils = panel.authorities.frame
     region = councils.index[councils["region"] == councils.at[code, "region"]]
-    own = panel.frame[panel.frame.index.get_level_values("authority") == code]
-    return {
-        "its published figures": frame_digest(own),
-        "its own statements": frame_digest(panel.statements[panel.statements["authority"] == code]),
-        "its projection": frame_digest((council[council.index == code] / COUNCIL_PRECISION).round()),
-        "its region’s projections": frame_digest(
-            (council[council.index.isin(region)] / COUNCIL_PRECISION).round()
-        ),
-        "England’s projection": frame_digest((england / ENGLAND_PRECISION).round()),
-        "figures for England": frame_digest(panel.national),
+    tables = {
+        "its published figures": panel.frame[panel.frame.index.get_level_values("authority") == code],
+        "its own statements": panel.statements[panel.statements["authority"] == code],
+        "its projection": council[council.index == code],
+        "its region’s projections": council[council.index.isin(region)],
+        "England’s projection": england,
+        "figures for England": panel.national,
     }
+    return {name: frame_digest(table) for name, table in tables.items()}
 
 
 @cache
 def _projected(
     as_of: str | None, own: str | None, scenario: str | None, until: int, draws: int, seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Quantiles of every council's balance, and of England's gross deficit, £, one column a year and quantile."""
+    """Quantiles of every council's balance and of England's gross deficit, to the precision of pages: one column a
+    year and quantile.
+    """
     import numpy as np
     import pandas as pd
 
@@ -262,13 +263,13 @@ def _projected(
     held = np.quantile(projection.balance.transpose("authority", "year", "draw").values, (0.1, 0.5, 0.9), axis=-1)
     wide = held.transpose(1, 2, 0).reshape(len(projection.simulations.authority), -1)
     council = pd.DataFrame(wide, index=projection.simulations.authority.values)
-    return council, projection.england().loc["gross"]
+    england = projection.england().loc["gross"]
+    return (council / COUNCIL_PRECISION).round(), (england / ENGLAND_PRECISION).round()
 
 
 def frame_digest(table: pd.DataFrame | pd.Series) -> str:
     """The first letters of the sha256 of a table, its numbers rounded."""
-    text = rounded(table.to_csv(float_format=f"%.{DIGITS}g"))
-    return hashlib.sha256(text.encode()).hexdigest()[:LETTERS]
+    return sha256(rounded(table.to_csv(float_format=f"%.{DIGITS}g")))[:LETTERS]
 
 
 LONG = re.compile(r"-?\d+\.\d{3,}(?:e[+-]?\d+)?")
@@ -286,119 +287,73 @@ def rounded(text: str) -> str:
 # Whether it still holds ------------------------------------------------------------------------------------------
 
 
-def stale(request: Request, record: RunRecord | None, page: Path, found: Now, notebook: str) -> list[str]:
-    """Why a page is to be made again, in words; nothing where it still holds.
-
-    Figures are only compared, in `changed_figures`, where a file of data has changed: here that is not known yet.
-    """
+def why_stale(request: PanelReport, record: RunRecord | None, page: Path, found: Now, notebook: str) -> list[str]:
+    """Why a page is to be made again, in words; nothing where it still holds, but for figures: see `in_doubt`."""
     if record is None:
         return ["there is no page with a record that can be read"]
     content = record.content
-    whole = record.files and all(_is(page.with_suffix(end), digest) for end, digest in record.files.items())
+    files = {page.with_suffix(ending): digest for ending, digest in record.files.items()}
+    whole = files and all(path.is_file() and file_digest(path) == digest for path, digest in files.items())
     reasons = [] if whole else ["its files are not those that its run left"]
-    values = {key: value for key, value in request.values.items() if content.parameters.get(key) != value}
-    reasons += [f"{key} is {value}, and was {content.parameters.get(key)}" for key, value in values.items()]
-    if content.notebook != notebook:
-        reasons.append("its notebook has changed")
-    if content.template != found.template:
-        reasons.append("the page’s template has changed")
-    if content.source != found.source and content.ran != code_digest():
+    was, asked = content.parameters, request.model_dump()
+    reasons += [f"{name} is {asked.get(name)}, and was {was.get(name)}" for name in differing(was, asked)]
+    reasons += ["its notebook has changed"] if content.notebook != notebook else []
+    reasons += ["the page’s template has changed"] if content.template != found.template else []
+    if content.ran != found.ran:
         reasons.append(f"the code that it runs has changed (it was made by {content.code})")
-    names = sorted(content.packages.keys() | found.packages.keys())
-    other = [name for name in names if content.packages.get(name) != found.packages.get(name)]
-    if content.python != found.python or other:
-        reasons.append(f"other versions of {', '.join(['Python'] * (content.python != found.python) + other)}")
-    return reasons
+    other = differing({"Python": content.python} | content.packages, {"Python": found.python} | found.packages)
+    reasons += [f"other versions of {', '.join(other)}"] if other else []
+    changed = differing(content.data, data_of(request, found))
+    return reasons + [f"{name} has changed" for name in changed if name.partition("/")[0] not in BY_FIGURE]
 
 
-BY_FIGURE = frozenset(
-    {
-        *("section251-outturn", "mhclg-revenue-outturn", "ehc-plans", "dsg-allocations", "ons-population"),
-        *("school-pupils", "specialist-placement-spend", "high-needs-benchmarking", "safety-valve"),
-        *("council-statements", "national-figures"),
-    }
-)
-"""Publications whose figures are compared when a file of theirs has changed: a page that used none of the changed
-ones still holds. A changed file of another, an assumption or an analyst's own always makes a page stale."""
-
-CHECKED = ".checked.json"
-"""Names the pages whose figures are as they were though files of data are not: a run need not look again."""
+def in_doubt(request: PanelReport, record: RunRecord, found: Now) -> list[str]:
+    """Data files that are not those a page was made from, unless its figures were compared with them already."""
+    if record.holds_with == found.data_digest:
+        return []
+    return differing(record.content.data, data_of(request, found))
 
 
-def checked(out_dir: Path, found: Now) -> frozenset[str]:
-    """Pages whose figures an earlier run has found to be as they were, with the data that are there now."""
-    try:
-        held = json.loads((out_dir / CHECKED).read_text(encoding="utf-8"))
-        return frozenset(held["pages"] if held["data"] == found.data_digest else ())
-    except (OSError, ValueError, KeyError, TypeError):
-        return frozenset()
-
-
-def changed_files(content: RunContent, found: Now, values: Mapping[str, Any]) -> list[str]:
-    """Data files that are not those that a page was made from."""
-    held = found.data | own_file(values)
-    return sorted(name for name in held.keys() | content.data.keys() if held.get(name) != content.data.get(name))
-
-
-def changed_figures(content: RunContent, figures: Mapping[str, str]) -> list[str]:
-    """Figures that a page used and that are not what they were, in words."""
-    return [
-        name
-        for name in sorted(figures.keys() | content.figures.keys())
-        if figures.get(name) != content.figures.get(name)
-    ]
-
-
-def _is(path: Path, digest: str) -> bool:
-    return path.is_file() and file_digest(path) == digest
+def differing(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Names whose values are not the same, or that only one has."""
+    return sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
 
 
 # Digests ---------------------------------------------------------------------------------------------------------
 
 
+def sha256(content: str | bytes) -> str:
+    """The sha256 of a text or of what a file holds."""
+    return hashlib.sha256(content.encode() if isinstance(content, str) else content).hexdigest()
+
+
 def file_digest(path: Path) -> str:
     """The sha256 of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def text_digest(text: str) -> str:
-    """The sha256 of a text."""
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _digest_of(files: Iterable[Path]) -> str:
-    digest = hashlib.sha256()
-    for path in sorted(files):
-        if path.is_file() and "_bundle" not in path.parts:
-            digest.update(f"{path.name} {file_digest(path)}\n".encode())
-    return digest.hexdigest()
+    return sha256(path.read_bytes())
 
 
 @cache
 def code_digest() -> str:
-    """The sha256 of the code that pages run, without comments, docstrings and layout; with schemes and levers."""
-    digest = hashlib.sha256()
+    """The sha256 of the code that pages run, without comments and docstrings; with schemes and levers."""
+    parts = []
     for path in sorted(paths.PACKAGE.rglob("*")):
         inside = path.relative_to(paths.PACKAGE).as_posix()
-        if inside.startswith(NOT_RUN) or path.suffix not in {".py", ".yaml", ".toml"}:
-            continue
-        text = path.read_text(encoding="utf-8")
-        digest.update(f"{inside} {_without_docstrings(text) if path.suffix == '.py' else text}\n".encode())
-    return digest.hexdigest()
+        if not inside.startswith(NOT_RUN) and path.suffix in {".py", ".yaml", ".toml"}:
+            text = path.read_text(encoding="utf-8")
+            parts.append(f"{inside} {code_of(text) if path.suffix == '.py' else text}\n")
+    return sha256("".join(parts))
 
 
-def _without_docstrings(source: str) -> str:
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            node.body = [each for each in node.body if not _is_text(each)] or [ast.Pass()]
-    return ast.dump(tree)
+def code_of(source: str) -> str:
+    """What a file of Python does, as its compiler has it: without comments and docstrings."""
 
+    def told(part: object) -> str:
+        if isinstance(part, CodeType):
+            names = (part.co_name, part.co_names, part.co_varnames, part.co_freevars, part.co_code)
+            return f"{names} {[told(each) for each in part.co_consts]}"
+        return repr(sorted(map(repr, part)) if isinstance(part, frozenset) else part)
 
-def _is_text(node: ast.stmt) -> bool:
-    return (
-        isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-    )
+    return told(compile(source, "", "exec", optimize=2, dont_inherit=True))
 
 
 def notebook_digest(notebook: Mapping[str, Any]) -> str:
@@ -407,7 +362,7 @@ def notebook_digest(notebook: Mapping[str, Any]) -> str:
         [cell["cell_type"], "".join(cell["source"]), cell["metadata"].get("tags", [])]
         for cell in written_cells(notebook)
     ]
-    return hashlib.sha256(json.dumps(cells, ensure_ascii=False).encode()).hexdigest()
+    return sha256(json.dumps(cells, ensure_ascii=False))
 
 
 def output_digests(notebook: Mapping[str, Any]) -> dict[str, str]:
@@ -416,8 +371,7 @@ def output_digests(notebook: Mapping[str, Any]) -> dict[str, str]:
     for place, cell in enumerate(written_cells(notebook), 1):
         outputs = [without_pixels(output) for output in cell.get("outputs", [])]
         if outputs:
-            text = rounded(json.dumps(outputs, sort_keys=True, ensure_ascii=False))
-            shown[str(place)] = hashlib.sha256(text.encode()).hexdigest()[:LETTERS]
+            shown[str(place)] = sha256(rounded(json.dumps(outputs, sort_keys=True, ensure_ascii=False)))[:LETTERS]
     return shown
 
 
@@ -442,42 +396,42 @@ def package_versions() -> dict[str, str]:
 
 @cache
 def code_version() -> str:
-    """The package's version; in a checkout also the commit, and whether there are changes that are not in it.
+    """The package's version; in a checkout also the commit, and whether files of it have changed since.
 
     As this process loaded it: what changes in the folder later does not run here.
     """
     version, root = metadata.version(PACKAGE), paths.checkout()
-    commit = None if root is None else _git(root, "describe", "--always", "--tags")
-    if root is None or commit is None:
+    if root is None:
         return version
-    changes = _git(root, "status", "--porcelain")
-    return f"{version}, commit {commit}" + (", with uncommitted changes" if changes else "")
-
-
-def _git(root: Path, *words: str) -> str | None:
-    """What git answers; None where git or the repository is missing."""
     # Without the optional locks, a reading command never gets in the way of somebody's commit.
-    command = ["git", "--no-optional-locks", *words]
+    asked = ["git", "--no-optional-locks", "describe", "--always", "--tags", "--dirty=, with uncommitted changes"]
     try:
-        done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True, timeout=20)
+        done = subprocess.run(asked, cwd=root, capture_output=True, text=True, check=True, timeout=20)
     except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip()
+        return version
+    return f"{version}, commit {done.stdout.strip()}"
 
 
-def figures_to(content: RunContent) -> str | None:
-    """Newest date of publication among the figures of a page: 2026, 2026-06 or 2026-06-18."""
-    return (
-        max(_published(content), default=None)
-        if not content.parameters.get("as_of")
-        else str(content.parameters["as_of"])
-    )
+# Folders of this machine, which no page names --------------------------------------------------------------------
 
 
-def _published(content: RunContent) -> Iterator[str]:
-    from deficits.raw import raw_data
+def _machine_folders() -> list[str]:
+    """Folders that tell of the machine or its user, the longest first."""
+    folders = [Path.home(), Path.cwd(), Path(tempfile.gettempdir()), Path(sys.prefix), paths.PACKAGE.parent]
+    found = {str(path) for folder in folders for path in (folder, folder.resolve()) if path != path.parent}
+    return sorted((folder for folder in found if len(folder) > SHORTEST_FOLDER), key=len, reverse=True)
 
-    for folder, source in raw_data().sources.items():
-        for file in source.file:
-            if file.published and f"{folder}/{file.name}" in content.data:
-                yield file.published
+
+def folders_in(text: str) -> Iterator[str]:
+    """Folders of this machine that a text names."""
+    for folder in _machine_folders():
+        # As a whole path: a folder's name at the end of a web address, or at the start of a longer word, is none.
+        if folder in text and re.search(rf"(?<![\w.-]){re.escape(folder)}(?![\w-])", text):
+            yield folder
+
+
+def without_folders(message: str) -> str:
+    """A message for the folder of the pages, which others read: whoever ran it has the whole one."""
+    for folder in _machine_folders():
+        message = message.replace(folder, "(a folder)")
+    return message

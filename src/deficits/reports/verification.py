@@ -16,11 +16,12 @@ from urllib.parse import unquote
 from python_calamine import CalamineWorkbook
 
 from deficits.errors import ReportError, ReportFailed
-from deficits.reports.batch import RunOptions, make_all
-from deficits.reports.job import Job, Limits
+from deficits.reports.batch import make_all
+from deficits.reports.changes import changes
+from deficits.reports.job import Job, Limits, RunOptions
 from deficits.reports.page import META
-from deficits.reports.params import Request, notebook_path
-from deficits.reports.record import RunRecord, code_digest, now, read_record, rounded, text_digest, without_pixels
+from deficits.reports.params import notebook_path, parse
+from deficits.reports.record import RunRecord, now, read_record, rounded, sha256, without_pixels
 
 LISTED = 6
 """Differences that are listed; the others are counted."""
@@ -65,11 +66,11 @@ def verify(page: Path, limits: Limits | None = None) -> Verified:
     given = Shown.of(text)
     if given.record is None:
         raise ReportError(f"{page} carries no run record: expected a page that `deficits report` has made")
-    record, found, options = given.record, now(), RunOptions(limits or Limits())
-    request = Request.of(record.content.report, record.content.parameters)
+    record = given.record
+    request = parse(record.content.report, record.content.parameters)
+    options = RunOptions(limits or Limits(), notebook=notebook_path(type(request)))
     before = None if record.previous is None else record.model_copy(update={"run_on": record.previous})
-    more = (record.content.figures, before, options.limits, options.engine, notebook_path(request.report))
-    job = Job(request.report.name, request.values, record.run_on, found, code_digest(), *more)
+    job = Job(request, record.run_on, now(), before, options, record.content.figures)
     with tempfile.TemporaryDirectory(prefix="deficits-") as cache:
         (made,) = make_all({request.page: job}, options, cache)
     if made.fault is not None:
@@ -81,7 +82,8 @@ def verify(page: Path, limits: Limits | None = None) -> Verified:
     if notebook.is_file():
         old, new = _cells(_text(notebook)), _cells(made.files[".ipynb"])
         differences += _differences(old, new, "its notebook holds")
-    return Verified(record.page, tuple(differences), tuple(_made_from(record, again.record)))
+    other = changes(record, again.record.content)
+    return Verified(record.page, tuple(differences), other.data + other.code)
 
 
 def _text(path: Path) -> str:
@@ -97,30 +99,18 @@ def _record(record: RunRecord, again: RunRecord, page: Path, text: str) -> Itera
     if record.fingerprint != again.fingerprint:
         yield f"its run record has fingerprint {record.fingerprint[:8]}, a new run {again.fingerprint[:8]}"
     held = read_record(page.with_suffix(".json"))
-    if held is not None and (held.content != record.content or held.files.get(".html") != text_digest(text)):
+    if held is not None and (held.content != record.content or held.files.get(".html") != sha256(text)):
         yield "the run record next to it is of another page"
 
 
-def _made_from(record: RunRecord, again: RunRecord) -> Iterator[str]:
-    for name in ("data", "packages"):
-        old, new = getattr(record.content, name), getattr(again.content, name)
-        changed = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
-        if changed:
-            yield f"other {name}: {', '.join(changed[:LISTED])}{' ...' * (len(changed) > LISTED)}"
-    for name in ("ran", "template", "notebook", "python"):
-        if getattr(record.content, name) != getattr(again.content, name):
-            yield f"another {'code' if name == 'ran' else name}"
-
-
 def _differences(given: list[str], again: list[str], verb: str) -> Iterator[str]:
+    def short(tokens: list[str]) -> str:
+        text = " ".join(tokens)
+        return "nothing" if not text else repr(text if len(text) <= 80 else f"{text[:77]}...")
+
     for kind, a, b, c, d in SequenceMatcher(None, given, again, autojunk=False).get_opcodes():
         if kind != "equal":
-            yield f"{verb} {_short(given[a:b])}, a new run {_short(again[c:d])}"
-
-
-def _short(tokens: list[str]) -> str:
-    text = " ".join(tokens)
-    return "nothing" if not text else repr(text if len(text) <= 80 else f"{text[:77]}...")
+            yield f"{verb} {short(given[a:b])}, a new run {short(again[c:d])}"
 
 
 def _cells(text: str) -> list[str]:
@@ -170,11 +160,6 @@ class Shown(HTMLParser):
         if self._skipped:
             self._skipped -= tag not in EMPTY
 
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """An element that is closed at once, as in SVG."""
-        if not self._skipped:
-            self.handle_starttag(tag, attrs)
-
     def handle_data(self, data: str) -> None:
         """Text, a style sheet or a script."""
         if not self._skipped and data.strip():
@@ -195,7 +180,7 @@ def _plain(value: str) -> str:
     file = base64.b64decode(body)
     if "spreadsheetml" in head:
         return "\n".join(_workbook(file))
-    return rounded(file.decode()) if "svg" in head else text_digest(body)
+    return rounded(file.decode()) if "svg" in head else sha256(body)
 
 
 def _workbook(file: bytes) -> Iterator[str]:
