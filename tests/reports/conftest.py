@@ -47,8 +47,8 @@ frame = pd.DataFrame({
     "Deficit": [142_111_111.11, 21.3e6, None], "Low": [1e8, 2e7, None], "High": [2e8, 3e7, None],
     "Chance": [0.9997, 0.43, None],
 })
-pounds = dict.fromkeys(["Deficit", "Low", "High"], "gbp_m")
-report.table(frame, "largest", "Largest deficits", "section 251 from DfE", pounds | {"Chance": "percent"})
+pounds = dict.fromkeys(["Deficit", "Low", "High"], "£m")
+report.table(frame, "largest", "Largest deficits", "section 251 from DfE", pounds | {"Chance": "%"})
 """
 WORDS = """## How sure are we?
 

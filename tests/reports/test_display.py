@@ -23,7 +23,7 @@ FRAME = pd.DataFrame(
         "Plans": [1234, 5, 6],
     }
 )
-FORMATS = {"Deficit": "gbp_m", "Chance": "percent", "Year": "year"}
+FORMATS = {"Deficit": "£m", "Chance": "%", "Year": "year"}
 
 
 def largest(**more):
@@ -149,10 +149,10 @@ def test_a_format_may_be_a_function():
 
 
 def test_a_wrong_format_is_refused_with_the_closest_name():
-    with pytest.raises(ReportError, match=r"table 'x'.*'gbpm'.*did you mean 'gbp_m'"):
-        table(FRAME, "x", "Caption", "Source", {"Deficit": "gbpm"})
+    with pytest.raises(ReportError, match=r"table 'x'.*'£k'.*did you mean '£'"):
+        table(FRAME, "x", "Caption", "Source", {"Deficit": "£k"})
     with pytest.raises(ReportError, match="'deficit', which is no column; did you mean 'Deficit'"):
-        table(FRAME, "x", "Caption", "Source", {"deficit": "gbp_m"})
+        table(FRAME, "x", "Caption", "Source", {"deficit": "£m"})
 
 
 @pytest.mark.parametrize("words", [("", "Source"), ("Caption", " ")])

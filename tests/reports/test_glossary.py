@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from deficits.errors import DeficitsError
-from deficits.reports.glossary import Corrections, corrections, terms, used_in
+from deficits.reports.page import Corrections, corrections, terms, terms_in
 
 
 def names(html: str) -> list[str]:
-    return [term.name for term in used_in(html)]
+    return [term.name for term in terms_in(html)]
 
 
 def test_each_term_is_defined_once_in_a_sentence():

@@ -65,7 +65,12 @@ def report(
     from deficits.reports import Limits, RunOptions, exit_code, make, plan, write_index
 
     folder = folder or reports_dir()
-    values = assigned_texts(assignments or [])
+    values: dict[str, object] = {}
+    for assignment in assignments or []:
+        key, mark, value = assignment.partition("=")
+        if not mark:
+            raise ReportError(f"--set {assignment}: expected name=value, for example --set draws=1000")
+        values[key.strip()] = value.strip()
     options = {"scheme": scheme, "as_of": as_of, "scenario": scenario}
     values |= {key: value for key, value in options.items() if value is not None}
     if engine not in ("deficits", "plain"):
@@ -73,11 +78,29 @@ def report(
     limits = Limits(cell=cell_seconds, report=page_seconds, memory=memory)
     run = RunOptions(limits, cast(Any, engine), jobs, only_stale, _cluster(cluster))
     pages = plan(names or (), authorities or (), values)
-    with _PageProgress(len(pages)) as progress:
-        results = make(pages, folder, run, progress.say)
+    columns = (*Progress.get_default_columns(), MofNCompleteColumn())
+    # Elsewhere than on a terminal there is no bar, but a line a page.
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+        done = bar.add_task("Pages", total=len(pages))
+
+        def say(result: PageResult) -> None:
+            bar.advance(done)
+            if result.state == "failed":
+                err.print(f"deficits: {result.message}")
+            elif not err.is_terminal and result.state == "made":
+                out.print(f"{bar.tasks[0].completed}/{len(pages)} {result.page}, {result.seconds:.1f} s")
+
+        results = make(pages, folder, run, say)
     # Also when nothing was made: the front page says until when it holds, and that moves with each run.
     write_index(folder, base_url=base_url, every_days=every_days)
-    _say_results(results, folder)
+    counted = Counter(result.state for result in results)
+    if len(results) == 1 and counted["made"]:
+        out.print(f"Written: {folder / results[0].page}.html")
+    else:
+        told = ", ".join(
+            f"{counted[state]} {state}" for state in ("made", "unchanged", "failed") if counted[state]
+        )
+        out.print(f"{len(results)} pages: {told}. Open {folder / 'index.html'}")
     raise typer.Exit(exit_code(results))
 
 
@@ -106,8 +129,7 @@ def verify(
 
     results = [checked(page) for page in pages]
     for result in results:
-        for line in result.lines():
-            out.print(line, markup=False)
+        out.print(*result.lines(), sep="\n")
     if not all(result.same for result in results):
         raise typer.Exit(ExitCode.DATA_FAILS_CHECK)
 
@@ -121,54 +143,7 @@ def difference(
     """Write one page of what changed between two runs: figures, charts side by side, and causes."""
     from deficits.reports.difference import write_difference
 
-    out.print(f"Written: {write_difference(before, now, folder or now)}", markup=False)
-
-
-def assigned_texts(assignments: list[str]) -> dict[str, Any]:
-    """Parameters as texts: the report's own model reads them."""
-    values: dict[str, Any] = {}
-    for assignment in assignments:
-        key, mark, value = assignment.partition("=")
-        if not mark:
-            raise ReportError(f"--set {assignment}: expected name=value, for example --set draws=1000")
-        values[key.strip()] = value.strip()
-    return values
-
-
-class _PageProgress:
-    """A bar on a terminal, a line a page elsewhere; a failure is told at once on either."""
-
-    def __init__(self, pages: int) -> None:
-        self._pages, self._done = pages, 0
-        self._bar = Progress(*Progress.get_default_columns(), MofNCompleteColumn(), console=err, transient=True)
-        self._task = self._bar.add_task("Pages", total=pages)
-
-    def __enter__(self) -> _PageProgress:
-        if err.is_terminal:
-            self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if err.is_terminal:  # elsewhere rich ends with an empty line, for which cron would send a mail
-            self._bar.stop()
-
-    def say(self, result: PageResult) -> None:
-        """Tell of a page that is done."""
-        self._done += 1
-        self._bar.advance(self._task)
-        if result.state == "failed":
-            err.print(f"deficits: {result.message}", markup=False)
-        elif not err.is_terminal and result.state == "made":
-            out.print(f"{self._done}/{self._pages} {result.page}, {result.seconds:.1f} s", markup=False)
-
-
-def _say_results(results: list[PageResult], folder: Path) -> None:
-    counted = Counter(result.state for result in results)
-    told = ", ".join(f"{counted[state]} {state}" for state in ("made", "unchanged", "failed") if counted[state])
-    if len(results) == 1 and counted["made"]:
-        out.print(f"Written: {folder / results[0].page}.html", markup=False)
-    else:
-        out.print(f"{len(results)} pages: {told}. Open {folder / 'index.html'}", markup=False)
+    out.print(f"Written: {write_difference(before, now, folder or now)}")
 
 
 @app.command()
@@ -182,4 +157,4 @@ def explore(
     from deficits.explorer import serve
 
     project(load_panel(), draws=200).place(place)  # a misspelt one is refused before a server starts
-    serve(port, not no_browser, place=place, say=lambda line: out.print(line, markup=False))
+    serve(port, not no_browser, place=place, say=out.print)

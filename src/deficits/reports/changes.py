@@ -161,9 +161,11 @@ def _data(then: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
         if source is None:
             yield f"{'Your own figures' if folder == 'own' else folder}: {said}"
             continue
-        newest = source.newest
-        held = f"; the newest now held was published {'on' if len(newest) == 10 else 'in'} {day_in_words(newest)}"
-        yield f"{source.title}, from {source.publisher}: {said}{held if newest else ''}"
+        told = f"{source.title}, from {source.publisher}: {said}"
+        if source.newest:
+            on = "on" if len(source.newest) == 10 else "in"
+            told += f"; the newest now held was published {on} {day_in_words(source.newest)}"
+        yield told
 
 
 def _values(then: Mapping[str, object], now: Mapping[str, object]) -> Iterator[str]:

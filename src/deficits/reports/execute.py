@@ -41,21 +41,6 @@ from deficits.reports.record import (
 DIED = "the process that runs the notebook ended ({}); it may have run out of memory"
 OTHER = "the process that was asked for it has other code or other data than the run"
 PATH = "the {} names a folder of this machine, {}; a page holds no such paths"
-FIRST_LINES = 5
-"""Lines of a failed cell that a failure record quotes."""
-
-
-class _Failure(Exception):
-    """Carries a fault from where it is found; of a cell, its place from 1 and its first lines."""
-
-    def __init__(
-        self, error: str, message: str, place: int | None = None, source: str = "", out_of_time: bool = False
-    ) -> None:
-        lines = source.splitlines()
-        quoted = [*lines[:FIRST_LINES], *(["..."] if len(lines) > FIRST_LINES else [])]
-        exit_code = ExitCode.OUT_OF_TIME if out_of_time else ExitCode.REPORT_FAILED
-        self.fault = Fault(error, message, place, "\n".join(quoted), exit_code)
-        super().__init__(str(self.fault))
 
 
 def make_page(job: Job) -> Made:
@@ -64,16 +49,17 @@ def make_page(job: Job) -> Made:
     Nothing is written: whoever holds the folder puts them in place. A page that cannot be made has a fault.
     """
     started, page, here = time.monotonic(), job.request.page, _here()
-    if (here.ran, here.data) != (job.found.ran, job.found.data):
-        return Made(page, 0.0, fault=Fault("Other code", OTHER))
+    files, fault = {}, None
     try:
+        if (here.ran, here.data) != (job.found.ran, job.found.data):
+            raise Fault("Other code", OTHER)
         # First, so that the notebook's process, forked from this one, finds the projection here already.
         figures = figures_used(job.request) if job.figures is None else job.figures
-        files, fault = _files(clean(_run(job)), job, figures), None
-    except _Failure as failure:
-        files, fault = {}, failure.fault
+        files = _files(clean(_run(job)), job, figures)
+    except Fault as found:
+        fault = found
     except (DeficitsError, OSError) as error:
-        files, fault = {}, Fault(type(error).__name__, str(error))
+        fault = Fault(type(error).__name__, str(error))
     return Made(page, round(time.monotonic() - started, 2), files, fault)
 
 
@@ -115,16 +101,16 @@ def _run(job: Job) -> NotebookNode:
             on_cell_execute=note,
         )
     except PapermillExecutionError as error:
-        raise _Failure(error.ename, error.evalue, *running) from None
+        raise Fault(error.ename, error.evalue, *running) from None
     except CellTimeoutError as error:
         told = f"the cell ran longer than {limits.cell:g} seconds" if plain else str(error)
-        raise _Failure("Time-out", told, *running, out_of_time=True) from None
+        raise Fault("Time-out", told, *running, ExitCode.OUT_OF_TIME) from None
     except DeadKernelError as error:
-        raise _Failure("Dead process", DIED.format(error), *running) from None
+        raise Fault("Dead process", DIED.format(error), *running) from None
     for place, cell in enumerate(written_cells(ran), 1):
         failed = cell.get("execution_count") is None or any(each.output_type == "error" for each in cell.outputs)
         if is_run(cell) and failed:
-            raise _Failure("Half run", "the cell did not run to its end", place, cell.source)
+            raise Fault("Half run", "the cell did not run to its end", place, cell.source)
     return ran
 
 
@@ -133,7 +119,7 @@ def _files(ran: NotebookNode, job: Job, figures: Mapping[str, str]) -> dict[str,
     request, before, shown = job.request, job.before, list(bundles(ran))
     headline = {name: value for data in shown for name, value in data.get(HEADLINE, {}).items()}
     if not headline:
-        raise _Failure("Headline", "there is no headline value. Show main_points(points, headline)")
+        raise Fault("Headline", "there is no headline value. Show main_points(points, headline)")
     content = RunContent(
         **job.found.model_dump() | {"data": data_of(request, job.found)},
         report=request.report,
@@ -157,16 +143,16 @@ def _files(ran: NotebookNode, job: Job, figures: Mapping[str, str]) -> dict[str,
     try:
         html = with_record(notebook_page(ran, record, changes(before, content)), record)
     except ReportError as error:
-        raise _Failure("Page", str(error)) from None
+        raise Fault("Page", str(error)) from None
     files = {".ipynb": f"{nbformat.writes(ran)}\n", ".html": html}  # type: ignore[no-untyped-call]
     hashes = {ending: sha256(text) for ending, text in files.items()}
     files = {".json": as_json(record.model_copy(update={"files": hashes})), **files}
     for place, cell in enumerate(written_cells(ran), 1):
         for folder in folders_in(json.dumps(cell.get("outputs", []), ensure_ascii=False)):
-            raise _Failure("Machine path", PATH.format("output", folder), place, cell.source)
+            raise Fault("Machine path", PATH.format("output", folder), place, cell.source)
     for ending, text in files.items():
         for folder in folders_in(text):
-            raise _Failure("Machine path", PATH.format(f"{ending} file", folder))
+            raise Fault("Machine path", PATH.format(f"{ending} file", folder))
     return files
 
 

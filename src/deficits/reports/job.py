@@ -17,6 +17,9 @@ from deficits.errors import ExitCode
 from deficits.reports.params import PanelReport
 from deficits.reports.record import Now, RunRecord
 
+FIRST_LINES = 5
+"""Lines of a failed cell that are quoted."""
+
 
 class Limits(BaseModel):
     """What one notebook may take: seconds for a cell, seconds for all of it, MB of memory of its own.
@@ -70,15 +73,21 @@ class Job:
     figures: Mapping[str, str] | None = None
 
 
-@dataclass(frozen=True)
-class Fault:
-    """Why a page could not be made: the error's name and message, and the cell (place from 1, its source)."""
+class Fault(Exception):
+    """Why a page could not be made: the error's name and message, and the cell (place from 1, its first lines)."""
 
-    error: str
-    message: str
-    cell: int | None = None
-    source: str = ""
-    exit_code: ExitCode = ExitCode.REPORT_FAILED
+    def __init__(
+        self,
+        error: str,
+        message: str,
+        cell: int | None = None,
+        source: str = "",
+        exit_code: ExitCode = ExitCode.REPORT_FAILED,
+    ) -> None:
+        super().__init__(error, message, cell, source, exit_code)
+        lines = source.splitlines()
+        self.error, self.message, self.cell, self.exit_code = error, message, cell, exit_code
+        self.source = "\n".join([*lines[:FIRST_LINES], *(["..."] if len(lines) > FIRST_LINES else [])])
 
     def __str__(self) -> str:
         where = "" if self.cell is None else f" in cell {self.cell}"

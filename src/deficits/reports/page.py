@@ -5,28 +5,40 @@ from __future__ import annotations
 import html
 import json
 import re
-from functools import cache
+import tomllib
+from datetime import date
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 import mistune
 from markupsafe import Markup
 from mistune.plugins.table import table as table_plugin
+from pydantic import Field, field_validator
 
 from deficits.errors import ReportError
 from deficits.formatting import MINUS, slug
 from deficits.reports.changes import Changes
 from deficits.reports.display import FILTER
 from deficits.reports.frame import SITE, bundles, csp_hash, part, templates
-from deficits.reports.glossary import corrections, used_in
-from deficits.reports.params import PARAMETERS, parse
+from deficits.reports.params import PARAMETERS, find_report, parse
 from deficits.reports.spreadsheet import link, spreadsheet, tables_of
 from deficits.reports.whatif import MARK
+from deficits.validation import Declared
 
 if TYPE_CHECKING:
     from jinja2 import Template
     from nbformat import NotebookNode
 
     from deficits.reports.record import RunRecord
+
+META = "deficits-run-record"
+SCRIPTS = {MARK: "whatif.js", FILTER: "filter.js"}
+"""The scripts that a page may have, by what it must hold to have one: each is the project's own."""
+SHOWN = ("text/html", "text/markdown", "text/plain")
+"""Kinds of output that the template puts on a page: the first that an output has."""
+
+
+# Markdown -------------------------------------------------------------------------------------------------------
 
 
 class _Words(mistune.HTMLRenderer):
@@ -48,6 +60,78 @@ def markdown(text: str) -> str:
         r"<p>Table: (.*?)</p>\s*<table>", r"<table><caption><span>\1</span></caption>", written, flags=re.DOTALL
     )
     return written.replace("<table>", '<div class="scroll"><table>').replace("</table>", "</table></div>")
+
+
+# Words that a page explains at its foot, and corrections that it tells of -------------------------------------
+
+
+class Term(Declared):
+    """A word of the field, in words that need no other."""
+
+    name: str
+    found_by: tuple[str, ...] = Field(min_length=1, description="what to look for in a page's text")
+    means: str
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """Finds it in a text, as a whole word. An abbreviation in small letters is another word."""
+        words = "|".join(
+            re.escape(word) if word.isupper() else f"(?i:{re.escape(word)})" for word in self.found_by
+        )
+        return re.compile(rf"(?<!\w)(?:{words})(?!\w|\.\w)")
+
+
+class Correction(Declared):
+    """An error of ours that stood on published pages."""
+
+    on: date = Field(description="day on which the corrected page was published")
+    reports: tuple[str, ...] = Field(description="names of reports; none where every page had the error")
+    was: str
+    now: str
+
+    @field_validator("reports")
+    @classmethod
+    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(find_report(name).report for name in names)
+
+
+class Corrections(Declared):
+    """All of them, and where to report one more."""
+
+    report_to: str = Field(description="a web or e-mail address, or nothing")
+    correction: tuple[Correction, ...] = ()
+
+    def of(self, report: str) -> list[Correction]:
+        """Those that touched a report's pages, the newest first."""
+        touched = [each for each in self.correction if not each.reports or report in each.reports]
+        return sorted(touched, key=lambda each: each.on, reverse=True)
+
+    @property
+    def address(self) -> str:
+        """Where to report an error, as a link has it."""
+        return f"mailto:{self.report_to}" if "@" in self.report_to else self.report_to
+
+
+@cache
+def terms() -> tuple[Term, ...]:
+    """The whole glossary, in the order of the alphabet."""
+    found = [Term(**each) for each in tomllib.loads(part("glossary.toml"))["term"]]
+    return tuple(sorted(found, key=lambda term: term.name.casefold()))
+
+
+def terms_in(body: str) -> list[Term]:
+    """Terms that a page's text uses."""
+    text = " ".join(html.unescape(re.sub(r"<[^>]+>", " ", body)).split())
+    return [term for term in terms() if term.pattern.search(text)]
+
+
+@cache
+def corrections() -> Corrections:
+    """The corrections of published pages."""
+    return Corrections(**tomllib.loads(part("corrections.toml")))
+
+
+# The page -------------------------------------------------------------------------------------------------------
 
 
 def headings(body: str, level: int) -> list[tuple[str, str]]:
@@ -104,7 +188,8 @@ def notebook_page(notebook: NotebookNode, record: RunRecord, changes: Changes | 
     without a text alternative, a script that is not of the project, an output that the page cannot show.
     """
     tables = tables_of(notebook)
-    words = _shown_text(notebook)
+    said = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    words = " ".join([*said, *(data.get("text/html", "") for data in bundles(notebook))])
     differences = parse(record.content.report, record.content.parameters).differences()
     script = _script(words)
     shown = {
@@ -118,7 +203,7 @@ def notebook_page(notebook: NotebookNode, record: RunRecord, changes: Changes | 
         "changes": changes or Changes(),
         "differences": differences,
         "corrections": corrections(),
-        "terms": used_in(words),
+        "terms": terms_in(words),
         "spreadsheet": link(spreadsheet(tables, record, differences), record.page) if tables else "",
     }
     body = _template().render(notebook=notebook, shown=shown)
@@ -128,23 +213,9 @@ def notebook_page(notebook: NotebookNode, record: RunRecord, changes: Changes | 
     return body.replace(f"{MINUS}£", f"{MINUS}\N{WORD JOINER}£")  # a line does not end after a minus
 
 
-SCRIPTS = {MARK: "whatif.js", FILTER: "filter.js"}
-"""The scripts that a page may have, by what it must hold to have one: each is the project's own."""
-
-
 def _script(words: str) -> Markup:
     """The scripts of a page, in one; nothing where it has neither a panel nor a table to filter."""
     return Markup("").join(part(name) for mark, name in SCRIPTS.items() if mark in words)
-
-
-def _shown_text(notebook: NotebookNode) -> str:
-    """The words that a notebook puts on its page, as HTML."""
-    words = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
-    return " ".join([*words, *(data.get("text/html", "") for data in bundles(notebook))])
-
-
-SHOWN = ("text/html", "image/png", "text/markdown", "text/plain")
-"""Kinds of output that the template puts on a page: the first that an output has."""
 
 
 def output_faults(notebook: NotebookNode) -> list[str]:
@@ -172,9 +243,6 @@ def page_faults(body: str) -> list[str]:
     rest = body.replace(f"<script>{_script(body)}</script>", "", 1)
     faults += [f"there is a <{tag}> element" for tag in ("script", "iframe", "object") if f"<{tag}" in rest]
     return faults
-
-
-META = "deficits-run-record"
 
 
 def with_record(html: str, record: RunRecord) -> str:

@@ -36,8 +36,8 @@ UNITS: dict[str, tuple[float, int]] = {
     "number": (1, 0),
 }
 """How a number is shown: what it is divided by, and to how many decimals."""
-NAMES = {"gbp": "£", "gbp_m": "£m", "gbp_bn": "£bn", "percent": "%", "count": "number", "year": "year"}
-"""Names of the same, and "year": the calendar year in which a financial year ends."""
+FORMATS = (*UNITS, "year")
+"""The same by name, and the calendar year in which a financial year ends."""
 UNIT_IN_NAME = {"(£)": "£", "(0 to 1)": "%"}
 """How a column's own name tells what it holds."""
 
@@ -92,28 +92,21 @@ def laid_out(frame: pd.DataFrame, units: str = "", formats: Mapping[str, Format]
     """
     frame = frame if frame.index.names == [None] else frame.reset_index()
     names = [", ".join(map(str, name)) if isinstance(name, tuple) else str(name) for name in frame.columns]
-    chosen = {
-        name: NAMES.get(given, given) if isinstance(given, str) else given
-        for name, given in (formats or {}).items()
-    }
-    for name, given in {**chosen, "": units}.items():
+    formats = formats or {}
+    for name, given in {**formats, "": units}.items():
         if name and name not in names:
             raise ValueError(f"a format is given for '{name}', which is no column; {closest(name, names)}")
-        if given and isinstance(given, str) and given not in (*UNITS, "year"):
+        if given and isinstance(given, str) and given not in FORMATS:
             where = f"column '{name}'" if name else "the table"
-            raise ValueError(f"{where} has format '{given}'; {closest(given, [*UNITS, *NAMES])}")
-    pounds = units if units.startswith("£") else _pounds(frame, names)
+            raise ValueError(f"{where} has format '{given}'; {closest(given, FORMATS)}")
+    # One unit for all of a table's pounds: where none is said, what suits the largest of them.
+    largest = frame.loc[:, [name.endswith("(£)") for name in names]].abs().max().max()
+    suiting = "£bn" if largest >= 1e9 else "£m" if largest >= 1e6 else "£"
+    pounds = units if units.startswith("£") else suiting
     return [
-        _column(name, values, chosen.get(name) or _suiting(name, values, units, pounds))
+        _column(name, values, formats.get(name) or _suiting(name, values, units, pounds))
         for name, (_, values) in zip(names, frame.items(), strict=True)
     ]
-
-
-def _pounds(frame: pd.DataFrame, names: list[str]) -> str:
-    """The one unit in which a table's pounds are shown where none is said: what suits the largest of them."""
-    kept = [name.endswith("(£)") for name in names]
-    largest = frame.loc[:, kept].abs().max().max() if any(kept) else 0
-    return "£bn" if largest >= 1e9 else "£m" if largest >= 1e6 else "£"
 
 
 def _suiting(name: str, values: pd.Series, units: str, pounds: str) -> Format:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from html.parser import HTMLParser
+from html import unescape
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -21,13 +22,19 @@ from deficits.reports.changes import changes
 from deficits.reports.job import Job, Limits, RunOptions
 from deficits.reports.page import META
 from deficits.reports.params import notebook_path, parse
-from deficits.reports.record import RunRecord, now, read_record, rounded, sha256, without_pixels
+from deficits.reports.record import RunRecord, now, read_record, rounded, sha256
 
 LISTED = 6
 """Differences that are listed; the others are counted."""
-OF_THE_RUN = ("what-changed", "run-record")
-"""Parts of a page that tell of its run, and that no other run has the same: ids of what they stand in."""
-EMPTY = frozenset({"meta", "link", "img", "br", "hr", "input", "wbr", "source", "col"})
+RECORD = re.compile(rf'<meta name="{META}" content="([^"]*)">')
+OF_THE_RUN = (
+    re.compile(r'<section class="closing" data-part="what-changed".*?</section>', re.DOTALL),
+    re.compile(r'<details class="record" data-part="run-record">.*?</details>', re.DOTALL),
+    RECORD,
+)
+"""Parts of a page that tell of its run, and that no other run has the same."""
+HELD = re.compile(r'"data:([^,"]+),([^"]*)"')
+"""An address that holds a file: a chart, a table or the workbook."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +70,9 @@ def verify(page: Path, limits: Limits | None = None) -> Verified:
     cannot be made again.
     """
     text = _text(page)
-    given = Shown.of(text)
-    if given.record is None:
+    record = record_in(text)
+    if record is None:
         raise ReportError(f"{page} carries no run record: expected a page that `deficits report` has made")
-    record = given.record
     request = parse(record.content.report, record.content.parameters)
     options = RunOptions(limits or Limits(), notebook=notebook_path(type(request)))
     before = None if record.previous is None else record.model_copy(update={"run_on": record.previous})
@@ -75,14 +81,15 @@ def verify(page: Path, limits: Limits | None = None) -> Verified:
         (made,) = make_all({request.page: job}, options, cache)
     if made.fault is not None:
         raise ReportFailed(f"{record.page} cannot be made again: {made.fault}")
-    again = Shown.of(made.files[".html"])
-    assert again.record is not None
-    differences = [*_record(record, again.record, page, text), *_differences(given.tokens, again.tokens, "shows")]
+    again = record_in(made.files[".html"])
+    assert again is not None
+    differences = [*_record(record, again, page, text)]
+    differences += _differences(pieces(text), pieces(made.files[".html"]), "shows")
     notebook = page.with_suffix(".ipynb")
     if notebook.is_file():
         old, new = _cells(_text(notebook)), _cells(made.files[".ipynb"])
         differences += _differences(old, new, "its notebook holds")
-    other = changes(record, again.record.content)
+    other = changes(record, again.content)
     return Verified(record.page, tuple(differences), other.data + other.code)
 
 
@@ -114,73 +121,42 @@ def _differences(given: list[str], again: list[str], verb: str) -> Iterator[str]
 
 
 def _cells(text: str) -> list[str]:
-    """Sources and outputs of a notebook's cells, without pictures in pixels, long numbers rounded."""
+    """Sources and outputs of a notebook's cells, long numbers rounded."""
     try:
         cells = json.loads(text)["cells"]
-        told = [["".join(cell["source"]), *map(without_pixels, cell.get("outputs", []))] for cell in cells]
+        told = [["".join(cell["source"]), cell.get("outputs", [])] for cell in cells]
         return [rounded(json.dumps(each, sort_keys=True)) for each in told]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return ["no notebook"]
 
 
-class Shown(HTMLParser):
-    """What a page holds, piece by piece, and its record: each piece in a form that another processor gives too."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.tokens: list[str] = []
-        self.record: RunRecord | None = None
-        self._skipped = 0
-        """Open elements within one that is of the run."""
-
-    @classmethod
-    def of(cls, html: str) -> Shown:
-        """The pieces of a page."""
-        found = cls()
-        found.feed(html)
-        found.close()
-        return found
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """An element's name and attributes."""
-        given = dict(attrs)
-        if self._skipped or given.get("data-part") in OF_THE_RUN:
-            self._skipped += tag not in EMPTY
-            return
-        if given.get("name") == META:
-            try:
-                self.record = RunRecord.model_validate_json(given.get("content") or "")
-            except ValueError:
-                self.record = None
-            return
-        self.tokens += [f"<{tag}>", *(f"{name}={_plain(value or '')}" for name, value in sorted(given.items()))]
-
-    def handle_endtag(self, tag: str) -> None:
-        """An element's end."""
-        if self._skipped:
-            self._skipped -= tag not in EMPTY
-
-    def handle_data(self, data: str) -> None:
-        """Text, a style sheet or a script."""
-        if not self._skipped and data.strip():
-            self.tokens.append(rounded(" ".join(data.split())))
-
-    def handle_comment(self, data: str) -> None:
-        """A comment."""
-        self.tokens.append(f"<!--{data}-->")
+def record_in(page: str) -> RunRecord | None:
+    """The run record that a page carries; None where there is none that can be read."""
+    found = RECORD.search(page)
+    try:
+        return None if found is None else RunRecord.model_validate_json(unescape(found[1]))
+    except ValueError:
+        return None
 
 
-def _plain(value: str) -> str:
-    """An attribute; of a download or a picture, what it holds."""
-    head, comma, body = value.partition(",")
-    if not (comma and head.startswith("data:")):
-        return rounded(value.removeprefix("../../"))  # of a page in the archive
-    if not head.endswith(";base64"):
-        return rounded(unquote(body))
+def pieces(page: str) -> list[str]:
+    """What a page holds, tag by tag and text by text, in a form that another processor gives too."""
+    for part in OF_THE_RUN:
+        page = part.sub("", page, count=1)
+    # A page in the archive links to those two folders up.
+    page = rounded(HELD.sub(_held, page.replace('href="../../', 'href="')))
+    return [" ".join(piece.split()) for piece in re.split(r"(<[^>]*>)", page) if piece.strip()]
+
+
+def _held(found: re.Match[str]) -> str:
+    """What an address holds, as a text in which numbers can be rounded."""
+    kind, body = found.groups()
+    if not kind.endswith(";base64"):
+        return f'"{unquote(body)}"'
     file = base64.b64decode(body)
-    if "spreadsheetml" in head:
-        return "\n".join(_workbook(file))
-    return rounded(file.decode()) if "svg" in head else sha256(body)
+    if "spreadsheetml" in kind:
+        return f'"{" ".join(_workbook(file))}"'
+    return f'"{file.decode() if "svg" in kind else sha256(file)}"'
 
 
 def _workbook(file: bytes) -> Iterator[str]:
@@ -190,6 +166,6 @@ def _workbook(file: bytes) -> Iterator[str]:
         for name in book.sheet_names:
             for row in book.get_sheet_by_name(name).to_python():
                 if not (name == "Cover" and str(row[0]).startswith("Code: ")):
-                    yield rounded(f"{name} {row}")
+                    yield f"{name} {row}"
     except Exception as error:  # whatever a changed file makes of a reader of workbooks
         yield f"no workbook: {error}"
