@@ -125,29 +125,32 @@ def _chosen(words: Sequence[str]) -> list[str]:
     known = load_authorities()
     now = [code for code in known.frame.index if known.existed(code)]
     regions = known.frame.loc[now, "region"]
-    by_region = {name.casefold(): list(codes) for name, codes in regions.groupby(regions).groups.items()}
+    areas = {
+        "all": now,
+        **{str(name).casefold(): list(codes) for name, codes in regions.groupby(regions).groups.items()},
+    }
+
+    def meant(word: str) -> list[str]:
+        if word.strip().casefold() in areas:
+            return areas[word.strip().casefold()]
+        try:
+            return [known.resolve(word)]
+        except PanelError:
+            parts = [part for part in word.split(",") if part.strip()]  # a name may hold a comma itself
+            if len(parts) < 2:
+                raise
+            return [code for part in parts for code in meant(part)]
+
     found: list[str] = []
     faults = []
     for word in words or ("all",):
         try:
-            found += {"all": now, **by_region}.get(word.strip().casefold()) or _councils(word)
+            found += meant(word)
         except PanelError as error:
             faults.append(f"{error}; regions: {', '.join(sorted(regions.unique()))}")
     if faults:
         raise ReportError("--authorities: " + "\n  ".join(faults))
     return list(dict.fromkeys(found))
-
-
-def _councils(word: str) -> list[str]:
-    """Councils by one word or by several divided by commas; a name may hold a comma itself (Bristol, City of)."""
-    known = load_authorities()
-    try:
-        return [known.resolve(word)]
-    except PanelError:
-        parts = [part for part in word.split(",") if part.strip()]
-        if len(parts) < 2:
-            raise
-        return [known.resolve(part) for part in parts]
 
 
 # Making them ----------------------------------------------------------------------------------------------------

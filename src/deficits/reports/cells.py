@@ -38,7 +38,8 @@ def run_cells(cells: list[NotebookNode], told: Connection, environment: Mapping[
     os.environ.update(environment)
     used = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + memory * MEGABYTE,) * 2)
-    plain_warnings()
+    # What is wrong, without the path of the file that a warning comes from: a page shows them.
+    warnings.formatwarning = lambda message, category, *_, **__: f"{category.__name__}: {message}\n"
     shell = _Shell(cells)
     told.send(READY)
     for place in range(len(cells)):
@@ -54,11 +55,6 @@ def end_with_parent() -> None:
     assert parent is not None
     parent.join()
     os.killpg(0, signal.SIGKILL) if os.getpgrp() == os.getpid() else os._exit(1)
-
-
-def plain_warnings() -> None:
-    """Let warnings say what is wrong, without the path of the file they come from: a page shows them."""
-    warnings.formatwarning = lambda message, category, *_, **__: f"{category.__name__}: {message}\n"
 
 
 class _Session(Session):

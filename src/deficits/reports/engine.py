@@ -85,7 +85,11 @@ class DeficitsEngine:
                     continue
                 if on_cell_execute:
                     on_cell_execute(cell=cell, cell_index=index)
-                cell.outputs, cell.execution_count, good = _result(process, results, limits, ends)
+                left = ends - time.monotonic()
+                if not results.poll(max(0, min(limits.cell, left))):
+                    of, seconds = ("notebook", limits.report) if left < limits.cell else ("cell", limits.cell)
+                    raise CellTimeoutError(f"the {of} ran longer than {seconds:g} seconds")
+                cell.outputs, cell.execution_count, good = _received(process, results)
                 for output in cell.outputs:
                     client.log_output_message(output)
                 if not good:
@@ -142,18 +146,6 @@ def _running(notebook: NotebookNode, limits: Limits) -> Iterator[tuple[Any, Conn
                 os.killpg(process.pid, signal.SIGKILL)  # with all that it has started
             process.kill()  # also before it has a group of its own
             process.join()
-
-
-def _result(
-    process: Any, results: Connection, limits: Limits, ends: float
-) -> tuple[list[NotebookNode], int, bool]:
-    """What the cell that is running shows, its count and whether it was good."""
-    left = ends - time.monotonic()
-    if not results.poll(max(0, min(limits.cell, left))):
-        of, seconds = ("notebook", limits.report) if left < limits.cell else ("cell", limits.cell)
-        raise CellTimeoutError(f"the {of} ran longer than {seconds:g} seconds")
-    found: tuple[list[NotebookNode], int, bool] = _received(process, results)
-    return found
 
 
 def _received(process: Any, results: Connection) -> Any:

@@ -65,7 +65,6 @@ def make_page(job: Job) -> Made:
 
 @cache
 def _here() -> Now:
-    """Data and code of this process, looked up once."""
     return now()
 
 
@@ -76,7 +75,6 @@ def _ledger() -> str:
 
 
 def _run(job: Job) -> NotebookNode:
-    """The notebook as it ran, each cell to its end."""
     source = nbformat.read(notebook_path(type(job.request), job.options.notebook), as_version=4)  # type: ignore[no-untyped-call]
     limits, plain = job.options.limits, job.options.engine == "plain"
     ours = {"execution_timeout": limits.cell, "report_timeout": limits.report, "memory": limits.memory}

@@ -152,7 +152,6 @@ def _records(out_dir: Path) -> tuple[dict[str, RunRecord], dict[str, FailureReco
 
 
 def _reasons(run: RunRecord | None, page: Path, found: Now) -> list[str]:
-    """Why a page is out of date."""
     if run is None:
         return ["its run record is missing or cannot be read"]
     try:
@@ -236,7 +235,6 @@ def read_tiles() -> dict[str, tuple[str, int, int]]:
 
 
 def _shown(folder: Mapping[str, Any], out_dir: Path) -> dict[str, Any]:
-    """What the template shows besides the catalogue."""
     script = part("front.js")
     councils = [council | _in_words(council) for council in folder["councils"]]
     reports = [page for page in folder["pages"] if page["page"] not in {council["page"] for council in councils}]

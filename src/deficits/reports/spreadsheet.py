@@ -57,12 +57,11 @@ def spreadsheet(tables: Sequence[Mapping[str, Any]], record: RunRecord, differen
 
     `differences`: what the page rests on that the usual one does not, in sentences.
     """
-    into, told = io.BytesIO(), {"title": record.title, "subject": SITE}
+    into = io.BytesIO()
     book = _Book(into)
     # Without a day, the file holds the moment at which it was made.
-    book.file.set_properties(told | {"created": datetime.combine(record.run_on, time())})
-    cover = book.sheet("Cover")
-    cover.set_column(0, 0, WIDEST)
+    made = datetime.combine(record.run_on, time())
+    book.file.set_properties({"title": record.title, "subject": SITE, "created": made})
     intro = [
         f"All tables of the page “{record.title}”, run on {day_in_words(record.run_on)}.",
         "Estimates made from published figures; they are not official statistics.",
@@ -76,40 +75,19 @@ def spreadsheet(tables: Sequence[Mapping[str, Any]], record: RunRecord, differen
         "Sources, licences, method and corrections are on the page.",
         OGL_ATTRIBUTION,
     ]
-    above = [("cover title", record.title), ("cover heading", "Introductory information")]
-    above += [*(("text", text) for text in intro), ("cover heading", "About these data")]
-    book.write(cover, [*above, *(("text", text) for text in about)])
-    titles = [f"Table {number}: {table['title']}" for number, table in enumerate(tables, 1)]
-    rows: list[list[Cell]] = [[f"Table_{number}", title] for number, title in enumerate(titles, 1)]
-    contents = book.sheet("Contents")
-    headings = {"Sheet name": False, "Table description": False}
-    top = book.table(
-        contents, "contents_table", [("title", "Table of contents"), ("line", ONE_TABLE)], headings, rows
-    )
-    for number, (name, _) in enumerate(rows, 1):
-        contents.write_url(top + number, 0, f"internal:'{name}'!A1", book.formats["link"], str(name))
-    for (name, title), table in zip(rows, tables, strict=True):
-        _table(book, str(name), str(title), table)
+    lines = [("cover title", record.title), ("cover heading", "Introductory information")]
+    lines += [*(("text", text) for text in intro), ("cover heading", "About these data")]
+    book.sheet("Cover", [*lines, *(("text", text) for text in about)]).set_column(0, 0, WIDEST)
+    named = {f"Table_{number}": f"Table {number}: {table['title']}" for number, table in enumerate(tables, 1)}
+    headings = [{"name": "Sheet name", "type": "string"}, {"name": "Table description", "type": "string"}]
+    listed = {"name": "contents_table", "schema": {"fields": headings}, "data": list(named.items())}
+    contents, top = book.table("Contents", "Table of contents", listed)
+    for row, name in enumerate(named, top + 1):
+        contents.write_url(row, 0, f"internal:'{name}'!A1", book.formats["link"], name)
+    for (name, title), table in zip(named.items(), tables, strict=True):
+        book.table(name, title, table)
     book.file.close()
     return into.getvalue()
-
-
-def _table(book: _Book, sheet: str, title: str, table: Mapping[str, Any]) -> None:
-    rows = [[_written(cell) for cell in row] for row in table["data"]]
-    above = [("title", title), ("subtitle", table["description"]), ("line", ONE_TABLE)]
-    above += [("line", f"{NOT_AVAILABLE} = not available")] if any(None in row for row in table["data"]) else []
-    above += [("line", f"Source: {table['sources'][0]['title']}")]
-    headings: dict[str, bool] = {}
-    for place, field in enumerate(table["schema"]["fields"]):
-        name = field["name"]
-        headings[f"{name} ({place})" if name in headings else name] = place > 0 and field["type"] == "number"
-    name = re.sub(r"\W", "_", table["name"])
-    book.table(book.sheet(sheet), name, [line for line in above if line[1]], headings, rows)
-
-
-def _written(cell: Cell) -> Cell:
-    """A cell that a screen reader can read out: a text has a letter or a figure, and none is empty."""
-    return NOT_AVAILABLE if cell is None or (isinstance(cell, str) and not re.search(r"\w", cell)) else cell
 
 
 class _Book:
@@ -121,37 +99,45 @@ class _Book:
         arial = {"font_name": "Arial", "font_size": 12}
         self.formats = {name: self.file.add_format(arial | given) for name, given in FORMATS.items()}
 
-    def sheet(self, name: str) -> Worksheet:
-        """A sheet without grid lines."""
+    def sheet(self, name: str, lines: Sequence[tuple[str, str]]) -> Worksheet:
+        """A sheet without grid lines, with lines down the first column, each in its format."""
         sheet = self.file.add_worksheet(name)
         sheet.hide_gridlines(2)
-        return sheet
-
-    def write(self, sheet: Worksheet, lines: Sequence[tuple[str, str]]) -> None:
-        """Lines down the first column, each in its format."""
         for row, (kind, text) in enumerate(lines):
             sheet.write_string(row, 0, text, self.formats[kind])
+        return sheet
 
-    def table(
-        self,
-        sheet: Worksheet,
-        name: str,
-        above: Sequence[tuple[str, str]],
-        headings: Mapping[str, bool],
-        rows: Sequence[Sequence[Cell]],
-    ) -> int:
-        """A table below some lines; `headings`: whether each is of numbers. Returns the row of the headings."""
-        self.write(sheet, above)
-        kinds = ["number" if numeric else "text" for numeric in headings.values()]
-        columns = [
-            {"header": heading, "header_format": self.formats[f"{kind} heading"], "format": self.formats[kind]}
-            for heading, kind in zip(headings, kinds, strict=True)
-        ]
-        marked = {"name": name, "columns": columns, "data": rows, "autofilter": False, "style": None}
-        sheet.add_table(len(above), 0, len(above) + len(rows), len(columns) - 1, marked)
-        for place, cells in enumerate(zip(headings, *rows, strict=True)):
+    def table(self, name: str, title: str, table: Mapping[str, Any]) -> tuple[Worksheet, int]:
+        """A sheet with a table below what is to be known of it; and the row of the headings."""
+        missing = any(None in row for row in table["data"])
+        source = "".join(f"Source: {each['title']}" for each in table.get("sources", ()))
+        above = [("title", title), ("subtitle", table.get("description", "")), ("line", ONE_TABLE)]
+        above += [("line", f"{NOT_AVAILABLE} = not available" if missing else ""), ("line", source)]
+        above = [line for line in above if line[1]]
+        sheet, top, columns = self.sheet(name, above), len(above), {}
+        for place, field in enumerate(table["schema"]["fields"]):
+            heading, kind = field["name"], "number" if place > 0 and field["type"] == "number" else "text"
+            columns[f"{heading} ({place})" if heading in columns else heading] = {
+                "header_format": self.formats[f"{kind} heading"],
+                "format": self.formats[kind],
+            }
+        rows = [[_written(cell) for cell in row] for row in table["data"]]
+        marked = {
+            "name": re.sub(r"\W", "_", table["name"]),
+            "columns": [{"header": heading, **formats} for heading, formats in columns.items()],
+            "data": rows,
+            "autofilter": False,
+            "style": None,
+        }
+        sheet.add_table(top, 0, top + len(rows), len(columns) - 1, marked)
+        for place, cells in enumerate(zip(columns, *rows, strict=True)):
             sheet.set_column(place, place, min(WIDEST, 2 + 1.2 * max(len(str(cell)) for cell in cells)))
-        return len(above)
+        return sheet, top
+
+
+def _written(cell: Cell) -> Cell:
+    """A cell that a screen reader can read out: a text has a letter or a figure, and none is empty."""
+    return NOT_AVAILABLE if cell is None or (isinstance(cell, str) and not re.search(r"\w", cell)) else cell
 
 
 def link(file: bytes, name: str) -> Markup:

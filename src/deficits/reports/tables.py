@@ -110,7 +110,6 @@ def laid_out(frame: pd.DataFrame, units: str = "", formats: Mapping[str, Format]
 
 
 def _suiting(name: str, values: pd.Series, units: str, pounds: str) -> Format:
-    """The format of a column that was given none."""
     if values.dtype.kind not in "iuf":
         return str
     kept = next((unit for ending, unit in UNIT_IN_NAME.items() if name.endswith(ending)), "")

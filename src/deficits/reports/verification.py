@@ -121,7 +121,6 @@ def _differences(given: list[str], again: list[str], verb: str) -> Iterator[str]
 
 
 def _cells(text: str) -> list[str]:
-    """Sources and outputs of a notebook's cells, long numbers rounded."""
     try:
         cells = json.loads(text)["cells"]
         told = [["".join(cell["source"]), cell.get("outputs", [])] for cell in cells]

@@ -4,7 +4,6 @@
   const byId = (id) => document.getElementById(id);
   const today = new Date().toLocaleDateString("sv");
   if (today > document.body.dataset.due) {
-    document.body.classList.add("late");
     byId("late").hidden = false;
   }
 
@@ -51,16 +50,5 @@
     button.append(...head.childNodes);
     head.append(button);
     button.addEventListener("click", () => sort(head));
-  }
-
-  // The tile that is pointed at or in focus, in words next to the map.
-  const readout = byId("readout");
-  if (!readout) return;
-  readout.hidden = false;
-  for (const event of ["pointerover", "focusin"]) {
-    document.querySelector(".tiles").addEventListener(event, ({ target }) => {
-      const tile = target.closest(".tiles li");
-      if (tile) readout.textContent = tile.firstElementChild.title;
-    });
   }
 })();
