@@ -19,7 +19,7 @@ import psutil
 import pytest
 
 from deficits.errors import ExitCode, ReportError, ReportFailed
-from deficits.reports import Limits, RunOptions, exit_code, make, plan, render, write_index
+from deficits.reports import RunOptions, exit_code, make, plan, render, write_index
 from deficits.reports.batch import put_in_place
 from deficits.reports.params import PanelReport
 from deficits.reports.record import file_digest, read_record
@@ -99,7 +99,7 @@ def test_one_failed_page_leaves_the_others_its_last_good_one_and_a_record(pages,
 
 
 def test_what_never_ends_or_dies_costs_its_page_and_is_named(pages, tmp_path: Path) -> None:
-    options = RunOptions(Limits(cell=8), notebook=pages(IN_KENT.format("time.sleep(60)")))
+    options = RunOptions(cell_seconds=8, notebook=pages(IN_KENT.format("time.sleep(60)")))
     slow = make(council_pages(*TWO), tmp_path, options)
     assert {one.page: one.state for one in slow} == {"authority-kent": "failed", "authority-camden": "made"}
     assert exit_code(slow) == ExitCode.OUT_OF_TIME

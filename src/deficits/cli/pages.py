@@ -62,7 +62,7 @@ def report(
 ) -> None:
     """Render reports to pages: all of them, or those named. One that fails leaves the others."""
     from deficits.paths import reports_dir
-    from deficits.reports import Limits, RunOptions, exit_code, make, plan, write_index
+    from deficits.reports import RunOptions, exit_code, make, plan, write_index
 
     folder = folder or reports_dir()
     values: dict[str, object] = {}
@@ -75,8 +75,8 @@ def report(
     values |= {key: value for key, value in options.items() if value is not None}
     if engine not in ("deficits", "plain"):
         raise ReportError(f"--engine {engine}: {closest(engine, ['deficits', 'plain'])}")
-    limits = Limits(cell=cell_seconds, report=page_seconds, memory=memory)
-    run = RunOptions(limits, cast(Any, engine), jobs, only_stale, _cluster(cluster))
+    kind = cast(Any, engine)
+    run = RunOptions(cell_seconds, page_seconds, memory, kind, jobs, only_stale, _cluster(cluster))
     pages = plan(names or (), authorities or (), values)
     columns = (*Progress.get_default_columns(), MofNCompleteColumn())
     # Elsewhere than on a terminal there is no bar, but a line a page.

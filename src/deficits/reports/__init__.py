@@ -17,12 +17,11 @@ from deficits.reports.whatif import what_if
 if TYPE_CHECKING:
     from deficits.reports.batch import PageResult, exit_code, make, plan, render
     from deficits.reports.index import write_index
-    from deficits.reports.job import Limits, RunOptions
+    from deficits.reports.job import RunOptions
     from deficits.reports.verification import verify
 
 __all__ = [
     "REPORTS",
-    "Limits",
     "PageResult",
     "RunOptions",
     "exit_code",
@@ -43,7 +42,7 @@ __all__ = [
 ]
 
 _MAKING = dict.fromkeys(("PageResult", "exit_code", "make", "plan", "render"), "batch")
-_MAKING |= {"Limits": "job", "RunOptions": "job", "write_index": "index", "verify": "verification"}
+_MAKING |= {"RunOptions": "job", "write_index": "index", "verify": "verification"}
 
 
 def __getattr__(name: str) -> Any:

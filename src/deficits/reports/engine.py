@@ -21,7 +21,7 @@ from nbformat import NotebookNode
 
 from deficits.errors import ReportError, closest
 from deficits.reports.cells import run_cells
-from deficits.reports.job import Limits
+from deficits.reports.job import RunOptions
 from deficits.reports.processes import can_fork, context, starting
 
 NAME = "deficits"
@@ -70,14 +70,14 @@ class DeficitsEngine:
             known = ("execution_timeout", "report_timeout", "memory", *PAPERMILLS)
             raise ReportError(f"engine argument '{unknown[0]}': {closest(unknown[0], known)}")
         files = {"log_output": log_output, "stdout_file": stdout_file, "stderr_file": stderr_file}
-        asked = {"cell": execution_timeout, "report": report_timeout, "memory": memory}
-        limits = Limits.model_validate({name: value for name, value in asked.items() if value is not None})
+        cell_seconds = execution_timeout or RunOptions.cell_seconds
+        page_seconds = report_timeout or RunOptions.page_seconds
         if not can_fork():
-            files |= plain_arguments(limits) | {"on_cell_execute": on_cell_execute}
+            files |= plain_arguments(cell_seconds, page_seconds) | {"on_cell_execute": on_cell_execute}
             NBClientEngine.execute_managed_notebook(nb_man, kernel_name, **files)
             return
-        client, ends = PapermillNotebookClient(nb_man, **files), time.monotonic() + limits.report
-        with _running(nb_man.nb, limits) as (process, results):
+        client, ends = PapermillNotebookClient(nb_man, **files), time.monotonic() + page_seconds
+        with _running(nb_man.nb, memory or RunOptions.memory) as (process, results):
             for index, cell in enumerate(nb_man.nb.cells):
                 nb_man.cell_start(cell, index)
                 if not is_run(cell):
@@ -86,8 +86,8 @@ class DeficitsEngine:
                 if on_cell_execute:
                     on_cell_execute(cell=cell, cell_index=index)
                 left = ends - time.monotonic()
-                if not results.poll(max(0, min(limits.cell, left))):
-                    of, seconds = ("notebook", limits.report) if left < limits.cell else ("cell", limits.cell)
+                if not results.poll(max(0, min(cell_seconds, left))):
+                    of, seconds = ("notebook", page_seconds) if left < cell_seconds else ("cell", cell_seconds)
                     raise CellTimeoutError(f"the {of} ran longer than {seconds:g} seconds")
                 cell.outputs, cell.execution_count, good = _received(process, results)
                 for output in cell.outputs:
@@ -109,11 +109,11 @@ class DeficitsEngine:
         return language or "python"
 
 
-def plain_arguments(limits: Limits) -> dict[str, Any]:
+def plain_arguments(cell_seconds: float, page_seconds: float) -> dict[str, Any]:
     """What papermill's own engine is given, so that a kernel has the same limits of time and the same outputs."""
-    ends = time.monotonic() + limits.report
+    ends = time.monotonic() + page_seconds
     return {
-        "timeout_func": lambda cell: max(1, min(limits.cell, ends - time.monotonic())),
+        "timeout_func": lambda cell: max(1, min(cell_seconds, ends - time.monotonic())),
         "coalesce_streams": True,
     }
 
@@ -125,13 +125,13 @@ def is_run(cell: NotebookNode) -> bool:
 
 
 @contextmanager
-def _running(notebook: NotebookNode, limits: Limits) -> Iterator[tuple[Any, Connection]]:
+def _running(notebook: NotebookNode, memory: int) -> Iterator[tuple[Any, Connection]]:
     """A process that runs the notebook's cells, and where their results come from. It ends with the block."""
     results, told = context().Pipe(duplex=False)
     cells = [cell for cell in notebook.cells if is_run(cell)]
     with tempfile.TemporaryDirectory(prefix="deficits-", ignore_cleanup_errors=True) as folder:
         environment = dict(os.environ) | {"IPYTHONDIR": folder, "MPLBACKEND": "agg"}
-        process = context().Process(target=run_cells, args=(cells, told, environment, limits.memory))
+        process = context().Process(target=run_cells, args=(cells, told, environment, memory))
         with starting():
             process.start()
         told.close()

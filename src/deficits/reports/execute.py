@@ -75,10 +75,11 @@ def _ledger() -> str:
 
 
 def _run(job: Job) -> NotebookNode:
-    source = nbformat.read(notebook_path(type(job.request), job.options.notebook), as_version=4)  # type: ignore[no-untyped-call]
-    limits, plain = job.options.limits, job.options.engine == "plain"
-    ours = {"execution_timeout": limits.cell, "report_timeout": limits.report, "memory": limits.memory}
+    options, path = job.options, notebook_path(type(job.request), job.options.notebook)
+    source = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     places = {cell.id: place for place, cell in enumerate(source.cells, 1)}
+    seconds, plain = (options.cell_seconds, options.page_seconds), options.engine == "plain"
+    ours = {"execution_timeout": seconds[0], "report_timeout": seconds[1], "memory": options.memory}
     running: tuple[int | None, str] = None, ""
 
     def note(cell: NotebookNode, cell_index: int) -> None:
@@ -95,13 +96,13 @@ def _run(job: Job) -> NotebookNode:
             language="python",
             progress_bar=False,
             request_save_on_cell_execute=False,
-            **(plain_arguments(limits) if plain else ours),
+            **(plain_arguments(*seconds) if plain else ours),
             on_cell_execute=note,
         )
     except PapermillExecutionError as error:
         raise Fault(error.ename, error.evalue, *running) from None
     except CellTimeoutError as error:
-        told = f"the cell ran longer than {limits.cell:g} seconds" if plain else str(error)
+        told = f"the cell ran longer than {options.cell_seconds:g} seconds" if plain else str(error)
         raise Fault("Time-out", told, *running, ExitCode.OUT_OF_TIME) from None
     except DeadKernelError as error:
         raise Fault("Dead process", DIED.format(error), *running) from None

@@ -9,9 +9,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal
-
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Literal
 
 from deficits.errors import ExitCode
 from deficits.reports.params import PanelReport
@@ -21,30 +19,19 @@ FIRST_LINES = 5
 """Lines of a failed cell that are quoted."""
 
 
-class Limits(BaseModel):
-    """What one notebook may take: seconds for a cell, seconds for all of it, MB of memory of its own.
-
-    >>> Limits(cell=60).report
-    900.0
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    cell: Annotated[float, Field(gt=0)] = 300.0
-    report: Annotated[float, Field(gt=0)] = 900.0
-    memory: Annotated[int, Field(gt=0)] = 4096
-
-
 @dataclass(frozen=True)
 class RunOptions:
     """How a run makes its pages.
 
-    `engine`: "deficits" forks a process a page, "plain" starts a Jupyter kernel a page. `jobs`: pages at once;
-    None is as many as there are processors to use. `executor`: makes the pages instead of processes here, such as
+    `cell_seconds`, `page_seconds` and `memory` (MB): what one notebook may take. `engine`: "deficits" forks a
+    process a page, "plain" starts a Jupyter kernel a page. `jobs`: pages at once; None is as many as there are
+    processors to use. `executor`: makes the pages instead of processes here, such as
     `dask.distributed.Client(address).get_executor()`. `notebook`: another than the reports' own.
     """
 
-    limits: Limits = field(default_factory=Limits)
+    cell_seconds: float = 300.0
+    page_seconds: float = 900.0
+    memory: int = 4096
     engine: Literal["deficits", "plain"] = "deficits"
     jobs: int | None = None
     only_stale: bool = False

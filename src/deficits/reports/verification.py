@@ -19,7 +19,7 @@ from python_calamine import CalamineWorkbook
 from deficits.errors import ReportError, ReportFailed
 from deficits.reports.batch import make_all
 from deficits.reports.changes import changes
-from deficits.reports.job import Job, Limits, RunOptions
+from deficits.reports.job import Job, RunOptions
 from deficits.reports.page import META
 from deficits.reports.params import notebook_path, parse
 from deficits.reports.record import RunRecord, now, read_record, rounded, sha256
@@ -61,7 +61,7 @@ class Verified:
         return [f"{self.page}: {said}", *listed, *(f"  made from: {each}" for each in self.made_from)]
 
 
-def verify(page: Path, limits: Limits | None = None) -> Verified:
+def verify(page: Path) -> Verified:
     """Make a page again from its own record, on this machine's data and code, and compare what the two show: text,
     charts, script, downloads, and the notebook next to it. Long numbers are compared rounded, so that another
     processor finds the same. What changed since the run before is of the run, and is not compared.
@@ -74,7 +74,7 @@ def verify(page: Path, limits: Limits | None = None) -> Verified:
     if record is None:
         raise ReportError(f"{page} carries no run record: expected a page that `deficits report` has made")
     request = parse(record.content.report, record.content.parameters)
-    options = RunOptions(limits or Limits(), notebook=notebook_path(type(request)))
+    options = RunOptions(notebook=notebook_path(type(request)))
     before = None if record.previous is None else record.model_copy(update={"run_on": record.previous})
     job = Job(request, record.run_on, now(), before, options, record.content.figures)
     with tempfile.TemporaryDirectory(prefix="deficits-") as cache:
