@@ -66,12 +66,6 @@ PASSED_ON_BEGINNINGS = ("LC_", "OMP_", "OPENBLAS_", "MKL_", "DEFICITS_")
 """What the notebooks of a run are given of the environment: a page cannot print a token that it never had."""
 
 
-class ReportOutOfTime(ReportFailed):
-    """A cell, or the whole report, ran longer than it may."""
-
-    exit_code = ExitCode.OUT_OF_TIME
-
-
 @dataclass(frozen=True)
 class PageResult:
     """What became of one page; `message`: why it failed, or why it was out of date."""
@@ -160,12 +154,12 @@ def render(name: str, values: Mapping[str, object], out_dir: Path, **options: An
     """Make the page of one report and return its path, `<page>.html`; `options` are those of `RunOptions`.
 
     Raises ReportError when the report, a parameter or the notebook's parameters cell is wrong: nothing has run.
-    ReportFailed, and its sub-class ReportOutOfTime, when the page could not be made: the last good one stays.
+    ReportFailed when the page could not be made: the last good one stays.
     """
     request = parse(name, values)
     (result,) = make([request], out_dir, RunOptions(**options))
     if result.state == "failed":
-        raise (ReportOutOfTime if result.exit_code == ExitCode.OUT_OF_TIME else ReportFailed)(result.message)
+        raise ReportFailed(result.message)
     return out_dir / f"{request.page}.html"
 
 

@@ -80,15 +80,15 @@ def changes(before: RunRecord | None, now: RunContent) -> Changes:
 
 
 def _figures(then: Mapping[str, Value], now: Mapping[str, Value], of_a_council: bool) -> Iterator[Moved]:
-    before, after = _grouped(then), _grouped(now)
+    before, after = grouped(then), grouped(now)
     for name in {**after, **before}:
         old, new = before.get(name, {}), after.get(name, {})
         if old != new:
             yield Moved(label(name), figure(name, old, of_a_council), figure(name, new, of_a_council))
 
 
-def _grouped(headline: Mapping[str, Value]) -> dict[str, dict[str, Value]]:
-    """Values by figure, the three percentiles of one together."""
+def grouped(headline: Mapping[str, Value]) -> dict[str, dict[str, Value]]:
+    """Headline values by figure: one under "", or its percentiles together."""
     found: dict[str, dict[str, Value]] = {}
     for name, value in headline.items():
         quantile = QUANTILE.fullmatch(name)

@@ -21,6 +21,7 @@ from deficits.formatting import estimate, estimate_range, financial_year, gbp, p
 from deficits.raw import raw_data
 from deficits.raw.authorities import load_authorities
 from deficits.reports.batch import put_in_place, reason
+from deficits.reports.changes import grouped
 from deficits.reports.frame import PARTS, SITE, csp_hash, first_chart, part, templates
 from deficits.reports.params import REPORTS, parse, read_notebook
 from deficits.reports.record import (
@@ -38,8 +39,7 @@ from deficits.reports.record import (
 FILES = ("catalogue.json", "feed.xml", "index.html")
 EVERY_DAYS = 31
 """Days from one run to the next, when whoever runs them does not say."""
-BALANCE = re.compile(r"balance_(\d{4})_p(10|50|90)")
-ENDS = {"10": "low", "50": "middle", "90": "high"}
+BALANCE = re.compile(r"balance_\d{4}")
 STATES = {"fresh": "Up to date", "stale": "Out of date", "failed": "Last run failed", "not made": "Not made"}
 BANDS = (
     ("b4", "20% or more", 0.20),
@@ -210,14 +210,15 @@ def _councils(pages: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, Any]
 
 def _balance(headline: Mapping[str, Any]) -> dict[str, Any]:
     """The balance that a council's page gives first (£, negative = deficit), and its share of the grant."""
-    balances: dict[int, dict[str, Any]] = {}
-    for name, value in headline.items():
-        match = BALANCE.fullmatch(name)
-        if match:
-            balances.setdefault(int(match[1]), {})[ENDS[match[2]]] = float(value)
-    year = min((year for year, ends in balances.items() if len(ends) == len(ENDS)), default=None)
-    ends = dict.fromkeys(ENDS.values()) if year is None else balances[year]
-    return {"year": year, "deficit_share_of_dsg": headline.get(f"share_of_dsg_{year}"), **ends}
+    ranges = {
+        name: parts for name, parts in grouped(headline).items() if BALANCE.fullmatch(name) and len(parts) == 3
+    }
+    if not ranges:
+        return dict.fromkeys(("year", "low", "middle", "high", "deficit_share_of_dsg"))
+    name = min(ranges)
+    year, (low, middle, high) = int(name[-4:]), (float(ranges[name][part]) for part in ("10", "50", "90"))
+    share = headline.get(f"share_of_dsg_{year}")
+    return {"year": year, "low": low, "middle": middle, "high": high, "deficit_share_of_dsg": share}
 
 
 def read_tiles() -> dict[str, tuple[str, int, int]]:
