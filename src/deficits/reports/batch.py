@@ -25,9 +25,8 @@ from filelock import FileLock, Timeout
 from deficits.errors import ExitCode, PanelError, ReportError, ReportFailed, closest
 from deficits.paths import write_whole
 from deficits.raw.authorities import load_authorities
-from deficits.reports.job import Fault, Job, Made, RunOptions
+from deficits.reports.job import Fault, Job, Made, RunOptions, can_fork, context, starting
 from deficits.reports.params import REPORTS, PanelReport, check_parameters_cell, find_report, parse, read_notebook
-from deficits.reports.processes import can_fork, context, starting
 from deficits.reports.record import (
     FAILED,
     FailureRecord,

@@ -23,8 +23,6 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 from traitlets.config import Config
 
-READY = "ready"
-"""What the process tells first."""
 MEGABYTE = 1024 * 1024
 
 
@@ -41,7 +39,7 @@ def run_cells(cells: list[NotebookNode], told: Connection, environment: Mapping[
     # What is wrong, without the path of the file that a warning comes from: a page shows them.
     warnings.formatwarning = lambda message, category, *_, **__: f"{category.__name__}: {message}\n"
     shell = _Shell(cells)
-    told.send(READY)
+    told.send("ready")
     for place in range(len(cells)):
         outputs, count, good = shell.run(place)
         told.send((outputs, count, good))

@@ -21,8 +21,7 @@ from nbformat import NotebookNode
 
 from deficits.errors import ReportError, closest
 from deficits.reports.cells import run_cells
-from deficits.reports.job import RunOptions
-from deficits.reports.processes import can_fork, context, starting
+from deficits.reports.job import RunOptions, can_fork, context, starting
 
 NAME = "deficits"
 PAPERMILLS = frozenset({"input_path", "start_timeout", "autosave_cell_every", "language"})
