@@ -53,12 +53,6 @@ report.table(frame, "largest", "Largest deficits", "section 251 from DfE", pound
 WORDS = """## How sure are we?
 
 Text with a [link](https://example.org/method).
-
-Table: Errors of the backtest
-
-| Model | Error (£m) |
-| --- | ---: |
-| Last value | 9.4 |
 """
 SOURCES = """
 report.sources("section251-outturn")

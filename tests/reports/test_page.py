@@ -69,7 +69,7 @@ def test_a_warning_is_on_the_page_without_the_place_it_comes_from(soup):
 
 def test_every_table_has_caption_and_scopes(soup):
     tables = soup.find_all("table")
-    assert len(tables) == 3  # the chart's, the council's, and one in markdown
+    assert len(tables) == 2  # the chart's and the councils'
     for table in tables:
         assert table.caption.get_text()
         assert all(cell.get("scope") for cell in table.find_all("th"))

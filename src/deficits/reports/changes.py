@@ -47,8 +47,6 @@ class Changes:
 
     since: date | None = None
     figures: tuple[Moved, ...] = ()
-    hidden: int = 0
-    """Figures that moved by less than they are rounded to."""
     data: tuple[str, ...] = ()
     parameters: tuple[str, ...] = ()
     code: tuple[str, ...] = ()
@@ -56,7 +54,7 @@ class Changes:
     @property
     def none(self) -> bool:
         """Whether nothing differs."""
-        return not (self.figures or self.hidden or self.data or self.parameters or self.code)
+        return not (self.figures or self.data or self.parameters or self.code)
 
 
 def changes(before: RunRecord | None, now: RunContent) -> Changes:
@@ -64,12 +62,9 @@ def changes(before: RunRecord | None, now: RunContent) -> Changes:
     if before is None:
         return Changes()
     then = before.content
-    moved = list(_figures(then.headline, now.headline, of_a_council=now.report == "authority"))
-    shown = tuple(one for one in moved if one.before != one.now)
     return Changes(
         since=before.run_on,
-        figures=shown,
-        hidden=len(moved) - len(shown),
+        figures=tuple(_figures(then.headline, now.headline, of_a_council=now.report == "authority")),
         data=tuple(_data(then.data, now.data)),
         parameters=tuple(_values(then.parameters, now.parameters)),
         code=tuple(_code(then, now)),
@@ -82,9 +77,9 @@ def changes(before: RunRecord | None, now: RunContent) -> Changes:
 def _figures(then: Mapping[str, Value], now: Mapping[str, Value], of_a_council: bool) -> Iterator[Moved]:
     before, after = grouped(then), grouped(now)
     for name in {**after, **before}:
-        old, new = before.get(name, {}), after.get(name, {})
+        old, new = (figure(name, values.get(name, {}), of_a_council) for values in (before, after))
         if old != new:
-            yield Moved(label(name), figure(name, old, of_a_council), figure(name, new, of_a_council))
+            yield Moved(label(name), old, new)
 
 
 def grouped(headline: Mapping[str, Value]) -> dict[str, dict[str, Value]]:

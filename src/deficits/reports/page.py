@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import mistune
 from markupsafe import Markup
-from mistune.plugins.table import table as table_plugin
 from pydantic import Field, field_validator
 
 from deficits.errors import ReportError
@@ -42,24 +41,17 @@ SHOWN = ("text/html", "text/markdown", "text/plain")
 
 
 class _Words(mistune.HTMLRenderer):
-    """Markdown to HTML: headings with ids, table headings with their scope."""
-
     def heading(self, text: str, level: int, **attrs: Any) -> str:
         return f'<h{level} id="{slug(_without_tags(text))}">{text}</h{level}>\n'
 
 
 def markdown(text: str) -> str:
-    """Markdown as HTML. HTML within it is shown, not used. A paragraph "Table: ..." before a table is its caption.
+    """Markdown as HTML, headings with ids. HTML within it is shown, not used.
 
     >>> markdown("## How sure are we?")
     '<h2 id="how-sure-are-we">How sure are we?</h2>\\n'
     """
-    write = mistune.create_markdown(renderer=_Words(escape=True), plugins=[table_plugin, "url"])
-    written = str(write(text)).replace("<th>", '<th scope="col">').replace("<th style", '<th scope="col" style')
-    written = re.sub(
-        r"<p>Table: (.*?)</p>\s*<table>", r"<table><caption><span>\1</span></caption>", written, flags=re.DOTALL
-    )
-    return written.replace("<table>", '<div class="scroll"><table>').replace("</table>", "</table></div>")
+    return str(mistune.create_markdown(renderer=_Words(escape=True), plugins=["url"])(text))
 
 
 # Words that a page explains at its foot, and corrections that it tells of -------------------------------------
