@@ -25,6 +25,8 @@ QUANTILE = re.compile(r"(?P<base>.+)_p(?P<part>10|50|90)")
 AT = re.compile(r"(?P<words>.+)_(?P<year>20\d\d)")
 SHARES = frozenset({"chance", "share", "within"})
 """Words in the name of a headline value that is a share."""
+COUNTED = frozenset({"councils", "short"})
+"""Words in the name of a range that is of a number of councils or places: the others are of pounds."""
 SHORT_FOR = {"dsg": "DSG", "crps": "CRPS", "ehc": "EHC", "5bn": "£5bn", "80": "80%", "50": "50%"}
 
 Value = float | int | str
@@ -109,18 +111,21 @@ def figure(name: str, found: Figure, of_a_council: bool = False) -> str:
 
     >>> figure("net_2026", {"10": 5.18e9, "50": 5.61e9, "90": 6.02e9}), figure("within_80", {"": 0.856})
     ('£5.2bn to £6.0bn, central estimate £5.6bn', '86%')
-    >>> figure("balance_2026", {"10": -235.8e6, "50": -172.9e6, "90": -111.7e6}, of_a_council=True)
+    >>> figure("balance_2026", {"10": -235_800_000, "50": -172_900_000, "90": -111_700_000}, of_a_council=True)
     '−£240m to −£110m, central estimate −£170m'
+    >>> figure("places_short_2031", {"10": 35867, "90": 91176})
+    '35,867 to 91,176'
     """
     if not found:
         return "not given"
-    if {"10", "90"} <= found.keys() and all(isinstance(value, float) for value in found.values()):
+    if {"10", "90"} <= found.keys() and not COUNTED & set(name.split("_")):
         low, high = float(found["10"]), float(found["90"])
         estimated = of_a_council and gbp(low) != gbp(high)
         write, between = (estimate, estimate_range) if estimated else (gbp, gbp_range)
         middle = f", central estimate {write(float(found['50']))}" if "50" in found else ""
         return between(low, high) + middle
-    return "; ".join(_value(name, value) for value in found.values())
+    ends = [value for part, value in found.items() if part != "50"] or found.values()
+    return " to ".join(_value(name, value) for value in ends)
 
 
 def _value(name: str, value: Value) -> str:
