@@ -120,8 +120,9 @@ def figure(name: str, found: Figure, of_a_council: bool = False) -> str:
         return "not given"
     if {"10", "90"} <= found.keys() and not COUNTED & set(name.split("_")):
         low, high = float(found["10"]), float(found["90"])
-        estimated = of_a_council and gbp(low) != gbp(high)
-        write, between = (estimate, estimate_range) if estimated else (gbp, gbp_range)
+        if gbp(low) == gbp(high):
+            return gbp(low)
+        write, between = (estimate, estimate_range) if of_a_council else (gbp, gbp_range)
         middle = f", central estimate {write(float(found['50']))}" if "50" in found else ""
         return between(low, high) + middle
     ends = [value for part, value in found.items() if part != "50"] or found.values()
