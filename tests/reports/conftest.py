@@ -52,7 +52,7 @@ report.table(frame, "largest", "Largest deficits", "section 251 from DfE", pound
 """
 WORDS = """## How sure are we?
 
-Text with a [link](https://example.org/method).
+Text with a [link](https://example.org/method), and a backtest.
 """
 SOURCES = """
 report.sources("section251-outturn")
