@@ -58,10 +58,3 @@ def test_a_folders_name_is_printed_as_it_is(tmp_path: Path) -> None:
     assert done.returncode in (0, 3), done.stderr
     assert "[red]y[x]" in done.stdout
     assert (tmp_path / "[red]y[x]" / "build.json").is_file()
-
-
-def test_a_panel_is_built_from_another_folder_of_figures(tmp_path: Path) -> None:
-    done = run("build", "--raw", str(tmp_path / "nowhere"), "--out", str(tmp_path / "out"))
-    assert done.returncode in (2, 3)
-    assert done.stderr
-    assert not (tmp_path / "out").exists()

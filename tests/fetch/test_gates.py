@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 
 from deficits.fetch import gates
-from deficits.fetch.compare import Held
 from deficits.panel import Panel
 from deficits.publications import Table
 
@@ -122,6 +121,6 @@ def test_councils_that_an_edition_has_lost(
 ) -> None:
     """In a year that both have, or in the year after; a council that has ended meanwhile is not missed."""
     found = gates.Findings()
-    held = Held("held.csv", edition(panel, 2023).frame.astype(str), set())
+    held = gates.Held("held.csv", edition(panel, 2023).frame.astype(str), set())
     gates.coverage(edition(panel, year, missing), held, panel.authorities, found)
     assert (len(found.asked), len(found.refused)) == (asked, refused)

@@ -11,7 +11,7 @@ import pytest
 
 import deficits as d
 from deficits.errors import PanelError
-from deficits.panel import FIGURES, Panel, check_panel, write
+from deficits.panel import FIGURES, Panel, calendar, reconcile, write
 from deficits.paths import checkout
 
 
@@ -62,11 +62,10 @@ def test_a_trace_of_something_unknown_offers_the_closest(panel: Panel) -> None:
 
 
 def test_a_check_passes_on_what_is_held_and_tells_what_is_overdue(panel: Panel) -> None:
-    checked = check_panel(panel, date(2026, 11, 25))
-    assert not checked.sums["state"].eq("differs").any()
-    assert not checked.editions["overdue"].any()
-    later = check_panel(panel, date(2027, 2, 15))
-    assert set(later.editions.loc[later.editions["overdue"], "publication"]) >= {"section251-outturn"}
+    assert not reconcile(panel)["state"].eq("differs").any()
+    assert not calendar(panel, date(2026, 11, 25))["overdue"].any()
+    later = calendar(panel, date(2027, 2, 15))
+    assert set(later.loc[later["overdue"], "publication"]) >= {"section251-outturn"}
 
 
 def test_the_second_of_two_equal_builds_says_nothing_changed(panel: Panel, tmp_path: Path) -> None:

@@ -44,6 +44,10 @@ if TYPE_CHECKING:
 
     from deficits.reform_plan import ReformPlan
 
+IN_THE_ROW = dict.fromkeys(("mean", "p10", "p50", "p90"), "in the unit of the row")
+"""Heading of figures of which each row names the unit."""
+Several = list[str] | None
+
 
 @app.command()
 def plan(
@@ -90,10 +94,6 @@ def plan(
     if csv:
         rows = pd.concat([each.to_frame() for each in worked], ignore_index=True)
         write_csv(rows, csv, IN_THE_ROW)
-
-
-IN_THE_ROW = dict.fromkeys(("mean", "p10", "p50", "p90"), "in the unit of the row")
-"""Heading of figures of which each row names the unit."""
 
 
 @app.command()
@@ -151,30 +151,22 @@ def places(
         write_csv(rows, csv, IN_THE_ROW)
 
 
-Several = list[str] | None
-BESIDE = ("own", "neighbours", "england")
-
-
 def _say(worked: ReformPlan) -> None:
     from deficits.reform_plan import evidence
 
     out.print(worked)
     for row in worked.declared().itertuples():
-        out.print(f"  {row.title}: {row.terms}, {row.timing}. Risk owner: {row.risk_owner}", markup=False)
+        out.print(f"  {row.title}: {row.terms}, {row.timing}. Risk owner: {row.risk_owner}")
     years = worked.by_year("plans", "spend", "balance")
     out.print("\nWithout the plan and with it (medians; 80% range of the balance with it)")
-
-    def moves(measure: str, at: pd.Series) -> str:
-        return f"{gbp(at[measure, 'unmitigated'])}, with it {gbp(at[measure, 'mitigated'])}"
-
     for year in worked.years:
         at = years.xs(year, level="year")["p50"]
         low, high = years.loc[("balance", "mitigated", year), ["p10", "p90"]]
-        out.print(
-            f"  {year_end(year)}  "
-            f"plans {at['plans', 'unmitigated']:,.0f}, with it {at['plans', 'mitigated']:,.0f}; "
-            f"spend {moves('spend', at)}; balance {moves('balance', at)} ({estimate_range(low, high)})"
-        )
+        moves = [
+            f"{measure} {show(at[measure, 'unmitigated'])}, with it {show(at[measure, 'mitigated'])}"
+            for measure, show in {"plans": "{:,.0f}".format, "spend": gbp, "balance": gbp}.items()
+        ]
+        out.print(f"  {year_end(year)}  {'; '.join(moves)} ({estimate_range(low, high)})")
     table = worked.management_plan() / 1000
     for variant, lines in table.groupby(level="variant", sort=False):
         _table(f"DSG management plan, {variant}, means, £000", lines.droplevel("variant"))
@@ -182,21 +174,18 @@ def _say(worked: ReformPlan) -> None:
     for title, row in worked.effects().iterrows():
         after = "" if title == "interaction" else f"{gbp(row['after_earlier_mean']):>10}"
         span = estimate_range(row["own_p10"], row["own_p90"])
-        out.print(f"  {title!s:52}{gbp(row['own_mean']):>10}{after}  80% range {span}", markup=False)
+        out.print(f"  {title!s:52}{gbp(row['own_mean']):>10}{after}  80% range {span}")
     out.print(f"\nBalance at {year_end(worked.years[-1])} on harder terms")
     for case, row in worked.stress().iterrows():
-        out.print(
-            f"  {case!s:52}{gbp(row['p50']):>10}  80% range {estimate_range(row['p10'], row['p90'])}", markup=False
-        )
-    out.print(
-        "\nPublished figures to compare the assumptions with: the council, its statistical neighbours, England"
-    )
+        out.print(f"  {case!s:52}{gbp(row['p50']):>10}  80% range {estimate_range(row['p10'], row['p90'])}")
+    out.print("\nPublished figures to compare the assumptions with: council, statistical neighbours, England")
     for measure, row in evidence(worked.source.panel, worked.code).iterrows():
-        shown = [gbp(row[key]) if row["unit"].startswith("£") else percent(row[key], 1) for key in BESIDE]
+        values = row[["own", "neighbours", "england"]]
+        shown = [gbp(value) if row["unit"].startswith("£") else percent(value, 1) for value in values]
         out.print(f"  {measure!s:52}{''.join(f'{text:>16}' for text in shown)}  {financial_year(row['year'])}")
     out.print("\nWhat a plan is said to be asked, and what this one answers")
     for point in worked.answers().itertuples():
-        out.print(f"  {point.asked} ({point.said_by})\n    {point.answer}", markup=False)
+        out.print(f"  {point.asked} ({point.said_by})\n    {point.answer}")
 
 
 @app.command()

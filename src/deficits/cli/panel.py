@@ -63,22 +63,21 @@ def check(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Ask publishers what they have now; fail when a newer edition is out.")
     ] = False,
-    raw: Annotated[Path | None, typer.Option(help="Folder of figures to check, instead of data/raw.")] = None,
 ) -> None:
     """Check sums of councils against published figures, and editions against the publication calendar."""
     from deficits.fetch import news
-    from deficits.panel import check_panel, load_panel
+    from deficits.panel import calendar, load_panel, reconcile
     from deficits.publications import PUBLICATIONS
     from deficits.publications.publication import ByHand
 
-    panel = load_panel(raw=raw)
-    checked = check_panel(panel)
-    say_sums(checked.sums.to_dict("records"))
+    panel = load_panel()
+    sums, editions = reconcile(panel), calendar(panel)
+    say_sums(sums.to_dict("records"))
     out.print("\nEditions held, and when a newer one is due")
-    for row in checked.editions.to_dict("records"):
+    for row in editions.to_dict("records"):
         late = "  OVERDUE: `deficits fetch` it" if row["overdue"] else ""
         out.print(f"  {row['publication']:31}{row['newest']:12}next {row['next_expected']}{late}")
-    failed = checked.sums["state"].eq("differs").any() or (fresh and checked.editions["overdue"].any())
+    failed = sums["state"].eq("differs").any() or (fresh and editions["overdue"].any())
     for publication in (each for each in PUBLICATIONS if fresh and not isinstance(each.address, ByHand)):
         other, words = news(publication, panel.raw)
         failed |= other
@@ -96,13 +95,12 @@ def build(
         str, typer.Option(help="Choice among sources: section251, mhclg, lowest or newest.")
     ] = "section251",
     own_figures: OwnFigures = None,
-    raw: Annotated[Path | None, typer.Option(help="Folder of figures to build from, instead of data/raw.")] = None,
 ) -> None:
     """Build the authority-by-year panel from the raw tables and say what is in it."""
     from deficits.panel import load_panel, write
     from deficits.paths import processed_dir
 
-    panel = load_panel(as_of, rule=cast(Any, rule), own=own_figures, raw=raw)
+    panel = load_panel(as_of, rule=cast(Any, rule), own=own_figures)
     folder = folder or processed_dir()
     record = write(panel, folder)
     out.print(

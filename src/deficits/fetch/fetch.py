@@ -20,7 +20,6 @@ from pathlib import Path
 from deficits.errors import DeficitsError, SourceError, first_of
 from deficits.fetch import folder, gates
 from deficits.fetch.addresses import locate
-from deficits.fetch.compare import compare, contents, earlier, years_of
 from deficits.fetch.download import LARGEST_FILE, FetchError, download, printable
 from deficits.formatting import gbp, last_day, listed, year_end
 from deficits.panel import Panel, build
@@ -56,7 +55,6 @@ class Fetched:
     say in words what is in the edition, what it moved of the years held, and what it does to the headline.
     """
 
-    publication: str
     written: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     lines: tuple[str, ...] = ()
@@ -138,7 +136,7 @@ def undo(publication: str | Publication, *, raw: Path | None = None) -> Fetched:
             raise SourceError(f"nothing was taken out: without this edition {error}") from None
         lines = (f"Taken out: {', '.join(removed)}", _headline(was, after))
         exchange(staged / name, root / name)
-    return Fetched(name, removed=tuple(removed), lines=lines)
+    return Fetched(removed=tuple(removed), lines=lines)
 
 
 def news(publication: Publication, raw: RawData) -> tuple[bool, str]:
@@ -177,7 +175,7 @@ def _add(
     held, tables = data.source(name), _parsed(publication, original)
     lines = [
         f"{name}: {original.url or original.path}, published {original.published}, sha256 {original.sha256[:12]}…",
-        *(line for table in tables for line in contents(table)),
+        *(line for table in tables for line in gates.contents(table)),
     ]
     entries = []
     for table in tables:
@@ -187,11 +185,11 @@ def _add(
             continue
         entries.append(entry)
         (place / entry.name).write_bytes(content)
-        if before := earlier(table, data, name):
+        if before := gates.earlier(table, data, name):
             gates.coverage(table, before, load_authorities(data), found)
-            lines += compare(table, before)
+            lines += gates.compare(table, before)
     if not entries:
-        return Fetched(name, lines=(*lines, *_already(tables, held)))
+        return Fetched(lines=(*lines, *_already(tables, held)))
     folder.declare(root / name, entries, place)
     _stop("this file is not as it should be.", found.refused)
     was = _held(data)
@@ -222,16 +220,15 @@ def _add(
     written = tuple(entry.name for entry in entries)
     lines += [*(f"Note: {note}" for note in notes), f"Written: {', '.join(written)}", _headline(was, after)]
     exchange(place, root / name)
-    return Fetched(name, written=written, lines=tuple(lines))
+    return Fetched(written=written, lines=tuple(lines))
 
 
 def _parsed(publication: Publication, original: Original) -> tuple[Table, ...]:
-    """The publisher's file as tidy tables; SourceError when it, or its day of publication, is not as expected."""
     assert publication.parse is not None
     tables = publication.parse(original.path)
     if not tables or any(table.frame.empty for table in tables):
         raise SourceError(f"{original.path.name} has no figures for any council")
-    first = min(filter(None, (years_of(table.frame).min() for table in tables)), default="")
+    first = min(filter(None, (gates.years_of(table.frame).min() for table in tables)), default="")
     # A year's allocations are published in the months before it.
     if first and int(original.published[:4]) < int(first[:4]) - 1:
         raise FetchError(
@@ -245,7 +242,7 @@ def _entry(table: Table, content: bytes, original: Original, held: Source) -> So
     """What declares a new table. A column means what it does in the tables held, those of its kind first."""
     ranked = sorted(held.file, key=lambda file: file.table == table.kind)
     meanings = {name: meaning for file in ranked for name, meaning in file.columns.items()}
-    facts = ". ".join([*map(str.strip, contents(table)), *table.notes]) + "."
+    facts = ". ".join([*map(str.strip, gates.contents(table)), *table.notes]) + "."
     # A publisher may replace a file on the day, or a parser be mended.
     stem, taken = f"{table.kind}_{original.published}", {file.name for file in held.file}
     names = chain([f"{stem}.csv"], (f"{stem}_{place}.csv" for place in count(2)))
@@ -290,13 +287,11 @@ def _decided(staged: Path, base: RawData, publication: str, choices: Mapping[str
 
 
 def _stop(why: str, found: Sequence[str], *advice: str) -> None:
-    """SourceError with what was found, where something was."""
     if found:
         raise SourceError("\n  ".join([f"nothing was written: {why}", *first_of(found, SHOWN), *advice]))
 
 
 def _already(tables: Sequence[Table], held: Source) -> Iterator[str]:
-    """What to say of an edition whose tables are all held: also that a newer one is, if so."""
     hashes = {hashlib.sha256(_csv(table)).hexdigest() for table in tables}
     day = max(each.day for each in held.file if each.sha256 in hashes)
     newest = max(each.day for each in held.file if each.table in {table.kind for table in tables})

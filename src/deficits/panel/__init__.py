@@ -1,6 +1,6 @@
 """Published figures by authority and year in one panel, each with its basis, source and date."""
 
-from deficits.panel.checks import check_panel, reconcile
+from deficits.panel.checks import calendar, reconcile
 from deficits.panel.choice import disagreements
 from deficits.panel.outputs import write
 from deficits.panel.own_figures import Answers, OwnFigures, keep_own, read_own
@@ -20,7 +20,7 @@ __all__ = [
     "Split",
     "authorities",
     "build",
-    "check_panel",
+    "calendar",
     "disagreements",
     "divide",
     "keep_own",

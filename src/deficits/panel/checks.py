@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import NamedTuple
 
 import pandas as pd
 
@@ -15,20 +14,11 @@ NEARLY_ALL = 0.95
 """Share of councils below which a sum is not compared: it is incomplete, not wrong."""
 
 
-class Checked(NamedTuple):
-    """Result of a check: `sums` as `reconcile` gives them; `editions` one row a publication with a calendar.
+def calendar(panel: Panel, today: date | None = None) -> pd.DataFrame:
+    """Editions held, and when a newer one is due: a row a publication that has said so.
 
-    `editions` columns: publication, newest (date published, of what is held), next_expected, overdue (bool).
-    """
-
-    sums: pd.DataFrame
-    editions: pd.DataFrame
-
-
-def check_panel(panel: Panel, today: date | None = None) -> Checked:
-    """Compare the panel with the published national figures, and what is held with the publication calendar.
-
-    `today` is the day of the check, by default this one.
+    Columns: publication, newest (date published, of what is held), next_expected, overdue (on a day, by default
+    this one).
     """
     dated = {name: each for name, each in panel.raw.sources.items() if each.next_expected}
     editions = pd.DataFrame(
@@ -36,7 +26,7 @@ def check_panel(panel: Panel, today: date | None = None) -> Checked:
         columns=["publication", "newest", "next_expected"],
     )
     overdue = editions["next_expected"].map(last_day) < (today or date.today()).isoformat()
-    return Checked(reconcile(panel), editions.assign(overdue=overdue))
+    return editions.assign(overdue=overdue)
 
 
 def reconcile(panel: Panel) -> pd.DataFrame:

@@ -194,7 +194,6 @@ class _Reading:
         return pd.DataFrame(self.found.values())
 
     def _row(self, line: int, row: list[str], columns: list[Column], section: str, commas: bool) -> None:
-        """The figures of one row of the table."""
         cells = [(column.role, cell) for column, cell in zip(columns, row, strict=False) if cell]
         given = {role: " ".join(cell for each, cell in cells if each == role) for role in (*ROLES, "label")}
         label, names = heading(given["label"]), [cell for role, cell in cells if role == "authority"]
@@ -241,7 +240,6 @@ class _Reading:
         }
 
     def _of(self, names: list[str], text: int | str) -> tuple[str, int]:
-        """Whose amount it is, and of which year."""
         year = text if isinstance(text, int) else year_in(text)
         if year is None:
             raise PanelError(f"'{text}' is not a financial year like 2024-25")

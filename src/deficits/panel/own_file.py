@@ -46,16 +46,22 @@ def read_table(path: Path, readings: list[str]) -> tuple[list[Column], Lines, bo
 
     PanelError when the file cannot be read or has no headings that are understood.
     """
-    sheets, commas = _sheets(path)
+    if path.is_file() and path.stat().st_size > LARGEST:
+        raise PanelError(f"{path.name} is larger than {LARGEST // 1_000_000} MB: no file of a few balances")
+    try:
+        grids = [(grid, [*grid.rows()]) for grid in opened(path, typed=True)]
+    except SourceError as error:
+        raise PanelError(str(error)) from None
     found, others = {}, []
-    for name, lines in sheets.items():
+    for grid, cells in grids:
+        lines = [(line, [" ".join(cell.split()) for cell in row]) for line, row in cells]
         try:
-            columns, rows = _table(lines)
+            columns, rows = _table([(line, row) for line, row in lines if any(row)])
         except PanelError as error:
             others.append(str(error))
             continue
         if any(column.role == "amount" for column in columns):
-            found[name] = columns, rows
+            found[grid.sheet] = columns, rows
         elif columns:
             others.append(f"found the headings {listed([column.words for column in columns if column.words])}")
     if len(found) != 1:
@@ -65,8 +71,8 @@ def read_table(path: Path, readings: list[str]) -> tuple[list[Column], Lines, bo
             f"(authority, year, balance) or a year a column; {[*several, *others, 'found none'][0]}"
         )
     ((name, (columns, rows)),) = found.items()
-    readings += [f"Sheet '{name}' is read"] * (len(sheets) > 1)
-    return columns, rows, commas
+    readings += [f"Sheet '{name}' is read"] * (len(grids) > 1)
+    return columns, rows, grids[-1][0].mark == ","
 
 
 def year_in(text: str) -> int | None:
@@ -84,22 +90,6 @@ def amount_in(text: str) -> tuple[float | None, bool]:
     """The number in a cell (None in a heading such as £000), and whether the cell gives the unit (£12.3m)."""
     value = None if UNIT["£000"].fullmatch(text.strip("()")) else number(text, units=True)
     return value, value is not None and number(text) is None
-
-
-def _sheets(path: Path) -> tuple[dict[str, Lines], bool]:
-    """Rows that are not blank with their lines, by sheet, and whether commas divide the cells."""
-    if path.is_file() and path.stat().st_size > LARGEST:
-        raise PanelError(f"{path.name} is larger than {LARGEST // 1_000_000} MB: no file of a few balances")
-    sheets: dict[str, Lines] = {}
-    commas = False
-    try:
-        for grid in opened(path, typed=True):
-            commas = grid.mark == ","
-            rows = [(line, [" ".join(cell.split()) for cell in row]) for line, row in grid.rows()]
-            sheets[grid.sheet] = [(line, row) for line, row in rows if any(row)]
-    except SourceError as error:
-        raise PanelError(str(error)) from None
-    return sheets, commas
 
 
 def _table(lines: Lines) -> tuple[list[Column], Lines]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache, cached_property, lru_cache
 from pathlib import Path
@@ -112,11 +112,8 @@ class Panel:
 
     def copy(self) -> Panel:
         """The same figures as a value of its own: what is changed in it changes nothing elsewhere."""
-        frames = {
-            each.name: value.copy()
-            for each in fields(self)
-            if isinstance(value := getattr(self, each.name), pd.DataFrame | pd.Series)
-        }
+        given = vars(self).items()
+        frames = {name: each.copy() for name, each in given if isinstance(each, pd.DataFrame | pd.Series)}
         ages = replace(self.ages, people=self.ages.people.copy(), plans=self.ages.plans.copy())
         return replace(self, **frames, ages=ages)
 
