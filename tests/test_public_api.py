@@ -170,7 +170,7 @@ WRONG: dict[str, tuple[Probe, str]] = {
     "lever a number": (lambda p, o, w: d.project(p, levers=3), r"levers: found 3 \(int\), expected a Lever"),
     "lever of no parameter": (
         lambda p, o, w: d.Lever.read("health-share", pay=1),
-        r"pay: unknown parameter; known: ",
+        r"pay: unknown name; known: ",
     ),
     "lever in per cent": (lambda p, o, w: d.Lever.read("health-share", paid=30), r"expected a share from 0 to 1"),
     "as_of no day": (lambda p, o, w: d.load_panel("2025-13-01"), r"as_of '2025-13-01' is not a day"),
@@ -206,7 +206,7 @@ WRONG: dict[str, tuple[Probe, str]] = {
     "against a number": (lambda p, o, w: w.against(3), r"other: found 3 \(int\)"),
     "rate of no name": (lambda p, o, w: d.compare(o, "no-help", rate="bank"), r"bank"),
     "scenario's lever": (lambda p, o, w: d.Scenario(levers=["healthshare"]), r"did you mean 'health-share'"),
-    "scenario's key": (lambda p, o, w: d.Scenario(lever=()), r"no parameter 'lever': did you mean 'levers'"),
+    "scenario's key": (lambda p, o, w: d.Scenario(lever=()), r"lever: unknown name; did you mean 'levers'"),
     "plan of a number": (lambda p, o, w: d.plan(o, "Kent", 5), r"actions: found 5 \(int\), expected a"),
     "plan of no council": (lambda p, o, w: d.plan(o, "Kentt", "example"), r"did you mean 'Kent'"),
     "trace of no figure": (lambda p, o, w: d.trace(p, "Kent", 2024, "balanse"), r"did you mean 'balance'"),

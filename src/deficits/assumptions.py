@@ -10,11 +10,11 @@ from datetime import date
 from functools import cache
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from deficits.errors import PanelError, ProjectionError, closest
 from deficits.paths import assumptions_dir
-from deficits.validation import Declared, read_text, read_yaml, shortened, validated
+from deficits.validation import Declared, read_text, read_yaml, validated
 
 Scalar = float | int | date | str
 
@@ -130,6 +130,9 @@ def _by_year(value: Any) -> Any:
     return {int(year): each for year, each in value.items()} if hasattr(value, "to_dict") else value
 
 
+GROWTH: dict[str, Any] = {
+    "expected": f"growth a year from {LEAST:g} to {MOST:g}, a spread (mean, sd), or either by year"
+}
 Setting = Annotated[Growth | Spread | dict[int, Growth | Spread], BeforeValidator(_by_year)]
 """A growth a year (0.05 is 5%): one for every projected year, a spread, or either by year (a dictionary or a
 pandas Series); other years keep the model's."""
@@ -143,11 +146,15 @@ def setting_in(setting: Setting | None, year: int) -> float | Spread | None:
 class CouncilAssumptions(Declared):
     """What differs for one council, in projected years: growth a year, and its own contribution (£, by year)."""
 
-    plan_growth: Setting | None = Field(default=None, description="growth of the council's EHC plans")
-    unit_cost_growth: Setting | None = Field(
-        default=None, description="growth of its spend per plan, same placements"
+    plan_growth: Setting | None = Field(
+        default=None, json_schema_extra=GROWTH, description="growth of the council's EHC plans"
     )
-    block_growth: Setting | None = Field(default=None, description="growth of its high needs block")
+    unit_cost_growth: Setting | None = Field(
+        default=None, json_schema_extra=GROWTH, description="growth of its spend per plan, same placements"
+    )
+    block_growth: Setting | None = Field(
+        default=None, json_schema_extra=GROWTH, description="growth of its high needs block"
+    )
     contribution: dict[int, Annotated[float, Field(ge=0)]] = Field(
         default_factory=dict,
         description="£ that it pays into the DSG from its general fund or by a block transfer",
@@ -166,8 +173,11 @@ class Assumptions(Declared):
     """The projection's assumptions, such as `Assumptions(councils={"Kent": {"plan_growth": 0.05}})`. Growth is a
     share a year: 0.05 is 5%."""
 
+    _error = ProjectionError
+
     plan_growth: Setting | None = Field(
         default=None,
+        json_schema_extra=GROWTH,
         description="growth of EHC plans where no January count is published; by default people by age, times a "
         "plan rate that goes on as it did and fades to the long run",
     )
@@ -179,6 +189,7 @@ class Assumptions(Declared):
     )
     unit_cost_growth: Setting | None = Field(
         default=None,
+        json_schema_extra=GROWTH,
         description="growth of spend per plan in the same placements; by default prices, and a real growth that "
         "goes on as it did and fades",
     )
@@ -210,10 +221,6 @@ class Assumptions(Declared):
         "allows (none by default: the projection is its own)",
     )
 
-    @classmethod
-    def _refused(cls, error: ValidationError, given: dict[str, Any]) -> ProjectionError:
-        return ProjectionError("\n  ".join(["assumptions are not usable:", *assumption_faults(error, given)]))
-
     def known_on(self, as_of: str | None) -> Assumptions:
         """These assumptions without what was announced after a day (ISO date; None knows everything)."""
         if as_of is None:
@@ -242,32 +249,3 @@ OLD_NAMES = {
 def in_todays_names(given: dict[str, Any]) -> dict[str, Any]:
     """Assumptions of an older file under the names that they have now."""
     return {OLD_NAMES.get(name, name): value for name, value in given.items()}
-
-
-def assumption_faults(error: ValidationError, given: dict[str, Any]) -> list[str]:
-    """What is wrong with assumptions as they were given, a line each: name, what was found, what is possible."""
-    # It may be a growth, a spread or either by year: pydantic tells of each, a person wants one line.
-    seen: dict[tuple[int | str, ...], list[Any]] = {}
-    for fault in error.errors():
-        loc = fault["loc"]
-        growth = next((depth for depth, part in enumerate(loc, 1) if str(part).endswith("_growth")), len(loc))
-        seen.setdefault(loc[:growth], []).append(fault)
-    return [_assumption_fault(place, told, given) for place, told in seen.items()]
-
-
-def _assumption_fault(place: tuple[int | str, ...], told: list[Any], given: dict[str, Any]) -> str:
-    """What is wrong with one assumption, from all that pydantic says of it."""
-    key, first = ".".join(map(str, place)), told[0]
-    if first["type"] == "extra_forbidden" and first["loc"] == place:
-        fields = CouncilAssumptions.model_fields if place[0] == "councils" else Assumptions.model_fields
-        return (
-            f"{key}: found {first['input']!r}, an assumption there is none of; {closest(str(place[-1]), fields)}"
-        )
-    found: Any = given
-    for part in place:
-        found = found[part] if isinstance(found, dict) and part in found else first["input"]
-    if len(told) > 1 and str(place[-1]).endswith("_growth"):
-        expected = f"expected growth a year from {LEAST:g} to {MOST:g}, a spread (mean, sd), or either by year"
-        return f"{key}: found {shortened(found)}, {expected}"
-    said = dict.fromkeys(f"{fault['msg'][0].lower()}{fault['msg'][1:]}" for fault in told)
-    return f"{key}: found {shortened(found)}; {' or '.join(said)}"

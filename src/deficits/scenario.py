@@ -22,7 +22,7 @@ from pydantic import (
     model_validator,
 )
 
-from deficits.assumptions import CouncilAssumptions, assumption_faults, in_todays_names
+from deficits.assumptions import CouncilAssumptions, in_todays_names
 from deficits.errors import DeficitsError, ProjectionError, closest
 from deficits.formatting import MINUS, gbp, year_end
 from deficits.panel import Panel
@@ -30,7 +30,7 @@ from deficits.paths import write_whole
 from deficits.projection import Assumptions, Projection, project
 from deficits.projection.lever import Lever, lever_from, lever_names
 from deficits.projection.projection import UNTIL
-from deficits.validation import Declared, read_text, read_yaml, several, validated
+from deficits.validation import Declared, faults_of, read_text, read_yaml, several, validated
 from deficits.writeoff import Scheme, WriteOff, scheme_names, write_off
 
 VERSION: Literal[1] = 1
@@ -233,10 +233,7 @@ class Scenario(Declared):
         try:
             scenario = cls.model_validate(given)
         except ValidationError as error:
-            for fault in error.errors():
-                key = ".".join(str(part) for part in fault["loc"])
-                found = f"{key}: found {fault['input']!r}; " if key else ""
-                faults.append(found + fault["msg"].removeprefix("Value error, "))
+            faults += faults_of(error, cls, given)
         if faults:
             told = "\n".join(f"  {fault}" for fault in faults)
             raise ProjectionError(f"scenario {where} is not usable:\n{told}")
@@ -332,7 +329,7 @@ def _assumptions_from(given: Any, faults: list[str]) -> Assumptions:
     try:
         return Assumptions.model_validate(given)
     except ValidationError as error:
-        faults += [f"assumptions.{fault}" for fault in assumption_faults(error, given)]
+        faults += [f"assumptions.{fault}" for fault in faults_of(error, Assumptions, given)]
         return Assumptions()
 
 

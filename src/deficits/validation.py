@@ -7,14 +7,16 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable
 from copy import deepcopy
+from datetime import date
 from functools import lru_cache
 from inspect import Parameter, Signature
 from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.fields import FieldInfo
 
 from deficits.errors import DeficitsError, closest
 
@@ -74,14 +76,7 @@ class Declared(_Model):
     @classmethod
     def _refused(cls, error: ValidationError, given: dict[str, Any]) -> Exception:
         """What a caller is told who made a faulty one."""
-        faults: dict[str, None] = {}
-        for fault in error.errors():
-            told = _told(fault, None)
-            name = ".".join(map(str, fault["loc"]))
-            if fault["type"] == "extra_forbidden" and name in given:
-                told = f"no parameter '{name}': {closest(name, cls.model_fields)}"
-            faults[f"{name}: missing" if fault["type"] == "missing" else told] = None
-        return cls._error("\n  ".join([f"{cls.__name__} is not usable:", *faults]))
+        return cls._error("\n  ".join([f"{cls.__name__} cannot be used:", *faults_of(error, cls, given)]))
 
     def __dir__(self) -> list[str]:
         return _own(super().__dir__())
@@ -170,71 +165,101 @@ EXPECTED = {
 """What was expected, in an analyst's words, by pydantic's kind of fault."""
 
 
-def expected(fault: Any) -> str | None:
-    """What was expected instead of a faulty value; None where pydantic's own words must do."""
-    words = EXPECTED.get(fault["type"])
-    return None if words is None else words.format(**fault.get("ctx", {}))
+def faults_of(error: ValidationError, model: type[BaseModel], content: Any) -> dict[str, tuple[int | str, ...]]:
+    """Each fault of a declaration in words (name, what was found, what was expected), and where it stands in it.
 
-
-def faults_of(error: ValidationError, content: Any = None, known: Iterable[str] = ()) -> list[str]:
-    """Each fault of a declaration: where it stands in the content, what is wrong and what was found; of names
-    that are `known` the closest one to an unknown one.
+    A field's `json_schema_extra["expected"]` says what is expected of whatever is inside it.
 
     >>> class Rate(BaseModel):
     ...     share: float
     >>> try:
     ...     Rate.model_validate({"share": "most"})
     ... except ValidationError as error:
-    ...     print(*faults_of(error))
+    ...     print(*faults_of(error, Rate, {"share": "most"}))
     share: found 'most', expected a number, such as 0.9 or 90% for a share, 150000000 or £150m for an amount
     """
     faults = error.errors()
     inner = {fault["loc"][:end] for fault in faults for end in range(len(fault["loc"]))}
-    # What holds nothing that is right is then said to be empty as well: only the first is the fault.
-    told = [fault for fault in faults if not (fault["type"] == "too_short" and fault["loc"] in inner)]
-    return list(dict.fromkeys(_told(fault, content, known) for fault in told))
+    told: dict[str, tuple[int | str, ...]] = {}
+    for fault in faults:
+        place, found, known, field = _found(fault, model, content)
+        extra = field.json_schema_extra if field else None
+        if not place:  # a rule between fields: each line begins with one of them
+            lines = str(fault["msg"]).removeprefix("Value error, ").splitlines()
+            told |= {line: tuple(line.split(maxsplit=1)[0].split(".")) for line in lines}
+        elif isinstance(extra, dict) and "expected" in extra:
+            told[f"{_shown(place, content)}: found {shortened(found)}, expected {extra['expected']}"] = place
+        elif fault["type"] != "too_short" or fault["loc"] not in inner:
+            # What holds nothing that is right is said to be empty as well: only the first is the fault.
+            told[f"{_shown(place, content)}: {_words(fault, str(place[-1]), known, field)}"] = place
+    return told
 
 
-def _told(fault: Any, content: Any, known: Iterable[str] = ()) -> str:
-    if fault["type"] == "extra_forbidden" and len(fault["loc"]) == 1 and known:
-        return f"{fault['loc'][0]}: unknown name; {closest(str(fault['loc'][0]), known)}"
-    return f"{_place(fault['loc'], content) or 'entry'}: {_words(fault)}"
+def _found(
+    fault: Any, model: type[BaseModel], content: Any
+) -> tuple[tuple[int | str, ...], Any, set[str], FieldInfo | None]:
+    """A fault's place in the content, what is there, the names that may be there, and the field.
+
+    The kinds of a union, which pydantic puts among the keys, are none of the content's.
+    """
+    keys, models, node, place = fault["loc"], [model], content, []
+    known, field = set(model.model_fields), None
+    for depth, key in enumerate(keys):
+        there = _holds(node, key)
+        if not there and not (depth == len(keys) - 1 and isinstance(node, dict)):
+            continue
+        place.append(key)
+        known = {name for each in models for name in each.model_fields}
+        field = next((each.model_fields[key] for each in models if key in each.model_fields), None)
+        node = node[key] if there else fault["input"]
+        if field is not None:
+            models = _models(field.annotation)
+            if isinstance(field.json_schema_extra, dict) and "expected" in field.json_schema_extra:
+                break
+    return tuple(place), node, known, field
 
 
-def _words(fault: Any) -> str:
-    found = f"found {shortened(fault['input'])}"
-    if fault["type"] == "missing":
-        return "missing"
-    if fault["type"] == "extra_forbidden":
-        return f"unknown name, {found}"
-    wanted = expected(fault)
-    return f"{found}, expected {wanted}" if wanted else f"{_sentence(fault['msg'])}, {found}"
+def _holds(node: Any, key: int | str) -> bool:
+    return key in node if isinstance(node, dict) else isinstance(node, list | tuple) and isinstance(key, int)
 
 
-def _place(keys: tuple[int | str, ...], content: Any) -> str:
-    """Where a fault stands; the name of a kind, which pydantic puts among the keys, is none of the content's."""
-    shown, node = [], content
-    for number, key in enumerate(keys):
-        if isinstance(node, dict) and key in node:
-            node = node[key]
-            shown.append(str(key))
-        elif isinstance(node, list) and isinstance(key, int) and key < len(node):
-            node = node[key]
-            title = node.get("title") if isinstance(node, dict) else None
-            shown.append(f"{key} ({title})" if title else str(key))
-        elif content is None or (number == len(keys) - 1 and isinstance(node, dict)):
-            shown.append(str(key))
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models(part)]
+
+
+def _shown(place: tuple[int | str, ...], content: Any) -> str:
+    """A place as a message names it: an entry of a list by its number and title."""
+    shown: list[str] = []
+    node: Any = content
+    for key in place:
+        node = node[key] if _holds(node, key) else None
+        title = node.get("title") if isinstance(key, int) and isinstance(node, dict) else None
+        shown.append(f"{key} ({title})" if title else str(key))
     return ".".join(shown)
 
 
-def _sentence(message: str) -> str:
-    plain = message.removeprefix("Value error, ")
-    return plain[:1].lower() + plain[1:]
+def _words(fault: Any, name: str, known: set[str], field: FieldInfo | None) -> str:
+    value, kind = fault["input"], fault["type"]
+    if kind == "missing":
+        return f"missing; {field.description}" if field and field.description else "missing"
+    if kind == "extra_forbidden":
+        return f"unknown name; {closest(name, known)}"
+    said = str(fault["msg"]).removeprefix("Value error, ")
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if number and kind == "less_than_equal" and fault["ctx"]["le"] == 1 and value <= 100:
+        return f"found {value:g}, expected a share from 0 to 1; {value:g}% is {value / 100:g}"
+    if kind in EXPECTED:
+        return f"found {shortened(value)}, expected {EXPECTED[kind].format(**fault.get('ctx', {}))}"
+    if kind == "value_error":
+        return said if said.startswith("found") or isinstance(value, dict) else f"found {shortened(value)}; {said}"
+    return f"found {shortened(value)}; {said[:1].lower()}{said[1:]}"
 
 
 def shortened(value: object) -> str:
     """A value as a message repeats it: on one line, and not at length."""
-    text = re.sub(r"\s+", " ", repr(value))
+    text = re.sub(r"\s+", " ", str(value) if isinstance(value, date) else repr(value))
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
 
 
@@ -308,7 +333,7 @@ def validated(model: type[Model], content: Any, shown: str, error: type[Deficits
             "\n".join(
                 [
                     f"{shown} is not valid:",
-                    *(f"  {each}" for each in faults_of(fault, content, model.model_fields)),
+                    *(f"  {each}" for each in faults_of(fault, model, content)),
                 ]
             )
         ) from None

@@ -338,7 +338,7 @@ def test_an_unknown_lever_offers_the_closest() -> None:
 
 
 def test_an_unknown_parameter_offers_the_closest() -> None:
-    with pytest.raises(ProjectionError, match="grwth: unknown parameter; did you mean 'growth'"):
+    with pytest.raises(ProjectionError, match="grwth: unknown name; did you mean 'growth'"):
         Lever.read("funding-growth", grwth=0.1)
 
 

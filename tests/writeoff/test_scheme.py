@@ -56,7 +56,7 @@ def test_every_fault_of_a_scheme_file_is_told_at_once_with_its_line(tmp_path: Pa
     }
     assert "mine.yaml" in message
     assert f"line {at['share']}: share: found 90, expected a share from 0 to 1; 90% is 0.9" in message
-    assert f"line {at['propser']}: propser: unknown parameter; did you mean 'proposer'?" in message
+    assert f"line {at['propser']}: propser: unknown name; did you mean 'proposer'?" in message
     assert "proposer: missing" in message
     assert "published: found 'soon'" in message
     assert "base_year: found 2026-06-30; no year end" in message
@@ -65,7 +65,7 @@ def test_every_fault_of_a_scheme_file_is_told_at_once_with_its_line(tmp_path: Pa
     assert "no authority 'Kant': did you mean 'Kent'?" in message
     assert "deficit_abov" in message
     assert "cap.dgs" in message
-    assert "budget.alocation: unknown parameter; did you mean 'allocation'?" in message
+    assert "budget.alocation: unknown name; did you mean 'allocation'?" in message
     assert message.count("share: found 90") == 1
 
 
@@ -169,7 +169,7 @@ def test_schemes_name_themselves() -> None:
 
 
 def test_a_change_that_is_no_parameter_is_refused() -> None:
-    with pytest.raises(SchemeError, match="shares: unknown parameter; did you mean 'share'"):
+    with pytest.raises(SchemeError, match="shares: unknown name; did you mean 'share'"):
         d.Scheme.read("flat-share").changed(shares=0.5)
 
 

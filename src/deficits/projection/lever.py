@@ -31,7 +31,7 @@ from deficits.projection.history import PLACEMENTS
 from deficits.projection.national import Paths
 from deficits.projection.streams import Array
 from deficits.sizes import Range, ShareRange
-from deficits.validation import Declared, expected, read_text, read_yaml
+from deficits.validation import Declared, faults_of, read_text, read_yaml
 
 THRESHOLD = 6_000.0
 """£ a year that a mainstream school pays for a pupil's special provision before the high needs block does; the
@@ -553,23 +553,7 @@ def lever_from(declared: dict[str, Any], where: str) -> Lever:
     try:
         lever = KINDS[kind].model_validate(declared)
     except ValidationError as error:
-        faults += [_fault(fault, KINDS[kind]) for fault in error.errors()]
+        faults += faults_of(error, KINDS[kind], declared)
     if faults:
         raise ProjectionError(f"lever {where} is not usable:\n" + "\n".join(f"  {fault}" for fault in faults))
     return lever
-
-
-def _fault(fault: Any, model: type[Lever]) -> str:
-    key = ".".join(str(part) for part in fault["loc"] if part not in ("value", "range"))
-    found = fault["input"]
-    if fault["type"] == "extra_forbidden":
-        return f"{key}: unknown parameter; {closest(key, model.model_fields)}"
-    known = model.model_fields.get(key)
-    if fault["type"] == "missing":
-        return f"{key}: missing; {(known.description if known else None) or 'a lever needs it'}"
-    extra = known.json_schema_extra if known else None
-    share = isinstance(extra, dict) and extra.get("unit") == "share"
-    if share and isinstance(found, int | float) and 1 < found <= 100:
-        return f"{key}: found {found:g}, expected a share from 0 to 1; {found:g}% is {found / 100:g}"
-    wanted, said = expected(fault), fault["msg"].removeprefix("Value error, ")
-    return f"{key}: found {found!r}{f', expected {wanted}' if wanted else f'; {said[0].lower()}{said[1:]}'}"

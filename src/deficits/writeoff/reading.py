@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -14,9 +12,8 @@ from pydantic import BaseModel, ValidationError
 
 from deficits.errors import SchemeError, closest
 from deficits.paths import schemes_dir
-from deficits.validation import Declared, expected, read_text
+from deficits.validation import faults_of, read_text
 from deficits.validation import read_yaml as as_yaml
-from deficits.writeoff import conditions
 
 Place = tuple[str | int, ...]
 
@@ -68,50 +65,15 @@ def _lines(node: Any, place: Place) -> Iterable[tuple[Place, int]]:
             yield from _lines(value, (*place, number))
 
 
-def faults(error: ValidationError, model: type[BaseModel], lines: Mapping[Place, int]) -> list[str]:
-    """Every fault of a declaration in words, each with its line where it has one.
+def faults(
+    error: ValidationError, model: type[BaseModel], declared: Mapping[str, Any], lines: Mapping[Place, int]
+) -> list[str]:
+    """Every fault of a declaration in words, each with its line where it has one, in the file's order.
 
     Rules between parameters are only looked at once each parameter is right.
     """
-    told: list[tuple[int, str]] = []
-    for fault in error.errors():
-        # A union puts the name of the member it tried among the keys; those are no keys of the file.
-        place = tuple(part for part in fault["loc"] if not _MEMBER.match(str(part)))
-        found: list[tuple[Place, str]] = [(place, _words(fault, ".".join(map(str, place)), model))]
-        if not place:  # contradictions come several in one, and each begins with a key
-            messages = str(fault["msg"]).removeprefix("Value error, ").splitlines()
-            found = [(tuple(words.split(maxsplit=1)[0].split(".")), words) for words in messages]
-        for keys, words in found:
-            line = next((lines[keys[:end]] for end in range(len(keys), 0, -1) if keys[:end] in lines), 0)
-            told.append((line, words))
+    told = [
+        (next((lines[place[:end]] for end in range(len(place), 0, -1) if place[:end] in lines), 0), words)
+        for words, place in faults_of(error, model, declared).items()
+    ]
     return [(f"line {line}: " if line else "") + words for line, words in sorted(told, key=lambda each: each[0])]
-
-
-_MEMBER = re.compile(
-    r"(flat|scale|by_condition|deficit_above|region|council|type|\[key\])$|function-|constrained-"
-)
-
-
-def _words(fault: Any, key: str, model: type[BaseModel]) -> str:
-    found = fault["input"]
-    name = key.rpartition(".")[2]
-    if fault["type"] == "extra_forbidden":
-        parts = [
-            each for each in vars(conditions).values() if isinstance(each, type) and issubclass(each, Declared)
-        ]
-        inner = {field for part in parts for field in part.model_fields}
-        known = model.model_fields if name == key else inner
-        near = get_close_matches(name, known, n=1)
-        return f"{key}: unknown parameter; " + (f"did you mean '{near[0]}'?" if near else closest(name, known))
-    if fault["type"] == "missing":
-        described = model.model_fields[key].description if key in model.model_fields else None
-        return f"{key}: missing; {described or 'a scheme needs it'}"
-    number = isinstance(found, int | float) and not isinstance(found, bool)
-    if number and fault["type"] == "less_than_equal" and fault["ctx"]["le"] == 1 and found <= 100:
-        return f"{key}: found {found:g}, expected a share from 0 to 1; {found:g}% is {found / 100:g}"
-    message = str(fault["msg"]).removeprefix("Value error, ")
-    if fault["type"] == "value_error":
-        return f"{key}: found {found!s}; {message}"
-    if wanted := expected(fault):
-        return f"{key}: found {found!r}, expected {wanted}"
-    return f"{key}: found {found!r}; {message[0].lower()}{message[1:]}"

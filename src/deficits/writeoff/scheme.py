@@ -179,7 +179,7 @@ class Scheme(Declared):
         try:
             return cls.model_validate(declared, context={"chain": chain})
         except ValidationError as error:
-            told = "\n".join(f"  {fault}" for fault in faults(error, cls, lines))
+            told = "\n".join(f"  {fault}" for fault in faults(error, cls, declared, lines))
             raise SchemeError(f"{what} is not usable:\n{told}") from None
 
     @classmethod
