@@ -228,7 +228,7 @@ schemes:
 """,
     )
     assert message.startswith("scenario mine.yaml is not usable")
-    assert "leves: found [], a key no scenario has; did you mean 'levers'?" in message
+    assert "leves: unknown name; did you mean 'levers'?" in message
     assert "assumptions.plan_grwth: unknown name; did you mean 'plan_growth'?" in message
     assert "assumptions.unit_cost_growth: found 9, expected growth a year from -0.2 to 0.5, a spread" in message
     assert "assumptions.calibrated_to.0.gross: found 0" in message
@@ -249,7 +249,7 @@ schemes:
         ("- 1", "holds list, expected keys: version"),
         ("version: [", "is not valid YAML"),
         ("version: 1\nlevers: 3", "levers: found 3, expected a list"),
-        ("version: 1\ndrivers: [1]", "assumptions: found [1], expected assumptions and their values"),
+        ("version: 1\ndrivers: [1]", "assumptions: found [1], expected names with their values"),
         ("version: 1\ntitle: [1]", "title: found [1]"),
         ("version: 1\nlevers:\n- name: funding-growth\n- name: funding-growth", "there twice"),
         ("version: 1\nlevers:\n- name: ../../funding-growth.yaml", "expected a shipped one"),

@@ -37,7 +37,6 @@ VERSION: Literal[1] = 1
 """Version of the file's form; it goes up when an older file would be read wrongly."""
 SHOWN_KEYS = ("place", "as_of", "until")
 """What the explorer showed when it saved: they change no figure of a report, which has its own parameters."""
-BODY_KEYS = ("version", "title", *SHOWN_KEYS, "assumptions", "levers", "schemes")
 WORDS = 2
 """Words in a scenario's name before its fingerprint."""
 
@@ -214,20 +213,15 @@ class Scenario(Declared):
         """A scenario from plain values, as `contents` gives them. Raises ProjectionError as `read` does."""
         if not isinstance(declared, dict):
             raise ProjectionError(
-                f"scenario {where} holds {type(declared).__name__}, expected keys: {', '.join(BODY_KEYS)}"
+                f"scenario {where} holds {type(declared).__name__}, expected keys: {', '.join(cls.model_fields)}"
             )
         if declared.get("version") != VERSION:
             raise ProjectionError(f"scenario {where}: {_of_another_version(declared)}")
         if "drivers" in declared and "assumptions" not in declared:  # as files of 0.1 have it
             older = declared.pop("drivers")
             declared["assumptions"] = in_todays_names(older) if isinstance(older, dict) else older
-        faults = [
-            f"{key}: found {declared[key]!r}, a key no scenario has; {closest(str(key), BODY_KEYS)}"
-            for key in declared
-            if key not in BODY_KEYS
-        ]
-        given = {key: declared[key] for key in ("title", *SHOWN_KEYS) if key in declared}
-        given["assumptions"] = _assumptions_from(declared.get("assumptions"), faults)
+        faults: list[str] = []
+        given = {key: value for key, value in declared.items() if value is not None}
         given["levers"] = _read_all("levers", Lever, declared.get("levers"), faults)
         given["schemes"] = _read_all("schemes", Scheme, declared.get("schemes"), faults)
         try:
@@ -315,22 +309,6 @@ def _of_another_version(declared: dict[str, Any]) -> str:
     newer = isinstance(found, int) and found > VERSION
     what = "install the deficits that wrote it" if newer else "make the scenario again and save it"
     return f"found version {found!r}, expected {VERSION}; {what}"
-
-
-def _assumptions_from(given: Any, faults: list[str]) -> Assumptions:
-    """Assumptions as declared; the defaults where they are at fault, and the faults in the list."""
-    if given is None:
-        return Assumptions()
-    if not isinstance(given, dict):
-        faults.append(
-            f"assumptions: found {given!r}, expected assumptions and their values, like 'plan_growth: 0.05'"
-        )
-        return Assumptions()
-    try:
-        return Assumptions.model_validate(given)
-    except ValidationError as error:
-        faults += [f"assumptions.{fault}" for fault in faults_of(error, Assumptions, given)]
-        return Assumptions()
 
 
 def _read_all(key: str, kind: type[Lever] | type[Scheme], given: Any, faults: list[str]) -> tuple[Any, ...]:

@@ -148,7 +148,7 @@ def several(
 
 NUMBER = "a number, such as 0.9 or 90% for a share, 150000000 or £150m for an amount"
 YEAR = "a year, such as 2026 or 2025-26, or a whole number"
-SEVERAL = "several values by name, such as {{pounds: 5000000000}}"
+SEVERAL = "names with their values, such as {{low: 1, high: 2}}"
 EXPECTED = {
     "float_parsing": NUMBER,
     "float_type": NUMBER,
