@@ -215,34 +215,17 @@ class _Reading:
                 if parted and SAYS["part_of_an_amount"].match(f"{text},{after}"):
                     raise PanelError(f"'{text},{after}' may be one amount: leave its comma out, or --accept two")
                 if len(holding) == 1 or reason(text) is None:
-                    code, year = self._of(council, column.year or given["year"])
-                    status = self._status(heading(given["status"]), words, year)
-                    value, sure = self._value(text, unit, words, code, year, accepted)
-                    self._add(line, code, year, status, value, sure, f"{words}: '{text}'")
+                    year = column.year or year_in(given["year"])
+                    if year is None:
+                        raise PanelError(f"'{given['year']}' is not a financial year like 2024-25")
+                    self._figure(line, text, unit, words, council, year, heading(given["status"]), accepted)
             except PanelError as error:
                 self.faults.append(f"line {line}: {error}")
 
-    def _add(self, line: int, code: str, year: int, status: str, value: float, sure: bool, note: str) -> None:
-        key = code, year, status
-        if key in self.found:
-            raise PanelError(f"the same council and year as line {self.found[key]['line']}")
-        self.found[key] = {
-            "line": line,
-            "name": self.authorities.name(code),
-            "authority": code,
-            "year": year,
-            "value": value,
-            "status": status,
-            "accepted": "" if sure else "yes",
-            "ended": self._ended(year),
-            "source": f"own/{self.file}:{line}",
-            "note": f"from {self.file}, line {line}: {note}",
-        }
-
-    def _of(self, names: list[str], text: int | str) -> tuple[str, int]:
-        year = text if isinstance(text, int) else year_in(text)
-        if year is None:
-            raise PanelError(f"'{text}' is not a financial year like 2024-25")
+    def _figure(
+        self, line: int, text: str, unit: str, words: str, names: list[str], year: int, status: str, accepted: bool
+    ) -> None:
+        """One amount as a figure; PanelError when its council, kind or size cannot be right."""
         codes = {self.authorities.resolve(name, year) for name in names}
         if len(codes) != 1:
             raise PanelError(
@@ -251,18 +234,28 @@ class _Reading:
         code = codes.pop()
         if not self.authorities.existed(code, year):
             raise PanelError(f"{self.authorities.name(code)} did not exist on {year_end(year)}")
-        return code, year
-
-    def _ended(self, year: int) -> bool:
-        return date(year, 3, 31) <= self.today
-
-    def _status(self, given: str, words: str, year: int) -> str:
-        found = next((kind for kind, known in STATUS.items() if known.search(given or words)), None)
-        if given and found is None:
-            raise PanelError(f"status '{given}': {closest(given, STATUS)}")
-        if found == OUTTURN and not self._ended(year):
+        ended = date(year, 3, 31) <= self.today
+        kind = next((kind for kind, known in STATUS.items() if known.search(status or words)), None)
+        if status and kind is None:
+            raise PanelError(f"status '{status}': {closest(status, STATUS)}")
+        if kind == OUTTURN and not ended:
             raise PanelError(f"{year_end(year)} has not come: it can only be a forecast")
-        return found or (OUTTURN if self._ended(year) else FORECAST)
+        kind = kind or (OUTTURN if ended else FORECAST)
+        value, sure = self._value(text, unit, words, code, year, accepted)
+        if (code, year, kind) in self.found:
+            raise PanelError(f"the same council and year as line {self.found[code, year, kind]['line']}")
+        self.found[code, year, kind] = {
+            "line": line,
+            "name": self.authorities.name(code),
+            "authority": code,
+            "year": year,
+            "value": value,
+            "status": kind,
+            "accepted": "" if sure else "yes",
+            "ended": ended,
+            "source": f"own/{self.file}:{line}",
+            "note": f"from {self.file}, line {line}: {words}: '{text}'",
+        }
 
     def _value(self, text: str, unit: str, words: str, code: str, year: int, accepted: bool) -> tuple[float, bool]:
         """An amount in £, negative for a deficit, and whether what is published of the council bears it out.
@@ -274,7 +267,7 @@ class _Reading:
             raise PanelError(f"'{text}' is not an amount in pounds")
         turned, certain = self._sign(words, typed)
         value = (-typed if turned else typed) * (1.0 if has_unit else UNITS[unit])
-        record = _Record.of(self.published, code, year)
+        record = _Record(self.published, code, year)
         surplus = value > 0 > record.last
         if not record.fits(value) or (not certain and (surplus or turned)):
             units, signs = {"": 1.0}, {"": 1}
@@ -312,7 +305,6 @@ class _Reading:
         return headed, headed and typed >= 0
 
 
-@dataclass(frozen=True)
 class _Record:
     """What is published of a council nearest to a year, to hold an amount (£) against.
 
@@ -321,35 +313,25 @@ class _Record:
     is published, in a sentence.
     """
 
-    last: float
-    size: float
-    years: int
-    most: float
-    words: str
-
-    @classmethod
-    def of(cls, published: pd.DataFrame, code: str, year: int) -> _Record:
-        """The newest balance, high needs block and reserves until a year, or else the first."""
+    def __init__(self, published: pd.DataFrame, code: str, year: int) -> None:
         mine = published[published.index.get_level_values("authority") == code].droplevel("authority")
         series = [mine[name].dropna() for name in ("balance", "high_needs_block", "reserves_unallocated")]
+        # The newest until that year, or else the first.
         balance, block, reserves = (
             each[each.index <= year][-1:] if (each.index <= year).any() else each[:1] for each in series
         )
         at = int([*balance.index, *mine.index, year][0])
-        last, size = float(balance.sum()), float(block.sum())
-        size = max(size, abs(last)) if size > 0 else 0.0
+        self.last, size = float(balance.sum()), float(block.sum())
+        self.size = max(size, abs(self.last)) if size > 0 else 0.0
+        self.years = max(1, abs(year - at))
+        self.most = BEYOND * (self.size or float(published["high_needs_block"].max()))
         named = {
             f"balance at {year_end(at)}": balance,
             "high needs block": block,
             "unallocated reserves": reserves,
         }
-        return cls(
-            last=last,
-            size=size,
-            years=max(1, abs(year - at)),
-            most=BEYOND * (size or float(published["high_needs_block"].max())),
-            words=", ".join(f"{name} {gbp(each.sum())}" for name, each in named.items() if len(each)) or "nothing",
-        )
+        told = [f"{name} {gbp(each.sum())}" for name, each in named.items() if len(each)]
+        self.words = ", ".join(told) or "nothing"
 
     def fits(self, amount: float) -> bool:
         """Whether an amount is of a likely size and no unlikely move from the balance."""
