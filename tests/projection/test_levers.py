@@ -332,11 +332,6 @@ def test_a_changed_lever_names_itself() -> None:
     )
 
 
-def test_an_unknown_lever_offers_the_closest() -> None:
-    with pytest.raises(ProjectionError, match="did you mean 'placement-shift'"):
-        Lever.read("placement-shfit")
-
-
 def test_an_unknown_parameter_offers_the_closest() -> None:
     with pytest.raises(ProjectionError, match="grwth: unknown name; did you mean 'growth'"):
         Lever.read("funding-growth", grwth=0.1)

@@ -56,14 +56,9 @@ def key_of(panel: Panel, assumptions: Assumptions, levers: Sequence[Lever], *run
     # What a panel holds may have been replaced by its reader, as a backtest does with agreements.
     frames = [panel.frame, panel.national, panel.forecasts, panel.statements, panel.own_paths, panel.agreements]
     frames += [panel.ages.people, panel.ages.plans, panel.prices.to_frame()]
-    parts: list[Any] = [
-        panel.as_of,
-        panel.rule,
-        [_digest(frame) for frame in frames],
-        panel.raw.hashes(),
-        assumptions.model_dump(mode="json"),
-    ]
-    parts += [[lever.model_dump(mode="json") for lever in levers], run, _code()]
+    known = [panel.as_of, panel.rule, [_digest(frame) for frame in frames], panel.raw.hashes()]
+    declared = [each.model_dump(mode="json") for each in (assumptions, *levers)]
+    parts = [*known, declared, run, code_hash()]
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:32]
 
 
@@ -80,7 +75,8 @@ def _digest(frame: pd.DataFrame) -> str:
 
 
 @cache
-def _code() -> str:
+def code_hash() -> str:
+    """Of the package's code and the assumptions as data."""
     digest = hashlib.sha256()
     for folder in (paths.PACKAGE, paths.assumptions_dir()):
         for path in sorted([*folder.rglob("*.py"), *folder.rglob("*.yaml")]):

@@ -14,6 +14,7 @@ from deficits.panel import Panel
 from deficits.projection.national import Shocks
 from deficits.projection.streams import TAIL, Array, Shock, stream
 from deficits.publications.tabulated import RETURNED
+from deficits.validation import whole
 
 T_SD = np.sqrt(TAIL / (TAIL - 2))
 """Standard deviation of a Student's t of scale 1."""
@@ -150,20 +151,15 @@ def nudged(
     """
     targets = assumptions.calibrated_to
     for target in targets:
-        if target.year not in years:
-            raise ProjectionError(
-                f"calibrated_to {target.year} is not a projected year: {years[0]} to {years[-1]}"
-            )
+        whole("calibrated_to", target.year, ProjectionError, years[0], years[-1])
     places = [years.index(target.year) + 1 for target in targets]
     gross = np.stack([np.maximum(-balances[:, :, place], 0.0).sum(axis=1) for place in places])
-    wanted = np.array([target.gross for target in targets])[:, None]
-    errors = np.array([target.sd for target in targets])[:, None]
+    published, errors = np.array([(target.gross, target.sd) for target in targets]).T[:, :, None]
     rows = np.concatenate(shocks)
-    draws = gross.shape[1]
     away, moving = gross - gross.mean(axis=1, keepdims=True), rows - rows.mean(axis=1, keepdims=True)
-    spread = np.atleast_2d(away @ away.T / (draws - 1)) + np.diag(errors[:, 0] ** 2)
-    wanted = wanted + errors * stream(seed, Shock.HELD).standard_normal(gross.shape)
-    rows = rows + (moving @ away.T / (draws - 1)) @ np.linalg.solve(spread, wanted - gross)
+    spread = away @ away.T / (gross.shape[1] - 1) + np.diag(errors[:, 0] ** 2)
+    wanted = published + errors * stream(seed, Shock.HELD).standard_normal(gross.shape)
+    rows = rows + (moving @ away.T / (gross.shape[1] - 1)) @ np.linalg.solve(spread, wanted - gross)
     holdings = tuple(
         Calibrated.of(Calibration(target.year, target.gross, target.sd), each, target.sd)
         for target, each in zip(targets, gross, strict=True)

@@ -50,8 +50,8 @@ class Spending:
         rows = []
         for year in spend.columns[2:]:
             if year - 1 in block and year - 2 in plans:
-                moved = np.log(spend[year] / spend[year - 1]).rename("moved").to_frame()
-                found = moved.join(_causes(spend, block, plans, year)).replace([np.inf, -np.inf], np.nan).dropna()
+                found = _causes(spend, block, plans, year).assign(moved=np.log(spend[year] / spend[year - 1]))
+                found = found.replace([np.inf, -np.inf], np.nan).dropna()
                 rows.append(found - found.median())
         sample = pd.concat(rows) if rows else pd.DataFrame()
         if len(sample) < FEWEST:
@@ -74,9 +74,8 @@ class Spending:
 
         Each draw has its own coefficients, as uncertain as the regression says.
         """
-        given = stream(seed, Shock.COEFFICIENTS).multivariate_normal(
-            self.result.params, self.result.cov_params(), draws
-        )
+        random = stream(seed, Shock.COEFFICIENTS)
+        given = random.multivariate_normal(self.result.params, self.result.cov_params(), draws)
         momentum, *lasting = np.ascontiguousarray(given.T)
         reverting = lasting[0] + lasting[1]
         spend, spent = accounts.spend, accounts.spent
@@ -181,11 +180,10 @@ def _plan_shares(panel: Panel, authorities: pd.Index, known: History, until: int
     plans = shares(panel.figure("plans").reindex(authorities).dropna(axis=1, how="all"))
     newest = int(plans.columns[-1])
     plans[newest] = plans.ffill(axis=1)[newest].fillna(0.0)
-    people = None if known.people is None else known.people.reindex(authorities)
+    people = pd.DataFrame() if known.people is None else known.people.reindex(authorities)
     for year in range(newest + 1, until + 1):
-        aged = 1.0
-        if people is not None and year in people and year - 1 in people:
-            aged = (people[year] / people[year - 1]).fillna(1.0)
+        held = year in people and year - 1 in people
+        aged = (people[year] / people[year - 1]).fillna(1.0) if held else 1.0
         plans[year] = shares(plans[year - 1] * aged)
     return plans
 
@@ -248,10 +246,9 @@ def own_assumptions(panel: Panel, assumptions: Assumptions, councils: pd.Index) 
 
     ProjectionError with each council that is unknown, not one of the projection's, or given twice.
     """
-    found: dict[str, CouncilAssumptions] = {}
     given: dict[str, str] = {}
     faults = []
-    for name, own in assumptions.councils.items():
+    for name in assumptions.councils:
         try:
             code = panel.authorities.resolve(name)
         except PanelError as error:
@@ -261,11 +258,11 @@ def own_assumptions(panel: Panel, assumptions: Assumptions, councils: pd.Index) 
             faults.append(f"'{name}' and '{given[code]}' are the same council: give its assumptions once")
         if code not in councils:
             faults.append(absent(panel, code, councils))
-        found[code], given[code] = own, name
+        given[code] = name
     if faults:
         told = "\n".join(f"  {fault}" for fault in faults)
         raise ProjectionError(f"assumptions.councils does not fit the projection's councils:\n{told}")
-    return found
+    return {code: assumptions.councils[name] for code, name in given.items()}
 
 
 def absent(panel: Panel, code: str, councils: pd.Index) -> str:

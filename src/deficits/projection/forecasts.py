@@ -26,9 +26,10 @@ from deficits.assumptions import BLOCK_GROWTH, PROGRAMME_ENDED, Assumptions, in_
 from deficits.errors import ProjectionError, closest
 from deficits.formatting import financial_year, last_day, listed, year_end
 from deficits.panel import Panel
-from deficits.paths import PACKAGE, checkout, forecasts_dir, write_whole
+from deficits.paths import checkout, forecasts_dir, write_whole
 from deficits.projection.backtest import as_known, cases
 from deficits.projection.backtest import skill as compared
+from deficits.projection.cache import code_hash
 from deficits.projection.condition import returned
 from deficits.projection.england import newest_forecast
 from deficits.projection.history import NEARLY_ALL
@@ -38,8 +39,6 @@ from deficits.simulated import QUANTILES as RANGES
 
 QUANTILES = (0.025, *(round(0.05 * step, 2) for step in range(1, 20)), 0.975)
 """The 21 quantile levels kept."""
-ROOMS = ("raw", "publications", "panel", "projection")
-"""Rooms whose code makes a projection."""
 SCORES = ["error", "crps", "within_50", "within_80"]
 COLUMNS = ["forecaster", "area", "target_end_date", "n", *SCORES]
 FIRST = "0" * 64
@@ -164,7 +163,7 @@ def issue(
             "balances_to": projection.base_year,
             "sha256": _digest(json.dumps(panel.raw.hashes(), sort_keys=True).encode()),
         },
-        "code": _code(),
+        "code": {"version": version("deficits"), "commit": _commit(), "sha256": code_hash()},
         "seed": projection.seed,
         "draws": projection.balance.sizes["draw"],
         "assumptions": projection.assumptions.model_dump(mode="json"),
@@ -200,15 +199,13 @@ def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _code() -> dict[str, str]:
-    """Version, commit (where the project is a checkout with one) and hash of the code that makes a projection."""
-    root, commit = checkout(), ""
-    if root is not None:
-        asked = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=False)
-        commit = asked.stdout.strip()
-    files = sorted(path for room in ROOMS for path in (PACKAGE / room).glob("*.py"))
-    digest = _digest(b"".join(path.read_bytes() for path in files))
-    return {"version": version("deficits"), "commit": commit, "sha256": digest}
+def _commit() -> str:
+    """The commit of the checkout that the package is in, if it is in one."""
+    root = checkout()
+    if root is None:
+        return ""
+    asked = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=False)
+    return asked.stdout.strip()
 
 
 # --- scores

@@ -201,8 +201,7 @@ def safety_valve_payments(panel: Panel, authorities: pd.Index) -> pd.DataFrame:
 
 def received(payments: pd.DataFrame) -> pd.DataFrame:
     """Safety valve payments that published balances hold: those of the programme's years, £."""
-    last = PROGRAMME_ENDED.number
-    return payments.loc[:, [year for year in payments if year <= last]]
+    return payments.loc[:, : int(PROGRAMME_ENDED.number)]
 
 
 def base_year(panel: Panel) -> int:

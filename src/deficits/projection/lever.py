@@ -24,7 +24,7 @@ from pydantic import BeforeValidator, Discriminator, Field, HttpUrl, Tag, Valida
 from deficits.assumptions import FIRST_YEAR, LAST_YEAR
 from deficits.errors import ProjectionError, closest
 from deficits.formatting import between, financial_year, gbp, listed
-from deficits.panel.given import amount_given, ending_year, rate_given
+from deficits.panel.given import amount_given, ending_year, share_given
 from deficits.paths import levers_dir
 from deficits.projection.fit import Fit
 from deficits.projection.history import PLACEMENTS
@@ -38,14 +38,14 @@ THRESHOLD = 6_000.0
 same since 2013-14 (Schools Week, https://schoolsweek.co.uk/send-spend-freeze-has-led-to-ehcp-rise-mps-say)."""
 INDEPENDENT, STATE_SPECIAL, MAINSTREAM = range(len(PLACEMENTS))
 
-Share = Annotated[float, BeforeValidator(rate_given), Field(ge=0, le=1, json_schema_extra={"unit": "share"})]
-Points = Annotated[float, BeforeValidator(rate_given), Field(ge=0, le=0.2, json_schema_extra={"unit": "share"})]
+Share = Annotated[float, BeforeValidator(share_given), Field(ge=0, le=1, json_schema_extra={"unit": "share"})]
+Points = Annotated[float, BeforeValidator(share_given), Field(ge=0, le=0.2, json_schema_extra={"unit": "share"})]
 Pounds = Annotated[float, BeforeValidator(amount_given), Field(json_schema_extra={"unit": "£"})]
 if TYPE_CHECKING:
     Uncertain = Any  # in `_effect` an array
 else:
     Uncertain = Annotated[
-        Annotated[float, BeforeValidator(rate_given), Field(ge=0, le=1), Tag("value")]
+        Annotated[float, BeforeValidator(share_given), Field(ge=0, le=1), Tag("value")]
         | Annotated[ShareRange, Tag("range")],
         Discriminator(lambda given: "range" if isinstance(given, dict | Range) else "value"),
         Field(json_schema_extra={"unit": "share"}),

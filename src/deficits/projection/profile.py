@@ -97,17 +97,15 @@ def measures(projection: Projection, year: int) -> pd.DataFrame:
     surplus), per_person (£ per person aged 2 to 18), per_plan (£), share_of_dsg (of that year's DSG, 0 to 1) and
     deprivation (average score of the index of multiple deprivation; higher is more deprived)."""
     panel, councils = projection.panel, projection.fit.councils
-    codes = pd.Index(councils.index)
-    deficit = -projection.balance.sel(year=year).median("draw").to_series().reindex(codes)
-    scores = deprivation(Reader(panel.raw, panel.authorities, panel.as_of))["score"].reindex(codes)
-    sizes = _sizes(projection, year)
-    shares = {name: deficit / size.reindex(codes).replace(0, np.nan) for name, size in sizes.items()}
+    deficit = -projection.balance.sel(year=year).median("draw").to_series()
+    scores = deprivation(Reader(panel.raw, panel.authorities, panel.as_of))["score"].reindex(councils.index)
+    shares = {name: deficit / size.replace(0, np.nan) for name, size in _sizes(projection, year).items()}
     return councils[["name", "region"]].assign(deficit=deficit, **shares, deprivation=scores)
 
 
 def _sizes(projection: Projection, year: int) -> dict[str, pd.Series]:
     """What a deficit is divided by, by council: people aged 2 to 18, plans (England's at the median), DSG (£)."""
-    panel, codes = projection.panel, pd.Index(projection.fit.councils.index)
+    panel, codes = projection.panel, projection.fit.councils.index
     plans = float(np.median(projection.paths.plans[projection.years.index(projection.year(year))]))
     return {
         "per_person": people_2_18(panel, codes, [year])[year],
@@ -124,10 +122,10 @@ def compared(projection: Projection, places: Mapping[str, Sequence[str]], year: 
     """
     sizes, rows = _sizes(projection, year), {}
     for place, members in places.items():
-        together = projection.balance.sel(year=year, authority=list(members)).sum("authority")
-        deficit = -float(together.median("draw"))
-        whole = {name: float(size[list(members)].sum(min_count=1)) for name, size in sizes.items()}
-        rows[place] = {"deficit": deficit} | {name: deficit / size for name, size in whole.items()}
+        codes = list(members)
+        deficit = -float(projection.balance.sel(year=year, authority=codes).sum("authority").median("draw"))
+        shares = {name: deficit / float(size[codes].sum(min_count=1)) for name, size in sizes.items()}
+        rows[place] = {"deficit": deficit} | shares
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("place")
 
 

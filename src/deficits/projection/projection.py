@@ -36,7 +36,7 @@ from deficits.projection.summaries import (
     unit_of,
 )
 from deficits.simulated import QUANTILES, Area, Measures, Simulated, ranges
-from deficits.validation import one_of, several, whole
+from deficits.validation import known_word, one_of, several, whole
 
 Measure = Literal["gross", "net", "in_year"]
 MEASURES: tuple[Measure, ...] = get_args(Measure)
@@ -271,11 +271,9 @@ class Projection(Simulated):
         Columns mean, p10, p50, p90; the rows are those of `CAUSES`, and `total`. The means add up exactly, and do
         not depend on the order of the causes; quantiles do not add up.
         """
-        self.year(start), self.year(end)
-        if not self.base_year <= start < end:
-            raise ProjectionError(
-                f"decompose from {start} to {end}: expected a start in {self.base_year} or after, and a later end"
-            )
+        last = self.years[-1]
+        start = whole("start", start, ProjectionError, self.base_year, last - 1)
+        end = whole("end", end, ProjectionError, start + 1, last)
         return decomposed(self.account(authority), start, end)
 
     def breakeven(self, authority: str | int | None = None, year: int | None = None) -> pd.DataFrame:
@@ -285,9 +283,8 @@ class Projection(Simulated):
         funding_growth (shares: the growth in that year at which spend equals funding, all else as it is), and what
         is expected of either. Grants do not count. The year is the last one unless another is given.
         """
-        year = self.year(self.years[-1] if year is None else year)
-        if year <= self.base_year:
-            raise ProjectionError(f"breakeven in {year}: that year is published; give a later one")
+        last = self.years[-1]
+        year = whole("year", last if year is None else year, ProjectionError, self.base_year + 1, last)
         return breaks_even(self.account(authority), year)
 
     def account(self, authority: str | int | None = None) -> Step:
@@ -322,18 +319,11 @@ class Projection(Simulated):
 
     def year(self, year: int) -> int:
         """The year, when the projection has it; ProjectionError otherwise."""
-        year = whole("year", year, ProjectionError)
-        if year not in self.years:
-            raise ProjectionError(
-                f"year {year} is not in the projection, which runs from {self.years[0]} to {self.years[-1]}; "
-                f"did you mean {min(self.years, key=lambda known: abs(known - year))}?"
-            )
-        return year
+        return whole("year", year, ProjectionError, self.years[0], self.years[-1])
 
     def reaches(self, amount: float, measure: Measure = "gross") -> Reach:
         """When England's gross or net deficit reaches an amount (£, > 0)."""
-        if measure not in ("gross", "net"):
-            raise ProjectionError(f"measure '{measure}' has no date: {closest(measure, ['gross', 'net'])}")
+        known_word("measure", measure, ("gross", "net"), ProjectionError)
         if not isinstance(amount, float | int | np.number) or not amount >= LEAST_AMOUNT:
             raise ProjectionError(f"amount {amount} is not a deficit: give pounds from 1e6, such as 5e9 for £5bn")
         deficit = national(self.balance, measure).values
@@ -494,9 +484,8 @@ def national(balance: xr.DataArray, measure: Measure) -> xr.DataArray:
         return deficits
     if measure == "net":
         return -balance.sum("authority", skipna=False)
-    if measure == "in_year":
-        return balance.sum("authority", skipna=False).diff("year")
-    raise ProjectionError(f"no measure '{measure}': {closest(measure, MEASURES)}")
+    known_word("measure", measure, MEASURES, ProjectionError)
+    return balance.sum("authority", skipna=False).diff("year")
 
 
 def _gross(balances: np.ndarray) -> np.ndarray:

@@ -40,12 +40,10 @@ def price_factor(panel: Panel, assumptions: Assumptions, years: list[int], real:
 
     After the published forecast prices grow as `assumptions.long_run_prices` says.
     """
-    real = whole("real", real, ProjectionError)
     if panel.prices.empty:
         raise ProjectionError(f"no GDP deflator was public on {panel.as_of}: leave real out")
     first, last = int(panel.prices.index[0]), max(years[-1], int(panel.prices.index[-1]))
-    if not first <= real <= last:
-        raise ProjectionError(f"real {real} is not a year from {first} to {last}")
+    real = whole("real", real, ProjectionError, first, last)
     growth = panel.prices.reindex(range(first, last + 1)).fillna(assumptions.long_run_prices)
     level = (1 + growth).cumprod()
     factor: Array = (level[real] / level[years]).to_numpy()

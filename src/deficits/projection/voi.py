@@ -38,7 +38,7 @@ def value_of_information(
         fitted = OLS(outcome, add_constant(np.column_stack([scaled, scaled**2, scaled**3]))).fit()
         # Share of the spread that is left once the figure is known.
         rest = float(np.sqrt(max(fitted.ssr / fitted.centered_tss, 0.0)))
-        rows[name] = {"width": high - low, "expected": (high - low) * rest, "narrowing": 1 - rest}
+        rows[name] = (high - low, (high - low) * rest, 1 - rest)
     frame = pd.DataFrame.from_dict(rows, orient="index", columns=["width", "expected", "narrowing"])
     return frame.rename_axis("figure").sort_values("narrowing", ascending=False)
 
@@ -57,9 +57,6 @@ def last_year_over(panel: Panel) -> int:
 def _figures(projection: Projection, year: int, authority: str | int | None) -> Iterator[tuple[str, Array]]:
     """Figures that are not the same in all draws, before the year end asked for: what they are, and by draw."""
     paths, gross = projection.paths, national(projection.balance, "gross").values
-    council = None
-    if authority is not None:
-        council = projection.fit.councils.index.get_loc(projection.code(authority))
     for t, each in enumerate(paths.years):
         if not projection.base_year < each < year:
             continue
@@ -70,7 +67,8 @@ def _figures(projection: Projection, year: int, authority: str | int | None) -> 
             f"England's high needs block, {spent}": paths.block[t],
             f"England's gross deficit, {end}": gross[:, t],
         }
-        if council is not None:
+        if authority is not None:
+            council = projection.fit.councils.index.get_loc(projection.code(authority))
             yearly[f"the council's balance, {end}"] = projection.balance.values[:, council, t]
             yearly[f"the council's spend, {spent}"] = projection.drawn.spend[t, council] * paths.spend[t]
         for name, figure in yearly.items():
