@@ -95,26 +95,21 @@ def project(
     terms = d.Scenario(assumptions=assumptions, levers=tuple(used)).lines()
     if terms:
         out.print(f"On these terms: {'; '.join(terms)}", markup=False)
-    unit = {"pupil": " a pupil", "person_2_18": " a person aged 2 to 18", "plan": " a plan"}.get(per or "", "") + (
-        f", prices of {financial_year(real)}" if real else ""
-    )
+    unit = frame.attrs["units"]
     for year, row in frame.iterrows():
         ahead = int(year) - projected.base_year if found.kind == "England" else 0
         shares = f"{between(percent(row['p10']), percent(row['p90']))} of the DSG"
-        told = shares if per == "dsg" else _ranged(row, found.kind == "council", ahead)
-        out.print(f"  {year_end(int(year))}  {told}{unit}")
+        told = shares if per == "dsg" else _ranged(row, found.kind == "council", ahead) + unit.removeprefix("£")
+        out.print(f"  {year_end(int(year))}  {told}")
     if found.kind == "England":
         reaches *= 1e9 if reaches < 1000 else 1
         reach = projected.reaches(reaches)
-        likely = ", ".join(
-            f"{percent(chance)} at {year_end(int(year))}" for year, chance in reach.probability.items()
-        )
-        out.print(f"At or above {gbp(reaches)}: {likely}")
+        likely = (f"{percent(chance)} at {year_end(int(year))}" for year, chance in reach.probability.items())
+        out.print(f"At or above {gbp(reaches)}: {', '.join(likely)}")
     for warning in projected.warnings_on(found.name):
         err.print(f"Note: {warning}")
     if csv:
-        money = "share of the DSG" if per == "dsg" else f"£{unit}"
-        write_csv(frame.reset_index(), csv, dict.fromkeys(frame.columns, money) if unit or per else None)
+        write_csv(frame.reset_index(), csv, dict.fromkeys(frame.columns, unit) if unit != "£" else None)
 
 
 def _ranged(row: Any, of_a_council: bool = False, years_ahead: int = 0) -> str:
@@ -197,8 +192,8 @@ def writeoff(
     changes = assigned(assignments or [], SchemeError)
     if share is not None and "share" in changes:
         raise SchemeError(f"--share {share} and --set share={changes['share']}: give one of them")
-    chosen = d.Scenario.read(scenario) if scenario else d.Scenario()
     changes |= {} if share is None else {"share": share}
+    chosen = d.Scenario.read(scenario) if scenario else d.Scenario()
     own = chosen.named_schemes().get(scheme)
     design = d.Scheme.read(scheme, **changes) if own is None else own.changed(**changes)
     panel = d.load_panel(as_of, own=own_figures)
@@ -231,21 +226,20 @@ def writeoff(
     if csv:
         import pandas as pd
 
-        england = pd.DataFrame([result.england_row()]) if code is None else None
-        write_csv(pd.concat([councils.reset_index(), england]) if england is not None else councils, csv)
+        england = [] if code else [pd.DataFrame([result.england_row()])]
+        write_csv(pd.concat([councils.reset_index(), *england]), csv)
 
 
 def _unfunded(result: Any, code: str | None) -> None:
     """Print what nobody has promised to pay by year, and what it would cost to cover a share of the growth."""
-    from deficits.writeoff import price_of_cover, unfunded
-    from deficits.writeoff.unfunded import AT_A_YEAR_END, ITEMS
+    from deficits.writeoff import AT_A_YEAR_END, UNFUNDED, price_of_cover, unfunded
 
     out.print("Nobody has promised to pay:")
     for (item, year), row in unfunded(result, code).iterrows():
         when = year_end(year) if item in AT_A_YEAR_END else financial_year(year)
         known = f"{_ranged(row, of_a_council=code is not None)} ({row['basis']})"
         amount = row["basis"] if row["p50"] != row["p50"] else known
-        out.print(f"  {ITEMS[item]}, {when}: {amount}", markup=False)
+        out.print(f"  {UNFUNDED[item]}, {when}: {amount}", markup=False)
     if any(part.cover for part in result.scheme.parts):
         return
     out.print(f"Covering growth to {year_end(result.scheme.override_ends)} would cost:")
@@ -256,17 +250,13 @@ def _unfunded(result: Any, code: str | None) -> None:
 
 def _lowest_source(result: Any) -> None:
     """Print what the rule that the lowest of the sources counts takes off, and at which councils."""
-    base = result.scheme.base_year
-    differ = result.inputs.source_differences(base).join(result.inputs.councils["name"])
-    hit = differ[differ["counts"] >= NAMED_FROM].sort_values("counts", ascending=False)
-    spared = differ[(differ["gap"] >= NAMED_FROM) & (differ["counts"] == 0)].sort_values("gap", ascending=False)
-    for frame, words in (
-        (hit, "Less at {name}: the sources differ by {gap} at {year}, and the lowest counts"),
-        (spared, "Nothing off at {name}: the sources differ by {gap} at {year}, one of them a surplus"),
-    ):
-        for _, row in frame.iterrows():
-            when = year_end(int(row["year"]))
-            out.print("  " + words.format(name=row["name"], gap=gbp(row["gap"]), year=when), markup=False)
+    differ = result.inputs.source_differences(result.scheme.base_year).join(result.inputs.councils["name"])
+    for row in differ[differ["gap"] >= NAMED_FROM].sort_values("gap", ascending=False).itertuples():
+        told = f"{row.name}: the sources differ by {gbp(row.gap)} at {year_end(int(row.year))}"
+        if row.counts:
+            out.print(f"  Less at {told}, and the lowest counts", markup=False)
+        else:
+            out.print(f"  Nothing off at {told}, one of them a surplus", markup=False)
 
 
 @app.command()
@@ -281,8 +271,9 @@ def schemes(
         return
     listed = d.schemes()
     for name, scheme in listed.iterrows():
-        said = f"{STATUS[scheme['status']]:13}{scheme['title']}. {scheme['terms']}"
-        out.print(f"{name:{listed.index.str.len().max()}}  {said}", markup=False)
+        status = scheme["status"].replace("counterfactual", "hypothetical")
+        said = f"{name:{listed.index.str.len().max()}}  {status:13}{scheme['title']}. {scheme['terms']}"
+        out.print(said, markup=False)
 
 
 scheme_app = typer.Typer(help="Write a scheme of your own.", no_args_is_help=True)
@@ -298,10 +289,8 @@ def new_scheme(
     from deficits.writeoff import write_new
 
     scheme, schema = write_new(file, like)
-    out.print(
-        f"Written: {scheme} (rules for your editor in {schema.name}). Try: deficits writeoff {scheme}",
-        markup=False,
-    )
+    told = f"Written: {scheme} (rules for your editor in {schema.name}). Try: deficits writeoff {scheme}"
+    out.print(told, markup=False)
 
 
 COMPARED = {
@@ -315,12 +304,6 @@ COMPARED = {
     "gini": "Gini of £ per person aged 2 to 18",
 }
 """Measures of the comparison that the command prints; `--csv` has all."""
-STATUS = {
-    "counterfactual": "hypothetical",
-    "adopted": "adopted",
-    "proposed": "proposed",
-    "historical": "historical",
-}
 NAMED_FROM = 1e6
 """£ by which sources differ from which the council is named."""
 
@@ -373,11 +356,8 @@ def compare(
             if measure != "to_repay" or row["to_repay_p90"] > 0:
                 out.print(f"  {words.format(prices=prices):52}{_compared(row, measure, ahead)}", markup=False)
         if row["dominated"]:
-            out.print(
-                f"  Dominated by {row['dominated_by']}: no worse on every measure in {percent(row['in_draws'])} "
-                "of simulations",
-                markup=False,
-            )
+            in_draws = f"no worse on every measure in {percent(row['in_draws'])} of simulations"
+            out.print(f"  Dominated by {row['dominated_by']}: {in_draws}", markup=False)
     for warning in grants_inside(projection):
         err.print(f"Note: {warning}")
     if csv:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from deficits.errors import PanelError, closest
 from deficits.formatting import estimate_range, financial_year, gbp_range, percent, year_end
@@ -55,15 +54,10 @@ def findings(
     lever, scheme, figure, profession or price.
     """
     at = projection.years[-1] if year is None else year
-    found: dict[str, Finding | None] = {}
-    for each in ledger.recommendations:
-        if each.measure is None:
-            found[each.name] = None
-        elif each.measure.kind == "capital":
-            found[each.name] = _capital(projection, each.measure, places)
-        else:
-            found[each.name] = _KINDS[each.measure.kind](projection, each.measure, at)
-    return found
+    return {
+        each.name: None if each.measure is None else _finding(projection, each.measure, at, places)
+        for each in ledger.recommendations
+    }
 
 
 def england_places(projection: Projection) -> Places:
@@ -71,129 +65,84 @@ def england_places(projection: Projection) -> Places:
     return together("England", [each for _, each in places_of_all(projection) if isinstance(each, Places)])
 
 
-def _lever(projection: Projection, measure: Measure, later: int = 0) -> Lever:
+def _finding(projection: Projection, measure: Measure, year: int, places: Places | None) -> Finding | None:
+    name, panel, paths = measure.name, projection.panel, projection.paths
+    # The last year of the statutory override; the year asked for where that is over.
+    ends = OVERRIDE_ENDS if OVERRIDE_ENDS in projection.projected_years else year
+    change = f"change of England’s net deficit by {year_end(year)}"
+    match measure.kind:
+        case "lever":
+            row = levers_compared(projection, year, [_lever(projection, name)]).iloc[0]
+            return Finding(row["change_p10"], row["change_p90"], "£", change)
+        case "delay":
+            shape = (len(projection.years) - 1, len(projection.fit.councils), projection.balance.sizes["draw"])
+            now, then = (
+                np.broadcast_to(_position(projection, name, later), shape)[: projection.years.index(year)]
+                for later in (0, 1)
+            )
+            return _range(now.sum(axis=(0, 1)) - then.sum(axis=(0, 1)), "£", f"{change}, a year later")
+        case "moved":
+            moved = np.clip(_position(projection, name)[projection.years.index(year) - 1], 0, None).sum(axis=0)
+            return _range(moved, "£", f"gained by some councils and lost by others in {financial_year(year)}")
+        case "capital":
+            capital = (places or england_places(projection)).capital
+            _check_known(name, capital)
+            of = f"capital for the places that are short by {financial_year(projection.years[-1])}"
+            return _range(capital[name].sum(axis=0), "£", of)
+        case "scheme":
+            scheme = Scheme.read(name)
+            paid = write_off(projection, scheme).grant.sum("authority").values
+            return _range(paid, "£", f"grants for deficits at {year_end(scheme.base_year)}")
+        case "shortfall":
+            short = (paths.spend - paths.block)[paths.years.index(ends)]
+            return _range(short, "£", f"high needs spending above the block in {financial_year(ends)}")
+        case "share":
+            values = newest(panel, name)
+            share = values.sum() / panel.figure("plans")[values.name].reindex(values.index).sum()
+            return _range([share], "share", f"of EHC plans in January {values.name}, published")
+        case "number":
+            values = newest(panel, name)
+            of = f"in the calendar year {int(values.name) - 1}, published"
+            return _range([values.sum()], FIGURES[name].unit, of)
+        case "information":
+            told = value_of_information(projection, ends, last=last_year_over(panel))
+            if told.empty:
+                return None
+            of = f"off the range of the gross deficit at {year_end(ends)}, if known: {told.index[0]}"
+            return _range([told["width"].iloc[0] - told["expected"].iloc[0]], "£", of)
+        case "posts":
+            needed = posts(projection, ends)
+            if name not in needed.index:
+                _check_known(name, hours().index.get_level_values("profession"))
+                return None
+            row, of = needed.loc[name], f"for the new plans of {financial_year(ends)}; not the DSG"
+            return Finding(row["posts_low"], row["posts_high"], "posts", of)
+        case "price":
+            listed = prices(panel.as_of)
+            if name not in listed.index:
+                _check_known(name, prices().index)
+                return None
+            row = listed.loc[name]
+            of = f"{row['when']}, paid by {row['payer']}; not the DSG"
+            return Finding(row["total_low"], row["total_high"], "£", of, estimated=False)
+
+
+def _lever(projection: Projection, name: str, later: int = 0) -> Lever:
     """A lever that starts as declared, or with the first projected year where that is later."""
-    lever = Lever.read(measure.name)
-    return Lever.read(measure.name, start=max(lever.start, projection.base_year + 1) + later)
+    return Lever.read(name, start=max(Lever.read(name).start, projection.base_year + 1) + later)
 
 
-def _override_end(projection: Projection, year: int) -> int:
-    """The last year of the statutory override; the year asked for where that is over."""
-    return OVERRIDE_ENDS if OVERRIDE_ENDS in projection.projected_years else year
+def _position(projection: Projection, name: str, later: int = 0) -> Array:
+    """What a lever does to positions, £ (>= 0: less deficit), broadcasting to (years, authorities, draws)."""
+    return _lever(projection, name, later).effect(projection.fit, projection.paths).position
 
 
-def _ends(values: Array) -> tuple[float, float]:
+def _range(values: Array | list[float], unit: str, of: str) -> Finding:
     low, high = np.quantile(values, [0.1, 0.9])
-    return float(low), float(high)
+    return Finding(low, high, unit, of)
 
 
-def _changes_deficit(projection: Projection, measure: Measure, year: int) -> Finding:
-    row = levers_compared(projection, year, [_lever(projection, measure)]).iloc[0]
-    of = f"change of England’s net deficit by {year_end(year)}"
-    return Finding(float(row["change_p10"]), float(row["change_p90"]), "£", of)
-
-
-def _costs_to_wait(projection: Projection, measure: Measure, year: int) -> Finding:
-    now, then = (_cumulated(projection, _lever(projection, measure, later), year) for later in (0, 1))
-    return Finding(*_ends(now - then), "£", f"change of England’s net deficit by {year_end(year)}, a year later")
-
-
-def _cumulated(projection: Projection, lever: Lever, year: int) -> Array:
-    """What a lever does to England's position to a year end, £ by draw, positive = less deficit."""
-    position = lever.effect(projection.fit, projection.paths).position
-    shape = (len(projection.years) - 1, len(projection.fit.councils), projection.balance.sizes["draw"])
-    total: Array = np.broadcast_to(position, shape)[: projection.years.index(year)].sum(axis=(0, 1))
-    return total
-
-
-def _moves_between_councils(projection: Projection, measure: Measure, year: int) -> Finding:
-    change = _lever(projection, measure).effect(projection.fit, projection.paths).position
-    moved = np.clip(change[projection.years.index(year) - 1], 0, None).sum(axis=0)
-    return Finding(*_ends(moved), "£", f"gained by some councils and lost by others in {financial_year(year)}")
-
-
-def _capital(projection: Projection, measure: Measure, places: Places | None) -> Finding:
-    capital = (places or england_places(projection)).capital
-    if measure.name not in capital:
-        raise PanelError(f"data/recommendations.yaml names '{measure.name}': {closest(measure.name, capital)}")
-    of = f"capital for the places that are short by {financial_year(projection.years[-1])}"
-    return Finding(*_ends(capital[measure.name].sum(axis=0)), "£", of)
-
-
-def _grants(projection: Projection, measure: Measure, _: int) -> Finding:
-    scheme = Scheme.read(measure.name)
-    row = write_off(projection, scheme).summary().loc["grant"]
-    of = f"grants for deficits at {year_end(scheme.base_year)}"
-    return Finding(float(row["p10"]), float(row["p90"]), "£", of)
-
-
-def _shortfall(projection: Projection, _: Measure, year: int) -> Finding:
-    paths, at = projection.paths, _override_end(projection, year)
-    short = (paths.spend - paths.block)[paths.years.index(at)]
-    return Finding(*_ends(short), "£", f"high needs spending above the block in {financial_year(at)}")
-
-
-def _share_of_plans(projection: Projection, measure: Measure, _: int) -> Finding:
-    values = newest(projection.panel, measure.name)
-    plans = projection.panel.figure("plans")[values.name].reindex(values.index)
-    share = float(values.sum() / plans.sum())
-    return Finding(share, share, "share", f"of EHC plans in January {values.name}, published")
-
-
-def _number(projection: Projection, measure: Measure, _: int) -> Finding:
-    values = newest(projection.panel, measure.name)
-    total = float(values.sum())
-    return Finding(
-        total, total, FIGURES[measure.name].unit, f"in the calendar year {int(values.name) - 1}, published"
-    )
-
-
-def _information(projection: Projection, _: Measure, year: int) -> Finding | None:
-    at = _override_end(projection, year)
-    told = value_of_information(projection, at, last=last_year_over(projection.panel))
-    if told.empty:
-        return None
-    less = float(told["width"].iloc[0] - told["expected"].iloc[0])
-    return Finding(
-        less, less, "£", f"off the range of the gross deficit at {year_end(at)}, if known: {told.index[0]}"
-    )
-
-
-def _posts(projection: Projection, measure: Measure, year: int) -> Finding | None:
-    at = _override_end(projection, year)
-    needed = posts(projection, at)
-    if measure.name not in needed.index:
-        _check_known(measure.name, hours().index.get_level_values("profession"))
-        return None
-    low, high = needed.loc[measure.name, ["posts_low", "posts_high"]]
-    return Finding(float(low), float(high), "posts", f"for the new plans of {financial_year(at)}; not the DSG")
-
-
-def _price(projection: Projection, measure: Measure, _: int) -> Finding | None:
-    listed = prices(projection.panel.as_of)
-    if measure.name not in listed.index:
-        _check_known(measure.name, prices().index)
-        return None
-    row = listed.loc[measure.name]
-    of = f"{row['when']}, paid by {row['payer']}; not the DSG"
-    return Finding(float(row["total_low"]), float(row["total_high"]), "£", of, estimated=False)
-
-
-def _check_known(name: str, known: pd.Index) -> None:
+def _check_known(name: str, known: Collection[str]) -> None:
     """PanelError for a name that is not among what is held; what is held may not be public on an earlier day."""
     if name not in known:
         raise PanelError(f"data/recommendations.yaml names '{name}', which is not held: {closest(name, known)}")
-
-
-_KINDS: dict[str, Callable[[Projection, Measure, int], Finding | None]] = {
-    "lever": _changes_deficit,
-    "delay": _costs_to_wait,
-    "moved": _moves_between_councils,
-    "scheme": _grants,
-    "shortfall": _shortfall,
-    "share": _share_of_plans,
-    "number": _number,
-    "information": _information,
-    "posts": _posts,
-    "price": _price,
-}

@@ -6,12 +6,12 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, model_validator
+from pydantic import Field, HttpUrl, model_validator
 
 from deficits.errors import PanelError
 from deficits.formatting import day_in_words
 from deficits.paths import recommendations_file
-from deficits.validation import read_text, read_yaml, validated
+from deficits.validation import Declared, read_text, read_yaml, validated
 
 Kind = Literal[
     "lever",
@@ -29,11 +29,7 @@ Kind = Literal[
 Words = Annotated[str, Field(min_length=3)]
 
 
-class _Declared(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Answer(_Declared):
+class Answer(Declared):
     """What government has said that bears on a recommendation: who, when, and where it was read."""
 
     said: Words
@@ -50,7 +46,7 @@ class Answer(_Declared):
         return f"{self.said} ({self.source})"
 
 
-class Measure(_Declared):
+class Measure(Declared):
     """How this project answers: a kind of figure (see `deficits.recommendations.findings`) and its page."""
 
     kind: Kind = Field(description="which figure is worked out when a page is made")
@@ -59,7 +55,7 @@ class Measure(_Declared):
     note: Words = Field(description="what the figure is, and what it leaves out")
 
 
-class Recommendation(_Declared):
+class Recommendation(Declared):
     """One recommendation, government's answer, and this project's: a figure, or why there is none."""
 
     name: str = Field(pattern=r"^[a-z0-9-]+$")
@@ -89,7 +85,7 @@ class Recommendation(_Declared):
         return "; ".join(map(str, self.answers)) or f"No answer found (searched: {self.searched})"
 
 
-class Count(_Declared):
+class Count(Declared):
     """How many recommendations there are, as somebody counts them."""
 
     by: Words
@@ -98,7 +94,7 @@ class Count(_Declared):
     reference: HttpUrl
 
 
-class Ledger(_Declared):
+class Ledger(Declared):
     """All recommendations that are held, of one report."""
 
     report: Words

@@ -14,6 +14,7 @@ from deficits.errors import PanelError, ProjectionError, closest
 from deficits.formatting import last_day
 from deficits.panel import Panel
 from deficits.projection import Projection
+from deficits.projection.history import NEARLY_ALL
 from deficits.projection.lever import EarlySupport
 from deficits.projection.streams import Array
 from deficits.raw import read_table
@@ -22,8 +23,6 @@ HOURS_OF_A_POST = assumed("people", "hours_of_a_post").number
 """Hours of casework that a full-time post has in a year: an assumption."""
 COMPARABLE = int(assumed("plans", "comparable_from").number)
 """First year whose new plans are not also former statements of SEN."""
-NEARLY_ALL = 0.9
-"""Share of councils with a figure, from which its sum stands for England (an assumption of this project)."""
 
 
 def _known(frame: pd.DataFrame, as_of: str | None, *columns: str) -> pd.DataFrame:
@@ -64,19 +63,15 @@ def new_plans(projection: Projection) -> pd.DataFrame:
     `published` says which is which. From the year in which statements of SEN had all become plans. PanelError
     when nearly all councils have the figure in no year.
     """
-    made, counted = newest(projection.panel, "new_plans"), projection.panel.figure("plans").sum()
-    year = int(made.name)
-    share = float(made.sum() / counted[year])
-    known = projection.panel.figure("new_plans").sum(min_count=1)
-    enough = projection.panel.figure("new_plans").count() >= NEARLY_ALL * projection.panel.figure("plans").count()
-    rows = {int(one): (total, total, total, True) for one, total in known[enough].loc[COMPARABLE:year].items()}
-    for place, later in enumerate(projection.paths.years):
+    made, panel, paths = _nearly_complete(projection.panel, "new_plans"), projection.panel, projection.paths
+    year, known = int(made.columns[-1]), made.sum()
+    share = float(known[year] / panel.figure("plans")[year].sum())
+    rows = {int(at): (total, total, total, True) for at, total in known.loc[COMPARABLE:].items()}
+    for place, later in enumerate(paths.years):
         if later > year:
-            low, middle, high = np.quantile(share * projection.paths.plans[place], [0.1, 0.5, 0.9])
-            rows[later] = (low, middle, high, False)
-    return pd.DataFrame.from_dict(rows, orient="index", columns=["p10", "p50", "p90", "published"]).rename_axis(
-        "year"
-    )
+            rows[later] = (*np.quantile(share * paths.plans[place], [0.1, 0.5, 0.9]), False)
+    columns = ["p10", "p50", "p90", "published"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("year")
 
 
 def newest(panel: Panel, figure: str) -> pd.Series:
@@ -84,6 +79,11 @@ def newest(panel: Panel, figure: str) -> pd.Series:
 
     PanelError where there is no such year.
     """
+    complete = _nearly_complete(panel, figure)
+    return complete[complete.columns[-1]].dropna()
+
+
+def _nearly_complete(panel: Panel, figure: str) -> pd.DataFrame:
     values = panel.figure(figure)
     enough = values.count() >= NEARLY_ALL * panel.figure("plans").count().reindex(values.columns)
     years = values.columns[enough & values.notna().any()]
@@ -91,7 +91,7 @@ def newest(panel: Panel, figure: str) -> pd.Series:
         raise PanelError(
             f"figure '{figure}': found no year in which nearly all councils have it; load a later panel"
         )
-    return values[years[-1]].dropna()
+    return values[years]
 
 
 def posts(projection: Projection, year: int, per_post: float = HOURS_OF_A_POST) -> pd.DataFrame:

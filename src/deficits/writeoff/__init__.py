@@ -1,15 +1,12 @@
 """Partial write-offs: schemes as declared, what each does on the draws of a projection, and many compared."""
 
 from deficits.writeoff.comparison import Comparison, compare
-from deficits.writeoff.costs import STPR
+from deficits.writeoff.costs import AT_A_YEAR_END, STPR, UNFUNDED, price_of_cover, unfunded
 from deficits.writeoff.distribution import at_cost_of
 from deficits.writeoff.inputs import Inputs, financing_rate, read_allocations
-from deficits.writeoff.reading import scheme_names
 from deficits.writeoff.result import grants_inside
 from deficits.writeoff.robustness import SWEPT, region, sweep
-from deficits.writeoff.scheme import Scheme, schemes, write_new
-from deficits.writeoff.unfunded import AT_A_YEAR_END, price_of_cover, unfunded
-from deficits.writeoff.unfunded import ITEMS as UNFUNDED
+from deficits.writeoff.scheme import Scheme, scheme_names, schemes, write_new
 from deficits.writeoff.write_off import WriteOff, write_off
 
 __all__ = [

@@ -26,7 +26,7 @@ from deficits.writeoff import costs
 from deficits.writeoff.distribution import gini, top_share
 from deficits.writeoff.inputs import Array, Inputs, RateGiven, inputs_of
 from deficits.writeoff.ledger import Flow, charged_to_dsg, walk, with_instalments
-from deficits.writeoff.result import PENNY, Places, Result, Return
+from deficits.writeoff.result import PENNY, Places, Result, years_back
 from deficits.writeoff.scheme import Scheme
 
 if TYPE_CHECKING:
@@ -273,12 +273,6 @@ def compare(
     All schemes are in prices of, discounted to, and timed from the latest of their base dates; councils' costs
     count from the earliest.
 
-    >>> import deficits as d
-    >>> projection = d.project(d.load_panel(), draws=200)
-    >>> shares = d.Scheme.read("flat-share").vary(share=[0.5, 0.75, 1.0])
-    >>> bool(d.compare(projection, shares).table()["cost_p50"].is_monotonic_increasing)
-    True
-
     Raises SchemeError when there is no scheme, or one does not fit the projection.
     """
     chosen = several("schemes", schemes, Scheme, Scheme.read, SchemeError)
@@ -384,23 +378,20 @@ def _measures(block: Inputs, family: Family, dates: Dates) -> dict[str, Array | 
     level = block.once(("level", dates.base), lambda: block.deficit(dates.base).sum(axis=0))
     found: dict[str, Array | float] = {}
     borne: list[tuple[int, Array]] = []
-    path = Return(level, level)
+    path: list[tuple[int, Array]] = []
     if dates.base == inputs.years[0]:
-        path = Return(level, deficits.gross(dates.base, _owed(flows, dates.base, None)))
+        path.append((0, deficits.gross(dates.base, _owed(flows, dates.base, None))))
     for step in walk(scheme, inputs, flows):
         year = step.year
         if dates.start < year <= dates.at and not charged_to_dsg(scheme, year):
             borne.append((year, step.rate * deficits.gross(year, step.halfway, average=True)))
         if year < dates.base:
             continue
-        if year > dates.at and np.isfinite(path.reached).all():
-            break
+        if year > dates.at and np.logical_or.reduce([gross >= level for _, gross in path]).all():
+            break  # it is back, and all else is counted
         standing = _owed(flows, year, step.added)
         gross = deficits.gross(year, standing)
-        if year == dates.base:
-            path = Return(level, gross)
-        else:
-            path.on(year - dates.base, gross)
+        path.append((year - dates.base, gross))
         if year == dates.at:
             found |= {"deficit": gross, "above_reserves": deficits.above(year, standing, dates.base)}
     exchequer = [
@@ -419,7 +410,7 @@ def _measures(block: Inputs, family: Family, dates: Dates) -> dict[str, Array | 
         "present_cost": _present(inputs, exchequer, dates),
         "councils_pay": _present(inputs, borne, dates),
         "to_repay": times * to_repay,
-        "years_bought": path.reached,
+        "years_bought": years_back(level, path),
         "gini": gini(turned / block.size("people_2_18", scheme.base_year)),
         "top_10_share": top_share(turned),
     }
@@ -496,11 +487,10 @@ def _present(inputs: Inputs, amounts: Sequence[tuple[int, Array]], dates: Dates)
     """£ of several years in prices of the common base year, discounted to it."""
 
     def weight(year: int) -> float:
-        found: float = inputs.shared(
+        return inputs.shared(
             ("present", (year, dates.base)),
             lambda whole: costs.weights(whole, [year], dates.base, costs.STPR)["present"][year],
         )
-        return found
 
     return sum(weight(year) * amount for year, amount in amounts)
 

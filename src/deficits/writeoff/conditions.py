@@ -153,9 +153,6 @@ class Scale(Declared):
 
     `at` are deficits as a multiple of `of`, rising; `pays` the share paid of the whole deficit from each on
     (step), or at each, with straight lines between (line). Below the first and above the last the share stays.
-
-    >>> Scale(of="dsg", at=(0, 0.1), pays=(0.5, 0.9), between="line").pays
-    (0.5, 0.9)
     """
 
     of: Size = "dsg"

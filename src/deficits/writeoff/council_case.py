@@ -26,7 +26,7 @@ from deficits.validation import one_of
 from deficits.writeoff import allocation, costs
 from deficits.writeoff.inputs import Array, Inputs, RateGiven, financing_rate
 from deficits.writeoff.ledger import annuity, years_needed
-from deficits.writeoff.scheme import Scheme
+from deficits.writeoff.scheme import Scheme, limit_in_words
 from deficits.writeoff.write_off import WriteOff, write_off
 
 YOURS = "your figure"
@@ -60,15 +60,6 @@ SIDE_BY_SIDE = {
 """Columns of `CouncilCase.by_year` in words, for the account with the scheme and without."""
 Line = tuple[str, str, float, str]
 """A line of the working: step, line, £, and the rule that it follows from."""
-CAPS = {
-    "pounds": "fixed",
-    "dsg": "DSG",
-    "reserves": "usable reserves",
-    "unallocated_reserves": "unallocated reserves",
-    "pupils": "pupils",
-    "people_2_18": "people aged 2 to 18",
-    "plans": "EHC plans",
-}
 
 
 @dataclass(frozen=True)
@@ -200,9 +191,8 @@ class CouncilCase:
         end = self.scheme.override_ends
         if end not in self.result.inputs.years:
             return math.nan
-        if not with_scheme:
-            return max(0.0, -float(self.result.inputs.balance(end)[self._row, 0]))
-        return float(self.result.deficit(end)[self._row, 0])
+        deficit = self.result.deficit(end) if with_scheme else self.result.inputs.deficit(end)
+        return float(deficit[self._row, 0])
 
     def side_by_side(self) -> pd.DataFrame:
         """The account with the scheme and without it, £: lines by financial year; ranges where they are known."""
@@ -317,7 +307,7 @@ class CouncilCase:
         for size, limit in scheme.cap.items():
             most = limit * float(inputs.size(size, base)[row, 0])
             if amount > most:
-                rows.append(("grant", f"Cut to the cap by {CAPS[size]}, {gbp(most)}", most - amount, rule))
+                rows.append(("grant", f"Cut to the cap, {limit_in_words(size, limit)}", most - amount, rule))
                 amount = most
         for part in scheme.parts[1:]:
             rows.append(("grant", f"With {part.title}, paid on top", self.grant - amount, str(part.reference)))
@@ -438,11 +428,6 @@ def council_case(
 
     Raises:
         SchemeError: a figure that cannot be right, or a scheme that does not fit; every fault in one message.
-
-    >>> case = council_case(council="Cheshire East", deficit=144.4e6, ineligible={"equal pay": 0.4e6},
-    ...                     forecast={2027: -190e6, 2028: -240e6}, until=2028)
-    >>> round(case.grant), round(case.left)
-    (129600000, 14800000)
     """
     design = one_of("scheme", scheme, Scheme, Scheme.read, SchemeError)
     given = {"the council's figures": deficit} if isinstance(deficit, int | float) else dict(deficit)

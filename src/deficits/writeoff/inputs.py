@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -29,9 +29,11 @@ from deficits.writeoff.conditions import (
     IsCouncil,
     Size,
     amount,
+    known_councils,
 )
 
 Array = npt.NDArray[np.float64]
+Kept = TypeVar("Kept")
 
 RESERVES = ("unallocated", "earmarked")
 APPROVAL_STREAM = 1_000
@@ -98,21 +100,17 @@ class Inputs:
         `year`; its balances from then on move by as much, in every draw. Raises SchemeError for a council that is
         unknown or named twice.
         """
+        try:
+            codes = {self.projection.code(name): pounds for name, pounds in known_councils(allocations).items()}
+        except (PanelError, ValueError) as error:
+            raise SchemeError(f"allocations: {error}") from None
         balance = self.projection.balance.transpose("draw", "authority", "year").copy()
-        codes, base = set[str](), self.years.index(year)
-        for name, pounds in allocations.items():
-            try:
-                code = self.projection.code(name)
-            except PanelError as error:
-                raise SchemeError(f"allocations: {error}") from None
-            if code in codes:
-                raise SchemeError(f"allocations: '{name}' is given twice: give one amount for each council")
-            codes.add(code)
-            later = balance.values[:, self.codes.get_loc(code), base:]
+        for code, pounds in codes.items():
+            later = balance.values[:, self.codes.get_loc(code), self.years.index(year) :]
             later -= later[:, :1] + pounds / share
         simulations = self.projection.simulations.assign(balance=balance)
         moved = dataclasses.replace(self.projection, simulations=simulations)
-        return dataclasses.replace(self, projection=moved, allocated=self.allocated | codes)
+        return dataclasses.replace(self, projection=moved, allocated=self.allocated | codes.keys())
 
     def on(self, projection: Projection) -> Inputs:
         """The same of a projection under other assumptions; what published balances alone say is kept."""
@@ -126,13 +124,12 @@ class Inputs:
             return self.rate[max((at for at in self.rate if at <= year), default=min(self.rate))]
         return self.projection.assumptions.financing_rate if self.rate is None else self.rate
 
-    def once(self, key: tuple[str, Any], work: Callable[[], Any]) -> Any:
+    def once(self, key: tuple[str, Any], work: Callable[[], Kept]) -> Kept:
         """What is worked out from these inputs alone, kept for other schemes."""
-        if key not in self._kept:
-            self._kept[key] = work()
-        return self._kept[key]
+        kept: Kept = self._kept[key] if key in self._kept else self._kept.setdefault(key, work())
+        return kept
 
-    def shared(self, key: tuple[str, Any], work: Callable[[Inputs], Any]) -> Any:
+    def shared(self, key: tuple[str, Any], work: Callable[[Inputs], Kept]) -> Kept:
         """What is the same in every draw, worked out once for all blocks."""
         owner = self.whole or self
         return owner.once(key, lambda: work(owner))
@@ -180,8 +177,7 @@ class Inputs:
 
     def deficit(self, year: int) -> Array:
         """£ (>= 0) at 31 March of a year, as the projection has it; not to be changed."""
-        values: Array = self.once(("deficit", year), lambda: np.maximum(0.0 - self.balance(year), 0.0))
-        return values
+        return self.once(("deficit", year), lambda: np.maximum(0.0 - self.balance(year), 0.0))
 
     def below(self, year: int, *, average: bool = False) -> Array:
         """£ by which balances are below 0 at 31 March of a year, or on its average (< 0 where they are above)."""
@@ -190,8 +186,7 @@ class Inputs:
             end = 0.0 - self.balance(year)
             return 0.5 * (self.below(self.years[self.years.index(year) - 1]) + end) if average else end
 
-        values: Array = self.once(("below", (year, average)), worked_out)
-        return values
+        return self.once(("below", (year, average)), worked_out)
 
     @cached_property
     def councils(self) -> pd.DataFrame:
@@ -223,7 +218,7 @@ class Inputs:
         DSG after the published years grows as the projection's assumptions say; reserves are those of
         `reserves_year`, carried on unchanged (an assumption).
         """
-        values: Array = self.shared((of, year), lambda own: own._size(of, year))
+        values = self.shared((of, year), lambda own: own._size(of, year))
         return values[:, self.draws] if self.whole and values.shape[1] > 1 else values
 
     def _size(self, of: Size, year: int) -> Array:
@@ -270,8 +265,7 @@ class Inputs:
 
     def source_gap(self, year: int) -> Array:
         """£ (>= 0) by which the deficit of a year end is above the lowest of the sources that count."""
-        values: Array = self.shared(("gap", year), lambda own: own._column(own.source_differences(year)["counts"]))
-        return values
+        return self.shared(("gap", year), lambda own: own._column(own.source_differences(year)["counts"]))
 
     def source_differences(self, year: int) -> pd.DataFrame:
         """What the rule that the lowest of the sources counts does to each council's deficit of a year end.
@@ -375,8 +369,6 @@ def read_allocations(path: str | Path) -> dict[str, float]:
     """
     try:
         frame = pd.read_csv(path, dtype=str, encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise SchemeError(f"allocations: no file {path}") from None
     except (OSError, ValueError) as error:
         raise SchemeError(f"allocations {path} cannot be read: {error}") from None
     missing = {"council", "grant_gbp"} - set(frame.columns)

@@ -203,9 +203,7 @@ def instalments(scheme: Scheme, inputs: Inputs) -> list[Flow]:
                 flows.append(Flow("safety_valve", year, MIDDLE, change, 1))
         return flows
 
-    key = "instalments", (*variants, scheme.base_year)
-    found: list[Flow] = inputs.shared(key, worked_out) if variants else []
-    return found
+    return inputs.shared(("instalments", (*variants, scheme.base_year)), worked_out) if variants else []
 
 
 def with_instalments(scheme: Scheme, inputs: Inputs) -> Inputs:
@@ -240,11 +238,7 @@ def _dated(part: Scheme, inputs: Inputs, amount: Array) -> list[Flow]:
 
 
 def annuity(years: int, rate: float) -> float:
-    """Equal yearly repayment of £1 lent, the first a year after it.
-
-    >>> round(annuity(10, 0.0), 3), round(annuity(10, 0.05), 4)
-    (0.1, 0.1295)
-    """
+    """Equal yearly repayment of £1 lent, the first a year after it."""
     # expm1 and log1p keep their digits where the rate is next to nothing.
     return 1 / years if rate == 0 else rate / -math.expm1(-years * math.log1p(rate))
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -243,10 +244,9 @@ class Result(Simulated):
 
     def _until_back(self, of: Callable[[Array], Array]) -> Array:
         """Years until deficits, as they are or summed up, are back at their base level."""
-        found, base = Return(of(self.base_deficit.values.T), of(self.left.values.T)), self.scheme.base_year
-        for year in (year for year in self.inputs.years if year > base):
-            found.on(year - base, of(self.deficit(year)))
-        return found.reached
+        base = self.scheme.base_year
+        later = ((year - base, of(self.deficit(year))) for year in self.inputs.years if year > base)
+        return years_back(of(self.base_deficit.values.T), chain([(0, of(self.left.values.T))], later))
 
     def back_by_authority(self) -> pd.DataFrame:
         """Each council that may be paid: quantiles of the years until its deficit is back at its base level, among
@@ -358,24 +358,23 @@ def grants_inside(projection: Projection) -> tuple[str, ...]:
     )
 
 
-class Return:
-    """Years until a deficit that was `level`, and is `left` once the grant is counted, is back at `level`.
+def years_back(level: Array, path: Iterable[tuple[int, Array]]) -> Array:
+    """Years until a deficit that was `level` is back there, on straight lines between year ends.
 
-    On straight lines between the year ends that it is told of, in order; `reached` is 0 where nothing was paid,
-    and infinite where it is not back by the last.
+    `path`: years since, and the deficit then, in order; the first is 0 and what is left once the grant is counted.
+    0 where nothing was paid, and infinite where it is not back by the last.
     """
-
-    def __init__(self, level: Array, left: Array) -> None:
-        self.level, self.low, self.since = level, left, 0
-        self.reached = np.where(left >= level, 0.0, np.inf)
-
-    def on(self, since: int, now: Array) -> None:
-        """What the deficit is some years on."""
-        there = np.isinf(self.reached) & (now >= self.level)
+    later = iter(path)
+    since, low = next(later)
+    reached = np.where(low >= level, 0.0, np.inf)
+    for years, now in later:
+        there = np.isinf(reached) & (now >= level)
         if there.any():
-            low, level = self.low[there], np.broadcast_to(self.level, now.shape)[there]
-            self.reached[there] = self.since + (level - low) / (now[there] - low) * (since - self.since)
-        self.low, self.since = now, since
+            start = low[there]
+            part = (np.broadcast_to(level, now.shape)[there] - start) / (now[there] - start)
+            reached[there] = since + part * (years - since)
+        since, low = years, now
+    return reached
 
 
 def ordered(values: Array) -> dict[str, float]:

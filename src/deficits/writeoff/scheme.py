@@ -1,4 +1,4 @@
-"""A write-off scheme: declared in a YAML file, checked, composed, varied, and applied to a projection."""
+"""A write-off scheme: declared in a YAML file, read with every fault told at once, composed and varied."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import pandas as pd
+import yaml
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -23,10 +25,11 @@ from pydantic import (
 )
 
 from deficits.assumptions import assumed
-from deficits.errors import SchemeError
+from deficits.errors import SchemeError, closest
 from deficits.formatting import financial_year, gbp, percent, year_end
 from deficits.paths import schemes_dir, write_whole
-from deficits.validation import Declared
+from deficits.validation import Declared, faults_of, read_text
+from deficits.validation import read_yaml as as_yaml
 from deficits.writeoff.conditions import (
     AnyCondition,
     AnyShare,
@@ -44,11 +47,12 @@ from deficits.writeoff.conditions import (
     Share,
     YearEnd,
 )
-from deficits.writeoff.reading import faults, read_yaml, scheme_names, scheme_path
 
 OVERRIDE = assumed("override", "ends")
 EACH = {"pupils": "per pupil", "people_2_18": "per person aged 2 to 18", "plans": "per EHC plan"}
 SCHEMA = "scheme.schema.json"
+Place = tuple[str | int, ...]
+"""A key of a file: its path from the top."""
 _NAMES = {"type": "array", "items": {"type": "string"}, "description": "schemes paid on top, by name or file"}
 
 
@@ -140,7 +144,9 @@ class Scheme(Declared):
         near = chain[-1] if chain else None
         if not isinstance(given, list | tuple):
             return given
-        return tuple(cls._from(scheme_path(one, near), chain) if isinstance(one, str) else one for one in given)
+        return tuple(
+            cls._from(scheme_path(one, near), chain, {}) if isinstance(one, str) else one for one in given
+        )
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:
@@ -156,21 +162,19 @@ class Scheme(Declared):
         Parameters inside a part have a dot: `Scheme.read("equal-per-pupil", **{"budget.pounds": 4e9})`.
         Raises SchemeError with every fault of the file, or the closest name of an unknown scheme or parameter.
         """
-        path = scheme_path(name)
-        scheme = cls._from(path, (), changes)
-        return scheme._titled(_differing(read_yaml(path)[0], changes))
+        return cls._from(scheme_path(name), (), changes)
 
     @classmethod
-    def _from(cls, path: Path, chain: tuple[Path, ...], changes: Mapping[str, Any] | None = None) -> Scheme:
+    def _from(cls, path: Path, chain: tuple[Path, ...], changes: Mapping[str, Any]) -> Scheme:
         whole = (*chain, path.resolve())
         if path.resolve() in chain:
             names = " -> ".join(link.stem for link in whole)
             raise SchemeError(f"scheme {path.name} is paid on top of itself: {names}; take it out of 'plus'")
         declared, lines = read_yaml(path)
-        changed = changes or {}
         # What was changed after the file was read is on none of its lines.
-        lines = {place: line for place, line in lines.items() if ".".join(map(str, place)) not in changed}
-        return cls._validated(_overridden(declared, changed), f"scheme {path.name}", lines, whole)
+        lines = {place: line for place, line in lines.items() if ".".join(map(str, place)) not in changes}
+        scheme = cls._validated(_overridden(declared, changes), f"scheme {path.name}", lines, whole)
+        return scheme._titled(declared, changes)
 
     @classmethod
     def _validated(
@@ -179,8 +183,14 @@ class Scheme(Declared):
         try:
             return cls.model_validate(declared, context={"chain": chain})
         except ValidationError as error:
-            told = "\n".join(f"  {fault}" for fault in faults(error, cls, declared, lines))
-            raise SchemeError(f"{what} is not usable:\n{told}") from None
+            # In the file's order; rules between parameters are only looked at once each parameter is right.
+            told = [
+                (max((lines.get(place[:end], 0) for end in range(1, len(place) + 1)), default=0), words)
+                for words, place in faults_of(error, cls, declared).items()
+            ]
+            told.sort(key=lambda each: each[0])
+            shown = (f"  line {line}: {words}" if line else f"  {words}" for line, words in told)
+            raise SchemeError("\n".join([f"{what} is not usable:", *shown])) from None
 
     @classmethod
     def json_schema(cls) -> str:
@@ -191,20 +201,15 @@ class Scheme(Declared):
         """The scheme with other parameters; its title says which. Raises SchemeError with every fault."""
         declared = dict(self)
         scheme = type(self)._validated(_overridden(declared, changes), f"'{self.title}' with changes", {})
-        return scheme._titled(_differing(declared, changes))
+        return scheme._titled(declared, changes)
 
     def vary(self, **values: Iterable[Any]) -> list[Scheme]:
-        """A scheme for each value; of several parameters, for each combination.
-
-        >>> loans = Scheme.read("loan-10-years").vary(**{"repayment.years": [5, 10, 20]})
-        >>> tuple(loan.repayment.years for loan in loans)
-        (5, 10, 20)
-        """
-        each = (
-            one if isinstance(one, Iterable) and not isinstance(one, str) else [one] for one in values.values()
+        """A scheme for each value; of several parameters, for each combination."""
+        several = (
+            each if isinstance(each, Iterable) and not isinstance(each, str) else [each]
+            for each in values.values()
         )
-        combined = itertools.product(*each)
-        return [self.changed(**dict(zip(values, chosen, strict=True))) for chosen in combined]
+        return [self.changed(**dict(zip(values, one, strict=True))) for one in itertools.product(*several)]
 
     def __add__(self, other: Scheme) -> Scheme:
         """Both: the other is paid on top, on the same deficits, and together never more than the deficit."""
@@ -226,11 +231,18 @@ class Scheme(Declared):
     def __repr__(self) -> str:
         return f"{self.title}: {self.terms()}"
 
-    def _titled(self, changes: Mapping[str, Any]) -> Scheme:
-        if not changes or "title" in changes:
-            return self
-        told = ", ".join(f"{key} {_value(key, value)}" for key, value in changes.items())
-        return self.model_copy(update={"title": f"{self.title} ({told})"})
+    def _titled(self, declared: Mapping[str, Any], changes: Mapping[str, Any]) -> Scheme:
+        """Its title says what the changes have changed of what was declared; a title that is given stands."""
+
+        def before(key: str) -> Any:
+            value: Any = declared
+            for name in key.split("."):
+                value = value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)
+            return value
+
+        told = [f"{key} {_value(key, value)}" for key, value in changes.items() if before(key) != value]
+        title = f"{self.title} ({', '.join(told)})"
+        return self.model_copy(update={"title": title}) if told and "title" not in changes else self
 
 
 def schemes() -> pd.DataFrame:
@@ -313,18 +325,6 @@ def _overridden(declared: dict[str, Any], changes: Mapping[str, Any]) -> dict[st
     return changed
 
 
-def _differing(declared: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The changes that change something."""
-
-    def now(key: str) -> Any:
-        value: Any = declared
-        for name in key.split("."):
-            value = value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)
-        return value
-
-    return {key: value for key, value in changes.items() if now(key) != value}
-
-
 _SHARES = {"share", "part_of_year", "probability", "late", "dsg"}
 
 
@@ -371,12 +371,7 @@ def _terms(scheme: Scheme) -> str:
         paid += f" above {percent(scheme.ineligible.reserves)} of its usable reserves"
     if scheme.eligibility:
         paid += " where it is eligible"
-    told = [paid]
-    for size, amount in scheme.cap.items():
-        if size == "pounds":
-            told.append(f"at most {gbp(amount)} a council")
-        else:
-            told.append(f"at most {gbp(amount) if size in EACH else f'{percent(amount)} of'} {_SIZES[size]}")
+    told = [paid, *(f"at most {limit_in_words(size, limit)}" for size, limit in scheme.cap.items())]
     if scheme.budget:
         told.append(f"within {gbp(scheme.budget.pounds)} for England")
         if scheme.budget.allocation in EACH:
@@ -384,6 +379,13 @@ def _terms(scheme: Scheme) -> str:
     last = scheme.paid_in + len(scheme.instalments) - 1
     until = f" to {financial_year(last)}" if last > scheme.paid_in else ""
     return ", ".join([*told, f"paid in {financial_year(scheme.paid_in)}{until}", *_also(scheme)])
+
+
+def limit_in_words(size: str, limit: float) -> str:
+    """A limit of one council's grant: £, or a multiple of what it is measured against."""
+    if size == "pounds":
+        return f"{gbp(limit)} a council"
+    return f"{gbp(limit) if size in EACH else f'{percent(limit)} of'} {_SIZES[size]}"
 
 
 def _also(scheme: Scheme) -> Iterator[str]:
@@ -407,3 +409,50 @@ def _also(scheme: Scheme) -> Iterator[str]:
         yield f"each plan approved with a chance of {percent(scheme.approval.probability)}"
     if scheme.override_ends != int(OVERRIDE.number):
         yield f"the override ending on {year_end(scheme.override_ends)}"
+
+
+def scheme_names() -> list[str]:
+    """Names of the schemes that come with the package."""
+    return sorted(path.stem for path in schemes_dir().glob("*.yaml"))
+
+
+def scheme_path(name: str | Path, near: Path | None = None) -> Path:
+    """The file of a scheme that comes with the package, by name, or of a YAML file (a path from `near` on)."""
+    if not isinstance(name, str | Path):
+        raise SchemeError(f"scheme: found {name!r} ({type(name).__name__}), expected a name or a YAML file")
+    given = Path(name)
+    if given.suffix in {".yaml", ".yml"}:
+        path = given if near is None else near.parent / given
+        if not path.is_file():
+            raise SchemeError(f"no scheme file {path}")
+        return path
+    if str(name) not in scheme_names():
+        raise SchemeError(f"no scheme '{name}': {closest(str(name), scheme_names())}")
+    return schemes_dir() / f"{name}.yaml"
+
+
+def read_yaml(path: Path) -> tuple[dict[str, Any], dict[Place, int]]:
+    """What a file declares, and the line of each key in it (the place of a key is its path from the top)."""
+    shown = f"scheme {path.name}"
+    text = read_text(path, shown, SchemeError)
+    declared = as_yaml(text, shown, SchemeError)
+    if not isinstance(declared, dict):
+        raise SchemeError(f"scheme {path.name} holds no parameters: expected lines like 'share: 0.9'")
+    return declared, _lines_of(text)
+
+
+@lru_cache(maxsize=64)
+def _lines_of(text: str) -> dict[Place, int]:
+    return dict(_lines(yaml.compose(text, Loader=yaml.SafeLoader), ()))
+
+
+def _lines(node: Any, place: Place) -> Iterable[tuple[Place, int]]:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            here = (*place, key.value)
+            yield here, key.start_mark.line + 1
+            yield from _lines(value, here)
+    elif isinstance(node, yaml.SequenceNode):
+        for number, value in enumerate(node.value):
+            yield (*place, number), value.start_mark.line + 1
+            yield from _lines(value, (*place, number))

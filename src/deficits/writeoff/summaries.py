@@ -52,23 +52,24 @@ def by_council(result: WriteOff) -> pd.DataFrame:
     and above_reserves (chance that the deficit is above them when the override ends; missing where they are not
     published).
     """
-    base, end = result.scheme.base_year, override_end(result)
-    frame = result.by_authority()
+    base, end, codes = result.scheme.base_year, override_end(result), result.inputs.codes
+    frame, back = result.by_authority(), result.back_by_authority().reindex(codes)
     for per in PER:
         frame[NAMES[per]] = result.by_authority(per=per)["grant_p50"]
-    deficit = result.base_deficit.mean("draw").to_series().reindex(frame.index)
-    frame["paid_share"] = result.grant.mean("draw").to_series().reindex(frame.index) / deficit.where(deficit > 0)
-    back = result.back_by_authority().reindex(frame.index)
-    frame = frame.assign(back_p50=back["p50"].replace(np.inf, np.nan), not_back=back["never"])
+    deficit, grant = (each.mean("draw").to_series().reindex(codes) for each in (result.base_deficit, result.grant))
     without, now = interest_by_year(result, paid=False), interest_by_year(result)
     saved = sum((without[year] - now[year]).mean(axis=1) for year in without if base < year <= end)
-    frame["interest_saved"] = pd.Series(saved, index=result.inputs.codes, dtype=float)
-    frame["reserves"] = result.inputs.reserves.sum(axis=1, skipna=False)
-    above = result.cannot_balance()["chance_with"] if end == result.scheme.override_ends else np.nan
+    known = end == result.scheme.override_ends
     columns = ["name", "region", "grant_p10", "grant_p50", "grant_p90", "paid", *NAMES.values(), "paid_share"]
     columns += ["left_p50", "back_p50", "not_back", "interest_saved", "reserves", "above_reserves"]
-    frame = frame.assign(above_reserves=above)[columns]
-    return frame.sort_values(["grant_p50", "name"], ascending=[False, True])
+    return frame.assign(
+        paid_share=grant / deficit.where(deficit > 0),
+        back_p50=back["p50"].replace(np.inf, np.nan),
+        not_back=back["never"],
+        interest_saved=pd.Series(saved, index=codes, dtype=float),
+        reserves=result.inputs.reserves.sum(axis=1, skipna=False),
+        above_reserves=result.cannot_balance()["chance_with"] if known else np.nan,
+    )[columns].sort_values(["grant_p50", "name"], ascending=[False, True])
 
 
 def by_place(result: WriteOff, kind: Literal["region", "type"] = "region") -> pd.DataFrame:
@@ -115,9 +116,8 @@ def on_other_terms(result: WriteOff, terms: Terms, year: int | None = None) -> p
 def help_by_group(result: WriteOff) -> pd.DataFrame:
     """Councils that had a safety valve agreement (True), and the others: number of councils, and £ per person
     aged 2 to 18 that they had before (received_per_person) and would get (new_per_person)."""
-    frame = result.help_so_far()
     people = pd.Series(result.inputs.size("people_2_18", result.scheme.base_year)[:, 0], index=result.inputs.codes)
-    groups = frame.assign(people=people.reindex(frame.index)).groupby("safety_valve")
+    groups = result.help_so_far().assign(people=people).groupby("safety_valve")
     sums = groups[["received", "new", "people"]].sum()
     return pd.DataFrame(
         {
