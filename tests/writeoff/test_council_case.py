@@ -133,6 +133,12 @@ def test_a_national_budget_is_shared_with_the_other_councils_as_projected(projec
     assert case.working()["line"].str.startswith("Cut to the national budget of £5.0bn").any()
 
 
+def test_money_by_plan_is_shared_out_on_projected_plans_where_none_are_published_yet() -> None:
+    earlier = d.project(d.load_panel("2025-09-17"), until=2030, draws=100)
+    case = council_case(council="Dorset", deficit=120e6, scheme="equal-per-plan", projection=earlier, accept=True)
+    assert 0 < case.grant < 120e6
+
+
 def test_a_chance_of_approval_is_told_and_the_grant_is_that_of_an_approved_plan(projection: Projection) -> None:
     unsure = scheme(approval={"probability": 0.7, "late": 0.5, "delay": 1})
     case = council_case(council="Kent", deficit=100e6, scheme=unsure, projection=projection)

@@ -430,7 +430,7 @@ class Deficits:
             return np.broadcast_to(whole, (len(self.times), len(whole)))
         if self._in_turn(added):
             # The sum of max(deficit - added, 0) is that of max(deficit, added), less the sum of `added`.
-            larger = np.array([np.add.reduce(np.maximum(below, more), axis=0) for more in self._each(added)])
+            larger = np.array([np.add.reduce(np.maximum(below, time * added), axis=0) for time in self.times])
             gross: Array = larger - self.times[:, None] * added.sum(axis=0)
             return gross
         standing = self._standing(below, added)
@@ -447,15 +447,12 @@ class Deficits:
         if not self._in_turn(added):
             return self._sums(self._standing(more, added))
         # Ones of a byte each are summed much faster than truths are counted.
-        found = [(more > each).view(np.uint8) for each in self._each(added)]
+        found = [(more > time * added).view(np.uint8) for time in self.times]
         wide = np.uint8 if len(more) < 256 else np.uint32
         return np.array([np.add.reduce(one, axis=0, dtype=wide) for one in found], dtype=float)
 
     def _in_turn(self, added: Array) -> bool:
         return len(self.times) < MANY or bool((added < 0).any())
-
-    def _each(self, added: Array) -> Iterator[Array]:
-        return (added if time == 1 else time * added for time in self.times)
 
     def _standing(self, below: Array, added: Array) -> npt.NDArray[np.intp]:
         """How many of the times leave each council a deficit, those below deficit over amount: with the draw, the

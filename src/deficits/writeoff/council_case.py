@@ -450,6 +450,8 @@ def council_case(
     rate = usual if declared.rate is None else financing_rate(declared.rate)
     by_year = rate if isinstance(rate, dict) else dict.fromkeys(years, rate)
     inputs = Inputs(moved, rate={year: by_year.get(year, usual) for year in years})
+    # Where the base date's plans are not published, each path has the middles of those projected.
+    inputs.once(("drawn_plans", None), lambda: projection.plans().median("draw").expand_dims(draw=len(PATHS)))
     name = projection.panel.authorities.name(code)
     applied = _certain(design, name, sum(items.values()), declared)
     return CouncilCase(code, name, given, items, basis, design, declared, write_off(inputs, applied), (low, high))
