@@ -16,28 +16,24 @@ from deficits.publications.editions import Reader
 from deficits.publications.publication import Publication, Table, declared
 
 PUBLICATIONS: tuple[Publication, ...] = (
-    dsg_allocations.PUBLICATION,
-    section251_outturn.PUBLICATION,
-    mhclg_revenue_outturn.PUBLICATION,
-    ehc_plans.PUBLICATION,
-    ons_population.PUBLICATION,
+    declared("dsg-allocations", dsg_allocations.parse),
+    declared("section251-outturn", section251_outturn.parse, section251_outturn.load),
+    declared("mhclg-revenue-outturn", mhclg_revenue_outturn.parse, mhclg_revenue_outturn.load),
+    declared("ehc-plans", ehc_plans.parse, ehc_plans.load),
+    declared("ons-population", ons_population.parse, ons_population.load, ons_population.newest_edition),
     declared("school-pupils"),
     declared("specialist-placement-spend", load=tabulated.specialist_spend),
-    safety_valve.PUBLICATION,
+    declared("safety-valve", safety_valve.parse, safety_valve.load),
     declared("council-statements", load=tabulated.stated_balances),
-    gdp_deflator.PUBLICATION,
-    high_needs_benchmarking.PUBLICATION,
+    declared("gdp-deflator", gdp_deflator.parse, newest=gdp_deflator.newest_edition),
+    declared("high-needs-benchmarking", high_needs_benchmarking.parse),
 )
 
 __all__ = ["PUBLICATIONS", "Publication", "Reader", "Table", "find"]
 
 
 def find(name: str) -> Publication:
-    """A publication by its folder or a short name; SourceError lists all.
-
-    >>> find("ehc").folder, find("section251").folder
-    ('ehc-plans', 'section251-outturn')
-    """
+    """A publication by its folder or a short name (`ehc`); SourceError lists all."""
     by_name = {word: each for each in PUBLICATIONS for word in (each.folder, *each.short)}
     if name not in by_name:
         folders = ", ".join(each.folder for each in PUBLICATIONS)

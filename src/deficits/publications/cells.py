@@ -39,11 +39,7 @@ _YEAR = re.compile(r"(?<!\d)(20\d\d)\s*(?:[-/\u2013]|to|)\s*(?:20)?(\d\d)(?!\d)"
 
 
 def columns_of(publication: str) -> dict[str, Columns]:
-    """What `words.toml` says of a publication's columns, by group.
-
-    >>> columns_of("dsg-allocations")["total"]
-    {'total_dsg': ('total dsg',)}
-    """
+    """What `words.toml` says of a publication's columns, by group."""
     return {
         group: {name: tuple(spellings) or (name,) for name, spellings in columns.items()}
         for group, columns in _WORDS[publication].items()

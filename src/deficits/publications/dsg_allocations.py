@@ -16,7 +16,7 @@ import pandas as pd
 from deficits.errors import SourceError
 from deficits.publications.cells import columns_of, financial_year, heading, number
 from deficits.publications.files import opened
-from deficits.publications.publication import Table, declared
+from deficits.publications.publication import Table
 from deficits.publications.reading import Sheet, open_sheets, refuse, sums_to, table_of
 from deficits.raw.authorities import load_authorities
 
@@ -34,8 +34,7 @@ def parse(path: Path) -> tuple[Table, ...]:
     `financial_year` is the one in the workbook's titles, `la_name` is as printed. City of London and Isles of
     Scilly are not in the workbook. SourceError for a blank cell as well, which is a formula never calculated.
     """
-    sheet, notes = _summary(path)
-    year = _year(path, sheet)
+    sheet, year, notes = _summary(path)
     group = _before_deductions(sheet)
     headings = [cell if place in group else "" for place, cell in enumerate(sheet.head[-1])]
     table = sheet.take(BLOCKS | TOTAL, headings=headings)
@@ -69,8 +68,9 @@ def _without_unit(text: str) -> str:
     return re.sub(" allocations?$", "", heading(_UNIT.sub("", text)))
 
 
-def _summary(path: Path) -> tuple[Sheet, list[str]]:
-    """The sheet with the blocks as headings; of several the one called a summary, with a note."""
+def _summary(path: Path) -> tuple[Sheet, str, list[str]]:
+    """The sheet with the blocks as headings, of several the one called a summary, with a note; and the year in its
+    title, which must be the one on the information sheet."""
     found = open_sheets(path, BLOCKS, enough=3, fold=_without_unit)
     chosen = [sheet for sheet in found if "summary" in sheet.name.lower()] if len(found) > 1 else found
     others = ", ".join(sheet.name.partition(", ")[2] for sheet in found if sheet not in chosen)
@@ -79,18 +79,14 @@ def _summary(path: Path) -> tuple[Sheet, list[str]]:
             f"{path.name}: {len(found)} sheets have the blocks of the DSG ({others}); keep the one with the "
             "allocations of one year and delete the others"
         )
-    return chosen[0], [f"read from {chosen[0].name}; {others} has the blocks too"] if others else []
-
-
-def _year(path: Path, sheet: Sheet) -> str:
-    """The year in the summary's title, which must be the one on the information sheet."""
+    (sheet,) = chosen
     year = financial_year(sheet.title, sheet.name)
     for grid in opened(path):
         if grid.sheet.lower().startswith("information"):
             other = financial_year(" ".join(cell for _, row in grid.rows() for cell in row), grid.name)
             if other != year:
                 raise SourceError(f"{sheet.name} is for {year}, but sheet '{grid.sheet}' is for {other}")
-    return year
+    return sheet, year, [f"read from {sheet.name}; {others} has the blocks too"] if others else []
 
 
 def _before_deductions(sheet: Sheet) -> set[int]:
@@ -134,6 +130,3 @@ def _check_sums(councils: pd.DataFrame, others: pd.DataFrame, scale: float, sour
         for total in england[name].map(number).dropna():
             faults.append(sums_to(councils[name], total * scale, rounding, f"{source}, England, {name}"))
     refuse(faults)
-
-
-PUBLICATION = declared("dsg-allocations", parse)

@@ -22,7 +22,7 @@ import pandas as pd
 from deficits.errors import SourceError
 from deficits.publications.cells import Columns, columns_of, financial_year, heading
 from deficits.publications.editions import DERIVED, KEY, REPORTED, Reader, candidates, reported
-from deficits.publications.publication import Table, declared
+from deficits.publications.publication import Table
 from deficits.publications.reading import Meaning, Sheet, one_of, open_sheets, refuse, table_of
 
 FOLDER = "ehc-plans"
@@ -299,6 +299,3 @@ def plans_by_single_age(reader: Reader) -> tuple[pd.DataFrame, int | None]:
     if newest is None:
         return pd.DataFrame(), None
     return found[newest].reindex(known[newest]).rename_axis(index="authority"), newest
-
-
-PUBLICATION = declared(FOLDER, parse, load)

@@ -17,7 +17,7 @@ from deficits.formatting import year_of
 from deficits.publications.cells import columns_of, heading, number
 from deficits.publications.editions import Reader
 from deficits.publications.files import opened, padded
-from deficits.publications.publication import Table, declared
+from deficits.publications.publication import Table
 
 Rows = list[list[str]]
 TITLE = "consistent historical rdel and cdel series"
@@ -104,10 +104,7 @@ def prices(reader: Reader, smoothed: Sequence[int]) -> pd.Series:
     return growth.rename("prices").rename_axis("year")
 
 
-def _newest_projection() -> str:
-    """The OBR publishes with the Budget in November and the forecast in March."""
+def newest_edition() -> str:
+    """What stands for the edition in its address: the OBR publishes with the Budget in November and in March."""
     today = date.today()
     return f"march-{today.year}" if today.month < 12 else f"november-{today.year}"
-
-
-PUBLICATION = declared("gdp-deflator", parse, newest=_newest_projection)

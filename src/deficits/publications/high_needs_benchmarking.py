@@ -13,7 +13,7 @@ from pathlib import Path
 
 from deficits.errors import SourceError
 from deficits.publications.cells import columns_of, financial_year, heading
-from deficits.publications.publication import Table, declared
+from deficits.publications.publication import Table
 from deficits.publications.reading import Sheet, open_sheet, table_of
 
 _LABELS, _AMOUNTS = columns_of("high-needs-benchmarking").values()
@@ -62,6 +62,3 @@ def _block(sheet: Sheet, words: str) -> list[str]:
     first = max((place for place in blanks if place < at[0]), default=-1)
     end = min(place for place in blanks if place >= at[0])
     return [name if first < place < end else "" for place, name in enumerate(names)]
-
-
-PUBLICATION = declared("high-needs-benchmarking", parse)

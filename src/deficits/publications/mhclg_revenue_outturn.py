@@ -24,7 +24,7 @@ from deficits.formatting import financial_year as words_for
 from deficits.formatting import year_of
 from deficits.publications.cells import columns_of, financial_year, heading, number
 from deficits.publications.editions import REPORTED, Reader, candidates
-from deficits.publications.publication import Table, declared
+from deficits.publications.publication import Table
 from deficits.publications.reading import Sheet, one_of, open_sheet, refuse, sums_to, table_of
 from deficits.raw.authorities import is_upper_tier
 
@@ -117,10 +117,8 @@ def read_cells(path: Path) -> tuple[Sheet, pd.DataFrame]:
 def _plain(text: str) -> str:
     """A heading without what changes from year to year: notes, the year of a date, the group before a dash.
 
-    >>> _plain("Reserves at 1 April 2024 - Estimated schools' reserves level at 1 April [Note 4]")
+    >>> _plain("Reserves at 1 April 2024 - Estimated schools' reserves level at 1 April [Note 4] (unadjusted)")
     'schools reserves level at 1 april'
-    >>> _plain("Estimated other earmarked financial reserves level at 31 March (unadjusted)")
-    'other earmarked financial reserves level at 31 march'
     """
     words = heading(text)
     if " level at " not in words:
@@ -195,6 +193,3 @@ def load(reader: Reader) -> Iterator[pd.DataFrame]:
     rows = reader.existing(reader.read(FOLDER, "dsg_lines", DSG_LINES))
     balance = {"balance_mhclg": rows[DSG_LINES].sum(axis=1, min_count=2)}
     yield candidates(rows, balance, REPORTED, {"balance_mhclg": DSG_LINES[1]})
-
-
-PUBLICATION = declared(FOLDER, parse, load)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import date
-from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -20,7 +19,7 @@ import pandas as pd
 from deficits.errors import SourceError, some
 from deficits.publications.cells import Columns, columns_of, heading
 from deficits.publications.editions import Reader, reported
-from deficits.publications.publication import Table, declared
+from deficits.publications.publication import Table
 from deficits.publications.reading import one_of, open_sheets, table_of
 from deficits.raw import read_table
 from deficits.raw.authorities import is_upper_tier, load_authorities
@@ -85,19 +84,14 @@ def _age(text: str, source: str) -> int:
     return int(match[1])
 
 
-@cache
-def _districts() -> dict[str, tuple[str, str]]:
-    """By district code since 2011: the district of today that covers it and the DfE number of its authority."""
-    table = read_table("authorities", "district_to_authority.csv")
-    return {
-        code: (active, load_authorities().of_codes(authority))
-        for code, active, authority in zip(table["ladcd"], table["ladcd_active"], table["utlacd"], strict=True)
-    }
-
-
 def _areas(codes: pd.Series, source: str) -> dict[str, str]:
     """DfE numbers by code of the districts and unitary authorities to sum, which must all be there."""
-    known, districts = load_authorities(), _districts()
+    known, table = load_authorities(), read_table("authorities", "district_to_authority.csv")
+    # By district code since 2011: the district of today that covers it and the DfE number of its authority.
+    districts = {
+        code: (active, known.of_codes(authority))
+        for code, active, authority in table[["ladcd", "ladcd_active", "utlacd"]].itertuples(index=False)
+    }
     # A county (E10) is the sum of its districts.
     ours = [code for code in codes.unique() if code[:3] == "E07" or (is_upper_tier(code) and code[:3] != "E10")]
     unknown = [code for code in ours if code not in districts and not known.knows(code)]
@@ -137,4 +131,6 @@ def people_by_age(reader: Reader) -> pd.DataFrame:
     return people.swaplevel(axis=1).sort_index(axis=1)
 
 
-PUBLICATION = declared(FOLDER, parse, load, lambda: str(date.today().year - 1))
+def newest_edition() -> str:
+    """What stands for the edition in its address: the year of the count, which comes out in the year after."""
+    return str(date.today().year - 1)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -18,7 +17,7 @@ from deficits.errors import PanelError, SourceError
 from deficits.formatting import last_day, year_of
 from deficits.publications.cells import columns_of, financial_year, number
 from deficits.publications.editions import CANDIDATE, REPORTED, Reader
-from deficits.publications.publication import Table, declared
+from deficits.publications.publication import Table
 from deficits.publications.reading import open_sheet, refuse, table_of
 from deficits.raw.authorities import load_authorities
 
@@ -78,7 +77,7 @@ WHOLE = 0.9
 
 def load(reader: Reader) -> Iterator[pd.DataFrame]:
     """Safety valve payments by year; one of the project's own table is taken as public by the end of its year."""
-    paid = _payments(_editions(reader), reader)
+    _, paid = _known(reader)
     yield paid.assign(figure="safety_valve_payment", basis=REPORTED, edition=paid["published"])[CANDIDATE]
 
 
@@ -92,32 +91,40 @@ def agreements(reader: Reader, balance: pd.Series, dsg: pd.Series) -> pd.DataFra
     authority and year, as known on the day.
     """
     announced = assumed(THEME, "agreements_announced").by_year()
-    every = _editions(reader)
-    deals = _deals(every)
+    length = int(assumed(THEME, "years_of_an_agreement").number)
+    deals, payments = _known(reader)
     early = deals["first"] <= assumed(THEME, "first_agreements_to").number
     found = deals["total"]
     unknown = assumed(THEME, "first_agreements_count").number - int((found.notna() & early).sum())
     if unknown > 0:
         left = assumed(THEME, "first_agreements_total").number - found[early].sum()
         deals["total"] = found.fillna(left / unknown)
-    by_council = _payments(every, reader).groupby("authority")
+    by_council = payments.groupby("authority")
     paid = {code: dict(zip(rows["year"], rows["value"], strict=True)) for code, rows in by_council}
     rows = []
     for deal in deals.itertuples():
         if (announced[deal.first].isoformat() if deal.first in announced else deal.edition) > reader.last:
             continue
         public = paid.get(deal.authority, {})
-        for basis, amounts in (("reported", public.items()), ("scheduled", _scheduled(deal, public))):
+        last = deal.first + length - 1 if pd.isna(deal.last) else int(deal.last)
+        open_years = [year for year in range(deal.first, last + 1) if year not in public]
+        left = max(deal.total - sum(public.values()), 0.0)
+        scheduled = _spread(left, open_years, begun=deal.first in public)
+        for basis, amounts in (("reported", public.items()), ("scheduled", scheduled)):
             rows += [(deal.authority, year, amount, basis, deal.source) for year, amount in amounts]
     if reader.as_of is not None:
         rows += _expected(reader, balance, dsg, {row[0] for row in rows})
     return pd.DataFrame(rows, columns=["authority", "year", "value", "basis", "source"])
 
 
-def _editions(reader: Reader) -> pd.DataFrame:
-    """Every edition's rows as known on the day, oldest first; the project's own, without a date, on every day."""
+def _known(reader: Reader) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What the editions known on the day say; the project's own, which has no date, is known on every day.
+
+    A row an agreement, from the newest edition that has the council: what it leaves out, an older one may say, and
+    one that says no first year is not an agreement yet. And the payments that were public, of the newest edition.
+    """
     columns = ["la_name", "first_year", "last_year", _TOTAL, _PAYMENTS]
-    parts = []
+    parts, paid = [], []
     for file in sorted(reader.raw.files(FOLDER, "agreements"), key=lambda file: file.day):
         if file.day > reader.last:
             continue
@@ -127,32 +134,17 @@ def _editions(reader: Reader) -> pd.DataFrame:
             rows[name] = rows[name].map(year_of, na_action="ignore").astype(float)
         years = [None if pd.isna(year) else int(year) for year in rows["first"]]
         rows["authority"] = list(map(reader.authorities.resolve, rows.pop("name"), years))
-        rows["paid"] = [payments_of(cell, file.name) for cell in rows["paid"].fillna("")]
-        source = [f"{FOLDER}/{file.name}:{row + 2}" for row in rows.index]
-        parts.append(rows.assign(source=source, edition=last_day(file.published), day=file.day))
-    return pd.concat(parts)
-
-
-def _deals(every: pd.DataFrame) -> pd.DataFrame:
-    """One row an agreement, from the newest edition that has the council.
-
-    What a newer edition leaves out, an older one may say; one that says no first year is not an agreement yet.
-    """
-    deals = every.drop(columns="paid")[::-1].groupby("authority", sort=False).first()
-    deals = deals.loc[every["authority"].drop_duplicates()].dropna(subset=["first"]).reset_index()
-    return deals.assign(first=deals["first"].astype(int))
-
-
-def _payments(every: pd.DataFrame, reader: Reader) -> pd.DataFrame:
-    """Payments public on the day, of the newest edition: authority, year, value (£), source, published."""
-    rows = [
-        (deal.authority, year_of(label), amount, deal.source, deal.day or f"{year_of(label)}-03-31")
-        for deal in every.itertuples()
-        for label, amount in deal.paid.items()
-    ]
-    paid = pd.DataFrame(rows, columns=["authority", "year", "value", "source", "published"])
-    paid = paid[paid["published"] <= reader.last]
-    return paid.drop_duplicates(["authority", "year"], keep="last", ignore_index=True)
+        rows["source"] = [f"{FOLDER}/{file.name}:{row + 2}" for row in rows.index]
+        for council, source, cell in rows[["authority", "source", "paid"]].fillna("").itertuples(index=False):
+            by_year = {year_of(label): amount for label, amount in payments_of(cell, file.name).items()}
+            paid += [(council, year, by_year[year], source, file.day or f"{year}-03-31") for year in by_year]
+        parts.append(rows.drop(columns="paid").assign(edition=last_day(file.published)))
+    every = pd.concat(parts)
+    deals = every[::-1].groupby("authority", sort=False).first().loc[every["authority"].drop_duplicates()]
+    deals = deals.dropna(subset=["first"]).reset_index().astype({"first": int})
+    payments = pd.DataFrame(paid, columns=["authority", "year", "value", "source", "published"])
+    payments = payments[payments["published"] <= reader.last]
+    return deals, payments.drop_duplicates(["authority", "year"], keep="last", ignore_index=True)
 
 
 def _expected(
@@ -178,21 +170,9 @@ def _expected(
     return rows
 
 
-def _scheduled(deal: Any, public: dict[int, float]) -> list[tuple[int, float]]:
-    """The years whose payment is not public, and what the agreement leaves for each."""
-    years = int(assumed(THEME, "years_of_an_agreement").number)
-    last = deal.first + years - 1 if pd.isna(deal.last) else int(deal.last)
-    open_years = [year for year in range(deal.first, last + 1) if year not in public]
-    left = max(deal.total - sum(public.values()), 0.0)
-    if deal.first in public:
-        return [(year, left / len(open_years)) for year in open_years]
-    return _spread(left, open_years)
-
-
-def _spread(total: float, years: Sequence[int]) -> list[tuple[int, float]]:
-    """The assumed share of an agreement in its first year, and the rest in even parts."""
+def _spread(total: float, years: Sequence[int], begun: bool = False) -> list[tuple[int, float]]:
+    """The assumed share of an agreement in its first year, and the rest in even parts: all, once it has begun."""
+    if begun:
+        return [(year, total / len(years)) for year in years]
     first = total if len(years) == 1 else assumed(THEME, "first_payment_share").number * total
     return [(year, (total - first) / (len(years) - 1) if n else first) for n, year in enumerate(years)]
-
-
-PUBLICATION = declared(FOLDER, parse, load)

@@ -19,7 +19,7 @@ from deficits.assumptions import assumed
 from deficits.errors import SourceError
 from deficits.publications.cells import columns_of, financial_year, heading, number
 from deficits.publications.editions import KEY, REPORTED, Reader, candidates, newest, reported
-from deficits.publications.publication import Table, declared
+from deficits.publications.publication import Table
 from deficits.publications.reading import NO_ROW, Sheet, one_of, open_sheet, refuse, sums_to, table_of
 
 FOLDER = "section251-outturn"
@@ -123,6 +123,3 @@ def load(reader: Reader) -> Iterator[pd.DataFrame]:
     surplus_positive = lines["ends_in"] <= assumed("section251", "surplus_positive_to").value
     balance = lines[column].where(surplus_positive, -lines[column])
     yield candidates(lines, {"balance_section251": balance}, REPORTED, {"balance_section251": column})
-
-
-PUBLICATION = declared(FOLDER, parse, load)

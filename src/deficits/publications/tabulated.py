@@ -1,4 +1,8 @@
-"""Publications that come as tables put together by hand, so that no publisher's file is parsed."""
+"""Publications that come as tables put together by hand, so that no publisher's file is parsed.
+
+What their columns mean, with units and signs, is in the `source.toml` of each in data/raw; `source`, which is added,
+is `publication/file:line`.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +25,9 @@ def specialist_spend(reader: Reader) -> Iterator[pd.DataFrame]:
 def statements(reader: Reader) -> pd.DataFrame:
     """What councils say of their own DSG balances, as far as public on the reader's day, one row a statement.
 
-    Columns: source (`publication/file:line`), authority (DfE number), year, name, measure (dsg_balance;
-    dsg_balance_low and dsg_balance_high of a range; high_needs_block_balance, which is not the DSG's balance),
-    value (£, negative for a deficit), rounding (£, to what the page rounds), kind (outturn, forecast; derived
-    and unclear are neither), detail, trust (A the council or a minister, B press that quotes the council, C a
-    machine's summary of council papers, D not to be used), source_kind, published (day, month or year; missing
-    where not seen), use (bool: False is shown as not used), reason (why not), url and words (as the page has
-    them, shortened).
+    With authority (DfE number), year, name, value (£, negative for a deficit), rounding (£) and use (bool: False is
+    shown as not used). Of `trust`, A is the council or a minister, B press that quotes the council, C a machine's
+    summary of council papers, D not to be used.
     """
     rows = reader.dated("council-statements", "stated_balances", ["value_gbp", "rounding_gbp"])
     rows["use"] = rows["use"].eq("yes") & rows["trust"].ne("D")
@@ -58,11 +58,7 @@ day."""
 def national(reader: Reader) -> pd.DataFrame:
     """What many publishers say of England as a whole, as far as public on the reader's day, one row a figure.
 
-    Columns: year, measure, value (£, count or %, as `unit` says; missing where no figure was found), unit,
-    price_basis, kind (outturn, provisional, survey or forecast), basis (of a deficit: gross, net or unknown),
-    repeats (what the row only repeats; missing otherwise), publisher, publication, published (date text, may be
-    missing), url, note and source (`publication/file:line`). A measure and year may have several rows that
-    disagree.
+    `value` is £, a count or %, as `unit` says; a measure and year may have several rows that disagree.
     """
     rows = reader.dated("national-figures", "published", ["value"])
     rows.insert(0, "year", rows.pop("financial_year").map(year_of).astype("int64"))
@@ -72,10 +68,8 @@ def national(reader: Reader) -> pd.DataFrame:
 def forecasts(reader: Reader) -> pd.DataFrame:
     """Published forecasts that were public on the reader's day, one row each.
 
-    Columns: year (that the forecast is for), publisher, publication, published (date text, may be missing),
-    measure, low, central, high (in `unit`; of a range only one end may be given; a deficit is positive), unit,
-    price_basis, repeats (the forecast that the row only repeats; missing otherwise), url, note and source
-    (`publication/file:line`). A target that is not one financial year is left out.
+    `year` is the one that the forecast is for; low, central and high are in `unit`, a deficit positive, and of a range
+    only one end may be given. A target that is not one financial year is left out.
     """
     rows = reader.dated("published-forecasts", "forecasts", ["low", "central", "high"])
     rows = rows[rows["target"].str.fullmatch(r"\d{4}-\d{2}")].reset_index(drop=True)

@@ -90,9 +90,6 @@ class Authorities:
         Codes that are not known are passed over while one is: a file may print a wrong or an ended one (MHCLG
         gives North Yorkshire E10000022 in two years). SourceError when none is known, with the closest known name
         or code, or when two of them belong to different authorities.
-
-        >>> load_authorities().of_codes("E5011"), load_authorities().of_codes("E10000022", "E2721")
-        ('202', '815')
         """
         found = {self._by_code[code][-1] for code in codes if self.knows(code)}
         if len(found) == 1:
