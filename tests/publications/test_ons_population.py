@@ -25,7 +25,9 @@ OTHERS = ["E10000011", "E12000001", "W06000001"]
 @pytest.fixture(autouse=True)
 def three_councils(monkeypatch: pytest.MonkeyPatch) -> None:
     """England of three councils."""
-    monkeypatch.setattr(ons_population, "_districts", lambda: DISTRICTS)
+    rows = [(code, active, number) for code, (active, number) in DISTRICTS.items()]
+    table = pd.DataFrame(rows, columns=["ladcd", "ladcd_active", "utlacd"])
+    monkeypatch.setattr(ons_population, "read_table", lambda *_: table)
 
 
 def people(area: str, age: int, year: int) -> int:

@@ -15,11 +15,10 @@ import pandas as pd
 from deficits.formatting import MINUS, financial_year, gbp, listed
 from deficits.panel import FIGURES, Panel, reconcile
 from deficits.publications import Table
+from deficits.publications.editions import YEARS
 from deficits.raw import RawData
 from deficits.raw.authorities import Authorities
 
-YEARS = ("financial_year", "january", "calendar_year", "academic_year", "mid_year", "year")
-"""Columns that hold a row's year, in the parsers' own names."""
 SHOWN = 5
 CUT_SHORT = 0.1
 """Share of councils that are gone above which a file counts as cut short."""

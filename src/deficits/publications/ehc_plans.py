@@ -28,9 +28,6 @@ from deficits.publications.reading import Meaning, Sheet, one_of, open_sheets, r
 FOLDER = "ehc-plans"
 _COLUMNS = columns_of(FOLDER)
 _AGE_TOPICS = ("age at start of academic year", "child or young persons age")
-_LEVELS = ("national", "regional", "local authority")
-
-
 RESOURCE_BASES = tuple(name for name in _COLUMNS["placements"] if name.endswith(("_provision", "_senunit")))
 _NOT_IN_EVERY_RELEASE = (
     *("assessments", "document", "mediation_related_request", "tribunal_related_request"),
@@ -132,8 +129,11 @@ def parse(path: Path) -> tuple[Table, ...]:
     Sums that differ from England's for a reason that the file shows (councils are missing; each council of a
     region has the region's own figure) are kept as published and stand in `Table.notes`.
     """
+    files = tuple(f"{shape.file}_" for shape in _SHAPES)
     found: dict[str, list[Any]] = {}
-    for sheet in open_sheets(path, _COLUMNS["place"], wanted=_is_read):
+    for sheet in open_sheets(
+        path, _COLUMNS["place"], wanted=lambda name: f"{Path(name).stem.lower()}_".startswith(files)
+    ):
         headings = set(map(heading, sheet.head[-1]))
         shapes = [shape for shape in _SHAPES if headings & set(map(heading, shape.marks))]
         if not shapes:
@@ -158,11 +158,6 @@ def parse(path: Path) -> tuple[Table, ...]:
     return tuple(tables)
 
 
-def _is_read(name: str) -> bool:
-    stem = Path(name).stem.lower()
-    return any(stem == shape.file or stem.startswith(f"{shape.file}_") for shape in _SHAPES)
-
-
 def _rows(shape: _Shape, sheet: Sheet, headings: set[str]) -> tuple[pd.DataFrame, list[str], list[str]]:
     """A row a council and key, which of the columns are figures, and what was odd; no rows where a file has no
     breakdown by age."""
@@ -175,7 +170,7 @@ def _rows(shape: _Shape, sheet: Sheet, headings: set[str]) -> tuple[pd.DataFrame
     if rows.empty and not shape.also:
         raise SourceError(f"{sheet.name} has no rows for {shape.kind}: no totals among its breakdowns")
     rows = rows.assign(
-        level=sheet.meaning(rows["level"], one_of(*_LEVELS)),
+        level=sheet.meaning(rows["level"], one_of("national", "regional", "local authority")),
         **{year: sheet.meaning(rows["period"], shape.year_of).astype("int64")},
     )
     rows = sheet.numbers(rows, [name for name in wanted if name in rows])

@@ -101,17 +101,18 @@ def read_cells(path: Path) -> tuple[Sheet, pd.DataFrame]:
         return sheet, cells[~cells["la_code_published"].str.match(_OF_OTHERS)]
     has_912 = any("dedicated schools grant adjustment account" in text for text in headings)
     words = {name: spelt[:1] for name, spelt in _LEVELS.items() if has_912 or name not in _DSG}
-    places = sheet.places(_LABELS | words, _MAY_LACK)
+    cells = sheet.take(_LABELS | words, _MAY_LACK)
     # A line number over the words of a column must say the same as they do.
     faults = []
-    for name, at in ((name, at) for name, at in places.items() if name in _LEVELS):
+    for name in (name for name in words if name in cells):
+        at = sheet.head[-1].index(sheet.printed[name])
         over = {row[at] for row in sheet.head if re.fullmatch(r"9\d\d[a-z]?", row[at])}
         (line,) = _LINES[name.partition("_")[2].removesuffix("_gbp")]
         if over and line not in over:
             column = f"column {at + 1} '{sheet.printed[name]}'"
             faults.append(f"{sheet.name}, {column}: expected line {line} over it, found {', '.join(sorted(over))}")
     refuse(faults)
-    return sheet, sheet.cells(places)
+    return sheet, cells
 
 
 def _plain(text: str) -> str:

@@ -57,30 +57,42 @@ class Sheet:
         """The words above the headings."""
         return " ".join(cell for row in self.head[:-1] for cell in row if cell)
 
-    def places(
-        self, wanted: Columns, may_lack: Collection[str] = (), headings: Sequence[str] | None = None
-    ) -> dict[str, int]:
-        """The place of each wanted column among the headings, by the first of its spellings that is there.
+    def take(
+        self,
+        wanted: Columns,
+        may_lack: Collection[str] = (),
+        headings: Sequence[str] | None = None,
+        skip: re.Pattern[bytes] | None = None,
+    ) -> pd.DataFrame:
+        """The wanted columns as text under our names, by line; blank lines are left out.
 
-        SourceError names every column that is not there, with the closest heading, and any that stands there
-        twice; those of `may_lack` may not be there. `headings`: others than those in the last row of the head.
+        Each is found by the first of its spellings that is a heading, of `headings` where given. SourceError names
+        every column that is not there and not among `may_lack`, with the closest heading, and any that stands
+        there twice. `skip`: how lines of a large CSV begin that need not be read.
         """
         printed = self.head[-1] if headings is None else headings
         folded = [self.fold(text) for text in printed]
-        found: dict[str, int] = {}
+        places: dict[str, int] = {}
         faults = []
         for name, spellings in wanted.items():
             word = next((word for word in map(heading, spellings) if word in folded), None)
             if word is not None:
-                found[name] = folded.index(word)
+                places[name] = folded.index(word)
                 if (times := folded.count(word)) > 1:
                     faults.append(f"the column '{word}' stands {times} times")
             elif name not in may_lack:
                 faults.append(f"no column '{spellings[0]}', {closest(heading(spellings[0]), folded)}")
         if faults:
             raise SourceError(f"{self.name}: {some(faults)}. Is it another file or edition?")
-        self.printed.update({name: printed[place] for name, place in found.items()})
-        return found
+        self.printed.update({name: printed[place] for name, place in places.items()})
+        frame = None
+        if skip and self.grid.content:
+            frame = self.grid.columns(self.top, len(self.head[-1]), places, skip)
+        frame = self.cells(places) if frame is None else frame
+        frame = frame[~frame.eq("").all(axis=1)]
+        if frame.empty:
+            raise SourceError(f"{self.name} has headings and no rows; download it again")
+        return frame
 
     def cells(self, places: Mapping[str, int]) -> pd.DataFrame:
         """The columns at these places, below the headings, as text under our names, by line.
@@ -104,26 +116,6 @@ class Sheet:
             cut = "If the file is cut short, download it again"
             raise SourceError(f"{self.name}: {some(faults)}, expected {width}. {cut}")
         return pd.DataFrame(list(found.values()), index=list(found), columns=list(places), dtype="str")
-
-    def take(
-        self,
-        wanted: Columns,
-        may_lack: Collection[str] = (),
-        headings: Sequence[str] | None = None,
-        skip: re.Pattern[bytes] | None = None,
-    ) -> pd.DataFrame:
-        """The wanted columns (see `places`) as text under our names, by line; blank lines are left out.
-
-        `skip`: how lines of a large CSV begin that need not be read.
-        """
-        places, frame = self.places(wanted, may_lack, headings), None
-        if skip and self.grid.content:
-            frame = self.grid.columns(self.top, len(self.head[-1]), places, skip)
-        frame = self.cells(places) if frame is None else frame
-        frame = frame[~frame.eq("").all(axis=1)]
-        if frame.empty:
-            raise SourceError(f"{self.name} has headings and no rows; download it again")
-        return frame
 
     def meaning(self, column: pd.Series, meaning: Meaning) -> pd.Series:
         """What each text of a column means; SourceError from the first that means nothing."""

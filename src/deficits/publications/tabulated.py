@@ -1,7 +1,7 @@
 """Publications that come as tables put together by hand, so that no publisher's file is parsed.
 
-What their columns mean, with units and signs, is in the `source.toml` of each in data/raw; `source`, which is added,
-is `publication/file:line`.
+What their columns mean, with units and signs, is in the `source.toml` of each in data/raw; `source`, which is
+added, is `publication/file:line`.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ def specialist_spend(reader: Reader) -> Iterator[pd.DataFrame]:
 def statements(reader: Reader) -> pd.DataFrame:
     """What councils say of their own DSG balances, as far as public on the reader's day, one row a statement.
 
-    With authority (DfE number), year, name, value (£, negative for a deficit), rounding (£) and use (bool: False is
-    shown as not used). Of `trust`, A is the council or a minister, B press that quotes the council, C a machine's
-    summary of council papers, D not to be used.
+    With authority (DfE number), year, name, value (£, negative for a deficit), rounding (£) and use (bool: False
+    is shown as not used). Of `trust`, A is the council or a minister, B press that quotes the council, C a
+    machine's summary of council papers, D not to be used.
     """
     rows = reader.dated("council-statements", "stated_balances", ["value_gbp", "rounding_gbp"])
     rows["use"] = rows["use"].eq("yes") & rows["trust"].ne("D")
@@ -68,8 +68,8 @@ def national(reader: Reader) -> pd.DataFrame:
 def forecasts(reader: Reader) -> pd.DataFrame:
     """Published forecasts that were public on the reader's day, one row each.
 
-    `year` is the one that the forecast is for; low, central and high are in `unit`, a deficit positive, and of a range
-    only one end may be given. A target that is not one financial year is left out.
+    `year` is the one that the forecast is for; low, central and high are in `unit`, a deficit positive, and of a
+    range only one end may be given. A target that is not one financial year is left out.
     """
     rows = reader.dated("published-forecasts", "forecasts", ["low", "central", "high"])
     rows = rows[rows["target"].str.fullmatch(r"\d{4}-\d{2}")].reset_index(drop=True)
