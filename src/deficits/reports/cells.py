@@ -27,8 +27,10 @@ MEGABYTE = 1024 * 1024
 
 
 def run_cells(cells: list[NotebookNode], told: Connection, environment: Mapping[str, str], memory: int) -> None:
-    """Run cells up to the first that fails, and tell what each has shown."""
+    """Run cells up to the first that fails, and tell what each has shown, which is what a kernel would send."""
     import resource
+
+    from ipykernel.zmqshell import ZMQInteractiveShell
 
     os.setsid()
     threading.Thread(target=end_with_parent, daemon=True).start()
@@ -38,11 +40,26 @@ def run_cells(cells: list[NotebookNode], told: Connection, environment: Mapping[
     resource.setrlimit(resource.RLIMIT_AS, (used + memory * MEGABYTE,) * 2)
     # What is wrong, without the path of the file that a warning comes from: a page shows them.
     warnings.formatwarning = lambda message, category, *_, **__: f"{category.__name__}: {message}\n"
-    shell = _Shell(cells)
+    place = 0
+    # Of the very same cells: a display that is shown again is looked for among them.
+    whole = NotebookNode(cells=cells, metadata={})  # type: ignore[no-untyped-call]
+    client = NotebookClient(whole, record_timing=False)
+    session = _Session(lambda message: client.process_message(message, cells[place], place))
+    # No file of past commands: it would be written by all notebooks at once, and nobody asks for it.
+    shell = ZMQInteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
+    for part in (shell.displayhook, shell.display_pub):
+        part.session = session  # type: ignore[union-attr]
+    sys.stdin = io.StringIO()
+    sys.stdout, sys.stderr = _Stream("stdout", 1, session), _Stream("stderr", 2, session)
     told.send("ready")
-    for place in range(len(cells)):
-        outputs, count, good = shell.run(place)
-        told.send((outputs, count, good))
+    for place, cell in enumerate(cells):  # noqa: B007  # `session` asks which one it is
+        count, cell.outputs, client.clear_before_next_output = shell.execution_count, [], False
+        done = shell.run_cell(cell.source, store_history=True)  # type: ignore[no-untyped-call]
+        sys.stdout.flush()
+        sys.stderr.flush()
+        failed = not done.success or getattr(shell, "_last_traceback_during_displayhook", False)
+        good = not failed or "raises-exception" in cell.metadata.get("tags", [])
+        told.send((_merged(cell.outputs), count, good))
         if not good:
             return
 
@@ -97,35 +114,6 @@ class _Stream(io.TextIOBase):
         text, self._printed = self._printed + self._file.read().decode(errors="replace"), ""
         if text:
             self._session.send(None, "stream", {"name": self.name, "text": text})
-
-
-class _Shell:
-    """ipykernel's own shell without its sockets: what cells show is what a kernel would send."""
-
-    def __init__(self, cells: list[NotebookNode]) -> None:
-        from ipykernel.zmqshell import ZMQInteractiveShell
-
-        self._cells, self._place = cells, 0
-        # Of the very same cells: a display that is shown again is looked for among them.
-        whole = NotebookNode(cells=cells, metadata={})  # type: ignore[no-untyped-call]
-        self._client = NotebookClient(whole, record_timing=False)
-        session = _Session(lambda told: self._client.process_message(told, cells[self._place], self._place))
-        # No file of past commands: it would be written by all notebooks at once, and nobody asks for it.
-        self._shell = ZMQInteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
-        for part in (self._shell.displayhook, self._shell.display_pub):
-            part.session = session  # type: ignore[union-attr]
-        sys.stdin = io.StringIO()
-        sys.stdout, sys.stderr = _Stream("stdout", 1, session), _Stream("stderr", 2, session)
-
-    def run(self, place: int) -> tuple[list[NotebookNode], int, bool]:
-        """What a cell shows, its count and whether it was good, or may fail."""
-        cell, count = self._cells[place], self._shell.execution_count
-        cell.outputs, self._place, self._client.clear_before_next_output = [], place, False
-        done = self._shell.run_cell(cell.source, store_history=True)  # type: ignore[no-untyped-call]
-        sys.stdout.flush()
-        sys.stderr.flush()
-        failed = not done.success or getattr(self._shell, "_last_traceback_during_displayhook", False)
-        return _merged(cell.outputs), count, not failed or "raises-exception" in cell.metadata.get("tags", [])
 
 
 def _merged(outputs: list[NotebookNode]) -> list[NotebookNode]:

@@ -13,7 +13,7 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 
-from deficits.errors import DeficitsError, ExitCode, ReportError
+from deficits.errors import DeficitsError, ExitCode
 from deficits.projection.forecasts import entries
 from deficits.reports.changes import changes
 from deficits.reports.display import HEADLINE, POINTS
@@ -139,10 +139,7 @@ def _files(ran: NotebookNode, job: Job, figures: Mapping[str, str]) -> dict[str,
         fingerprint=content.fingerprint(),
         content=content,
     )
-    try:
-        html = with_record(notebook_page(ran, record, changes(before, content)), record)
-    except ReportError as error:
-        raise Fault("Page", str(error)) from None
+    html = with_record(notebook_page(ran, record, changes(before, content)), record)
     files = {".ipynb": f"{nbformat.writes(ran)}\n", ".html": html}  # type: ignore[no-untyped-call]
     hashes = {ending: sha256(text) for ending, text in files.items()}
     files = {".json": as_json(record.model_copy(update={"files": hashes})), **files}

@@ -29,7 +29,7 @@ from deficits.errors import PanelError, ProjectionError, ReportError, closest
 from deficits.formatting import day_in_words, slug
 from deficits.paths import notebooks_dir
 from deficits.raw.authorities import load_authorities
-from deficits.validation import shortened
+from deficits.validation import read_text, shortened
 
 if TYPE_CHECKING:
     from deficits.reform_plan import Actions
@@ -110,7 +110,6 @@ def _scenario_text(given: str) -> str:
 def _actions_text(given: str) -> str:
     """What a file of a reform plan's actions holds, from its path or from that itself; the example by its name."""
     from deficits.reform_plan import Actions
-    from deficits.validation import read_text
 
     if given == EXAMPLE:
         return given
@@ -600,8 +599,7 @@ def read_notebook(report: type[PanelReport], notebook: Path | None = None) -> di
     """What the file of a report's notebook holds, or of another; ReportError when it is no notebook."""
     path = notebook_path(report, notebook)
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        return {"cells": list(found["cells"])}
+        return {"cells": list(json.loads(path.read_bytes())["cells"])}
     except (ValueError, KeyError, TypeError):
         raise ReportError(f"{path} is not a notebook") from None
 

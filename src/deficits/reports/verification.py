@@ -23,6 +23,7 @@ from deficits.reports.job import Job, RunOptions
 from deficits.reports.page import META
 from deficits.reports.params import notebook_path, parse
 from deficits.reports.record import RunRecord, now, read_record, rounded, sha256
+from deficits.validation import read_text
 
 LISTED = 6
 """Differences that are listed; the others are counted."""
@@ -69,7 +70,7 @@ def verify(page: Path) -> Verified:
     Raises ReportError when the file is no page of ours or its parameters are no longer known, ReportFailed when it
     cannot be made again.
     """
-    text = _text(page)
+    text = read_text(page, str(page), ReportError)
     record = record_in(text)
     if record is None:
         raise ReportError(f"{page} carries no run record: expected a page that `deficits report` has made")
@@ -87,17 +88,10 @@ def verify(page: Path) -> Verified:
     differences += _differences(pieces(text), pieces(made.files[".html"]), "shows")
     notebook = page.with_suffix(".ipynb")
     if notebook.is_file():
-        old, new = _cells(_text(notebook)), _cells(made.files[".ipynb"])
-        differences += _differences(old, new, "its notebook holds")
+        old = _cells(read_text(notebook, str(notebook), ReportError))
+        differences += _differences(old, _cells(made.files[".ipynb"]), "its notebook holds")
     other = changes(record, again.content)
     return Verified(record.page, tuple(differences), other.data + other.code)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ReportError(f"{path} cannot be read: {error}") from None
 
 
 def _record(record: RunRecord, again: RunRecord, page: Path, text: str) -> Iterator[str]:
