@@ -278,7 +278,7 @@ def test_schemes_of_a_scenario_are_compared_in_place_of_the_usual_ones():
     [
         (
             "version: 1\ndrivers: {plan_grwth: 0.05}\n",
-            "assumptions.plan_grwth: found 0.05, an assumption there is none of",
+            "assumptions.plan_grwth: unknown name; did you mean 'plan_growth'?",
         ),
         ("version: 0\n", "found version 0, expected 1"),
         ("nowhere.yaml", "nowhere.yaml cannot be read: No such file"),

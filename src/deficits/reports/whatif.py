@@ -90,12 +90,11 @@ def what_if_facts(result: WriteOff, code: str | None = None) -> dict[str, Any]:
     after, grant = result.balance.sel(authority=codes, year=years), result.grant.sel(authority=codes)
     share = scheme.share if isinstance(scheme.share, float) else USUAL_SHARE
     cap = scheme.cap.get("pounds") if len(scheme.cap) == 1 else None
-    deficits = {"own": _deficit(after, code is None), "without": _deficit(without, code is None)}
-    order = deficits["without"].isel(year=-1).argsort().values
+    own, none = (_deficit(balance, code is None) for balance in (after, without))
+    order = none.isel(year=-1).argsort().values
     count = min(len(order), ENGLAND_DRAWS if code is None else COUNCIL_DRAWS)
     kept = [int(order[int((place + 0.5) * len(order) / count)]) for place in range(count)]
     units = (without.isel(draw=kept) / UNIT).round().astype(int).transpose("authority", "year", "draw")
-    paid = _pounds(grant.sum("authority").quantile(LEVELS))
     return {
         "unit": UNIT,
         "years": years,
@@ -104,11 +103,8 @@ def what_if_facts(result: WriteOff, code: str | None = None) -> dict[str, Any]:
         "draws": count,
         "share": round(100 * share, 6),
         "cap": None if cap is None else round(cap / 1e6, 6),
-        "own": [paid, *_pounds(deficits["own"].quantile(LEVELS, "draw").transpose("year", "quantile"))],
-        "without": [
-            [0, 0, 0],
-            *_pounds(deficits["without"].quantile(LEVELS, "draw").transpose("year", "quantile")),
-        ],
+        "own": [*_ranges(grant.sum("authority").expand_dims("year")), *_ranges(own)],
+        "without": [[0, 0, 0], *_ranges(none)],
         "balances": units.values.tolist(),
     }
 
@@ -118,6 +114,9 @@ def _deficit(balance: xr.DataArray, england: bool) -> xr.DataArray:
     return (-balance).clip(min=0).sum("authority") if england else -balance.sum("authority")
 
 
-def _pounds(values: xr.DataArray) -> Any:
-    """In whole pounds: the same on every processor."""
-    return values.round().astype(int).values.tolist()
+def _ranges(values: xr.DataArray) -> list[list[int]]:
+    """p10, p50 and p90 of each year in whole pounds: the same on every processor."""
+    found: list[list[int]] = (
+        values.quantile(LEVELS, "draw").transpose("year", "quantile").round().astype(int).values.tolist()
+    )
+    return found
