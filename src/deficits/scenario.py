@@ -35,7 +35,7 @@ from deficits.writeoff import Scheme, WriteOff, scheme_names, write_off
 
 VERSION: Literal[1] = 1
 """Version of the file's form; it goes up when an older file would be read wrongly."""
-SHOWN_KEYS = ("place", "as_of", "until")
+SHOWN_KEYS = ("place", "as_of", "until", "plan", "off")
 """What the explorer showed when it saved: they change no figure of a report, which has its own parameters."""
 WORDS = 2
 """Words in a scenario's name before its fingerprint."""
@@ -62,8 +62,9 @@ class Scenario(Declared):
     """What is assumed, what is changed and what is written off.
 
     `assumptions` are the projection's assumptions; `levers` change each draw from what it would be without them;
-    `schemes` are worked out on the projection, each on its own. `place`, `as_of` and `until` are what the explorer
-    showed when it saved. A file holds only what differs from the defaults.
+    `schemes` are worked out on the projection, each on its own. `place`, `as_of`, `until`, `plan` (the file of a
+    reform plan's actions) and `off` (those that do not apply) are what the explorer showed when it saved. A file
+    holds only what differs from the defaults.
 
     >>> scenario = Scenario(assumptions=Assumptions(plan_growth=0.05), levers=(Lever.read("funding-growth"),))
     >>> scenario.name
@@ -83,6 +84,8 @@ class Scenario(Declared):
     place: str | None = Field(default=None, max_length=100)
     as_of: date | None = None
     until: int | None = None
+    plan: str | None = Field(default=None, max_length=200)
+    off: tuple[str, ...] = ()
     assumptions: Assumptions = Field(default_factory=Assumptions)
     levers: Annotated[tuple[InstanceOf[Lever], ...], BeforeValidator(partial(_each, Lever))] = ()
     schemes: Annotated[tuple[InstanceOf[Scheme], ...], BeforeValidator(partial(_each, Scheme))] = ()

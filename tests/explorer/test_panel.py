@@ -113,6 +113,13 @@ def test_a_councils_reform_plan_is_taken_from_a_file_and_its_actions_switched_of
     assert len(explorer.view.plan.actions.actions) == len(explorer.controls["actions"].widget.value) == 5
     move(explorer, "actions", explorer.state.actions.titles[:2])
     assert len(explorer.view.plan.actions.actions) == 2
+    move(explorer, "file", "mine")
+    explorer.save()
+    again = Explorer(draws=300, folder=tmp_path)
+    move(again, "file", "mine.yaml")
+    again.open()
+    assert again.state == explorer.state
+    assert d.Scenario.read(tmp_path / "mine.yaml").name == d.Scenario().name
     move(explorer, "actions", [])
     assert explorer.view.plan is None
     move(explorer, "plan", "scenario.yaml")

@@ -2,20 +2,24 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import deficits as d
+from deficits import Scenario
 from deficits.errors import ProjectionError
 from deficits.panel import Panel
 from deficits.paths import levers_dir
 from deficits.projection import Projection, national
-from deficits.projection.lever import KINDS, THRESHOLD, Effect, Lever, in_turn, lever_from, lever_names
+from deficits.projection.fit import Fit
+from deficits.projection.lever import KINDS, THRESHOLD, Effect, Lever, in_turn, lever_from, lever_names, spread
+from deficits.projection.national import Paths
 
 UNTIL, DRAWS = 2029, 200
 PAID_ELSEWHERE = ["funding-growth", "health-share", "threshold-uprating"]
@@ -365,6 +369,25 @@ def test_an_unknown_kind_is_told_with_the_heads_faults() -> None:
     whole = Lever.read("early-support").model_dump(mode="json") | {"kind": "nonsense"}
     with pytest.raises(ProjectionError, match="kind: found 'nonsense'"):
         lever_from(whole, "mine.yaml")
+
+
+def test_a_lever_of_ones_own_kind_is_saved_in_a_scenario_and_read_again(small: Projection, tmp_path: Path) -> None:
+    class Grant(Lever):
+        kind: Literal["grant"]
+        pounds: float
+
+        def _effect(self, fit: Fit, parts: pd.DataFrame, paths: Paths) -> Effect:
+            return Effect(spread(parts, "block", np.full_like(paths.block[1:], self.pounds)))
+
+    try:
+        head = Lever.read("funding-growth").model_dump(exclude={"kind", "growth"})
+        lever = Grant(kind="grant", pounds=1e8, **head)
+        scenario = Scenario(levers=(lever,))
+        assert Scenario.read(scenario.save(tmp_path / "mine.yaml")) == scenario
+        read = Scenario.read(tmp_path / "mine.yaml").levers
+        assert small.with_assumptions(levers=read).balance.mean() > small.balance.mean()
+    finally:
+        del KINDS["grant"]
 
 
 def test_a_persons_own_lever_is_read_from_a_file(tmp_path: Path) -> None:

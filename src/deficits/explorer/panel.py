@@ -140,10 +140,10 @@ class Explorer:
     ) -> None:
         self.folder = Path(folder or os.environ.get(FOLDER) or Path.cwd()).resolve()
         self._engine, self._filling = Engine(), False
-        state = State(place=os.environ.get(PLACE) or place, as_of=as_of, until=until, draws=draws, seed=seed)
+        self.state = State(place=os.environ.get(PLACE) or place, as_of=as_of, until=until, draws=draws, seed=seed)
         if scenario is not None:
-            state = state.opened(scenario if isinstance(scenario, Scenario) else Scenario.read(scenario))
-        self.state, self.view = state, view(state, self._engine)
+            self.state = self._opened(scenario if isinstance(scenario, Scenario) else Scenario.read(scenario))
+        self.view = view(self.state, self._engine)
         self._replacing: str | None = None
         self._making: threading.Thread | None = None
         self._offered = 0
@@ -264,18 +264,22 @@ class Explorer:
         self.box = widgets.Box([style, self._pulse, controls, shown])
         self.box.add_class("deficits-explorer")
 
-    def _read(self, control: str, name: str) -> State:
-        """The state with another scenario to compare with, or with a reform plan's actions, by name or file."""
-        if control == "plan":
-            known = {NOTHING: None, EXAMPLE: EXAMPLE}
-            text = known[name] if name in known else read_text(self._path(name), name, ProjectionError)
-            return replace(self.state, plan=text, plan_name=name, off=())
+    def _compared(self, name: str) -> State:
         if name == NOTHING:
             return replace(self.state, other=None)
         if name == HELD:
             return replace(self.state, other=self.scenario, other_name=f"{self.scenario.called} (held)")
         other = Scenario() if name == BASELINE else Scenario.read(self._path(name))
         return replace(self.state, other=other, other_name=name)
+
+    def _planned(self, state: State, name: str, off: tuple[str, ...] = ()) -> State:
+        known = {NOTHING: None, EXAMPLE: EXAMPLE}
+        text = known[name] if name in known else read_text(self._path(name), name, ProjectionError)
+        return replace(state, plan=text, plan_name=name, off=off)
+
+    def _opened(self, scenario: Scenario) -> State:
+        """The state with a scenario and all that the explorer showed when it saved it."""
+        return self._planned(self.state.opened(scenario), scenario.plan or NOTHING, scenario.off)
 
     def _others(self) -> list[tuple[str, str]]:
         return [(name, name) for name in (BASELINE, NOTHING, HELD, *self._files())]
@@ -292,7 +296,11 @@ class Explorer:
         control, value = self.controls[name], change["new"]
         control.say("Working…" if name in ("as_of", "until") else "")
         try:
-            state = self._read(name, value) if name in ("other", "plan") else control.moved(self.state, value)
+            if name == "other":
+                state = self._compared(value)
+            else:
+                moved = self._planned if name == "plan" else control.moved
+                state = moved(self.state, value)
             shown = view(state, self._engine)
         except DeficitsError as error:
             control.say(str(error), error=True)
@@ -396,7 +404,7 @@ class Explorer:
         file = self.controls["file"]
         try:
             path = self._path(file.widget.value)
-            state = self.state.opened(Scenario.read(path))
+            state = self._opened(Scenario.read(path))
             shown = view(state, self._engine)
         except DeficitsError as error:
             file.say(str(error), error=True)
@@ -414,7 +422,7 @@ class Explorer:
             if kept == self._offered:
                 return
             self._offered = kept
-            last = self.state.opened(Scenario.read(_kept_at()))
+            last = self._opened(Scenario.read(_kept_at()))
             if not last.is_baseline and self.state.is_baseline:
                 told = _html(value=_line(f"Your last scenario is kept: {last.scenario.called}, for {last.place}"))
                 self._last.children = (told, _button("Go on with it", lambda: self._go_on(last)))

@@ -81,7 +81,7 @@ class State:
     @property
     def is_baseline(self) -> bool:
         """Whether nothing differs from the package's own assumptions."""
-        return not self.declared.keys() - {"version", "title"}
+        return not self.declared.keys() - {"version", "title"} and self.plan is None
 
     def lever(self, name: str) -> Lever | None:
         """The scenario's lever of the same kind as a shipped one; None where it has none."""
@@ -161,15 +161,20 @@ class State:
 
     @property
     def file_text(self) -> str:
-        """The scenario's file with place, day and horizon in it."""
-        shown = {"place": self.place, "as_of": self.as_of and date.fromisoformat(self.as_of), "until": self.until}
+        """The scenario's file with place, day, horizon and the name of the reform plan's file in it."""
+        shown: dict[str, Any] = {
+            "place": self.place,
+            "as_of": self.as_of and date.fromisoformat(self.as_of),
+            "until": self.until,
+        }
+        shown |= {"plan": self.plan_name, "off": list(self.off)} if self.plan else {}
         return as_yaml(self.declared | {key: value for key, value in shown.items() if value})
 
     def opened(self, scenario: Scenario) -> State:
         """The state with a scenario, and with its place, day and horizon where it has them."""
         return replace(
             self,
-            scenario=scenario.model_copy(update=dict.fromkeys(SHOWN_KEYS)),
+            scenario=scenario.model_copy(update=dict.fromkeys(SHOWN_KEYS) | {"off": ()}),
             place=scenario.place or self.place,
             as_of=scenario.as_of.isoformat() if scenario.as_of else self.as_of,
             until=scenario.until or self.until,

@@ -238,7 +238,7 @@ class View:
 
     def svg(self, width: int = 640) -> str:
         """The figure: the scenario's fan, the other's as a dashed outline, and what is published."""
-        names = {"scenario": "Projection" if self.state.is_baseline and self.plan is None else "Scenario"}
+        names = {"scenario": "Projection" if self.state.is_baseline else "Scenario"}
         if self.other is not None:
             names[self.state.other_name] = self.state.other_name.removeprefix("the ")[:18].capitalize()
         fans = [
@@ -253,7 +253,7 @@ class View:
         """Python that gives what is shown, as it stands; its last line is the table of the figure's quantiles."""
         state, area = self.state, self.area
         panel = f'd.load_panel("{state.as_of}")' if state.as_of else "d.load_panel()"
-        scenario = "d.Scenario()" if state.is_baseline else f'd.Scenario.parse("""\n{state.text}""")'
+        scenario = "d.Scenario()" if state.scenario == Scenario() else f'd.Scenario.parse("""\n{state.text}""")'
         run = f"until={state.until}, draws={state.draws}, seed={state.seed}"
         lines = ["import deficits as d", "", f"panel = {panel}", f"scenario = {scenario}"]
         lines.append(f"projection = scenario.project(panel, {run})")
@@ -287,7 +287,7 @@ class View:
         schemes = state.declared.get("schemes", [])[:1]  # a report is on one
         if self.plan is not None:
             name, values["actions"] = "plan", state.plan
-            left_out += [] if state.is_baseline else ["assumptions, levers and write-off"]
+            left_out += [] if state.scenario == Scenario() else ["assumptions, levers and write-off"]
             left_out += [f"that {len(state.off)} of its actions are off"] if state.off else []
         else:
             name = "authority" if area.kind == "council" else "england" if state.scheme is None else "writeoff"

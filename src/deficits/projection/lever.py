@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, get_args
 
 import numpy as np
 import pandas as pd
@@ -80,6 +80,10 @@ class Evidence(Declared):
     url: HttpUrl
 
 
+KINDS: dict[str, type[Lever]] = {}
+"""Kinds of lever by the word that declares them; a class of one's own is among them from its definition on."""
+
+
 class Lever(Declared):
     """A declared change, read from a YAML file; `kind` says which parameters it has besides start, lag and ramp.
 
@@ -110,6 +114,11 @@ class Lever(Declared):
         "others; a council goes before its region",
     )
     only_pathfinders: bool = Field(default=False, description="whether the other councils never start")
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **more: Any) -> None:
+        super().__pydantic_init_subclass__(**more)
+        KINDS.update(dict.fromkeys(get_args(cls.model_fields["kind"].annotation), cls))
 
     @classmethod
     def read(cls, name: str | Path, **changes: Any) -> Lever:
@@ -513,17 +522,6 @@ class FundingGrowth(Lever):
         higher = np.cumprod((growth + self.growth * self.size(paths.years[1:])) / growth, axis=0)
         more = spread(parts, "block", paths.block[1:] * (higher - 1))
         return Effect(more, {"Treasury": more})
-
-
-KINDS: dict[str, type[Lever]] = {
-    "threshold_uprating": ThresholdUprating,
-    "early_support": EarlySupport,
-    "placement_shift": PlacementShift,
-    "formula_review": FormulaReview,
-    "health_share": HealthShare,
-    "funding_growth": FundingGrowth,
-}
-"""Kinds of lever by the word that declares them."""
 
 
 def lever_names() -> list[str]:
