@@ -22,7 +22,7 @@ from deficits.errors import ExitCode, ReportError, ReportFailed
 from deficits.reports import RunOptions, exit_code, make, plan, render, write_index
 from deficits.reports.batch import put_in_place
 from deficits.reports.params import PanelReport
-from deficits.reports.record import file_digest, read_record
+from deficits.reports.record import file_digest, now, read_record
 
 PARAMETERS = "as_of = None\nown = None\nscenario = None\nuntil = 2029\ndraws = 4000\nseed = 1\n"
 PARAMETERS += "scheme = 'high-needs-stability-grant'\nauthority = 'Kent'"
@@ -133,6 +133,22 @@ def test_unchanged_pages_are_left_alone_and_what_changed_is_said(pages, good: Pa
     assert one.message == "its files are not those that its run left"
     (one,) = make(council_pages("Camden"), good, RunOptions(only_stale=True, notebook=pages("1")))
     assert one.message == "its notebook has changed"
+
+
+def test_a_changed_file_leaves_a_page_that_used_none_of_its_changed_figures(pages, good: Path) -> None:
+    path, options = good / "authority-kent.json", RunOptions(only_stale=True, notebook=pages())
+    record = json.loads(path.read_text(encoding="utf-8"))
+    record["content"]["data"] |= {name: "0" for name in record["content"]["data"] if name.startswith("ehc-plans/")}
+    path.write_text(json.dumps(record), encoding="utf-8")
+    (one,) = make(council_pages("Kent"), good, options)
+    assert one.state == "unchanged"
+    kept = read_record(path)
+    assert kept is not None
+    assert kept.holds_with == now().data_digest  # so that the next run need not look again
+    record["content"]["figures"]["its published figures"] = "0"
+    path.write_text(json.dumps(record), encoding="utf-8")
+    (one,) = make(council_pages("Kent"), good, options)
+    assert (one.state, one.message) == ("made", "figures: its published figures")
 
 
 def test_the_edition_before_goes_to_the_archive_which_never_changes(pages, good: Path) -> None:

@@ -9,16 +9,16 @@ from deficits.reports.page import Corrections, corrections, terms, terms_in
 
 
 def names(html: str) -> list[str]:
-    return [term.name for term in terms_in(html)]
+    return [term["name"] for term in terms_in(html)]
 
 
 def test_each_term_is_defined_once_in_a_sentence():
-    listed = [term.name.casefold() for term in terms()]
+    listed = [term["name"].casefold() for term in terms()]
     assert listed == sorted(set(listed))
-    found = [words.casefold() for term in terms() for words in term.found_by]
+    found = [words.casefold() for term in terms() for words in term["found_by"]]
     assert len(found) == len(set(found))
     for term in terms():
-        assert term.means.endswith("."), term.name
+        assert term["means"].endswith("."), term["name"]
 
 
 def test_the_fields_own_words_are_explained():

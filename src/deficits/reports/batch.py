@@ -30,8 +30,6 @@ from deficits.reports.params import REPORTS, PanelReport, check_parameters_cell,
 from deficits.reports.record import (
     FAILED,
     FailureRecord,
-    Now,
-    RunRecord,
     as_json,
     differing,
     figures_used,
@@ -74,9 +72,6 @@ class PageResult:
     seconds: float = 0.0
     message: str = ""
     exit_code: int = ExitCode.DONE
-
-
-OnProgress = Callable[[PageResult], object]
 
 
 # Which pages ----------------------------------------------------------------------------------------------------
@@ -166,7 +161,7 @@ def make(
     requests: Sequence[PanelReport],
     out_dir: Path,
     options: RunOptions | None = None,
-    on_progress: OnProgress | None = None,
+    on_progress: Callable[[PageResult], object] | None = None,
     today: date | None = None,
 ) -> list[PageResult]:
     """Make pages, each for itself: one that fails leaves the others, its last good page and a failure record.
@@ -214,53 +209,44 @@ def exit_code(results: Iterable[PageResult]) -> ExitCode:
 def _results(
     requests: Sequence[PanelReport], notebooks: Mapping[str, str], out_dir: Path, options: RunOptions, today: date
 ) -> Iterator[PageResult]:
-    found = now()
-    records = {request.page: read_record(out_dir / f"{request.page}.json") for request in requests}
+    found, alone = now(), replace(options, executor=None)
+    jobs = {
+        request.page: Job(request, today, found, read_record(out_dir / f"{request.page}.json"), alone)
+        for request in requests
+    }
     with tempfile.TemporaryDirectory(prefix="deficits-") as cache:
-        why = {request.page: ["asked for"] for request in requests}
+        why = {page: ["asked for"] for page in jobs}
         if options.only_stale:
-            why = _why_stale(requests, records, notebooks, out_dir, found, options, cache)
+            why = _why_stale(jobs, notebooks, out_dir, options, cache)
         yield from (PageResult(page, "unchanged") for page, reasons in why.items() if not reasons)
-        alone = replace(options, executor=None)
-        todo = {
-            request.page: Job(request, today, found, records[request.page], alone)
-            for request in requests
-            if why[request.page]
-        }
-        for made in make_all(todo, options, cache):
-            yield _put(todo[made.page], made, out_dir, why[made.page])
+        for made in make_all({page: job for page, job in jobs.items() if why[page]}, options, cache):
+            yield _put(jobs[made.page], made, out_dir, why[made.page])
 
 
 def _why_stale(
-    requests: Sequence[PanelReport],
-    records: Mapping[str, RunRecord | None],
-    notebooks: Mapping[str, str],
-    out_dir: Path,
-    found: Now,
-    options: RunOptions,
-    cache: str,
+    jobs: Mapping[str, Job], notebooks: Mapping[str, str], out_dir: Path, options: RunOptions, cache: str
 ) -> dict[str, list[str]]:
     """Why each page is to be made again, in words; nothing where it still holds.
 
     Figures are only compared where a file of data has changed; a record keeps that its page's are as they were.
     """
     why, doubtful = {}, []
-    for request in requests:
-        record, page = records[request.page], out_dir / f"{request.page}.html"
-        why[request.page] = why_stale(request, record, page, found, notebooks[request.report])
-        if page.with_suffix(FAILED).exists():
-            why[request.page].append("its last run failed")
-        if record is not None and not why[request.page] and in_doubt(request, record, found):
-            doubtful.append((request, record))
+    for page, job in jobs.items():
+        request, record, html = job.request, job.before, out_dir / f"{page}.html"
+        why[page] = why_stale(request, record, html, job.found, notebooks[request.report])
+        if html.with_suffix(FAILED).exists():
+            why[page].append("its last run failed")
+        if record is not None and not why[page] and in_doubt(request, record, job.found):
+            doubtful.append((request, record, job.found.data_digest))
     if not doubtful:
         return why
     with _executor(options, cache) as executor:
         with starting():
-            figures = executor.map(figures_used, [request for request, _ in doubtful])
-        for (request, record), used in zip(doubtful, figures, strict=True):
+            figures = executor.map(figures_used, [request for request, _, _ in doubtful])
+        for (request, record, data), used in zip(doubtful, figures, strict=True):
             why[request.page] = [f"figures: {name}" for name in differing(record.content.figures, used)]
             if not why[request.page]:
-                held = record.model_copy(update={"holds_with": found.data_digest})
+                held = record.model_copy(update={"holds_with": data})
                 put_in_place(out_dir, {f"{request.page}.json": as_json(held)})
     return why
 

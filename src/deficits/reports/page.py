@@ -7,7 +7,7 @@ import json
 import re
 import tomllib
 from datetime import date
-from functools import cache, cached_property
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import mistune
@@ -57,22 +57,6 @@ def markdown(text: str) -> str:
 # Words that a page explains at its foot, and corrections that it tells of -------------------------------------
 
 
-class Term(Declared):
-    """A word of the field, in words that need no other."""
-
-    name: str
-    found_by: tuple[str, ...] = Field(min_length=1, description="what to look for in a page's text")
-    means: str
-
-    @cached_property
-    def pattern(self) -> re.Pattern[str]:
-        """Finds it in a text, as a whole word. An abbreviation in small letters is another word."""
-        words = "|".join(
-            re.escape(word) if word.isupper() else f"(?i:{re.escape(word)})" for word in self.found_by
-        )
-        return re.compile(rf"(?<!\w)(?:{words})(?!\w|\.\w)")
-
-
 class Correction(Declared):
     """An error of ours that stood on published pages."""
 
@@ -105,16 +89,20 @@ class Corrections(Declared):
 
 
 @cache
-def terms() -> tuple[Term, ...]:
-    """The whole glossary, in the order of the alphabet."""
-    found = [Term(**each) for each in tomllib.loads(part("glossary.toml"))["term"]]
-    return tuple(sorted(found, key=lambda term: term.name.casefold()))
+def terms() -> list[dict[str, Any]]:
+    """The whole glossary, in the order of the alphabet: name, found_by, means and the pattern that finds each."""
+    found: list[dict[str, Any]] = tomllib.loads(part("glossary.toml"))["term"]
+    for term in found:
+        # Whole words; an abbreviation in small letters is another word.
+        words = (re.escape(word) if word.isupper() else f"(?i:{re.escape(word)})" for word in term["found_by"])
+        term["pattern"] = re.compile(rf"(?<!\w)(?:{'|'.join(words)})(?!\w|\.\w)")
+    return sorted(found, key=lambda term: str(term["name"]).casefold())
 
 
-def terms_in(body: str) -> list[Term]:
+def terms_in(body: str) -> list[dict[str, Any]]:
     """Terms that a page's text uses."""
     text = " ".join(html.unescape(re.sub(r"<[^>]+>", " ", body)).split())
-    return [term for term in terms() if term.pattern.search(text)]
+    return [term for term in terms() if term["pattern"].search(text)]
 
 
 @cache
