@@ -94,7 +94,7 @@ def project(
         out.print(f"Gross deficit of {where} (80% range)")
     terms = d.Scenario(assumptions=assumptions, levers=tuple(used)).lines()
     if terms:
-        out.print(f"On these terms: {'; '.join(terms)}", markup=False)
+        out.print(f"On these terms: {'; '.join(terms)}")
     unit = frame.attrs["units"]
     for year, row in frame.iterrows():
         ahead = int(year) - projected.base_year if found.kind == "England" else 0
@@ -129,7 +129,7 @@ def levers() -> None:
     import deficits as d
 
     for name, lever in d.levers().iterrows():
-        out.print(f"{name:22}{lever['title']}. {lever['terms']}, {lever['timing']}", markup=False)
+        out.print(f"{name:22}{lever['title']}. {lever['terms']}, {lever['timing']}")
 
 
 MEASURES = {
@@ -239,24 +239,24 @@ def _unfunded(result: Any, code: str | None) -> None:
         when = year_end(year) if item in AT_A_YEAR_END else financial_year(year)
         known = f"{_ranged(row, of_a_council=code is not None)} ({row['basis']})"
         amount = row["basis"] if row["p50"] != row["p50"] else known
-        out.print(f"  {UNFUNDED[item]}, {when}: {amount}", markup=False)
+        out.print(f"  {UNFUNDED[item]}, {when}: {amount}")
     if any(part.cover for part in result.scheme.parts):
         return
     out.print(f"Covering growth to {year_end(result.scheme.override_ends)} would cost:")
     for share, row in price_of_cover(result, authority=code).iterrows():
         total = {part: row[f"total_{part}"] for part in ("p10", "p50", "p90")}
-        out.print(f"  {percent(share)} of it: {_ranged(total, of_a_council=code is not None)}", markup=False)
+        out.print(f"  {percent(share)} of it: {_ranged(total, of_a_council=code is not None)}")
 
 
 def _lowest_source(result: Any) -> None:
     """Print what the rule that the lowest of the sources counts takes off, and at which councils."""
     differ = result.inputs.source_differences(result.scheme.base_year).join(result.inputs.councils["name"])
     for row in differ[differ["gap"] >= NAMED_FROM].sort_values("gap", ascending=False).itertuples():
-        told = f"{row.name}: the sources differ by {gbp(row.gap)} at {year_end(int(row.year))}"
-        if row.counts:
-            out.print(f"  Less at {told}, and the lowest counts", markup=False)
-        else:
-            out.print(f"  Nothing off at {told}, one of them a surplus", markup=False)
+        before, after = (
+            ("Less", "and the lowest counts") if row.counts else ("Nothing off", "one of them a surplus")
+        )
+        when = year_end(int(row.year))
+        out.print(f"  {before} at {row.name}: the sources differ by {gbp(row.gap)} at {when}, {after}")
 
 
 @app.command()
@@ -272,8 +272,7 @@ def schemes(
     listed = d.schemes()
     for name, scheme in listed.iterrows():
         status = scheme["status"].replace("counterfactual", "hypothetical")
-        said = f"{name:{listed.index.str.len().max()}}  {status:13}{scheme['title']}. {scheme['terms']}"
-        out.print(said, markup=False)
+        out.print(f"{name:{listed.index.str.len().max()}}  {status:13}{scheme['title']}. {scheme['terms']}")
 
 
 scheme_app = typer.Typer(help="Write a scheme of your own.", no_args_is_help=True)
@@ -289,8 +288,7 @@ def new_scheme(
     from deficits.writeoff import write_new
 
     scheme, schema = write_new(file, like)
-    told = f"Written: {scheme} (rules for your editor in {schema.name}). Try: deficits writeoff {scheme}"
-    out.print(told, markup=False)
+    out.print(f"Written: {scheme} (rules for your editor in {schema.name}). Try: deficits writeoff {scheme}")
 
 
 COMPARED = {
@@ -351,13 +349,13 @@ def compare(
     )
     ahead = measured.year - projection.base_year
     for title, row in table.iterrows():
-        out.print(str(title), markup=False)
+        out.print(str(title))
         for measure, words in COMPARED.items():
             if measure != "to_repay" or row["to_repay_p90"] > 0:
-                out.print(f"  {words.format(prices=prices):52}{_compared(row, measure, ahead)}", markup=False)
+                out.print(f"  {words.format(prices=prices):52}{_compared(row, measure, ahead)}")
         if row["dominated"]:
             in_draws = f"no worse on every measure in {percent(row['in_draws'])} of simulations"
-            out.print(f"  Dominated by {row['dominated_by']}: {in_draws}", markup=False)
+            out.print(f"  Dominated by {row['dominated_by']}: {in_draws}")
     for warning in grants_inside(projection):
         err.print(f"Note: {warning}")
     if csv:

@@ -19,8 +19,7 @@ from deficits.writeoff.costs import interest_by_year
 from deficits.writeoff.scheme import Scheme
 from deficits.writeoff.write_off import WriteOff, write_off
 
-PER: tuple[Per, ...] = ("person_2_18", "plan", "dsg")
-NAMES = {"person_2_18": "per_person", "plan": "per_plan", "dsg": "share_of_dsg"}
+NAMES: dict[Per, str] = {"person_2_18": "per_person", "plan": "per_plan", "dsg": "share_of_dsg"}
 Terms = Mapping[str, Mapping[str, Any]]
 
 
@@ -54,8 +53,8 @@ def by_council(result: WriteOff) -> pd.DataFrame:
     """
     base, end, codes = result.scheme.base_year, override_end(result), result.inputs.codes
     frame, back = result.by_authority(), result.back_by_authority().reindex(codes)
-    for per in PER:
-        frame[NAMES[per]] = result.by_authority(per=per)["grant_p50"]
+    for per, name in NAMES.items():
+        frame[name] = result.by_authority(per=per)["grant_p50"]
     deficit, grant = (each.mean("draw").to_series().reindex(codes) for each in (result.base_deficit, result.grant))
     without, now = interest_by_year(result, paid=False), interest_by_year(result)
     saved = sum((without[year] - now[year]).mean(axis=1) for year in without if base < year <= end)
@@ -76,7 +75,7 @@ def by_place(result: WriteOff, kind: Literal["region", "type"] = "region") -> pd
     """Each region or type of council, and England: grant_p10 to grant_p90, grant_mean, left_mean, and the mean
     grant per_person aged 2 to 18, per_plan and as share_of_dsg. Means add up over places; ranges do not."""
     grouped = result.by_region if kind == "region" else result.by_type
-    frame = grouped().assign(**{NAMES[per]: grouped(per=per)["grant_mean"] for per in PER})
+    frame = grouped().assign(**{name: grouped(per=per)["grant_mean"] for per, name in NAMES.items()})
     return frame[[*(f"grant_{at}" for at in ("p10", "p50", "p90", "mean")), "left_mean", *NAMES.values()]]
 
 
