@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -17,6 +16,7 @@ import pytest
 import deficits as d
 from deficits.panel import Panel
 from deficits.paths import notebooks_dir
+from deficits.projection import backtest
 from deficits.projection.history import base_year
 from deficits.reports import REPORTS
 from tests.editions.relabelled import Folder, balances, newest_balances
@@ -56,7 +56,7 @@ class Vintage:
         names: dict[str, Any] = {}
         lines: list[str] = []
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(sys.modules["deficits.projection.backtest"], "load_panel", _panel)
+            patch.setattr(backtest, "load_panel", _panel)
             patch.setattr(d, "load_panel", lambda as_of=None, own=None: _panel(as_of, own=own, raw=self.raw))
             for cell in notebook.cells:
                 if cell.cell_type == "markdown":
