@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from deficits.assumptions import assumed
 from deficits.errors import ProjectionError
@@ -24,6 +25,7 @@ from deficits.reform_plan.actions import (
     Income,
     LowerCost,
     MovePlaces,
+    OwnGrowth,
     Sector,
 )
 from deficits.reform_plan.baseline import Baseline, grown
@@ -39,15 +41,13 @@ LICENCE = "Contains public sector information licensed under the Open Government
 class Settings:
     """What the workbook's input cells hold: £ and shares.
 
-    `balance`: at the grant's base date, negative = deficit. `plan_growth`, `unit_cost_growth` and `block_growth`:
-    by year, for the years after the newest count. `sizes`: of the actions, in order. `cap`: £, None for none.
-    `cover`: share of the deficit's growth that is covered, by year.
+    `balance`: at the grant's base date, negative = deficit. `growth`: by year, for the years after the newest
+    count. `sizes`: of the actions, in order. `cap`: £, None for none. `cover`: share of the deficit's growth that
+    is covered, by year.
     """
 
     balance: float
-    plan_growth: dict[int, float]
-    unit_cost_growth: dict[int, float]
-    block_growth: dict[int, float]
+    growth: OwnGrowth
     sizes: tuple[float, ...]
     share: float
     cap: float | None
@@ -86,9 +86,11 @@ def usual(plan: ReformPlan) -> Settings:
 
     return Settings(
         balance=float(base.balance[plan.years.index(grant), 0]),
-        plan_growth=growth(base.position.plans),
-        unit_cost_growth=growth(base.prices),
-        block_growth=growth(base.block),
+        growth=OwnGrowth.model_construct(
+            plan_growth=growth(base.position.plans),
+            unit_cost_growth=growth(base.prices),
+            block_growth=growth(base.block),
+        ),
         sizes=tuple(action.size.middle for action in plan.actions.actions),
         share=float(Scheme.read("high-needs-stability-grant").share),  # type: ignore[arg-type]
         cap=None,
@@ -106,31 +108,15 @@ def _grant_year() -> int:
     return int(assumed("write_offs", "grant_measured_at").number)
 
 
-@dataclass(frozen=True)
-class Account:
-    """What the package makes of some settings: arrays by year, £, balances negative for a deficit.
+def worked(plan: ReformPlan, settings: Settings) -> pd.DataFrame:
+    """The plan and the grant on one path, by the package's own engine and ledger.
 
-    `base`: the position without the plan; `without`: balance without grant; then, with it: what is paid, closing
-    balance and interest; and what is granted at the base date.
+    A row a year, £, balances negative for a deficit: base (balance without plan and grant), without (the plan's,
+    without grant), then with it paid, closing and interest; and granted, at the base date.
     """
-
-    base: Baseline
-    without: Array
-    paid: Array
-    closing: Array
-    interest: Array
-    granted: float
-
-
-def worked(plan: ReformPlan, settings: Settings) -> Account:
-    """The plan and the grant on one path, by the package's own engine and ledger."""
-    grant, years = _grant_year(), plan.years
-    own = plan.actions.growth.model_copy(
-        update={name: getattr(settings, name) for name in ("plan_growth", "unit_cost_growth", "block_growth")}
-    )
-    middle = central(plan)
-    base = grown(middle, own)
-    base = replace(base, balance=base.balance + settings.balance - middle.balance[years.index(grant)])
+    years, middle = plan.years, central(plan)
+    base = grown(middle, settings.growth)
+    base = replace(base, balance=base.balance + settings.balance - middle.balance[years.index(_grant_year())])
     costs = [action.cost.middle for action in plan.actions.actions]
     sizes = [(np.array([size]), np.array([cost])) for size, cost in zip(settings.sizes, costs, strict=True)]
     _, saved, _ = applied(base, plan.actions.actions, sizes)
@@ -151,18 +137,21 @@ def worked(plan: ReformPlan, settings: Settings) -> Account:
     scheme = Scheme.read("high-needs-stability-grant", **changes)
     result = write_off(Inputs(replace(plan.source, simulations=dataset, assumptions=assumptions)), scheme)
     money = result.ledger.sel(authority=plan.code).isel(draw=0)
-    return Account(
-        base=base,
-        without=without,
-        paid=np.append(0.0, money["write_off"] + money["cover"]),
-        closing=np.append(without[0], money["closing"]),
-        interest=np.append(0.0, money["interest"]),
-        granted=float(result.paid.granted[row, 0]),
+    return pd.DataFrame(
+        {
+            "base": base.balance[:, 0],
+            "without": without,
+            "paid": np.append(0.0, money["write_off"] + money["cover"]),
+            "closing": np.append(without[0], money["closing"]),
+            "interest": np.append(0.0, money["interest"]),
+            "granted": float(result.paid.granted[row, 0]),
+        },
+        index=pd.Index(years, name="year"),
     )
 
 
-def workbook(plan: ReformPlan, path: str | Path, settings: Settings | None = None) -> Account:
-    """Write a council's workbook (.xlsx) and give what the package makes of the same settings.
+def workbook(plan: ReformPlan, path: str | Path, settings: Settings | None = None) -> pd.DataFrame:
+    """Write a council's workbook (.xlsx) and give what the package makes of the same settings: see `worked`.
 
     Sheets: Inputs (cells to change are yellow), Plan (places, cost and each action), Balances (balance, grant,
     interest, with the package's range), Sources. For Excel 2016 and later, and LibreOffice.
@@ -192,24 +181,27 @@ def _inputs(book: Book, plan: ReformPlan, given: Settings) -> dict[Any, Any]:
     cap = book.given("Cap on the grant (blank for none)", "£", given.cap)
     none = cap.value if given.cap is not None else 1e15
     cells["cap"] = Cell(f"IF(ISBLANK({cap.text}),1E+15,{cap.text})", none)
+    paths = dict(given.growth) | {"cover": given.cover}
     for key, label in (
         ("plan_growth", "Growth of EHC plans without the plan"),
         ("unit_cost_growth", "Growth of the cost of a place"),
         ("block_growth", "Growth of the high needs block"),
         ("cover", "Share of the deficit's growth that is covered, paid a year later"),
     ):
-        path = getattr(given, key)
-        cells[key] = book.values(label, "share", [path.get(year) for year in plan.years], given=True)
+        cells[key] = book.values(label, "share", map(paths[key].get, plan.years), given=True)
+    cells["actions"] = []
     for action, size in zip(plan.actions.actions, given.sizes, strict=True):
         unit = getattr(action, "unit", "£ a year" if isinstance(action, Income) else "share")
         cost = action.cost.middle if action.paid_by.casefold() == "dsg" else 0.0
-        cells[action.title] = {
-            "size": book.given(f"{action.title}: size", unit, size),
-            "start": book.given(f"{action.title}: start, year ending", "year", action.start),
-            "lag": book.given(f"{action.title}: lag", "years", action.lag),
-            "ramp": book.given(f"{action.title}: years to full size", "years", action.ramp),
-            "cost": book.given(f"{action.title}: cost to the DSG", "£ a year", cost),
-        }
+        cells["actions"].append(
+            {
+                "size": book.given(f"{action.title}: size", unit, size),
+                "start": book.given(f"{action.title}: start, year ending", "year", action.start),
+                "lag": book.given(f"{action.title}: lag", "years", action.lag),
+                "ramp": book.given(f"{action.title}: years to full size", "years", action.ramp),
+                "cost": book.given(f"{action.title}: cost to the DSG", "£ a year", cost),
+            }
+        )
     return cells
 
 
@@ -250,8 +242,7 @@ def _plan_sheet(book: Book, plan: ReformPlan, inputs: dict[Any, Any]) -> tuple[R
 
     without = before = spend("Spend without the plan")
     saved = []
-    for action in plan.actions.actions:
-        given = inputs[action.title]
+    for action, given in zip(plan.actions.actions, inputs["actions"], strict=True):
         money = _acted(book, action, given, places, cost)
         after = spend(f"Spend after {action.title}")
         begun = (Cell(f"({year}>={given['start'].text})", float(year >= given["start"].value)) for year in years)
@@ -316,7 +307,7 @@ def _acted(
 
 
 def _balances(
-    book: Book, plan: ReformPlan, account: Account, inputs: dict[Any, Any], block: Row, spend: Row, saved: Row
+    book: Book, plan: ReformPlan, account: pd.DataFrame, inputs: dict[Any, Any], block: Row, spend: Row, saved: Row
 ) -> None:
     """Balance, grant, cover and interest by year, the check, and the package's range."""
     years, grant = plan.years, _grant_year()
@@ -380,7 +371,7 @@ def _balances(
             [most(0.0, 0.0 - closing[t] - cover[t])],
         )
     check = book.values(
-        "The package's balance with the grant, on the settings this file was made with", "£", account.closing
+        "The package's balance with the grant, on the settings this file was made with", "£", account["closing"]
     )
     furthest = most(*(most(mine - theirs, theirs - mine) for mine, theirs in zip(closing, check, strict=True)))
     book.row(
