@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from deficits.assumptions import assumed
-from deficits.errors import DeficitsError, ProjectionError, SchemeError
+from deficits.errors import DeficitsError, SchemeError
 from deficits.formatting import financial_year, gbp
 from deficits.paths import write_whole
 from deficits.validation import read_yaml
@@ -88,19 +88,13 @@ ScenarioFile = Annotated[
 ]
 
 
-def assigned(
-    assignments: Iterable[str], error: type[DeficitsError] = ProjectionError, example: str = "share=0.8"
-) -> dict[str, Any]:
-    """`name=value` texts as a dictionary, values as YAML reads them (0.8 is a number, none is nothing)."""
-    values: dict[str, Any] = {}
-    for assignment in assignments:
-        key, mark, value = assignment.partition("=")
-        if not mark:
-            raise error(f"--set {assignment}: expected name=value, for example --set {example}")
-        if key.strip() in values:
-            raise error(f"--set {assignment}: {key.strip()} is set twice; give one value")
-        values[key.strip()] = read_yaml(value, f"--set {assignment}", error) if value.strip() else ""
-    return values
+def assigned(given: Sequence[str] | None, example: str = "share=0.8") -> dict[str, Any]:
+    """`--set name=value` texts by name, values as YAML reads them (0.8 is a number, none is nothing)."""
+
+    def read(text: str) -> Any:
+        return read_yaml(text, f"--set {text}", SchemeError) if text else ""
+
+    return pairs("--set", given, read, f"name=value, for example --set {example}")
 
 
 def typed(option: str, text: str, read: Callable[[Any], Any]) -> Any:
@@ -111,15 +105,17 @@ def typed(option: str, text: str, read: Callable[[Any], Any]) -> Any:
         raise SchemeError(f"{option}: {error}") from None
 
 
-def pairs(option: str, given: Sequence[str] | None, read: Callable[[Any], Any]) -> dict[str, Any]:
+def pairs(
+    option: str, given: Sequence[str] | None, read: Callable[[Any], Any], wanted: str = "name=value or year=value"
+) -> dict[str, Any]:
     """`name=value` texts by name; SchemeError where one is given twice, so that neither is lost."""
     found: dict[str, Any] = {}
     for text in given or []:
         name, mark, value = (part.strip() for part in text.partition("="))
         if not mark or not name:
-            raise SchemeError(f"{option} {text}: expected a name or year, = and a value")
+            raise SchemeError(f"{option} {text}: expected {wanted}")
         if name.casefold() in {known.casefold() for known in found}:
-            raise SchemeError(f"{option}: '{name}' is given twice; give the sum, or another name")
+            raise SchemeError(f"{option}: '{name}' is given twice; give one value, the sum, or another name")
         found[name] = typed(f"{option} {text}", value, read)
     return found
 

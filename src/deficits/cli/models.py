@@ -76,7 +76,7 @@ def project(
     import deficits as d
 
     chosen = d.Scenario.read(scenario) if scenario else d.Scenario()
-    given = assigned(assignments or [], example="plan_growth=0.05")
+    given = assigned(assignments, "plan_growth=0.05")
     assumptions = d.Assumptions(**(chosen.assumptions.model_dump() | given))
     used = [*chosen.levers, *(d.Lever.read(name) for name in levers or [])]
     twice = sorted({lever.title for lever in used if used.count(lever) > 1})
@@ -189,7 +189,7 @@ def writeoff(
     from deficits.writeoff import read_allocations, write_off
     from deficits.writeoff.inputs import inputs_of
 
-    changes = assigned(assignments or [], SchemeError)
+    changes = assigned(assignments)
     if share is not None and "share" in changes:
         raise SchemeError(f"--share {share} and --set share={changes['share']}: give one of them")
     changes |= {} if share is None else {"share": share}
