@@ -41,11 +41,8 @@ class Rate:
     times: float = 1.0
 
 
-RATES = {
-    **{
-        f"share_{sector}": Rate(f"Plans in {SECTOR_WORDS[sector]}", f"plans_{sector}", "plans")
-        for sector in SECTORS
-    },
+RATES = {f"share_{each}": Rate(f"Plans in {SECTOR_WORDS[each]}", f"plans_{each}", "plans") for each in SECTORS}
+RATES |= {
     "share_16_25": Rate("Plans of young people aged 16 to 25", "plans_16_25", "plans"),
     "rate": Rate("Plans per 1,000 people aged 2 to 18", "plans", "population_2_18", "plans", 1000),
     "requests_rate": Rate(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -103,16 +103,20 @@ class ReformPlan:
 
         All of `UNITS` unless some are named. Quantiles of a difference are not the difference of quantiles.
         """
-        tables, variants = {}, self._variants()
+        variants, tables = self._variants(), dict[Any, Array]()
         for measure in measures or UNITS:
             before, after = variants[measure]
-            for variant, values in (("unmitigated", before), ("mitigated", after), ("difference", after - before)):
-                tables[measure, variant] = self._yearly(values).assign(unit=UNITS[measure])
-        return pd.concat(tables, names=["measure", "variant", "year"])
+            tables |= {(measure, "unmitigated"): before, (measure, "mitigated"): after}
+            tables[measure, "difference"] = after - before
+        frame = self._yearly(tables, "measure", "variant")
+        return frame.assign(unit=frame.index.get_level_values("measure").map(UNITS))
 
-    def _yearly(self, values: Array) -> pd.DataFrame:
-        """Mean and quantiles by year, of the plan's last years where there are fewer values."""
-        return pd.DataFrame(ranges(values), index=pd.Index(self.years[-len(values) :], name="year"))
+    def _yearly(self, tables: dict[Any, Array], *names: str) -> pd.DataFrame:
+        """Mean and quantiles by year of what stands under each key, whose parts are called `names`; of the plan's
+        last years where there are fewer values."""
+        index = [(*key, year) for key, values in tables.items() for year in self.years[-len(values) :]]
+        found = ranges(np.concatenate([*tables.values(), np.empty((0, self.saved.shape[1]))]))
+        return pd.DataFrame(found, index=pd.MultiIndex.from_tuples(index, names=[*names, "year"]))
 
     def effects(self) -> pd.DataFrame:
         """What each action takes off the deficit by the last year, £ in all: its own effect, and after the earlier
@@ -135,11 +139,7 @@ class ReformPlan:
 
     def costs(self) -> pd.DataFrame:
         """£ a year that others pay, by payer: indexed by (payer, year), columns mean to p90."""
-        if not self.elsewhere:
-            index = pd.MultiIndex.from_arrays([[], []], names=["payer", "year"])
-            return pd.DataFrame(columns=SUMMARY, index=index, dtype=float)
-        paid = {payer: self._yearly(money[1:]) for payer, money in self.elsewhere.items()}
-        return pd.concat(paid, names=["payer", "year"])
+        return self._yearly({(payer,): money[1:] for payer, money in self.elsewhere.items()}, "payer")
 
     def management_plan(self) -> pd.DataFrame:
         """Lines of a DSG management plan, £, without the plan and with it: indexed by (variant, line), columns
@@ -200,10 +200,9 @@ class ReformPlan:
         years = self.by_year().reset_index()
         years[["measure", "sector"]] = years["measure"].str.partition(", ")[[0, 2]].to_numpy()
         titles = [action.title for action in self.actions.actions]
-        money = {("saved", title): each for title, each in zip(titles, self.in_turn, strict=True)}
-        money |= {("cost outside the DSG", payer): each for payer, each in self.elsewhere.items()}
-        tables = {key: self._yearly(each[1:]) for key, each in money.items()}
-        acted = pd.concat(tables, names=["measure", "action", "year"]).reset_index()
+        money = {("saved", title): each[1:] for title, each in zip(titles, self.in_turn, strict=True)}
+        money |= {("cost outside the DSG", payer): each[1:] for payer, each in self.elsewhere.items()}
+        acted = self._yearly(money, "measure", "action").reset_index()
         frame = pd.concat([years, acted.assign(variant="mitigated", unit="£")], ignore_index=True)
         frame = frame.fillna({"sector": "", "action": ""}).assign(area=self.name)
         return frame[["measure", "unit", "area", "year", "variant", "sector", "action", *SUMMARY]]
