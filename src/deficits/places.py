@@ -66,7 +66,7 @@ class Capacity(Declared):
         content = read_yaml(read_text(path, path.name, ProjectionError), path.name, ProjectionError)
         return validated(cls, content or {}, path.name, ProjectionError)
 
-    def term(self, name: Literal["capital", "lead", "to_independent"], provision: Provision) -> float:
+    def term(self, name: str, provision: Provision) -> float:
         """What building takes: as declared, else as data/assumptions/places.yaml has it."""
         return float(getattr(self, name).get(provision, assumed("places", f"{name}_{provision}").number))
 
@@ -160,24 +160,23 @@ def places(
         capacity[place] = own.capacity.get(provision, start[place])
         for opens, new in own.opening.items():
             capacity[place, np.array(years) >= opens] += new.get(provision, 0.0)
+    lead, price, share = (
+        np.array([terms.term(name, provision) for provision in PROVISION])[:, None, None]
+        for name in ("lead", "capital", "to_independent")
+    )
     short = np.clip(need - capacity, 0.0, None)
     whole = short.sum(axis=0)
-    shares = np.array([terms.term("to_independent", provision) for provision in PROVISION])[:, None, None]
-    not_built = (short * shares * (position.cost[SECTORS.index("independent")][ahead] - cost)).sum(axis=0)
+    not_built = (short * share * (position.cost[SECTORS.index("independent")][ahead] - cost)).sum(axis=0)
     # £ that those who are short cost without a place, on average.
     otherwise = not_built + (short * cost).sum(axis=0)
     average = np.divide(otherwise, whole, out=np.zeros_like(whole), where=whole > 0)
-    built: dict[str, Array] = {}
-    capital: dict[str, Array] = {}
-    saved: dict[str, Array] = {}
-    for place, provision in enumerate(PROVISION):
-        opened = np.array(years)[:, None] > base.known + terms.term("lead", provision)
-        # A place once built is there, also when fewer are short later.
-        built[provision] = np.maximum.accumulate(whole * opened, axis=0)
-        capital[provision] = np.diff(built[provision], axis=0, prepend=0.0) * terms.term("capital", provision)
-        saved[provision] = np.minimum(built[provision], whole) * (average - cost[place])
+    # A place once built is there, also when fewer are short later.
+    built = np.maximum.accumulate(whole * (np.array(years)[:, None] > base.known + lead), axis=1)
+    capital = np.diff(built, axis=1, prepend=0.0) * price
+    saved = np.minimum(built, whole) * (average - cost)
     basis = DECLARED if own.capacity else IN_USE
-    return Places(name, basis, years, need, capacity, short, not_built, built, capital, saved)
+    by_provision = (dict(zip(PROVISION, each, strict=True)) for each in (built, capital, saved))
+    return Places(name, basis, years, need, capacity, short, not_built, *by_provision)
 
 
 def places_of_all(

@@ -254,20 +254,17 @@ def schemes_against(frame: pd.DataFrame, reference: str, year: int) -> Chart:
     )
 
 
-def gainers_and_losers(frame: pd.DataFrame, instead: str, against: str, top: int = 6) -> Chart:
-    """Councils that lose and gain most when the same money is shared in another way.
+def gainers_and_losers(frame: pd.DataFrame, instead: str, against: str) -> Chart:
+    """The six councils that lose and the six that gain most when the same money is shared in another way.
 
     Args:
         frame: columns name, mean, p10, p90 (£, what the other way pays more, negative = less).
         instead: the other way, as its scheme is called.
         against: the scheme that it is compared with.
-        top: how many losers, and how many gainers.
     """
     name = "gainers-and-losers"
-    if top < 1:
-        raise ValueError(f"chart {name!r}: top is {top}; show at least 1 council")
     moved = frames.columns(frame, ("name", "mean", "p10", "p90"), name).dropna().sort_values(["mean", "name"])
-    losers, gainers = moved[moved["mean"] < -1].head(top), moved[moved["mean"] > 1].tail(top)
+    losers, gainers = moved[moved["mean"] < -1].head(6), moved[moved["mean"] > 1].tail(6)
     found = pd.concat([losers, gainers]).reset_index(drop=True)
     if found.empty:
         raise ValueError(f"chart {name!r}: no council gains or loses")
