@@ -254,6 +254,18 @@ def test_the_january_of_a_year_is_known_in_any_spelling(tmp_path, period):
 
 
 @pytest.mark.parametrize(
+    ("printed", "age"),
+    [("Aged 10", "10"), ("age 7", "7"), ("Under 3", "under 3"), ("Aged 2 and under", "under 3")],
+)
+def test_an_age_is_called_alike_in_every_release(tmp_path, printed, age):
+    place = CASELOAD[0].index("breakdown")
+    rows = [row for row in CASELOAD if row[place] != "10"]
+    rows = [[*row[:place], printed, *row[place + 1 :]] if row[place] == "Under 3" else row for row in rows]
+    _, ages = parse(tmp_path, rows)
+    assert ages.frame["age"].tolist() == [age]
+
+
+@pytest.mark.parametrize(
     ("column", "cell", "parts"),
     [
         ("ehcplans", "about 5", ["line 4", "'ehcplans'", "'about 5'"]),

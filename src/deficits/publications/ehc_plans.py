@@ -46,35 +46,26 @@ def _january(period: str, source: str) -> int:
     return int(period) if re.fullmatch(r"20\d\d", period) else int(financial_year(period, source)[:4]) + 1
 
 
-def _after(period: str, source: str) -> int:
-    """Year of the January after a calendar year, whose plans in force a review of that year counts."""
-    return _calendar(period, source) + 1
-
-
 def _totals(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows of no breakdown: they name themselves in both columns, in words that change with the release."""
     return rows[rows["topic"].str.lower() == rows["breakdown"].str.lower()]
 
 
 def _single_ages(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of single years of age, called alike in every release: "10" (Aged 10), "under 3" (Aged 2 and under)."""
     aged = rows[rows["topic"].str.lower().isin(_AGE_TOPICS)]
-    return aged.assign(age=aged["breakdown"].map(age_label))
+    ages = aged["breakdown"].str.strip().str.lower().replace(r"^aged?\s+", "", regex=True)
+    return aged.assign(age=ages.str.replace(r"(\d+) and under", _under, regex=True))
+
+
+def _under(match: re.Match[str]) -> str:
+    return f"under {int(match[1]) + 1}"
 
 
 def _age_bands(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows of bands of age, of plans and statements together where they are apart."""
     total = rows["document"].str.lower() == "total" if "document" in rows else True
     return rows[(rows["age_group"].str.lower() != "total") & total]
-
-
-def age_label(text: str) -> str:
-    """An age as every release's tables call it here: years alone, or "under 3".
-
-    >>> age_label("Aged 10"), age_label("age 7"), age_label("Under 3"), age_label("Aged 2 and under")
-    ('10', '7', 'under 3', 'under 3')
-    """
-    plain = re.sub(r"^aged?\s+", "", text.strip().lower())
-    return re.sub(r"(\d+) and under", lambda match: f"under {int(match[1]) + 1}", plain)
 
 
 @dataclass(frozen=True)
@@ -88,6 +79,7 @@ class _Shape:
     filters: str = "breakdown"
     also: tuple[str, ...] = ()
     year_of: Meaning = _calendar
+    later: int = 0
 
     @property
     def figures(self) -> Columns:
@@ -107,7 +99,8 @@ _SHAPES = (
     _Shape("plans_by_placement", "caseload", "placements", year_of=_january),
     _Shape("plans_by_single_age", "caseload", "single_ages", _single_ages, also=("age",), year_of=_january),
     _Shape("plans_by_age", "sen2_age_caseload", "age_bands", _age_bands, "age_band", ("age_group",), _january),
-    _Shape("plans_total", "annual_reviews", "reviews", year_of=_after),
+    # The reviews of a calendar year count the plans in force in the January after it.
+    _Shape("plans_total", "annual_reviews", "reviews", later=1),
     _Shape("flows", "requests", "requests"),
     _Shape("flows", "assessments", "assessments"),
     _Shape("flows", "newplans", "new_plans"),
@@ -171,7 +164,7 @@ def _rows(shape: _Shape, sheet: Sheet, headings: set[str]) -> tuple[pd.DataFrame
         raise SourceError(f"{sheet.name} has no rows for {shape.kind}: no totals among its breakdowns")
     rows = rows.assign(
         level=sheet.meaning(rows["level"], one_of("national", "regional", "local authority")),
-        **{year: sheet.meaning(rows["period"], shape.year_of).astype("int64")},
+        **{year: sheet.meaning(rows["period"], shape.year_of).astype("int64") + shape.later},
     )
     rows = sheet.numbers(rows, [name for name in wanted if name in rows])
     if "special_free_school" in rows:
