@@ -192,7 +192,7 @@ WRONG: dict[str, tuple[Probe, str]] = {
     "reaches in a measure": (lambda p, o, w: o.reaches(5e9, "in_year"), r"measure: found 'in_year'; "),
     "decompose backwards": (lambda p, o, w: o.decompose(2028, 2026), r"end: found 2026, expected .* from 2029"),
     "decompose as text": (lambda p, o, w: o.decompose("2026", 2028), r"start: found '2026'"),
-    "plot of no measure": (lambda p, o, w: o.plot.fan("Kent", "deficit"), r"measure: no 'deficit'.*gross"),
+    "plot of no measure": (lambda p, o, w: o.plot.fan("Kent", "deficit"), r"measure: found 'deficit'.*gross"),
     "plot of no year": (lambda p, o, w: o.plot.largest(2050), r"year: found 2050, expected .* 2024 to 2031"),
     "scheme of no name": (lambda p, o, w: d.write_off(o, "flat-shar"), r"did you mean 'flat-share'"),
     "scheme a number": (lambda p, o, w: d.write_off(o, 0.9), r"scheme: found 0.9 \(float\), expected a Scheme"),

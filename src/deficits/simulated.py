@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from deficits.errors import DeficitsError, closest
+from deficits.errors import DeficitsError
 from deficits.formatting import year_end
-from deficits.validation import whole
+from deficits.validation import known_word, whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -199,9 +199,7 @@ class Plots:
 
     def _of(self, areas: Mapping[str, Area], measure: str | None) -> pd.DataFrame:
         known = self._result.measures
-        name = next(iter(known)) if measure is None else measure
-        if name not in known:
-            raise DeficitsError(f"measure: no '{name}': {closest(str(name), known)}")
+        name = known_word("measure", next(iter(known)) if measure is None else measure, known, DeficitsError)
         members = {label: self._result.codes(area) for label, area in areas.items()}
         return _rows(name, *known[name], members)
 
@@ -234,11 +232,9 @@ def bars(frame: pd.DataFrame, label: str, title: str, ax: Axes | None = None) ->
 
 
 def _axes(ax: Axes | None) -> Axes:
-    if ax is not None:
-        return ax
     import matplotlib.pyplot as plt
 
-    return plt.subplots()[1]
+    return plt.subplots()[1] if ax is None else ax
 
 
 def _label(area: Area) -> str:
@@ -246,8 +242,7 @@ def _label(area: Area) -> str:
 
 
 def _words(measure: str) -> str:
-    words = measure.replace("_", " ")
-    return words[:1].upper() + words[1:]
+    return measure.replace("_", " ").capitalize()
 
 
 def _scale(frame: pd.DataFrame) -> tuple[float, str]:

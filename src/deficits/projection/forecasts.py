@@ -32,7 +32,7 @@ from deficits.projection.backtest import skill as compared
 from deficits.projection.cache import code_hash
 from deficits.projection.condition import returned
 from deficits.projection.england import newest_forecast
-from deficits.projection.history import NEARLY_ALL
+from deficits.projection.history import NEARLY_ALL, newest_day
 from deficits.projection.projection import Projection, national, project
 from deficits.publications.editions import STATED
 from deficits.simulated import QUANTILES as RANGES
@@ -152,14 +152,13 @@ def issue(
         raise ProjectionError(f"forecasts/{place.name} exists: entries are never replaced; give another name")
     content: bytes = quantiles(projection).to_parquet(index=False)
     panel = projection.panel
-    published = panel.frame.filter(like="_published").stack()
     facts = {
         "number": len(entries(root)) + 1,
         "name": name,
         "issued": day,
         "as_of": panel.as_of,
         "data": {
-            "newest_figure": str(published[published < "9999"].max()),
+            "newest_figure": newest_day(panel),
             "balances_to": projection.base_year,
             "sha256": _digest(json.dumps(panel.raw.hashes(), sort_keys=True).encode()),
         },

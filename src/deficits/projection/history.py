@@ -19,6 +19,7 @@ import pandas as pd
 
 from deficits.assumptions import PROGRAMME_ENDED, Assumptions, assumed
 from deficits.errors import ProjectionError
+from deficits.formatting import UNDATED
 from deficits.panel import Ages, Panel
 from deficits.panel.choice import SOURCES
 
@@ -197,6 +198,12 @@ def safety_valve_payments(panel: Panel, authorities: pd.Index) -> pd.DataFrame:
     """Safety valve payments by council and year, £ (>= 0): as published, else as the agreement schedules them."""
     by_year = panel.agreements.pivot_table(index="authority", columns="year", values="value", aggfunc="sum")
     return by_year.reindex(authorities).fillna(0.0)
+
+
+def newest_day(panel: Panel) -> str:
+    """The newest day (ISO) on which a figure that is held was published; what has no day does not count."""
+    published = panel.frame.filter(like="_published").stack()
+    return str(published[published < UNDATED].max())
 
 
 def received(payments: pd.DataFrame) -> pd.DataFrame:

@@ -38,8 +38,9 @@ THRESHOLD = 6_000.0
 same since 2013-14 (Schools Week, https://schoolsweek.co.uk/send-spend-freeze-has-led-to-ehcp-rise-mps-say)."""
 INDEPENDENT, STATE_SPECIAL, MAINSTREAM = range(len(PLACEMENTS))
 
-Share = Annotated[float, BeforeValidator(share_given), Field(ge=0, le=1, json_schema_extra={"unit": "share"})]
-Points = Annotated[float, BeforeValidator(share_given), Field(ge=0, le=0.2, json_schema_extra={"unit": "share"})]
+SHARE: dict[str, Any] = {"unit": "share"}
+Share = Annotated[float, BeforeValidator(share_given), Field(ge=0, le=1, json_schema_extra=SHARE)]
+Points = Annotated[float, BeforeValidator(share_given), Field(ge=0, le=0.2, json_schema_extra=SHARE)]
 Pounds = Annotated[float, BeforeValidator(amount_given), Field(json_schema_extra={"unit": "£"})]
 if TYPE_CHECKING:
     Uncertain = Any  # in `_effect` an array
@@ -48,7 +49,7 @@ else:
         Annotated[float, BeforeValidator(share_given), Field(ge=0, le=1), Tag("value")]
         | Annotated[ShareRange, Tag("range")],
         Discriminator(lambda given: "range" if isinstance(given, dict | Range) else "value"),
-        Field(json_schema_extra={"unit": "share"}),
+        Field(json_schema_extra=SHARE),
     ]
 """A share, or an 80% range of it, of which each draw then has one value: what nobody has measured."""
 Basis = Literal["people", "plans", "spend", "deprivation"]
@@ -110,6 +111,7 @@ class Lever(Declared):
     ramp: int = Field(ge=1, le=10, description="years that it takes to reach full size; 1 is full size at once")
     pathfinders: dict[str, Year] = Field(
         default_factory=dict,
+        json_schema_extra={"unit": "year"},
         description="first financial year of councils (name or DfE number) or regions that do not start with the "
         "others; a council goes before its region",
     )
@@ -225,17 +227,12 @@ class Lever(Declared):
         """One of its parameters as a reader sees it."""
         value, extra = getattr(self, name), type(self).model_fields[name].json_schema_extra
         if isinstance(value, Range):
-            return between(*(f"{100 * share:.6g}" for share in (value.low, value.high))) + "%"
-        if name == "pathfinders":
-            return ", ".join(f"{place} {financial_year(year)}" for place, year in value.items())
+            return between(f"{100 * value.low:.6g}", f"{100 * value.high:.6g}") + "%"
+        unit = str(extra.get("unit")) if isinstance(extra, dict) else ""
+        written = {"share": lambda share: f"{100 * share:.6g}%", "£": gbp, "year": financial_year}.get(unit, str)
         if isinstance(value, dict):
-            return ", ".join(f"{key} {100 * share:.6g}%" for key, share in value.items())
-        unit = extra.get("unit") if isinstance(extra, dict) else None
-        if unit == "share" and value is not None:
-            return f"{100 * value:.6g}%"
-        if unit == "£":
-            return gbp(value)
-        return financial_year(value) if unit == "year" else str(value)
+            return ", ".join(f"{key} {written(each)}" for key, each in value.items())
+        return str(value) if value is None or isinstance(value, str) else written(value)
 
     def central(self, name: str) -> Any:
         """One of its parameters; the middle of a range."""
@@ -407,18 +404,15 @@ class FormulaReview(Lever):
     kind: Literal["formula_review"]
     weight: Share = Field(description="part of the block that follows the basis, when fully in place")
     basis: Basis | dict[Basis, Share] = Field(
+        json_schema_extra=SHARE,
         description="people: people by age at England's plan rates; plans: EHC plans; spend: high needs spend so "
-        "far; deprivation: children in income deprivation. Or several with their shares, which add up to 1"
+        "far; deprivation: children in income deprivation. Or several with their shares, which add up to 1",
     )
     floor: Share | None = Field(
-        default=None,
-        json_schema_extra={"unit": "share"},
-        description="most that a council loses, as a share of its block",
+        None, json_schema_extra=SHARE, description="most that a council loses, as a share of its block"
     )
     gains_cap: Share | None = Field(
-        default=None,
-        json_schema_extra={"unit": "share"},
-        description="most that one gains, as a share of its block",
+        None, json_schema_extra=SHARE, description="most that one gains, as a share of its block"
     )
 
     @field_validator("basis")

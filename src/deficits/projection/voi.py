@@ -11,6 +11,7 @@ from statsmodels.tools import add_constant
 
 from deficits.formatting import financial_year
 from deficits.panel import Panel
+from deficits.projection.history import newest_day
 from deficits.projection.projection import Projection, national
 from deficits.projection.streams import Array
 
@@ -50,7 +51,7 @@ def last_year_over(panel: Panel) -> int:
     >>> last_year_over(load_panel("2025-09-17"))
     2025
     """
-    day = panel.as_of or panel.frame.filter(like="_published").stack().max()
+    day = panel.as_of or newest_day(panel)
     return int(day[:4]) - (day[4:] < "-03-31")
 
 
