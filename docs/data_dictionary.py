@@ -1,4 +1,5 @@
-"""The data dictionary, generated: `.venv/bin/python docs/data_dictionary.py` writes docs/data.md."""
+"""The data dictionary and the glossary, generated: `.venv/bin/python docs/data_dictionary.py` writes docs/data.md
+and docs/glossary.md."""
 
 from __future__ import annotations
 
@@ -7,8 +8,15 @@ from pathlib import Path
 from deficits.panel.choice import RULES
 from deficits.panel.schema import BASES, BESIDE, FIGURES
 from deficits.raw import raw_data
+from deficits.reports.page import terms
 
-PAGE = Path(__file__).with_name("data.md")
+
+def glossary() -> str:
+    """docs/glossary.md as it should be: the words that pages explain at their foot."""
+    lines = ["# Glossary", "", "<!-- Generated: .venv/bin/python docs/data_dictionary.py -->", ""]
+    lines += ["Words of the field as pages explain them; each page has those that it uses at its foot.", ""]
+    lines += [f"- **{term.name}**: {term.means}" for term in terms()]
+    return "\n".join(lines) + "\n"
 
 
 def dictionary() -> str:
@@ -60,5 +68,8 @@ def dictionary() -> str:
     return "\n".join(lines) + "\n"
 
 
+PAGES = {Path(__file__).with_name("data.md"): dictionary, Path(__file__).with_name("glossary.md"): glossary}
+
 if __name__ == "__main__":
-    PAGE.write_text(dictionary(), encoding="utf-8", newline="\n")
+    for path, made in PAGES.items():
+        path.write_text(made(), encoding="utf-8")

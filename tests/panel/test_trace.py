@@ -104,8 +104,9 @@ def test_the_csv_holds_the_same_values_as_the_panel(panel: Panel, tmp_path: Path
         pd.testing.assert_series_equal(read[name].astype(float), panel.frame[name])
 
 
-def test_the_data_dictionary_is_the_generated_one() -> None:
+def test_data_dictionary_and_glossary_are_the_generated_ones() -> None:
     root = checkout()
     assert root is not None
     generator = run_path(str(root / "docs" / "data_dictionary.py"))
-    assert generator["PAGE"].read_text(encoding="utf-8") == generator["dictionary"]()
+    for path, made in generator["PAGES"].items():
+        assert path.read_text(encoding="utf-8") == made()
