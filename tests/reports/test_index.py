@@ -172,6 +172,13 @@ def names(page) -> list[str]:
         ("st helens", ["St. Helens"]),
         ("hull", ["Kingston upon Hull, City of"]),
         ("Barrow-in-Furness", ["Westmorland and Furness"]),
+        ("BCP", ["Bournemouth, Christchurch and Poole"]),
+        ("lbhf", ["Hammersmith and Fulham"]),
+        ("Kent County Council", ["Kent"]),
+        ("Brighton & Hove City Council", ["Brighton and Hove"]),
+        ("Royal Borough of Greenwich", ["Greenwich"]),
+        ("City of London", ["City of London"]),
+        ("council", []),
         ("no such place", []),
     ],
 )

@@ -23,6 +23,8 @@ TYPES = {"E06": "unitary", "E08": "metropolitan", "E09": "london", "E10": "count
 """Type of council by the beginning of its ONS code."""
 _FOREVER = 9999
 _NAMES = tomllib.loads(Path(__file__).with_name("names.toml").read_text(encoding="utf-8"))
+SAYS_NOTHING = (*_NAMES["dropped"], "city")
+"""Words of a name that say nothing where somebody looks for a council."""
 
 
 def folded(name: str) -> str:
@@ -120,6 +122,10 @@ class Authorities:
         """DfE numbers of the authorities that it replaced, whole or in part."""
         listed = self.frame.at[authority, "predecessors"]
         return [part.removesuffix("(part)") for part in listed.split(";") if part]
+
+    def short_names(self) -> dict[str, str]:
+        """DfE numbers by the short names in common use, in lower case."""
+        return {name: self.resolve(name) for name in _NAMES["short"]}
 
     def _hint(self, text: str) -> str:
         plain = folded(text)

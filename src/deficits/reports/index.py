@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from deficits.errors import DeficitsError, ReportFailed
 from deficits.formatting import estimate, estimate_range, financial_year, gbp, percent, slug, year_end
 from deficits.raw import raw_data
-from deficits.raw.authorities import load_authorities
+from deficits.raw.authorities import SAYS_NOTHING, load_authorities
 from deficits.reports.batch import put_in_place, reason
 from deficits.reports.changes import grouped
 from deficits.reports.frame import PARTS, SITE, csp_hash, first_chart, part, templates
@@ -181,11 +181,14 @@ def _councils(pages: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, Any]
     """Every council of today, in the order of the alphabet: its tile, its figures and its page, made or not."""
     known = load_authorities()
     frame = known.frame[known.frame["last_year"].isna()]
-    # A reader may look for a district, or for a council that was replaced.
+    # A reader may look for a district, for a council that was replaced, or by a short name.
     known_as = {str(code): {known.name(old) for old in known.predecessors(code)} for code in known.frame.index}
     for district, code in known.districts.items():
         if district != slug(known.name(code)).replace("-", " "):
             known_as[code].add(district.title())
+    for short, code in known.short_names().items():
+        if short not in slug(known.name(code)).replace("-", " "):
+            known_as[code].add(short.upper())
     tiles = read_tiles()
     for code, row in sorted(frame.iterrows(), key=lambda item: slug(str(item[1]["name"]))):
         name = slug(f"authority-{row['name']}")
@@ -259,6 +262,7 @@ def _shown(folder: Mapping[str, Any], out_dir: Path) -> dict[str, Any]:
         "reports": reports,
         "unmade": [report.title for name, report in REPORTS.items() if not report.on_request and name not in made],
         "councils": councils,
+        "says_nothing": " ".join(SAYS_NOTHING),
         "mapped": mapped,
         "columns": max((council["column"] for council in mapped), default=0) + 1,
         "rows": max((council["row"] for council in mapped), default=0) + 1,

@@ -10,14 +10,18 @@
   const table = byId("councils"), body = table.tBodies[0], rows = [...body.rows], heads = [...table.tHead.rows[0].cells];
   const box = byId("search"), found = byId("found"), said = byId("matches"), most = 8;
   const tiles = new Map([...document.querySelectorAll(".tiles li")].map((tile) => [tile.dataset.a, tile]));
-  const plain = (text) => text.toLowerCase().replaceAll(/[.,'’]/g, "").replaceAll(/[-|\s]+/g, " ").trim();
+  const plain = (text) => text.toLowerCase().replaceAll("&", " and ").replaceAll(/[.,'’]/g, "").replaceAll(/[-|\s]+/g, " ").trim();
   const texts = rows.map((row) => ` ${plain(`${row.cells[0].textContent} ${row.cells[3].textContent} ${row.dataset.names}`)}`);
 
-  // What is typed must occur in a council's name, region, districts or predecessors.
+  // "Kent County Council" is Kent: where nothing has the words typed, those that say nothing are left out of both.
+  const drop = new Set(box.dataset.drop.split(" ")), short = (text) => plain(text).split(" ").filter((word) => !drop.has(word)).join(" ");
+
+  // What is typed must occur in a council's name, region, districts, predecessors or short names.
   const search = () => {
-    const asked = plain(box.value), fitting = [];
+    const typed = plain(box.value), whole = texts.some((text) => text.includes(typed && ` ${typed}`));
+    const asked = whole ? typed : short(typed) || typed, fitting = [];
     rows.forEach((row, place) => {
-      const fits = texts[place].includes(asked && ` ${asked}`);
+      const fits = (whole ? texts[place] : ` ${short(texts[place])}`).includes(asked && ` ${asked}`);
       row.hidden = !fits;
       tiles.get(row.dataset.a)?.classList.toggle("off", !fits);
       if (fits) fitting.push(row);
