@@ -86,6 +86,18 @@ def test_a_page_prints_its_headline_values_and_none_that_says_nothing(name: str)
         assert not re.search(said, text), said
 
 
+def test_the_record_calls_a_method_better_only_where_both_intervals_leave_out_nought() -> None:
+    text = "\n".join(data.get("text/plain", "") for data in outputs(notebooks_dir() / "04_backtest.ipynb"))
+    table = text.partition("the strongest rule first\n")[2].partition("\nSource")[0].splitlines()[1:]
+    assert len(table) == 9
+    for row in table:
+        ends = [int(end.replace("−", "-")) for end in re.findall(r"(−?\d+)%", row)]
+        assert len(ends) == 4
+        assert row.endswith("cannot be told apart") == (min(ends[::2]) <= 0 <= max(ends[1::2]))
+    # The main point says of the strongest rule what its row says.
+    assert ("the projection cannot be told apart from the strongest" in text) == table[0].endswith("told apart")
+
+
 @pytest.mark.parametrize("name", ["00_data_quality", "01_england", "04_backtest"])
 def test_every_figure_of_a_notebook_is_an_image_with_a_text_alternative(name: str) -> None:
     html = "".join(data.get("text/html", "") for data in outputs(notebooks_dir() / f"{name}.ipynb"))

@@ -365,3 +365,11 @@ def test_a_coverage_picture_counts_councils_by_state() -> None:
     chart = plots.coverage(COVERED, "DSG balance")
     assert chart.data.filter(like="(councils)").sum(axis=1).tolist() == [30, 30, 30]
     assert "2023-24: 10 reported, 10 derived, 10 disputed" in chart.alt
+
+
+def test_the_share_that_should_end_in_a_part_lies_in_its_band_which_is_wider_for_fewer_councils() -> None:
+    few, many = (plots.calibration(make_record(list(np.linspace(-2, 2, n))), 2024).data for n in (20, 200))
+    for data in (few, many):
+        assert data["Should be (0 to 1)"].between(data["Likely from (0 to 1)"], data["Likely to (0 to 1)"]).all()
+    wide, narrow = (data["Likely to (0 to 1)"] - data["Likely from (0 to 1)"] for data in (few, many))
+    assert (wide > narrow).all()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from scipy.stats import binom
 
 from deficits.formatting import MINUS, balance, balance_range, percent, year_end
 from deficits.plots import drawing, frames
@@ -172,10 +173,13 @@ def calibration(councils: pd.DataFrame, target: int) -> Chart:
     passed += [known["actual"] > known[part] for part in ("p75", "p90")]
     ended = np.bincount(np.sum(passed, axis=0), minlength=len(SHOULD))
     shares, should = ended / len(known), list(SHOULD.values())
+    low, high = (binom.ppf(end, len(known), should) / len(known) for end in (0.025, 0.975))
     texts = [
-        f"{percent(share)}, should be {percent(wanted)}" for share, wanted in zip(shares, should, strict=True)
+        f"{percent(share)}, should be {percent(wanted)} ({percent(least)} to {percent(most)})"
+        for share, wanted, least, most in zip(shares, should, low, high, strict=True)
     ]
     rows = {"label": [f"{words} percentile" for words in SHOULD], "text": texts, "bar": shares, "target": should}
+    rows |= {"low": low, "high": high}
     finding = f"50% ranges held {percent(shares[2:4].sum())} of councils, 80% ranges {percent(shares[1:5].sum())}"
     many = counted(len(known), "council")
     return drawing.row_chart(
@@ -187,16 +191,19 @@ def calibration(councils: pd.DataFrame, target: int) -> Chart:
         f"deficit than expected), {many}, {year_end(target)}",
         source=SOURCE,
         alt=f"{finding}. Bars of the share of {many} that ended between percentiles of their range, a mark on "
-        f"each for the share that should have: {read_out(map(lowered, SHOULD), texts)}.",
+        "each for the share that should have, and a line for what is likely (95%) if the ranges are right: "
+        f"{read_out(map(lowered, SHOULD), texts)}.",
         data=pd.DataFrame(
             {
                 "Percentile of the range": list(SHOULD),
                 "Councils (number)": ended,
                 "Share of councils (0 to 1)": shares,
                 "Should be (0 to 1)": should,
+                "Likely from (0 to 1)": low,
+                "Likely to (0 to 1)": high,
             }
         ),
         unit="% of councils",
         axis="share",
-        across="Share of councils; upright marks: if well calibrated",
+        across="Share of councils; marks: if well calibrated, lines: 95 times in 100",
     )
