@@ -9,7 +9,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 import deficits as d
-from deficits.formatting import estimate_range, gbp_range
+from deficits.formatting import england_range, estimate_range
 from deficits.projection import Projection
 from deficits.reports import what_if
 from deficits.reports.frame import PARTS
@@ -52,9 +52,11 @@ def test_with_the_pages_own_terms_and_without_a_write_off_it_shows_the_packages_
     page = opened(what_if(result, code).html)
     (_, *deficits), facts = shown(page).values(), what_if_facts(result, code)
     quantiles = result.england() if code is None else -result.authority(code)[["p90", "p50", "p10"]]
-    span = gbp_range if code is None else estimate_range
+    base = result.projection.base_year
     for year, cells in zip(facts["years"], deficits, strict=True):
-        assert cells[0] == span(*quantiles.loc[year].iloc[[0, -1]])
+        ends = quantiles.loc[year].iloc[[0, -1]]
+        assert cells[0] == (england_range(*ends, year - base) if code is None else estimate_range(*ends))
+    assert facts["years"][-1] == result.scheme.override_ends  # as the page's charts
     page.fill("#try-cap", "0")
     assert all(now == without for now, without in list(shown(page).values())[1:])
     page.close()

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from deficits.formatting import england_range, estimate_range, year_end
+from deficits.formatting import FAR, FAR_AHEAD, NEAR, england_range, estimate_range, year_end
 from deficits.reports.display import Shown
+from deficits.writeoff.summaries import override_end
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -72,19 +73,24 @@ def what_if(result: WriteOff, code: str | None = None) -> Shown:
         count=facts["draws"],
         of=f"{result.projection.balance.sizes['draw']:,}",
     )
-    span = england_range if code is None else estimate_range
-    own = [span(low, high) for low, _, high in facts["own"]]
+    aheads = [0, *(year - result.projection.base_year for year in years)]
+    own = [
+        estimate_range(low, high) if code else england_range(low, high, ahead)
+        for (low, _, high), ahead in zip(facts["own"], aheads, strict=True)
+    ]
     text = "\n".join(["Try other terms", *(f"{name}: {words}" for name, words in zip(labels, own, strict=True))])
     return Shown(str(html), text)
 
 
 def what_if_facts(result: WriteOff, code: str | None = None) -> dict[str, Any]:
-    """What the script works on: years, terms, the page's own numbers (£: p10, p50, p90 of the grant and of the
+    """What the script works on: years to the end of the override, to what £ England's numbers are rounded (of the
+    grant and at each year end), terms, the page's own numbers (£: p10, p50, p90 of the grant and of the
     deficit at each year end, below zero a surplus) and balances without a write-off (`UNIT`, by council, year and
     simulation; negative = deficit).
     """
     scheme, projection = result.scheme, result.projection
-    years = [year for year in projection.years if year >= scheme.base_year]
+    last = max(scheme.base_year, override_end(result))  # as the page's charts
+    years = [year for year in projection.years if scheme.base_year <= year <= last]
     codes = list(projection.balance["authority"].values) if code is None else [projection.code(code)]
     without = projection.balance.sel(authority=codes, year=years)
     after, grant = result.balance.sel(authority=codes, year=years), result.grant.sel(authority=codes)
@@ -98,6 +104,7 @@ def what_if_facts(result: WriteOff, code: str | None = None) -> dict[str, Any]:
     return {
         "unit": UNIT,
         "years": years,
+        "steps": [NEAR, *(FAR if year - projection.base_year >= FAR_AHEAD else NEAR for year in years)],
         "paid": scheme.paid_in,
         "england": code is None,
         "draws": count,

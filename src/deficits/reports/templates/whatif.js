@@ -39,12 +39,14 @@
     return found.map((range, row) => range.map((value, level) => value + miss(row, level)));
   };
 
-  // A council's estimates are to two figures, as on the rest of the page.
-  const rounded = (pounds) => facts.england ? Math.abs(pounds) : Number(Math.abs(pounds).toPrecision(2));
-  const words = ([low, , high]) => {
-    const large = Math.max(rounded(low), rounded(high)) >= 999.95e6;
+  // As on the rest of the page: England's deficit to what is known of it, other estimates to two figures.
+  const words = ([low, , high], row) => {
+    const step = facts.steps[row];
+    const rounded = (pounds) => facts.england && Math.abs(pounds) >= 1e9
+      ? Math.round(Math.abs(pounds) / step) * step : Number(Math.abs(pounds).toPrecision(2));
+    const large = Math.max(rounded(low), rounded(high)) >= 1e9;
     const one = (pounds) => {
-      const size = rounded(pounds), places = large || facts.england || size < 1e7 ? 1 : 0;
+      const size = rounded(pounds), places = large || size < 1e7 ? 1 : 0;
       if (size < 5e4) return "£0";
       return `£${(size / (large ? 1e9 : 1e6)).toFixed(places)}${large ? "bn" : "m"}`;
     };
@@ -60,10 +62,10 @@
     panel.querySelector("output").textContent = `${share.value}%`;
     const now = apply({ share: Number(share.value), cap: limit });
     rows.forEach((row, place) => {
-      row.querySelector("[data-now]").textContent = words(now[place]);
-      row.querySelector("[data-without]").textContent = words(facts.without[place]);
+      row.querySelector("[data-now]").textContent = words(now[place], place);
+      row.querySelector("[data-without]").textContent = words(facts.without[place], place);
     });
-    byId("status").textContent = `${rows.at(-1).cells[0].textContent}: ${words(now.at(-1))}`;
+    byId("status").textContent = `${rows.at(-1).cells[0].textContent}: ${words(now.at(-1), now.length - 1)}`;
   };
   const reset = () => {
     share.value = own.share;
