@@ -95,6 +95,15 @@ def test_a_surplus_is_called_one(page) -> None:
     assert "£10m surplus to £90m deficit" in row(page, "Leeds").get_text()
 
 
+def test_a_share_under_1_per_cent_is_the_same_on_the_map_and_in_the_table(tmp_path: Path) -> None:
+    put_council(tmp_path, "Kent", -2e6, -1e6, 1e6)
+    put_council(tmp_path, "Camden", -1e6, 0.3e6, 2e6)
+    made = soup(tmp_path)
+    assert tile(made, "Kent").get_text().endswith(" <1%")
+    assert tile(made, "Camden").get_text().endswith(" +<1%")
+    assert "under 1% surplus" in row(made, "Camden").get_text()
+
+
 def test_every_council_has_a_tile_of_its_own_and_colour_is_never_alone(page) -> None:
     tiles = read_tiles()
     assert set(tiles) == set(councils())
@@ -103,7 +112,7 @@ def test_every_council_has_a_tile_of_its_own_and_colour_is_never_alone(page) -> 
     )
     for item in page.find(class_="tiles").find_all("li"):
         figure = item.find_all("span")[-1].get_text()
-        assert bool(re.fullmatch(r"\+?\d+%", figure)) == (item.find(True)["class"][0] != "none")
+        assert bool(re.fullmatch(r"\+?<?\d+%", figure)) == (item.find(True)["class"][0] != "none")
     described = tile(page, "Kent").a["title"]
     assert described == "Kent: £110m to £190m at 31 March 2026; central estimate 15% of its grant"
     labels = page.find(class_="key").get_text()

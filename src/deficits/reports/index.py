@@ -285,7 +285,7 @@ def _in_words(council: Mapping[str, Any]) -> dict[str, str]:
     band, short, of_grant = NO_FIGURE, "–", ""
     if share is not None:
         band = next(name for name, _, least in BANDS if share >= least)
-        short = f"{'+' if share < 0 else ''}{abs(share):.0%}"
+        short = ("+" if share < 0 else "") + percent(abs(share)).replace("under ", "<").replace("over ", ">")
         of_grant = percent(share) if share >= 0 else f"{percent(-share)} surplus"
     span, at = ("", "") if low is None else (deficit_range(low, high), year_end(council["year"]))
     told = [f"{span} at {at}"] if span else []
