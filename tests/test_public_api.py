@@ -13,6 +13,7 @@ import xarray as xr
 
 import deficits as d
 from deficits.errors import DeficitsError
+from deficits.formatting import england_range
 from deficits.panel import Panel
 from deficits.paths import checkout
 from deficits.projection import Projection
@@ -117,6 +118,8 @@ def test_plots_are_matplotlibs_axes_with_a_unit(projection: Projection, grant: W
 def test_results_show_themselves_and_differ_where_they_do(projection: Projection, grant: WriteOff) -> None:
     other = projection.with_assumptions(d.Assumptions(plan_growth=0.02), levers="health-share")
     assert repr(other) != repr(projection)
+    ends = projection.england().loc[("gross", projection.years[-1]), ["p10", "p90"]]
+    assert england_range(*ends, projection.years[-1] - projection.base_year) in repr(projection)
     assert "plan_growth=0.02" in repr(other)
     assert "Health pays" in repr(other)
     earlier = d.project(d.load_panel("2025-09-17"), until=2027, draws=200)

@@ -13,7 +13,7 @@ import xarray as xr
 
 from deficits.assumptions import Assumptions, assumed
 from deficits.errors import PanelError, ProjectionError, closest
-from deficits.formatting import day_in_words, gbp, gbp_range, listed, year_end
+from deficits.formatting import day_in_words, england_range, gbp, listed, year_end
 from deficits.panel import Panel, read_splits
 from deficits.projection.cache import kept, key_of
 from deficits.projection.condition import Calibrated, newest_national_figure
@@ -340,9 +340,9 @@ class Projection(Simulated):
 
     def __repr__(self) -> str:
         draws, councils = self.size
-        gross = self.england().loc["gross"]
+        low, high = (self.england().loc["gross", part] for part in ("p10", "p90"))
         ends = [
-            f"{gbp_range(gross.at[year, 'p10'], gross.at[year, 'p90'])} at {year_end(year)}"
+            f"{england_range(low[year], high[year], year - self.base_year)} at {year_end(year)}"
             for year in dict.fromkeys([self.headline_year, self.years[-1]])
         ]
         given = [repr(self.assumptions)] * (self.assumptions != Assumptions().known_on(self.panel.as_of))
