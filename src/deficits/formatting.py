@@ -104,12 +104,16 @@ NEAR, FAR, FAR_AHEAD = 100_000_000, 500_000_000, 4
 """£: what England's deficit is known to until, and from, so many years after the newest balances."""
 
 
-def england_estimate(value: float, years_ahead: int) -> float:
-    """An estimate of England's deficit, £, rounded to what is known of it so many years after the newest balances.
+def england_estimate(value: float, years_ahead: int = 0) -> float:
+    """An estimate for England, £, rounded to what is known of it so many years after the newest balances.
 
-    >>> england_estimate(6_482_100_000, 2), england_estimate(17_610_000_000, 4)
-    (6500000000.0, 17500000000.0)
+    What is below £1bn is to two figures.
+
+    >>> england_estimate(6_482_100_000, 2), england_estimate(17_610_000_000, 4), england_estimate(631_700_000)
+    (6500000000.0, 17500000000.0, 630000000.0)
     """
+    if abs(value) < 1e9:
+        return two_figures(value)
     step = FAR if years_ahead >= FAR_AHEAD else NEAR
     return round(value / step) * float(step) if math.isfinite(value) else value
 
@@ -173,6 +177,15 @@ def percent(share: float, places: int = 0) -> str:
     if places == 0 and 0.995 <= share < 1:
         return "over 99%"
     return shown.replace("-", MINUS)
+
+
+def chance(share: float) -> str:
+    """A share of simulations as a chance: what happens in all of them, or in none, is still not certain.
+
+    >>> chance(0.434), chance(1.0), chance(0.0)
+    ('43%', 'over 99%', 'under 1%')
+    """
+    return percent(min(max(share, 0.001), 0.999))
 
 
 def financial_year(year: int) -> str:

@@ -188,6 +188,12 @@ def test_a_councils_estimates_are_to_two_figures_with_their_year_ends() -> None:
     assert not re.findall(r"£\d\d+\.\d", told.partition("would cost")[0])
 
 
+def test_no_simulations_chance_is_certain_on_the_command_line() -> None:
+    told = run("project", "--until", "2027", "--draws", "200").stdout
+    assert "over 99% at 31 March 2027" in told
+    assert not re.search(r"\b(100|0)%", told)
+
+
 def test_a_build_says_what_is_in_it(tmp_path: Path) -> None:
     done = run("build", "--out", str(tmp_path))
     assert done.returncode == 0, done.stderr

@@ -11,11 +11,12 @@ from typing import Any
 import nbformat
 import pytest
 
-from deficits.formatting import gbp_range
+from deficits.formatting import england_range
 from deficits.paths import notebooks_dir
 from deficits.reports.batch import plan
 from deficits.reports.display import HEADLINE
 from deficits.reports.params import REPORTS, check_parameters_cell, parameters_cell
+from deficits.reports.tables import DATA
 from tests.cli.test_cli import run as command
 from tests.notebooks.test_any_parameters import run
 
@@ -73,17 +74,26 @@ def test_a_named_value_has_one_value_whatever_page_it_stands_on() -> None:
     assert len(seen) > 10
 
 
-@pytest.mark.parametrize("name", ["00_data_quality", "01_england", "04_backtest"])
-def test_a_page_prints_its_headline_values_and_none_that_says_nothing(name: str) -> None:
-    shown = outputs(notebooks_dir() / f"{name}.ipynb")
+CHANCE = re.compile(r"chance|not back|above reserves at|paid back|^gains|^loses", re.IGNORECASE)
+"""Headings of columns that are shares of simulations."""
+
+
+@pytest.mark.parametrize("path", REPORTED, ids=lambda path: path.stem)
+def test_a_page_prints_its_headline_values_and_none_that_says_nothing(path: Path) -> None:
+    shown = outputs(path)
     text = "\n".join(data.get("text/plain", "") for data in shown)
     headline = {key: value for data in shown for key, value in data.get(HEADLINE, {}).items()}
     for key in headline:
         if key.endswith("_p10") and key.startswith("england_"):
-            assert gbp_range(headline[key], headline[key.replace("p10", "p90")]) in text
-    nothing = (r"£0 to £0", r"−0(\.0+)?(?![\d.])", r"100% (of simulations|likely)", r"\b(nan|inf|None)\b")
-    for said in nothing:
+            assert england_range(headline[key], headline[key.replace("p10", "p90")]) in text
+    nothing = (r"£0 to £0", r"[−-]0(\.0+)?(?![\d.,])", r"[+−]0%", r"\b(nan|inf|None)\b")
+    certain = r"\b(100|0)% (of simulations|likely|chance)"
+    for said in (*nothing, certain):
         assert not re.search(said, text), said
+    for table in (data[DATA] for data in shown if DATA in data):
+        for place, field in enumerate(table["schema"]["fields"]):
+            if CHANCE.search(field["name"]):
+                assert not {0, 100} & {row[place] for row in table["data"]}, (table["name"], field["name"])
 
 
 def test_the_record_calls_a_method_better_only_where_both_intervals_leave_out_nought() -> None:

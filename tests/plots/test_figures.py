@@ -14,6 +14,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
 from deficits import plots
+from deficits.formatting import two_figures
 from deficits.plots import Chart, england, style
 from deficits.projection import CAUSES as KNOWN
 from tests.plots.examples import (
@@ -314,7 +315,7 @@ def test_councils_above_reserves_are_told_of_those_whose_reserves_are_known(
 def test_help_so_far_and_new_help_add_up_to_the_bar(every_chart: Charts) -> None:
     chart = every_chart["helped"]
     together = HELPED["received_per_person"] + HELPED["new_per_person"]
-    assert chart.data["Together, per person aged 2 to 18 (£)"].tolist() == together.tolist()
+    assert chart.data["Together, per person aged 2 to 18 (£)"].tolist() == together.map(two_figures).tolist()
     first, second = chart.figure.axes[0].containers
     assert [bar.get_x() for bar in second] == [bar.get_width() for bar in first]
     assert first[0].get_hatch() != second[0].get_hatch()
@@ -345,6 +346,12 @@ def test_the_ends_of_a_range_are_inside_it(places: list[float], inside: int) -> 
     chart = plots.record_by_council(make_record(places), 2024)
     assert chart.finding.startswith(f"{inside} of {len(places)} councils")
     assert (chart.data["Ended"] == "inside").sum() == inside
+
+
+def test_estimates_of_a_past_projection_are_to_two_figures_and_outturns_as_published(every_chart: Charts) -> None:
+    data = every_chart["record"].data
+    assert data["10th percentile (£)"].map(two_figures).equals(data["10th percentile (£)"])
+    assert data["Balance at 31 March 2024 (£)"].equals(RECORD["actual"].reset_index(drop=True))
 
 
 def test_the_council_furthest_outside_is_named_in_words(every_chart: Charts) -> None:

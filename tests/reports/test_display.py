@@ -70,6 +70,13 @@ def test_units_stand_in_the_headings_and_numbers_are_rounded_once():
     assert rows[:2] == [["142.1", "over 99", "2024-25", "1,234"], ["−1.0", "0", "2025-26", "5"]]
 
 
+def test_a_chance_that_simulations_give_is_never_certain():
+    frame = pd.DataFrame({"Council": ["Kent", "Bury"], "Chance (0 to 1)": [1.0, 0.0]})
+    page = soup(table(frame, "chances", "Chances", "own projection", {"Chance (0 to 1)": "chance"}))
+    assert page.find_all("th")[1].get_text() == "Chance (%)"
+    assert [cell.get_text() for cell in page.find_all("td")] == ["over 99", "under 1"]
+
+
 def test_a_missing_value_is_said_to_be_missing_and_is_never_nan_or_nought():
     page = soup(largest())
     cells = [cell.get_text() for cell in page.tbody.find_all("tr")[2].find_all("td")]

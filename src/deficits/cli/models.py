@@ -30,6 +30,7 @@ from deficits.cli.common import (
 from deficits.errors import ProjectionError, SchemeError
 from deficits.formatting import (
     between,
+    chance,
     england_range,
     estimate,
     estimate_range,
@@ -104,7 +105,7 @@ def project(
     if found.kind == "England":
         reaches *= 1e9 if reaches < 1000 else 1
         reach = projected.reaches(reaches)
-        likely = (f"{percent(chance)} at {year_end(int(year))}" for year, chance in reach.probability.items())
+        likely = (f"{chance(share)} at {year_end(int(year))}" for year, share in reach.probability.items())
         out.print(f"At or above {gbp(reaches)}: {', '.join(likely)}")
     for warning in projected.warnings_on(found.name):
         err.print(f"Note: {warning}")
@@ -354,7 +355,7 @@ def compare(
             if measure != "to_repay" or row["to_repay_p90"] > 0:
                 out.print(f"  {words.format(prices=prices):52}{_compared(row, measure, ahead)}")
         if row["dominated"]:
-            in_draws = f"no worse on every measure in {percent(row['in_draws'])} of simulations"
+            in_draws = f"no worse on every measure in {chance(row['in_draws'])} of simulations"
             out.print(f"  Dominated by {row['dominated_by']}: {in_draws}")
     for warning in grants_inside(projection):
         err.print(f"Note: {warning}")
@@ -366,7 +367,7 @@ def _told(row: Any, years_ahead: int) -> str:
     if row["unit"] == "£":
         return _ranged(row, years_ahead=years_ahead)
     if row["unit"] == "share of draws":
-        return percent(row["mean"])
+        return chance(row["mean"])
     places = 1 if row["unit"] == "years" else 0
     low, middle, high = (f"{row[part]:.{places}f}" for part in ("p10", "p50", "p90"))
     span = between(low, high)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binom
 
-from deficits.formatting import MINUS, balance, balance_range, percent, year_end
+from deficits.formatting import MINUS, balance, balance_range, percent, two_figures, year_end
 from deficits.plots import drawing, frames
 from deficits.plots.chart import Chart
 from deficits.plots.drawing import Bars
@@ -116,7 +116,8 @@ def record_by_council(councils: pd.DataFrame, target: int) -> Chart:
         "p90": "90th percentile (£)",
         "block": "High needs block (£)",
     }
-    table = known[list(headings)].reset_index(drop=True)
+    estimated = {part: known[part].map(two_figures) for part in ("p10", "p50", "p90")}
+    table = known.assign(**estimated)[list(headings)].reset_index(drop=True)
     return Chart(
         figure=figure,
         name=name,

@@ -196,26 +196,27 @@ def help_per_person(frame: pd.DataFrame) -> Chart:
     rows = frames.columns(frame, ("who", *HELP), name).dropna().reset_index(drop=True)
     if len(rows) < 2:
         raise ValueError(f"chart {name!r}: {counted(len(rows), 'row')}; give at least the two that are compared")
-    together = rows[list(HELP)].sum(axis=1)
+    together, new = rows[list(HELP)].sum(axis=1), rows["new_per_person"]
     finding = (
-        f"Safety valve councils: {gbp(together[0])} per person aged 2 to 18 in all; others {gbp(together[1])}"
+        f"Safety valve councils: {estimate(together[0])} per person aged 2 to 18 in all; "
+        f"others {estimate(together[1])}"
     )
-    so_far, new = ([gbp(amount) for amount in rows[column]] for column in HELP)
+    so_far = [gbp(amount) for amount in rows["received_per_person"]]
     return drawing.row_chart(
-        rows.assign(label=rows["who"].astype(str), text=[gbp(amount) for amount in together]),
+        rows.assign(label=rows["who"].astype(str), text=together.map(estimate)),
         HELP,
         name=name,
         finding=finding,
         subtitle="Safety valve grant so far and mean grant of this scheme, £ per person aged 2 to 18",
         source=SOURCE,
         alt=f"{finding}. Bars of two parts, safety valve grant so far and this scheme's: "
-        f"{read_out(rows['who'], so_far, ['and'] * len(rows), new)}.",
+        f"{read_out(rows['who'], so_far, ['and'] * len(rows), new.map(estimate))}.",
         data=pd.DataFrame(
             {
                 "Council": rows["who"],
                 "Safety valve so far, per person aged 2 to 18 (£)": rows["received_per_person"],
-                "This scheme, per person aged 2 to 18 (£)": rows["new_per_person"],
-                "Together, per person aged 2 to 18 (£)": together,
+                "This scheme, per person aged 2 to 18 (£)": new.map(two_figures),
+                "Together, per person aged 2 to 18 (£)": together.map(two_figures),
             }
         ),
     )

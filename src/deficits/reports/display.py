@@ -96,10 +96,11 @@ def table(
     """A table with its caption, its source and its figures as CSV.
 
     The first column (a named index, where there is one) names the rows. `units` is what numbers are shown in: "£",
-    "£m", "£bn", "%" (of shares from 0 to 1) or "number"; `formats` gives one of these for a column, or "year" (the
-    calendar year in which a financial year ends), or a function from a value to a text or a `Link`. The unit goes
-    to the column's heading; a missing value is "n/a". `name` is the id, unique on the page. `filters` are columns
-    of which a reader can choose a value, next to a search of all cells; without scripts the whole table shows.
+    "£m", "£bn", "%" (of shares from 0 to 1) or "number"; `formats` gives one of these for a column, "chance" (a
+    share of simulations, never 0 or 100), "year" (the calendar year in which a financial year ends), or a function
+    from a value to a text or a `Link`. The unit goes to the column's heading; a missing value is "n/a". `name` is
+    the id, unique on the page. `filters` are columns of which a reader can choose a value, next to a search of all
+    cells; without scripts the whole table shows.
     `estimates`: columns whose names end in "(£)" are estimates for councils, rounded to two figures as everywhere.
 
     Raises ReportError for an empty caption or source, no rows, or a format or filter that is not known or belongs

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from deficits.errors import closest
-from deficits.formatting import MINUS, financial_year, percent
+from deficits.formatting import MINUS, chance, financial_year, percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,8 +36,8 @@ UNITS: dict[str, tuple[float, int]] = {
     "number": (1, 0),
 }
 """How a number is shown: what it is divided by, and to how many decimals."""
-FORMATS = (*UNITS, "year")
-"""The same by name, and the calendar year in which a financial year ends."""
+FORMATS = (*UNITS, "chance", "year")
+"""The same by name, a share of simulations, and the calendar year in which a financial year ends."""
 UNIT_IN_NAME = {"(£)": "£", "(0 to 1)": "%"}
 """How a column's own name tells what it holds."""
 
@@ -86,9 +86,9 @@ class Column:
 def laid_out(frame: pd.DataFrame, units: str = "", formats: Mapping[str, Format] | None = None) -> list[Column]:
     """The frame's columns as they are shown; a named index comes first.
 
-    `formats` gives for a column a unit ("£", "£m", "£bn", "%", "number", "year") or a function from a value to a
-    text; `units` is the unit of the other numbers, which a column's own name overrules where it ends in "(£)" or
-    "(0 to 1)". Raises ValueError for an unknown unit, or a format for a column that is not there.
+    `formats` gives for a column a unit ("£", "£m", "£bn", "%", "chance", "number", "year") or a function from a
+    value to a text; `units` is the unit of the other numbers, which a column's own name overrules where it ends in
+    "(£)" or "(0 to 1)". Raises ValueError for an unknown unit, or a format for a column that is not there.
     """
     frame = frame if frame.index.names == [None] else frame.reset_index()
     names = [", ".join(map(str, name)) if isinstance(name, tuple) else str(name) for name in frame.columns]
@@ -123,7 +123,7 @@ def _suiting(name: str, values: pd.Series, units: str, pounds: str) -> Format:
 def _column(name: str, values: pd.Series, given: Format) -> Column:
     write, unit = given, ""
     if isinstance(given, str):
-        unit = given if given in UNITS and given != "number" else ""
+        unit = "%" if given == "chance" else given if given in UNITS and given != "number" else ""
         write = _writer(given)
     cells = tuple(None if gone else write(value) for value, gone in zip(values, values.isna(), strict=True))  # type: ignore[operator]
     for kept in UNIT_IN_NAME if unit else ():
@@ -135,9 +135,9 @@ def _column(name: str, values: pd.Series, given: Format) -> Column:
 def _writer(unit: str) -> Callable[[Any], str]:
     if unit == "year":
         return lambda year: financial_year(int(year))
-    if unit == "%":
+    if unit in ("%", "chance"):
         # "over 99" and "under 1" stay; their sign stands in the heading.
-        return lambda share: percent(float(share)).replace("%", "")
+        return lambda share: (percent if unit == "%" else chance)(float(share)).replace("%", "")
     scale, places = UNITS[unit]
     # £120m, an estimate to two figures, is not £120.0m.
     return lambda value: _written(value, scale, 0 if unit == "£m" and value % scale == 0 else places)
