@@ -63,3 +63,10 @@ def test_errors_are_reported_to_an_address_of_either_kind():
 
 def test_the_shipped_list_can_be_read():
     assert corrections().report_to == ""
+
+
+def test_whoever_runs_the_reports_gives_the_contact(monkeypatch):
+    monkeypatch.setenv("DEFICITS_CONTACT", "send@council.example")
+    given = corrections.__wrapped__()
+    assert given.address == "mailto:send@council.example"
+    assert given.correction == corrections().correction

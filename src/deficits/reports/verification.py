@@ -31,9 +31,10 @@ RECORD = re.compile(rf'<meta name="{META}" content="([^"]*)">')
 OF_THE_RUN = (
     re.compile(r'<section class="closing" data-part="what-changed".*?</section>', re.DOTALL),
     re.compile(r'<details class="record" data-part="run-record">.*?</details>', re.DOTALL),
+    re.compile(r"(?<=<p>To report an error, ).*?(?= and\n)", re.DOTALL),
     RECORD,
 )
-"""Parts of a page that tell of its run, and that no other run has the same."""
+"""Parts of a page that tell of its run and of whoever runs it, and that no other run has the same."""
 HELD = re.compile(r'"data:([^,"]+),([^"]*)"')
 """An address that holds a file: a chart, a table or the workbook."""
 
