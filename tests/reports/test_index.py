@@ -77,6 +77,15 @@ def test_an_empty_folder_says_so(tmp_path: Path) -> None:
     assert "No council’s page has been made yet" in page.main.get_text()
 
 
+def test_a_shared_link_to_the_front_page_is_described(page, tmp_path: Path) -> None:
+    shown = {meta.get("property") or meta.get("name"): meta["content"] for meta in page.find_all("meta")[1:]}
+    assert shown["og:type"] == "website"
+    assert shown["og:title"] == page.title.get_text()
+    assert shown["description"] == shown["og:description"] == "The first point of england."
+    empty = soup(tmp_path / "empty").find("meta", attrs={"name": "description"})
+    assert "for England and each council" in empty["content"]
+
+
 def test_the_table_is_whole_without_a_script(page) -> None:
     rows = page.find(id="councils").tbody.find_all("tr")
     assert sorted(row.th.get_text() for row in rows) == sorted(councils().values())
