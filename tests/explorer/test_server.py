@@ -45,6 +45,14 @@ def test_a_server_that_does_not_start_is_told_with_its_last_words(monkeypatch, p
         pass
 
 
+def test_the_server_ends_where_the_system_has_no_groups_of_processes(monkeypatch, port):
+    stands_in(monkeypatch, TALKS)
+    monkeypatch.delattr(server.os, "killpg")
+    with server.served(port):
+        pass
+    assert not server._answers(port)
+
+
 def test_a_server_that_says_much_goes_on_answering(monkeypatch, port):
     stands_in(monkeypatch, TALKS)
     with server.served(port) as address:

@@ -189,6 +189,11 @@ def test_an_unknown_council_offers_the_closest(panel: Panel) -> None:
         panel.authorities.resolve("Westmoreland and Furness")
 
 
+def test_a_list_where_one_council_is_meant_is_told_as_one() -> None:
+    with pytest.raises(PanelError, match=r"one council's name or code .* not 2 of them: \['Kent', 'Nowhere'\]"):
+        load_authorities().resolve(["Kent", "Nowhere"])
+
+
 @pytest.mark.parametrize("label", ["2024-25", "2024/25", "202425", "2024-2025", "FY25", "FY 2025", " 2024–25 "])
 def test_a_financial_year_is_read_in_every_usual_style(label: str) -> None:
     assert year_of(label) == 2025

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cache, cached_property
@@ -76,6 +77,8 @@ class Authorities:
         A name or code that has meant two (Dorset) means the one of `year`, or the current one.
         Raises PanelError that offers the closest name, or says which authority a district lies in.
         """
+        if isinstance(word, Collection) and not isinstance(word, str):
+            raise PanelError(f"one council's name or code is wanted here, not {len(word)} of them: {list(word)}")
         text = str(word).strip()
         plain = folded(text)
         found = self._by_code.get(text.upper()) or self._names.get(plain)
