@@ -380,3 +380,12 @@ def test_the_share_that_should_end_in_a_part_lies_in_its_band_which_is_wider_for
         assert data["Should be (0 to 1)"].between(data["Likely from (0 to 1)"], data["Likely to (0 to 1)"]).all()
     wide, narrow = (data["Likely to (0 to 1)"] - data["Likely from (0 to 1)"] for data in (few, many))
     assert (wide > narrow).all()
+
+
+def test_the_finding_on_placements_compares_the_councils_own_first_and_last_year() -> None:
+    rows = {"January 2023": [0.4, 0.6], "January 2024": [0.5, 0.5], "January 2025": [0.7, 0.3]}
+    rows["England, January 2025"] = [0.1, 0.9]
+    shares = pd.DataFrame(rows, index=["Mainstream", "Elsewhere"]).T
+    chart = plots.placements_history(shares, "Kent")
+    assert chart.finding == "Kent: elsewhere from 60% of plans (January 2023) to 30% (January 2025)"
+    assert len(chart.data) == len(rows)

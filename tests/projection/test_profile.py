@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 import deficits as d
+from deficits.formatting import gbp
 from deficits.panel import Panel
 from deficits.projection import Projection, profile
 
@@ -33,6 +34,25 @@ def test_a_councils_own_outturn_is_among_its_balances_and_its_statements(panel: 
     outturns = stated[stated["kind"] == "outturn"]
     assert known.iloc[-1]["value"] in set(outturns["value"])
     assert (stated["year"] > known.loc[known["basis"] != "stated by the council", "year"].max()).all()
+
+
+def test_only_the_statement_that_the_projection_takes_counts_as_used(panel: Panel) -> None:
+    for code in panel.statements["authority"].unique():
+        stated = profile.statements(panel, code)
+        used = stated[stated["used"]]
+        assert set(used["kind"]) <= {"outturn"}
+        assert not used.duplicated("year").any()
+        assert stated.loc[~stated["used"], "reason"].notna().all()
+
+
+def test_a_disputed_balance_whose_rival_prints_alike_or_is_not_there_has_a_reason(panel: Panel) -> None:
+    for code in panel.authorities.in_year(2024):
+        disputed = profile.known_balances(panel, code).query("basis == 'disputed'")
+        assert not (disputed["other"].map(gbp) == disputed["value"].map(gbp)).any()
+        assert (disputed["other"].notna() | disputed["reason"].ne("")).all()
+    bcp = profile.known_balances(panel, "839").set_index("year").loc[2024]
+    assert "£65.5m" in bcp["reason"]
+    assert pd.isna(bcp["other"])
 
 
 def test_the_analysts_own_forecast_is_no_known_balance(panel: Panel) -> None:

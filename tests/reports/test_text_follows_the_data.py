@@ -10,6 +10,7 @@ import pytest
 
 import deficits as d
 from deficits.formatting import gbp
+from deficits.panel import Panel
 from deficits.paths import notebooks_dir
 from deficits.projection import england
 from deficits.reports import REPORTS
@@ -124,3 +125,29 @@ def test_no_year_stands_in_a_notebook_but_in_its_parameters(report: str) -> None
     notebook = nbformat.read(notebooks_dir() / REPORTS[report].notebook, as_version=4)
     cells = [cell for cell in notebook.cells if "parameters" not in cell.metadata.get("tags", [])]
     assert [cell.source for cell in cells if YEAR.search(cell.source)] == []
+
+
+def test_the_kinds_of_disputed_balance_add_up(panel: Panel) -> None:
+    told = stored("00_data_quality", r"Of the (\d+) disputed balances there are (.*)")
+    numbers = [int(number) for number in re.findall(r"(?:^|; |and )(\d+) (?:on|in) ", told[2])]
+    assert sum(numbers) == int(told[1]) == panel.frame["balance_basis"].eq("disputed").sum()
+
+
+def test_the_safety_valve_agreements_that_are_not_held_are_said(panel: Panel) -> None:
+    told = stored("02_writeoff", r"Of (\d+) safety valve agreements (\d+) are not held")
+    assert int(told[1]) - int(told[2]) == panel.agreements["authority"].nunique()
+
+
+def test_a_past_range_is_held_against_both_returns_of_a_council() -> None:
+    told = stored("03_authority", r"was a deficit of £67.2m, (\w+) that range \(its other return: .*?, (\w+) that")
+    assert (told[1], told[2]) == ("outside", "inside")
+
+
+def stored(name: str, pattern: str) -> re.Match[str]:
+    """Where a pattern stands in what a committed notebook says."""
+    notebook = nbformat.read(notebooks_dir() / f"{name}.ipynb", as_version=4)
+    texts = [out.data for cell in notebook.cells for out in cell.get("outputs", []) if "data" in out]
+    said = [text for data in texts for text in data.values() if isinstance(text, str)]
+    found = re.search(pattern, "\n".join(said))
+    assert found, pattern
+    return found

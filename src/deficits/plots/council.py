@@ -135,7 +135,8 @@ def placements_history(shares: pd.DataFrame, name: str) -> Chart:
 
     Args:
         shares: indexed by what each bar is (a January, or a place), one column a kind of placement; shares of the
-            plans, 0 to 1. The first two rows are compared in the finding.
+            plans, 0 to 1. The finding compares the first and the last of the council's own rows, which have no
+            comma as "England, January 2025" has.
         name: of the council.
     """
     chart = f"placements-{slug(name)}"
@@ -144,7 +145,8 @@ def placements_history(shares: pd.DataFrame, name: str) -> Chart:
         raise ValueError(
             f"chart {chart!r}: {len(shown.columns)} kinds of placement; at most {len(STACK)} are drawn"
         )
-    first, last = shown.iloc[0], shown.iloc[min(1, len(shown) - 1)]
+    own = shown[["," not in str(row) for row in shown.index]]
+    first, last = own.iloc[0], own.iloc[-1]
     moved = (last - first).abs()
     most = str(moved.idxmax())
     rows = shown.assign(label=[str(place) for place in shown.index], text="")

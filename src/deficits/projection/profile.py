@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from deficits.formatting import gbp
 from deficits.panel import FIGURES, Panel
 from deficits.projection.projection import Projection
 from deficits.projection.summaries import dsg, people_2_18
@@ -29,26 +30,35 @@ PLACEMENTS = {
     "plans_independent": "Independent schools",
 }
 ELSEWHERE = "Colleges or elsewhere"
+NOT_USED = {
+    "forecast": "a forecast: shown and scored",
+    "outturn": "another figure is used",
+    "unclear": "not said to be an outturn",
+}
+"""Why a statement that gives no reason itself is not used, by its kind."""
 
 
 def known_balances(panel: Panel, code: str) -> pd.DataFrame:
     """A council's closing balances, £ (negative = deficit), one row a year end.
 
     Columns year, value, basis ("published", "disputed", "stated by the council" ...), from (the source of the
-    value), other and other_from (what the other national return says, where the two are in dispute).
+    value), other and other_from (what the other national return says, where the two are in dispute and do not
+    print alike) and reason (of a declared correction, where a balance is in dispute for one; else empty).
     """
-    rows = panel.frame.loc[code, ["balance", "balance_basis", *RETURNS]].dropna(subset=["balance"])
+    columns = ["balance", "balance_basis", "balance_source", *RETURNS]
+    rows = panel.frame.loc[code, columns].dropna(subset=["balance"])
     rows = rows[rows["balance_basis"] != "own_forecast"]
-    found = []
+    found, doubts = [], panel.corrections.drop_duplicates("source").set_index("source")["reason"]
     for year, row in rows.iterrows():
         given = {words: row[figure] for figure, words in RETURNS.items() if pd.notna(row[figure])}
         mine = next((words for words, value in given.items() if value == row["balance"]), "council papers")
-        others = {words: value for words, value in given.items() if abs(value - row["balance"]) >= 0.5}
+        others = {words: value for words, value in given.items() if gbp(value) != gbp(row["balance"])}
         basis = BASES.get(row["balance_basis"], row["balance_basis"].replace("_", " "))
-        disputed = row["balance_basis"] == "disputed" and len(others) > 0
-        words, value = next(iter(others.items())) if disputed else ("", np.nan)
-        found.append((year, row["balance"], basis, mine, value, words))
-    return pd.DataFrame(found, columns=["year", "value", "basis", "from", "other", "other_from"])
+        disputed = row["balance_basis"] == "disputed"
+        words, value = next(iter(others.items())) if disputed and others else ("", np.nan)
+        reason = doubts.get(row["balance_source"], "") if disputed else ""
+        found.append((year, row["balance"], basis, mine, value, words, reason))
+    return pd.DataFrame(found, columns=["year", "value", "basis", "from", "other", "other_from", "reason"])
 
 
 def statements(panel: Panel, code: str) -> pd.DataFrame:
@@ -61,8 +71,10 @@ def statements(panel: Panel, code: str) -> pd.DataFrame:
     newest = known.loc[known["basis"] != "stated by the council", "year"].max()
     rows = panel.statements[panel.statements["authority"].eq(code)]
     rows = rows[rows["year"] > (0 if pd.isna(newest) else newest)].sort_values(["year", "published"])
-    columns = ["year", "value", "kind", "measure", "source_kind", "published", "use", "reason", "url"]
-    return rows[columns].rename(columns={"source_kind": "source", "use": "used"}).reset_index(drop=True)
+    used = rows["source"].isin(panel.frame["balance_source"])
+    rows = rows.assign(used=used, reason=rows["reason"].fillna(rows["kind"].map(NOT_USED)).mask(used))
+    columns = ["year", "value", "kind", "measure", "source_kind", "published", "used", "reason", "url"]
+    return rows[columns].rename(columns={"source_kind": "source"}).reset_index(drop=True)
 
 
 def placements(panel: Panel, codes: Sequence[str]) -> pd.DataFrame:
