@@ -14,7 +14,9 @@ import pytest
 from deficits.paths import notebooks_dir
 
 GRANT = "high-needs-stability-grant"
-NOT_SAID = re.compile(r"\b(nan|inf|NaT|not available|None)\b|£0 to £0|[−-]0\b(?!\.)|(£[\d.,]+\w*) to \2\b")
+NOT_SAID = re.compile(
+    r"\b(nan|inf|NaT|not available|None)\b|£0 to £0|[−-]0\b(?!\.)|(£[\d.,]+\w*) to \2\b|\b(100|0)% of simul"
+)
 
 
 def run(notebook: str, **values: object) -> list[object]:

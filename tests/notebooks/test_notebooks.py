@@ -24,6 +24,7 @@ NOTEBOOKS = sorted(notebooks_dir().glob("*.ipynb"))
 PLAN = notebooks_dir() / "06_reform_plan.ipynb"
 REPORTED = [path for path in NOTEBOOKS if path.name != "explore.ipynb"]
 """A panel is no report."""
+TUTORIALS = sorted((notebooks_dir() / "tutorials").glob("*.ipynb"))
 
 
 def read(path: Path) -> nbformat.NotebookNode:
@@ -62,7 +63,9 @@ def test_a_link_to_another_page_leads_to_one_that_a_usual_run_makes(path: Path) 
 
 
 def outputs(path: Path) -> list[dict[str, Any]]:
-    return [output.get("data", {}) for cell in read(path).cells for output in cell.get("outputs", [])]
+    """What a notebook shows, by kind; what it prints is plain text."""
+    shown = [output for cell in read(path).cells for output in cell.get("outputs", [])]
+    return [output.get("data") or {"text/plain": output.get("text", "")} for output in shown]
 
 
 def test_a_named_value_has_one_value_whatever_page_it_stands_on() -> None:
@@ -78,7 +81,7 @@ CHANCE = re.compile(r"chance|not back|above reserves at|paid back|^gains|^loses"
 """Headings of columns that are shares of simulations."""
 
 
-@pytest.mark.parametrize("path", REPORTED, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*REPORTED, *TUTORIALS], ids=lambda path: path.stem)
 def test_a_page_prints_its_headline_values_and_none_that_says_nothing(path: Path) -> None:
     shown = outputs(path)
     text = "\n".join(data.get("text/plain", "") for data in shown)

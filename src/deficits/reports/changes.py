@@ -9,11 +9,10 @@ from datetime import date
 
 from deficits.formatting import (
     day_in_words,
-    estimate,
+    england_range,
     estimate_range,
     financial_year,
     gbp,
-    gbp_range,
     percent,
     year_end,
 )
@@ -113,6 +112,8 @@ def figure(name: str, found: Figure, of_a_council: bool = False) -> str:
     ('£5.2bn to £6.0bn, central estimate £5.6bn', '86%')
     >>> figure("balance_2026", {"10": -235_800_000, "50": -172_900_000, "90": -111_700_000}, of_a_council=True)
     '−£240m to −£110m, central estimate −£170m'
+    >>> figure("england_left_2026", {"10": 630_000_000, "50": 680_000_000, "90": 730_000_000})
+    '£630m to £730m, central estimate £680m'
     >>> figure("places_short_2031", {"10": 35867, "90": 91176})
     '35,867 to 91,176'
     """
@@ -122,8 +123,8 @@ def figure(name: str, found: Figure, of_a_council: bool = False) -> str:
         low, high = float(found["10"]), float(found["90"])
         if gbp(low) == gbp(high):
             return gbp(low)
-        write, between = (estimate, estimate_range) if of_a_council else (gbp, gbp_range)
-        middle = f", central estimate {write(float(found['50']))}" if "50" in found else ""
+        between = estimate_range if of_a_council else england_range
+        middle = f", central estimate {between(*[float(found['50'])] * 2)}" if "50" in found else ""
         return between(low, high) + middle
     ends = [value for part, value in found.items() if part != "50"] or found.values()
     return " to ".join(_value(name, value) for value in ends)
