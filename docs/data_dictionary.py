@@ -15,7 +15,7 @@ def glossary() -> str:
     """docs/glossary.md as it should be: the words that pages explain at their foot."""
     lines = ["# Glossary", "", "<!-- Generated: .venv/bin/python docs/data_dictionary.py -->", ""]
     lines += ["Words of the field as pages explain them; each page has those that it uses at its foot.", ""]
-    lines += [f"- **{term.name}**: {term.means}" for term in terms()]
+    lines += [f"- **{term['name']}**: {term['means']}" for term in terms()]
     return "\n".join(lines) + "\n"
 
 
@@ -43,7 +43,7 @@ def dictionary() -> str:
         "| --- | --- |",
         *(f"| `{basis}` | {meaning} |" for basis, meaning in BASES.items()),
         "",
-        f"The balance is chosen among sources by a rule: {', '.join(f'`{rule}`' for rule in RULES)}.",
+        f"Where several sources give a balance, one is chosen by a rule: {', '.join(f'`{rule}`' for rule in RULES)}.",
         "",
         "## Publications",
         "",

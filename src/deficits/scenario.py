@@ -157,7 +157,7 @@ class Scenario(Declared):
         """What differs from the usual projection, a line each, for a reader.
 
         >>> Scenario(assumptions=Assumptions(plan_growth=0.05), levers=(Lever.read("funding-growth"),)).lines()
-        ['Plan growth: 5%', 'Lever: More growth of the high needs block']
+        ['Plan growth: 5%', 'Lever: Faster growth of the high needs block']
         """
         said = self._assumptions()
         councils = said.pop("councils", {})

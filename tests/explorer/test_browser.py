@@ -163,7 +163,7 @@ def test_served_axe_finds_no_violation_and_errors_belong_to_their_controls(opene
     page.get_by_role("tab", name="Assumptions").focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
-    page.get_by_label("More growth of the high needs block").check()
+    page.get_by_label("Faster growth of the high needs block").check()
     page.get_by_role("slider", name="Points a year that the block grows more").wait_for()
     page.get_by_text("The numbers as a table").click()
     page.get_by_role("table").wait_for()

@@ -1,4 +1,4 @@
-"""Many schemes on the same draws."""
+"""Many schemes on the same simulations."""
 
 import os
 import signal

@@ -122,13 +122,13 @@ def test_at_equal_cost_gains_and_losses_add_up_to_nothing(shared: pd.DataFrame) 
 def test_ways_of_sharing_that_pay_alike_are_told_once(shared: pd.DataFrame) -> None:
     assert set(shared["scheme"]) == {
         "Flat share of the deficit",
-        "Equal amount a pupil",
+        "Equal amount per pupil",
         "90% capped at usable reserves",
     }
 
 
 def test_a_gain_is_what_the_other_scheme_pays_more(result: WriteOff, shared: pd.DataFrame) -> None:
-    mine = shared[shared["scheme"] == "Equal amount a pupil"].set_index("authority")
+    mine = shared[shared["scheme"] == "Equal amount per pupil"].set_index("authority")
     theirs = result.against(Scheme.read("equal-per-pupil")).loc[mine.index]
     assert mine["difference_mean"].to_numpy() == pytest.approx(-theirs["difference_mean"].to_numpy(), abs=100)
     assert mine["gains"].to_numpy() == pytest.approx(theirs["worse"].to_numpy(), abs=0.01)

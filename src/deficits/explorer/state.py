@@ -123,7 +123,7 @@ class State:
         takes the payment along.
 
         >>> State().with_value("lever.funding-growth", 0.02).scenario.lines()
-        ['Lever: More growth of the high needs block (growth 2%)']
+        ['Lever: Faster growth of the high needs block (growth 2%)']
         """
         kind, _, name = setting.partition(".")
         declared = {"version": VERSION, **self.declared}

@@ -227,7 +227,7 @@ def levers_compared(table: pd.DataFrame, year: int) -> Chart:
 
     Args:
         table: columns lever (title), kind ("policy lever" or "assumption"), change_p10, change_p50, change_p90:
-            £ against the baseline on the same draws, negative = smaller deficit.
+            £ against the baseline on the same simulations, negative = smaller deficit.
         year: 2031 for 31 March 2031.
     """
     name = "levers-compared"
@@ -242,11 +242,10 @@ def levers_compared(table: pd.DataFrame, year: int) -> Chart:
     ranges = [f"({england_range(*ends)})" for ends in zip(rows["low"], rows["high"], strict=True)]
     levers = found[found["kind"] == POLICY]
     best = (found if levers.empty else levers).iloc[0]  # an assumption is nobody's to choose
-    title, cut = str(best["lever"]), -float(best["change_p50"])
-    title = title if title[1:2].isupper() else lowered(title)  # "NHS pays" keeps its capitals
-    finding = f"Largest cut by March {year}, {gbp(cut)}: {title}"
+    cut = -float(best["change_p50"])
+    finding = f"Largest reduction by March {year}: {gbp(cut)}, from “{best['lever']}”"
     if cut <= 0 or gbp(cut) == gbp(0):
-        finding = f"No {'assumption' if levers.empty else 'lever'} cuts the deficit at March {year}"
+        finding = f"No {'assumption' if levers.empty else 'lever'} reduces the deficit at March {year}"
     return drawing.row_chart(
         rows,
         name=name,
@@ -254,7 +253,7 @@ def levers_compared(table: pd.DataFrame, year: int) -> Chart:
         subtitle="Change in the net deficit against the baseline, central estimate and 80% range, "
         f"England, {year_end(year)}",
         source=SOURCE,
-        alt=f"{finding}. Dots with the 80% range as a line, {counted(len(rows), 'row')}, the largest cut first; "
+        alt=f"{finding}. Dots with the 80% range as a line, {counted(len(rows), 'row')}, the largest reduction first; "
         f"below zero is a smaller deficit: {read_out(rows['label'], rows['text'], ranges)}.",
         data=found.rename(columns={"lever": "Lever", "kind": "Kind", **frames.named("Change", CHANGES)}),
         across="Below zero: smaller deficit than without the lever",

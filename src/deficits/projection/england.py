@@ -193,10 +193,10 @@ def obr_target(projection: Projection) -> CalibrationTarget | None:
 
 
 def levers_compared(projection: Projection, year: int, levers: Sequence[Lever] | None = None) -> pd.DataFrame:
-    """What each lever alone, on the same draws, changes of England's net deficit at a year end, £.
+    """What each lever alone, on the same simulations, changes of England's net deficit at a year end, £.
 
     The shipped levers and the projection's own, unless others are given. Columns lever, kind, terms, change_p10,
-    change_p50, change_p90 (negative = smaller deficit), payers (who else pays, in words) and others_pay (£ in that
+    change_p50, change_p90 (negative = smaller deficit), payers (others who pay, in words) and others_pay (£ in that
     year, median).
     """
     without = projection.with_assumptions(levers=[]) if projection.levers else projection
@@ -212,7 +212,7 @@ def levers_compared(projection: Projection, year: int, levers: Sequence[Lever] |
         paid = {payer: float(np.median(cost[place].sum(axis=0))) for payer, cost in costs.items()}
         told: dict[str, Any] = {"lever": lever.title, "kind": "policy lever", "terms": lever.terms()}
         told |= {f"change_{name}": each for name, each in ranges(changed.values).items() if name != "mean"}
-        payers = ", ".join(payer for payer, amount in paid.items() if amount) or "nobody"
+        payers = ", ".join(payer for payer, amount in paid.items() if amount) or "none"
         rows.append(told | {"payers": payers, "others_pay": sum(paid.values())})
     return pd.DataFrame(rows)
 

@@ -89,7 +89,7 @@ class Lever(Declared):
     """A declared change, read from a YAML file; `kind` says which parameters it has besides start, lag and ramp.
 
     >>> Lever.read("funding-growth", growth=0.02, start=2029).title
-    'More growth of the high needs block (start 2028-29, growth 2%)'
+    'Faster growth of the high needs block (start 2028-29, growth 2%)'
     >>> Lever.read("placement-shift").timing()
     'from 2027-28, first felt in 2029-30'
     """

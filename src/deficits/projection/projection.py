@@ -113,7 +113,7 @@ class Projection(Simulated):
     def with_assumptions(
         self, assumptions: Assumptions | None = None, levers: Lever | str | Sequence[Lever | str] | None = None
     ) -> Projection:
-        """The same draws with other assumptions or levers: what differs is what was changed. Quicker than
+        """The same simulations with other assumptions or levers: what differs is what was changed. Quicker than
         `project`."""
         assumptions = self.assumptions if assumptions is None else _assumptions(assumptions, self.panel)
         chosen = self.levers if levers is None else several("levers", levers, Lever, Lever.read, ProjectionError)
@@ -549,7 +549,7 @@ def _warnings(projection: Projection, codes: list[str]) -> Iterator[str]:
     late = councils["last_known"] < base
     estimated = councils["start_basis"].eq("estimated") & ~late
     for which, instead in (
-        (estimated, "a share of the predecessor's last balance stands in."),
+        (estimated, "a share of the predecessor's last balance is used instead."),
         (late, "it is projected from the last one that is known."),
     ):
         if which.any():
@@ -557,13 +557,13 @@ def _warnings(projection: Projection, codes: list[str]) -> Iterator[str]:
             yield f"No balance at {year_end(base)} is held for {names}: {instead}"
     without = councils.loc[councils["block"] == 0, "name"]
     if len(without):
-        yield f"No high needs block is published for {', '.join(without)}: the balance stays as it is."
+        yield f"No high needs block is published for {', '.join(without)}: the last known balance is carried forward."
     if fitted.history.people is None:
-        yield "No population by age was public: plans per person and people are not told apart."
+        yield "No population by age was public: growth in plans is not split between population and plans per person."
     elif until > panel.ages.counts[-1] + COUNTED_FOR:
         yield (
             f"After {panel.ages.counts[-1] + COUNTED_FOR} most children of school age are not born yet in the "
-            "population counted: births are taken to stay as in the newest year."
+            "population counted: births are assumed to stay as in the newest year."
         )
     if calibrated and abs(calibrated.shift) > SURPRISING:
         figure = calibrated.calibration

@@ -62,8 +62,8 @@ def what_if(result: WriteOff, code: str | None = None) -> Shown:
         '<thead><tr><th scope="col" class="t">Amount</th><th scope="col" class="t">With these terms</th>'
         '<th scope="col" class="t">Without</th></tr></thead>\n<tbody>\n{rows}\n</tbody></table>\n'
         '<p class="source">80% ranges. With the page’s own terms, and without a write-off, they are the page’s; '
-        "between, they are worked out here on {count} of its {of} simulations. Councils are taken to spend the "
-        "same either way.</p>\n</section>"
+        "between, they are worked out here on {count} of its {of} simulations. Councils are assumed to spend the "
+        "same with and without a write-off.</p>\n</section>"
     ).format(
         facts=json.dumps(facts, separators=(",", ":")),
         base=year_end(years[0]),

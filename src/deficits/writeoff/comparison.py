@@ -1,4 +1,4 @@
-"""Many schemes on the same draws: what each costs and buys, which beats which, which are dominated."""
+"""Many schemes on the same simulations: what each costs and buys, which beats which, which are dominated."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class Dates:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Schemes side by side on the same draws, in prices of one year and from one date.
+    """Schemes side by side on the same simulations, in prices of one year and from one date.
 
     Measures (see `BETTER`): cost: £ of write-off and cover, in cash; present_cost: net of what stops, is clawed
     back, repaid or levied, real and discounted to `dates.base`; councils_pay: likewise discounted, what councils
@@ -263,7 +263,7 @@ def compare(
     rate: RateGiven | None = None,
     cluster: str | None = None,
 ) -> Comparison:
-    """Compare any number of schemes, or those of names, on the same draws.
+    """Compare any number of schemes, or those of names, on the same simulations.
 
     `year`: year end at which the deficit and the councils above reserves are counted; by default the first
     scheme's `override_ends`, or the projection's last year. `rate`: the financing rate (see `financing_rate`); the

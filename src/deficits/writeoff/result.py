@@ -35,7 +35,7 @@ PENNY = 0.01
 
 @dataclass(frozen=True, repr=False)
 class Result(Simulated):
-    """A scheme applied to a projection, on the same draws.
+    """A scheme applied to a projection, on the same simulations.
 
     `paid` holds the flows of money; balances and the ledger are worked out when they are asked for.
     """

@@ -12,7 +12,7 @@ from deficits.writeoff.scheme import Scheme
 
 
 class WriteOff(Result):
-    """A scheme applied to a projection, on the same draws: `Result`, and the analyses of `costs` and
+    """A scheme applied to a projection, on the same simulations: `Result`, and the analyses of `costs` and
     `distribution`, each of them a function of a result."""
 
     _inner = frozenset(("inputs", "paid", "of", "home", "total", "rows", "england_row"))
