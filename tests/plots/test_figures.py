@@ -266,7 +266,9 @@ def test_causes_that_cannot_add_up_are_refused() -> None:
 def test_the_finding_of_levers_is_a_policy_and_never_an_assumption(all_charts: Charts) -> None:
     chart = all_charts["levers"]
     assert chart.data["Change, central estimate (£)"].is_monotonic_increasing
-    assert chart.finding == "Largest reduction by March 2031: £3.0bn, from “Moves places nearer to children's homes”"
+    assert (
+        chart.finding == "Largest reduction by March 2031: £3.0bn, from “Moves places nearer to children's homes”"
+    )
     assert {"−£3.0bn", "none", "+£1.4bn"} <= set(drawn(chart))
     assert all_charts["only_a_lever_that_changes_nothing"].finding == "No lever reduces the deficit at March 2031"
 
