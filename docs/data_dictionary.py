@@ -43,7 +43,7 @@ def dictionary() -> str:
         "| --- | --- |",
         *(f"| `{basis}` | {meaning} |" for basis, meaning in BASES.items()),
         "",
-        f"Where several sources give a balance, one is chosen by a rule: {', '.join(f'`{rule}`' for rule in RULES)}.",
+        f"Where sources give several balances, a rule chooses one: {', '.join(f'`{rule}`' for rule in RULES)}.",
         "",
         "## Publications",
         "",

@@ -335,7 +335,7 @@ def compare(
     cluster: Annotated[str | None, typer.Option(help="A dask scheduler, like tcp://host:8786.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Write the table, in £, to this file.")] = None,
 ) -> None:
-    """Compare write-off schemes on the same simulations: cost, remaining deficit, reserves, which are dominated."""
+    """Compare write-off schemes on the same simulations: cost, deficit left, reserves, which are dominated."""
     import deficits as d
     from deficits.writeoff import STPR, grants_inside
 

@@ -1,6 +1,6 @@
 """A new edition against what is held: what is in it and what it changed, and what a wrong file cannot pass.
 
-A fault of the whole file (most signs reversed, all a thousand times as large, all zero, cut short) is refused. What
+A fault of the whole file (most signs wrong, all a thousand times as large, all zero, cut short) is refused. What
 the publisher or one council may explain is asked about: a person looks, and says so with a reason.
 """
 

@@ -253,7 +253,7 @@ def levers_compared(table: pd.DataFrame, year: int) -> Chart:
         subtitle="Change in the net deficit against the baseline, central estimate and 80% range, "
         f"England, {year_end(year)}",
         source=SOURCE,
-        alt=f"{finding}. Dots with the 80% range as a line, {counted(len(rows), 'row')}, the largest reduction first; "
+        alt=f"{finding}. Dots with the 80% range as a line, {counted(len(rows), 'row')}, largest reduction first; "
         f"below zero is a smaller deficit: {read_out(rows['label'], rows['text'], ranges)}.",
         data=found.rename(columns={"lever": "Lever", "kind": "Kind", **frames.named("Change", CHANGES)}),
         across="Below zero: smaller deficit than without the lever",

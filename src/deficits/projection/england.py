@@ -196,7 +196,7 @@ def levers_compared(projection: Projection, year: int, levers: Sequence[Lever] |
     """What each lever alone, on the same simulations, changes of England's net deficit at a year end, £.
 
     The shipped levers and the projection's own, unless others are given. Columns lever, kind, terms, change_p10,
-    change_p50, change_p90 (negative = smaller deficit), payers (others who pay, in words) and others_pay (£ in that
+    change_p50, change_p90 (negative = smaller deficit), payers (who they are, in words) and others_pay (£ in that
     year, median).
     """
     without = projection.with_assumptions(levers=[]) if projection.levers else projection

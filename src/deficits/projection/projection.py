@@ -557,9 +557,9 @@ def _warnings(projection: Projection, codes: list[str]) -> Iterator[str]:
             yield f"No balance at {year_end(base)} is held for {names}: {instead}"
     without = councils.loc[councils["block"] == 0, "name"]
     if len(without):
-        yield f"No high needs block is published for {', '.join(without)}: the last known balance is carried forward."
+        yield f"No high needs block is published for {', '.join(without)}: the last balance is carried forward."
     if fitted.history.people is None:
-        yield "No population by age was public: growth in plans is not split between population and plans per person."
+        yield "No population by age was public: growth in plans is not split into people and plans per person."
     elif until > panel.ages.counts[-1] + COUNTED_FOR:
         yield (
             f"After {panel.ages.counts[-1] + COUNTED_FOR} most children of school age are not born yet in the "
