@@ -105,6 +105,13 @@ def test_the_command_line_and_the_api_agree_to_the_pound(tmp_path: Path) -> None
     pd.testing.assert_frame_equal(written.round(0), england.round(0), check_names=False)
 
 
+def test_a_councils_own_path_is_printed_next_to_the_projection(tmp_path: Path) -> None:
+    (tmp_path / "plan.csv").write_text("council,year,balance\nKent,2026-27,-171000000\n", encoding="utf-8")
+    done = run("project", "Kent", "--own", str(tmp_path / "plan.csv"), "--until", "2028", "--draws", "200")
+    assert "31 March 2027  plan.csv: forecast −£171.0m, outside the 80% range" in done.stdout
+    assert "go before published ones" not in done.stderr
+
+
 def test_levers_and_assumptions_on_the_command_line_are_those_of_the_api(tmp_path: Path) -> None:
     asked = [
         "project",

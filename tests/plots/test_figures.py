@@ -391,3 +391,18 @@ def test_the_finding_on_placements_compares_the_councils_own_first_and_last_year
     chart = plots.placements_history(shares, "Kent")
     assert chart.finding == "Kent: elsewhere from 60% of plans (January 2023) to 30% (January 2025)"
     assert len(chart.data) == len(rows)
+
+
+def test_a_councils_own_path_is_marked_in_its_fan_and_told(every_chart: Charts) -> None:
+    own = pd.DataFrame({"scenario": ["mitigated", "unmitigated"], "year": 2028, "value": [-30e6, -70e6]})
+    seen = make_observed({2025: -14e6}, "basis")
+    chart = plots.authority_fan(COUNCIL, seen, "Kent", own=own)
+    table = chart.data.set_index("Figure")["Central estimate or observed (£)"]
+    assert table[["Own mitigated", "Own unmitigated"]].tolist() == [-30e6, -70e6]
+    assert "The council's own: 2 forecasts for March 2028, deficit of £70.0m to deficit of £30.0m." in chart.alt
+    assert "The council's own forecast" in [
+        text.get_text() for text in chart.figure.axes[0].get_legend().get_texts()
+    ]
+    without = plots.authority_fan(COUNCIL, seen, "Kent")
+    assert "own" not in without.alt
+    assert "Own" not in " ".join(without.data["Figure"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
@@ -99,3 +101,14 @@ def test_only_figures_that_are_published_are_listed(panel: Panel) -> None:
     assert facts["value"].notna().all()
     assert not facts["meaning"].str.startswith("cumulative DSG balance").any()  # Westmorland has reported none
     assert isinstance(facts, pd.DataFrame)
+
+
+def test_a_councils_own_path_stands_next_to_the_projection(tmp_path: Path) -> None:
+    rows = ["Kent,2026-27,-171000000,unmitigated", "Kent,2026-27,-150000000,mitigated"]
+    (tmp_path / "plan.csv").write_text("\n".join(["council,year,balance,status", *rows]), encoding="utf-8")
+    projection = d.project(d.load_panel(own=tmp_path / "plan.csv"), until=2029, draws=200)
+    path = profile.own_path(projection, "886").set_index("scenario")
+    assert path["value"].to_dict() == {"mitigated": -150e6, "unmitigated": -171e6}
+    assert (path["p50"] == projection.authority("886").at[2027, "p50"]).all()
+    assert profile.own_path(projection, "881").empty
+    assert not any(warning.endswith(": .") for warning in projection.warnings_on("886"))

@@ -75,6 +75,7 @@ def project(
 ) -> None:
     """Project the gross deficit of England or a region, or one council's balance (negative = deficit)."""
     import deficits as d
+    from deficits.projection import profile
 
     chosen = d.Scenario.read(scenario) if scenario else d.Scenario()
     given = assigned(assignments, "plan_growth=0.05")
@@ -102,6 +103,11 @@ def project(
         shares = f"{between(percent(row['p10']), percent(row['p90']))} of the DSG"
         told = shares if per == "dsg" else _ranged(row, found.kind == "council", ahead) + unit.removeprefix("£")
         out.print(f"  {year_end(int(year))}  {told}")
+    if found.kind == "council" and per is None and real is None:
+        for row in profile.own_path(projected, found.codes[0]).itertuples():
+            where = "inside" if row.p10 <= row.value <= row.p90 else "outside"
+            told = f"{row.scenario} {gbp(cast(float, row.value))}, {where} the 80% range"
+            out.print(f"  {year_end(cast(int, row.year))}  {panel.own}: {told}", markup=False)
     if found.kind == "England":
         reaches *= 1e9 if reaches < 1000 else 1
         reach = projected.reaches(reaches)

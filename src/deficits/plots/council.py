@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from deficits.formatting import balance, balance_range, estimate, percent, slug
@@ -18,7 +19,11 @@ HATCHES = ("", "//", "", "", "")
 
 
 def authority_fan(
-    quantiles: pd.DataFrame, observed: pd.DataFrame, name: str, with_scheme: pd.DataFrame | None = None
+    quantiles: pd.DataFrame,
+    observed: pd.DataFrame,
+    name: str,
+    with_scheme: pd.DataFrame | None = None,
+    own: pd.DataFrame | None = None,
 ) -> Chart:
     """The cumulative balance of one council: observed, then the projection's ranges; a deficit lies below zero.
 
@@ -29,6 +34,8 @@ def authority_fan(
             "stated" stands alone), and where a second source says otherwise, other (£); may be empty.
         name: of the council.
         with_scheme: as `quantiles`, after a write-off: its central estimate, and its 80% range in the last year.
+        own: the council's own forecasts, marked: columns scenario (such as "mitigated"), year, value (£, negative
+            = deficit).
     """
     chart = f"authority-fan-{slug(name)}"
     projection = frames.quantiles_by_year(quantiles, chart)
@@ -36,6 +43,9 @@ def authority_fan(
     points = frames.observed_points(observed, chart, "basis")
     if projection.empty and after.empty and points.empty:
         raise ValueError(f"chart {chart!r}: no observed balance and no projection; there is nothing to draw")
+    mine = pd.DataFrame(columns=frames.FORECAST) if own is None else own.rename(columns={"value": "central"})
+    if own is not None:
+        mine = mine.assign(publisher="Own " + own["scenario"], low=np.nan, high=np.nan, published=np.nan)
     return drawing.fan_chart(
         {"Projection": projection, "After write-off": after},
         points,
@@ -44,6 +54,7 @@ def authority_fan(
         subtitle=f"Dedicated schools grant balance (negative = deficit), {name}",
         shape=f"Line {'' if projection.empty and after.empty else 'and fan '}chart with a line at zero.",
         source=SOURCE,
+        forecasts=frames.published_forecasts(mine, chart),
         line=(0.0, "Zero"),
         of_a_council=True,
     )

@@ -218,7 +218,7 @@ def fan_chart(
         points: `frames.observed_points`. Those of one kind are joined; a figure that was stated stands alone.
         name, finding, subtitle, source: see `Chart`.
         shape: a sentence of the text alternative on what is drawn; what the numbers are is added.
-        forecasts: `frames.published_forecasts`; those for the last year are named.
+        forecasts: `frames.published_forecasts`, or a council's own; those for the last year are named.
         line: a level to mark, £, and its name.
         of_a_council: estimated balances (negative = deficit), so that zero is marked.
     """
@@ -241,7 +241,7 @@ def fan_chart(
     axes.spines["bottom"].set_visible(not of_a_council)
     _bands(axes, projection, points, narrow=after.empty)
     _points(axes, points)
-    ends += _forecasts(axes, others)
+    ends += _forecasts(axes, others, "The council's own forecast" if of_a_council else "Published forecast")
     if not after.empty:
         axes.plot(
             after.index, after["p50"], color=ORANGE, linestyle=DASHES, linewidth=LINE, clip_on=False, zorder=2.3
@@ -338,7 +338,7 @@ def _points(axes: Axes, points: pd.DataFrame) -> None:
         )
 
 
-def _forecasts(axes: Axes, others: pd.DataFrame) -> list[EndLabel]:
+def _forecasts(axes: Axes, others: pd.DataFrame, label: str) -> list[EndLabel]:
     """Hollow markers, those of one year side by side in order of publication; the last year's are named."""
     ends: list[EndLabel] = []
     last = others["year"].max()
@@ -363,7 +363,7 @@ def _forecasts(axes: Axes, others: pd.DataFrame) -> list[EndLabel]:
                 said = frames.forecast_in_words(row).replace(".0bn", "bn")
                 ends.append((place, marks[-1], "\n".join(textwrap.wrap(f"{row['publisher']} {said}", 15))))
     if ends:
-        axes.plot([], [], "o", color=PLUM, markerfacecolor=WHITE, markersize=5, label="Published forecast")
+        axes.plot([], [], "o", color=PLUM, markerfacecolor=WHITE, markersize=5, label=label)
     return ends
 
 

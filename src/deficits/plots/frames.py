@@ -125,7 +125,7 @@ def fan_table(
         columns=[YEAR, FIGURE, *PERCENTILES.values(), "Published"]
     )
     table = table.dropna(axis="columns", how="all").sort_values(YEAR, kind="stable", ignore_index=True)
-    return table if forecasts is None else table.rename(columns=WITH_FORECASTS)
+    return table if "Published" not in table else table.rename(columns=WITH_FORECASTS)
 
 
 def values_and_marks(forecast: Row) -> tuple[list[float], list[float]]:

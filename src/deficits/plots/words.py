@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from deficits.formatting import MINUS, balance, estimate, gbp, gbp_range, two_figures, year_end
+from deficits.formatting import MINUS, balance, between, estimate, gbp, gbp_range, two_figures, year_end
 from deficits.plots.frames import VALUES
 
 UNITS = {"£bn": 1e9, "£m": 1e6, "£": 1.0}
@@ -77,9 +77,11 @@ def fan_words(
     said = []
     for year, some in forecasts.groupby("year"):
         values = some[VALUES].to_numpy()
-        amounts = gbp_range(float(np.nanmin(values)), float(np.nanmax(values)))
+        low, high = float(np.nanmin(values)), float(np.nanmax(values))
+        amounts = between(balance(low), balance(high)) if of_a_council else gbp_range(low, high)
         said.append(f"{counted(len(some), 'forecast')} for March {int(year)}, {amounts}")
-    return [*told, f"Published elsewhere: {'; '.join(said)}."] if said else told
+    whose = "The council's own" if of_a_council else "Published elsewhere"
+    return [*told, f"{whose}: {'; '.join(said)}."] if said else told
 
 
 def read_out(labels: Iterable[str], *texts: Iterable[object]) -> str:

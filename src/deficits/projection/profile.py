@@ -77,6 +77,18 @@ def statements(panel: Panel, code: str) -> pd.DataFrame:
     return rows[columns].rename(columns={"source_kind": "source"}).reset_index(drop=True)
 
 
+def own_path(projection: Projection, code: str) -> pd.DataFrame:
+    """A council's own path in the analyst's file next to the projection, a row a forecast.
+
+    Columns scenario (mitigated, unmitigated or forecast), year, value (£, negative = deficit) and the projection's
+    p10, p50 and p90 of that year end.
+    """
+    own = projection.panel.own_paths
+    mine = own.loc[own["authority"].eq(code) & own["year"].isin(projection.years), ["scenario", "year", "value"]]
+    ours = projection.authority(code)[["p10", "p50", "p90"]]
+    return mine.join(ours, on="year").sort_values(["scenario", "year"], ignore_index=True)
+
+
 def placements(panel: Panel, codes: Sequence[str]) -> pd.DataFrame:
     """Where children with plans are taught: shares (0 to 1) of the plans of some councils together, by January.
 

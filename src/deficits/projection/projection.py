@@ -543,7 +543,8 @@ def _warnings(projection: Projection, codes: list[str]) -> Iterator[str]:
     if panel.own is not None:
         own = panel.frame["balance_own"].notna() & panel.frame.index.isin(codes, level=0)
         used = [f"{name} at {year_end(year)}" for (_, year), name in panel.frame.loc[own, "name"].items()]
-        yield f"An analyst's own figures, from {panel.own}, go before published ones: {', '.join(used)}."
+        if used:
+            yield f"An analyst's own figures, from {panel.own}, go before published ones: {', '.join(used)}."
     if panel.as_of is not None:
         yield f"Only what was published by {panel.as_of} is used."
     late = councils["last_known"] < base
