@@ -164,7 +164,7 @@ class View:
     def lead(self) -> str:
         """The 80% range at the last year end."""
         low, high = self.quantiles.loc[("scenario", self.years[-1]), ["p10", "p90"]]
-        told = balance_range(low, high) if self.area.kind == "council" else self._ranged(low, high)
+        told = balance_range(low, high) if self.area.kind == "council" else self._ranged(low, high, self.years[-1])
         return told[:1].upper() + told[1:]
 
     @property
@@ -217,14 +217,16 @@ class View:
         )
 
     def _one(self, value: float) -> str:
-        return balance(value, self._amount) if self.area.kind == "council" else gbp(value)
+        return balance(value, estimate) if self.area.kind == "council" else self._amount(value, self.years[-1])
 
-    def _amount(self, value: float) -> str:
-        """An estimate: a council's to two figures."""
-        return (estimate if self.area.kind == "council" else gbp)(value)
+    def _amount(self, value: float, year: int = 0) -> str:
+        return self._ranged(value, value, year)
 
-    def _ranged(self, low: float, high: float) -> str:
-        return (estimate_range if self.area.kind == "council" else england_range)(low, high)
+    def _ranged(self, low: float, high: float, year: int = 0) -> str:
+        """Estimates: a council's to two figures, England's deficit at a year end to what is known of it then."""
+        if self.area.kind == "council":
+            return estimate_range(low, high)
+        return england_range(low, high, year - self.projection.base_year if self.area.kind == "England" else 0)
 
     @property
     def headline(self) -> str:
@@ -242,7 +244,12 @@ class View:
         if self.other is not None:
             names[self.state.other_name] = self.state.other_name.removeprefix("the ")[:18].capitalize()
         fans = [
-            Fan(name, self._amount(path["p50"].iloc[-1]), path.to_numpy().T, outline=key != "scenario")
+            Fan(
+                name,
+                self._amount(path["p50"].iloc[-1], self.years[-1]),
+                path.to_numpy().T,
+                outline=key != "scenario",
+            )
             for key, name in names.items()
             for path in [self.quantiles.loc[key]]
         ]
@@ -310,7 +317,7 @@ class View:
         values = self.quantiles.to_dict()
         rows = "".join(
             f'<tr><th scope="row">{year}</th>'
-            f"{''.join(f'<td>{self._amount(values[part][path, year])}</td>' for path, part in shown)}</tr>"
+            f"{''.join(f'<td>{self._amount(values[part][path, year], year)}</td>' for path, part in shown)}</tr>"
             for year in self.years
         )
         return (
