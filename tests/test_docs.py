@@ -108,7 +108,7 @@ def test_recipes_of_other_programs_rely_on_what_is_written(panel: Panel, tmp_pat
 
 
 def house_words() -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """Words that readers outside the project do not know, and phrases that may hold them all the same: the first and
+    """Words that readers outside the project do not know, and phrases that may hold them: the first and
     last columns of the table in docs/words.md."""
     rows = re.findall(r"^\| (`.*?) \|.*\|(.*)\|$", (DOCS / "words.md").read_text(encoding="utf-8"), re.MULTILINE)
     columns = (
