@@ -143,8 +143,17 @@ def setting_in(setting: Setting | None, year: int) -> float | Spread | None:
     return setting.get(year) if isinstance(setting, dict) else setting
 
 
+class CouncilTarget(Declared):
+    """A council's own forecast of its balance that an analyst lets count, with how far off it may be (£)."""
+
+    year: int = Field(description="the year end it is for")
+    balance: float = Field(ge=-20e9, le=20e9, description="£, negative = deficit")
+    sd: float = Field(gt=0, le=5e9, description="its standard error, £: the smaller, the more it counts")
+
+
 class CouncilAssumptions(Declared):
-    """What differs for one council, in projected years: growth a year, and its own contribution (£, by year)."""
+    """What differs for one council, in projected years: growth a year, its own contribution (£, by year), and
+    forecasts of its own that its balances are drawn to."""
 
     plan_growth: Setting | None = Field(
         default=None, json_schema_extra=GROWTH, description="growth of the council's EHC plans"
@@ -158,6 +167,10 @@ class CouncilAssumptions(Declared):
     contribution: dict[int, Annotated[float, Field(ge=0)]] = Field(
         default_factory=dict,
         description="£ that it pays into the DSG from its general fund or by a block transfer",
+    )
+    calibrated_to: tuple[CouncilTarget, ...] = Field(
+        default=(),
+        description="forecasts of its balance that its draws are drawn to, each as far as its error allows",
     )
 
 

@@ -266,8 +266,8 @@ def _value(value: Any) -> str:
     match value:
         case {"mean": mean, "sd": sd}:
             return f"{_value(mean)}, give or take {_value(sd)}"
-        case {"year": year, "gross": gross, "sd": sd}:
-            return f"{gbp(gross)} at {year_end(year)}, give or take {gbp(sd)}"
+        case {"year": year, "gross": amount, "sd": sd} | {"year": year, "balance": amount, "sd": sd}:
+            return f"{gbp(amount)} at {year_end(year)}, give or take {gbp(sd)}"
         case dict():
             return ", ".join(f"{_value(each)} in {year}" for year, each in value.items()) or "none"
         case list() | tuple():

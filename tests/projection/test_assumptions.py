@@ -227,6 +227,30 @@ def test_a_forecast_moves_the_draws_as_far_as_its_error_allows(small: Projection
     assert float(np.minimum(*off).max()) <= 50e6 + 1  # the outturn is kept exactly
 
 
+def test_a_councils_own_forecast_moves_its_draws_alone_as_far_as_its_error_allows(small: Projection) -> None:
+    def drawn(sd: float) -> Projection:
+        own = {"Kent": {"calibrated_to": [{"year": 2028, "balance": -260e6, "sd": sd}]}}
+        return small.with_assumptions(d.Assumptions(councils=own))
+
+    firm, loose = drawn(5e6), drawn(5e9)
+    free, near, far = (each.authority("Kent").at[2028, "p50"] for each in (small, firm, loose))
+    assert abs(near + 260e6) < 0.1 * abs(free + 260e6)
+    assert abs(far - free) < 0.2 * abs(free + 260e6)
+    moved = np.abs(firm.balance - small.balance).max("draw")
+    assert set(moved.authority.values[(moved > 1e-3).any("year").values]) == {"886"}
+    assert float(moved.sel(authority="886", year=[2024, 2025]).max()) == 0.0  # what is published stays
+    assert (
+        firm.authority("Kent").at[2027, "p50"] > small.authority("Kent").at[2027, "p50"]
+    )  # the way there moves too
+    spread = [each.authority("Kent").loc[2028, ["p10", "p90"]].diff().iloc[-1] for each in (small, firm)]
+    assert spread[1] < 0.3 * spread[0]
+    for change in (each.decompose(2026, 2028, "Kent") for each in (small, firm)):
+        assert change.drop("total")["mean"].sum() == pytest.approx(change.at["total", "mean"], abs=1.0)
+    published = {"Kent": {"calibrated_to": [{"year": 2025, "balance": -1e6, "sd": 1e6}]}}
+    with pytest.raises(ProjectionError, match=r"calibrated_to: found 2025, expected .* from 2026"):
+        small.with_assumptions(d.Assumptions(councils=published))
+
+
 def test_a_forecast_that_the_model_expects_changes_little(small: Projection) -> None:
     expected = float(national(small.balance, "gross").sel(year=2028).mean())
     held = small.with_assumptions(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from deficits.assumptions import Assumptions, assumed
+from deficits.assumptions import Assumptions, CouncilTarget, assumed
 from deficits.errors import ProjectionError
 from deficits.formatting import year_end
 from deficits.panel import Panel
@@ -154,14 +155,30 @@ def nudged(
         whole("calibrated_to", target.year, ProjectionError, years[0], years[-1])
     places = [years.index(target.year) + 1 for target in targets]
     gross = np.stack([np.maximum(-balances[:, :, place], 0.0).sum(axis=1) for place in places])
-    published, errors = np.array([(target.gross, target.sd) for target in targets]).T[:, :, None]
     rows = np.concatenate(shocks)
-    away, moving = gross - gross.mean(axis=1, keepdims=True), rows - rows.mean(axis=1, keepdims=True)
-    spread = away @ away.T / (gross.shape[1] - 1) + np.diag(errors[:, 0] ** 2)
-    wanted = published + errors * stream(seed, Shock.HELD).standard_normal(gross.shape)
-    rows = rows + (moving @ away.T / (gross.shape[1] - 1)) @ np.linalg.solve(spread, wanted - gross)
+    rows = rows + _moves(rows, gross, [(target.gross, target.sd) for target in targets], stream(seed, Shock.HELD))
     holdings = tuple(
         Calibrated.of(Calibration(target.year, target.gross, target.sd), each, target.sd)
         for target, each in zip(targets, gross, strict=True)
     )
     return Shocks(*np.split(rows, np.cumsum([len(each) for each in shocks])[:-1])), holdings
+
+
+def drawn_to(balances: Array, targets: Sequence[CouncilTarget], years: range, code: str, seed: int) -> Array:
+    """What moves one council's balances at `years`, shape (years, draws), towards its own forecasts of them."""
+    for target in targets:
+        whole("councils.calibrated_to", target.year, ProjectionError, years.start, years.stop - 1)
+    seen = balances[[years.index(target.year) for target in targets]]
+    said = [(target.balance, target.sd) for target in targets]
+    return _moves(balances, seen, said, stream(seed, Shock.HELD, int(code)))
+
+
+def _moves(rows: Array, seen: Array, said: list[tuple[float, float]], random: np.random.Generator) -> Array:
+    """By how much each of `rows` moves, a draw a column, when what is `seen` of the draws is said to be otherwise:
+    amounts, each with its standard error."""
+    published, errors = np.array(said).T[:, :, None]
+    away, moving = seen - seen.mean(axis=1, keepdims=True), rows - rows.mean(axis=1, keepdims=True)
+    spread = away @ away.T / (seen.shape[1] - 1) + np.diag(errors[:, 0] ** 2)
+    wanted = published + errors * random.standard_normal(seen.shape)
+    moves: Array = (moving @ away.T / (seen.shape[1] - 1)) @ np.linalg.solve(spread, wanted - seen)
+    return moves

@@ -16,7 +16,7 @@ import numpy as np
 
 from deficits.assumptions import LEAST, MOST, PROGRAMME_ENDED, Assumptions, CouncilAssumptions
 from deficits.panel import Panel
-from deficits.projection.condition import Calibrated, Calibration, condition, nudged
+from deficits.projection.condition import Calibrated, Calibration, condition, drawn_to, nudged
 from deficits.projection.fit import Fit
 from deficits.projection.history import received
 from deficits.projection.lever import Lever, in_turn
@@ -104,6 +104,17 @@ def simulate(
         balances, calibrated = _balances(
             fit, drawn, england, later, shared.level, payments, changed, calibration, first_step * level_sd, seed
         )
+        for code, council in own.items():
+            if council.calibrated_to and changed is not None:
+                place = fit.councils.index.get_loc(code)
+                # What is published of the council or calibrated to England's figure stays as it is.
+                fixed = [year for year in drawn.known if place in drawn.known[year]]
+                fixed += [fit.base_year] if calibration is None else [calibration.year]
+                first = max(fixed) + 1 - later[0]
+                mine, open_years = balances[first + 1 :, place], range(max(fixed) + 1, later[-1] + 1)
+                moves = drawn_to(mine, council.calibrated_to, open_years, code, seed)
+                mine += moves
+                changed[first:, place] += np.diff(moves, axis=0, prepend=0.0)
         return Simulation(balances.transpose(2, 1, 0), shown, payments, changed, calibrated)
 
     free = run(shocks)
