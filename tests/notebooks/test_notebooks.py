@@ -14,7 +14,7 @@ import pytest
 from deficits.formatting import england_range
 from deficits.paths import notebooks_dir
 from deficits.reports.batch import plan
-from deficits.reports.display import HEADLINE
+from deficits.reports.display import HEADLINE, POINTS
 from deficits.reports.params import REPORTS, check_parameters_cell, parameters_cell
 from deficits.reports.tables import DATA
 from tests.cli.test_cli import run as command
@@ -99,16 +99,38 @@ def test_a_page_prints_its_headline_values_and_none_that_says_nothing(path: Path
                 assert not {0, 100} & {row[place] for row in table["data"]}, (table["name"], field["name"])
 
 
+def rows_of(name: str, caption: str) -> list[list[str]]:
+    """The rows of a stored table, cell by cell."""
+    text = "\n".join(data.get("text/plain", "") for data in outputs(notebooks_dir() / f"{name}.ipynb"))
+    table = text.partition(f"{caption}\n")[2].partition("\nSource")[0].splitlines()[1:]
+    return [re.split(r"\s{2,}", row) for row in table]
+
+
 def test_the_record_calls_a_method_better_only_where_both_intervals_leave_out_nought() -> None:
-    text = "\n".join(data.get("text/plain", "") for data in outputs(notebooks_dir() / "04_backtest.ipynb"))
-    table = text.partition("the strongest rule first\n")[2].partition("\nSource")[0].splitlines()[1:]
+    table = rows_of("04_backtest", "the strongest rule first")
     assert len(table) == 9
-    for row in table:
-        ends = [int(end.replace("−", "-")) for end in re.findall(r"(−?\d+)%", row)]
-        assert len(ends) == 4
-        assert row.endswith("cannot be told apart") == (min(ends[::2]) <= 0 <= max(ends[1::2]))
+    for *_, by_council, by_region, better in table:
+        ends = [int(end.replace("−", "-")) for end in re.findall(r"(−?\d+)%", by_council + by_region)]
+        assert (better == "cannot be told apart") == (min(ends[::2]) <= 0 <= max(ends[1::2]))
     # The main point says of the strongest rule what its row says.
-    assert ("the projection cannot be told apart from the strongest" in text) == table[0].endswith("told apart")
+    point = next(
+        point
+        for data in outputs(notebooks_dir() / "04_backtest.ipynb")
+        for point in data.get(POINTS, [])
+        if "CRPS" in point
+    )
+    assert ("cannot be told apart" in point) == (table[0][-1] == "cannot be told apart")
+
+
+def test_the_steps_from_the_obrs_forecast_add_up_as_printed_to_the_estimate_of_the_england_page() -> None:
+    shown = rows_of("04_backtest", "cause by cause")
+    tenths = [[round(10 * float(cell.replace("−", "-"))) for cell in row[1:] if cell != "n/a"] for row in shown]
+    for (before, *_), now in zip([each[-1:] for each in tenths], tenths[1:], strict=False):
+        assert before + now[0] == now[1]
+    assert tenths[0] == [140]
+    current = rows_of("01_england", "under each named scenario, with its 80% range")
+    assert [row[3] for row in current if row[:2] == ["Current policy", "2028"]] == [shown[-1][-1]]
+    assert len({row[0] for row in current}) == 3
 
 
 @pytest.mark.parametrize("name", ["00_data_quality", "01_england", "04_backtest"])

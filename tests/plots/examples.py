@@ -203,6 +203,12 @@ EDGES: dict[str, Callable[[], Chart]] = {
     ),
     "one_year": lambda: plots.authority_fan(COUNCIL.iloc[-1:], NOTHING_SEEN, "Kent"),
     "england_at_zero": lambda: plots.england_fan(make_fan([0.0] * 3, 0), SEEN.iloc[:0], FORECASTS.iloc[:0]),
+    "england_scenarios": lambda: plots.england_fan(
+        ENGLAND,
+        SEEN,
+        FORECASTS,
+        scenarios={"DfE's path of plans": 0.9 * ENGLAND, "Calibrated to the OBR": 0.8 * ENGLAND},
+    ),
     "england_above": lambda: plots.england_fan(ENGLAND, make_observed({2025: 5.1e9}), FORECASTS),
     "england_falls": lambda: plots.england_fan(
         make_fan([9e9, 7e9, 4e9], 1e8), make_observed({2025: 9.5e9}), FORECASTS

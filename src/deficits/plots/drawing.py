@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -208,6 +208,7 @@ def fan_chart(
     source: str,
     forecasts: pd.DataFrame | None = None,
     line: tuple[float, str] | None = None,
+    scenarios: Mapping[str, pd.DataFrame] | None = None,
     of_a_council: bool = False,
 ) -> Chart:
     """A projection's ranges by year with what was observed; the subtitle is given its period.
@@ -220,6 +221,7 @@ def fan_chart(
         shape: a sentence of the text alternative on what is drawn; what the numbers are is added.
         forecasts: `frames.published_forecasts`, or a council's own; those for the last year are named.
         line: a level to mark, £, and its name.
+        scenarios: the same projection under other assumptions, by their words: central estimates as lines.
         of_a_council: estimated balances (negative = deficit), so that zero is marked.
     """
     projection, *second = fans.values()
@@ -228,6 +230,7 @@ def fan_chart(
     years = [*projection.index, *after.index, *points["year"], *others["year"]]
     amounts = [*projection.to_numpy().ravel(), *after.to_numpy().ravel(), *points["value"], *points["other"]]
     amounts += [*others[frames.VALUES].max(axis=1), *([line[0]] if line else [])]
+    amounts += [amount for other in (scenarios or {}).values() for amount in other["p50"]]
     write = estimate if of_a_council else gbp
     figure, axes = new_axes()
     ticks, labels, unit = money_ticks(*limits(amounts, of_a_council))
@@ -253,6 +256,13 @@ def fan_chart(
         )
         bar[2][0].set_clip_on(False)
         ends.append((year, last["p50"], f"After write-off\n{write(last['p50'])}"))
+    for place, (words, other) in enumerate((scenarios or {}).items()):
+        dots = (0, (1 + 4 * place, 2))
+        axes.plot(
+            other.index, other["p50"], color=ORANGE, linestyle=dots, linewidth=LINE, clip_on=False, zorder=2.3
+        )
+        last = other["p50"].iloc[-1]
+        ends.append((float(other.index[-1]), last, "\n".join(textwrap.wrap(f"{words} {write(last)}", 15))))
     if not projection.empty:
         year, end = float(projection.index[-1]), projection.iloc[-1]
         ends.append((year, end["p50"], f"{'Central' if after.empty else 'No write-off'}\n{write(end['p50'])}"))
@@ -262,6 +272,7 @@ def fan_chart(
             ends.append((year, end["p25" if of_a_council else "p75"], "50% range"))
     legend_above(axes)
     end_labels(figure, axes, ends) if ends else settle(figure)
+    fans = fans | dict(scenarios or {})
     told = fan_words(points, fans, others, of_a_council)
     shown = {words: fan.map(two_figures) for words, fan in fans.items()} if of_a_council else fans
     return Chart(

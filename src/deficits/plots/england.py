@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -50,7 +52,11 @@ CHANGES = ("change_p10", "change_p50", "change_p90")
 
 
 def england_fan(
-    quantiles: pd.DataFrame, observed: pd.DataFrame, forecasts: pd.DataFrame, threshold: float = 5e9
+    quantiles: pd.DataFrame,
+    observed: pd.DataFrame,
+    forecasts: pd.DataFrame,
+    threshold: float = 5e9,
+    scenarios: Mapping[str, pd.DataFrame] | None = None,
 ) -> Chart:
     """The gross deficit of England: observed, the projection's 50% and 80% ranges, and others' forecasts.
 
@@ -62,6 +68,7 @@ def england_fan(
         forecasts: columns publisher, year, low, central, high (£, NaN where not given), published (ISO date);
             may be empty.
         threshold: £, drawn as a line.
+        scenarios: `quantiles` under other assumptions, by their words: central estimates as lines.
 
     >>> fan = pd.DataFrame({"p10": 5.1e9, "p25": 5.4e9, "p50": 5.7e9, "p75": 6e9, "p90": 6.3e9}, index=[2026])
     >>> seen = pd.DataFrame({"year": [2025], "value": [3.8e9], "label": ["National figure"]})
@@ -83,6 +90,7 @@ def england_fan(
         source=SOURCE_WITH_FORECASTS,
         forecasts=frames.published_forecasts(forecasts, name),
         line=(threshold, mark),
+        scenarios=scenarios,
     )
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -24,7 +24,7 @@ from scoringrules import crps_quantile
 
 from deficits.assumptions import BLOCK_GROWTH, PROGRAMME_ENDED, Assumptions, in_todays_names
 from deficits.errors import ProjectionError, closest
-from deficits.formatting import financial_year, last_day, listed, year_end
+from deficits.formatting import financial_year, gbp, last_day, listed, year_end
 from deficits.panel import Panel
 from deficits.paths import checkout, forecasts_dir, write_whole
 from deficits.projection.backtest import as_known, cases
@@ -43,6 +43,8 @@ SCORES = ["error", "crps", "within_50", "within_80"]
 COLUMNS = ["forecaster", "area", "target_end_date", "n", *SCORES]
 FIRST = "0" * 64
 """What the first entry carries in place of a hash."""
+NATIONAL = "the national figure"
+"""How the words for a published deficit of England begin."""
 EDITIONS = (
     "section251-outturn",
     "mhclg-revenue-outturn",
@@ -304,11 +306,11 @@ def _others(panel: Panel) -> pd.DataFrame:
 # --- why a projection moved
 
 
-def news(panel: Panel, after: str, until: str | None = None) -> dict[str, str]:
+def news(panel: Panel, after: str, until: str | None = None) -> dict[str, list[str]]:
     """What became public between two days (ISO; after the first, to the second), by day: publications, in
     words."""
     found = [
-        (last_day(published), folder.replace("-", " "))
+        (last_day(published), source.title.partition(":")[0])
         for folder, source in panel.raw.sources.items()
         for file in (source.file if folder in EDITIONS else ())
         for published in (file.published, *file.first_published.values())
@@ -316,12 +318,16 @@ def news(panel: Panel, after: str, until: str | None = None) -> dict[str, str]:
     ]
     stated = panel.frame.loc[panel.frame["balance_basis"].eq(STATED), "balance_published"].dropna()
     found += [(str(day), "council statements") for day in stated]
-    found += [(last_day(day), "national figures") for day in returned(panel.national)["published"].dropna()]
+    national = returned(panel.national).dropna(subset="published")
+    found += [
+        (last_day(row.published), f"{NATIONAL} of {gbp(row.value)} for {year_end(row.year)}")
+        for row in national.itertuples()
+    ]
     for year, value in BLOCK_GROWTH.values.items():
         found.append((str(value.announced), f"the block of {financial_year(year)} as announced"))
     found.append((str(PROGRAMME_ENDED.announced), "the end of the safety valve programme"))
     days = sorted({day for day, _ in found if after < day and (until is None or day <= until)})
-    return {day: listed(sorted({words for on, words in found if on == day})) for day in days}
+    return {day: sorted({words for on, words in found if on == day}) for day in days}
 
 
 def diff(first: Entry, second: Entry, panel: Panel, year: int, authority: str | int | None = None) -> pd.DataFrame:
@@ -346,7 +352,7 @@ def diff(first: Entry, second: Entry, panel: Panel, year: int, authority: str | 
     steps["method, and older figures held since"] = value(then, *before)
     for day, names in {} if same else news(panel, start, end).items():
         then = as_known(panel, day)
-        steps[f"{day}: {names}"] = value(then, *before)
+        steps[f"{day}: {listed(names)}"] = value(then, *before)
     if after[0] != before[0]:
         steps["assumptions"] = value(then, after[0], *before[1:])
     if after[1:] != before[1:]:
@@ -377,9 +383,15 @@ def from_forecast(projection: Projection, publisher: str) -> pd.DataFrame:
         return _projected(made, location, year)
 
     steps = {f"{publisher}: {location}, {year_end(year)}": float(forecast["central"])}
-    steps[f"method: this projection on {day}"] = value(as_known(panel, day))
+    before = as_known(panel, day)
+    steps[f"method: this projection on {day}"] = value(before)
     for each, names in news(panel, day, panel.as_of).items():
-        steps[f"{each}: {names}"] = value(as_known(panel, each))
+        then = as_known(panel, each)
+        stated, others = ([one for one in names if one.startswith(NATIONAL) is so] for so in (True, False))
+        if stated and others:  # a national figure has a line of its own
+            steps[f"{each}: {listed(others)}"] = value(replace(then, national=before.national))
+        steps[f"{each}: {listed(stated or others)}"] = value(then)
+        before = then
     steps["figures without a day, levers and own figures"] = _projected(projection, location, year)
     told = _steps(steps)
     return told[told["change"] != 0]
