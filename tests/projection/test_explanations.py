@@ -106,3 +106,15 @@ def test_figures_that_are_published_tell_nothing_new(small: Projection) -> None:
     assert "England's EHC plans, January 2026" not in figures
     assert "England's gross deficit, 31 March 2027" in figures
     assert value_of_information(small, 2028)["narrowing"].between(0, 1).all()
+
+
+def test_a_councils_own_block_and_grant_allocation_are_among_what_would_narrow_its_range(
+    small: Projection,
+) -> None:
+    kent, camden = (value_of_information(small, 2028, name)["narrowing"] for name in ("Kent", "Camden"))
+    grant, balance = "the council's grant allocation, for its deficit at 31 March 2026", "the council's balance, "
+    assert {grant, "the council's high needs block, 2026-27"} <= set(kent.index)
+    # It tells the deficit, and nothing of how large a surplus is.
+    assert kent[grant] == pytest.approx(kent[f"{balance}31 March 2026"], abs=1e-3)
+    assert camden.get(grant, 0) < camden[f"{balance}31 March 2026"] / 2
+    assert grant not in value_of_information(small, 2028).index

@@ -9,11 +9,15 @@ import pandas as pd
 from statsmodels.regression.linear_model import OLS
 from statsmodels.tools import add_constant
 
+from deficits.assumptions import assumed
 from deficits.formatting import financial_year
 from deficits.panel import Panel
 from deficits.projection.history import newest_day
 from deficits.projection.projection import Projection, national
 from deficits.projection.streams import Array
+
+GRANT_MEASURED = int(assumed("write_offs", "grant_measured_at").number)
+"""The year end whose deficit the High Needs Stability Grant pays a share of."""
 
 
 def value_of_information(
@@ -72,6 +76,14 @@ def _figures(projection: Projection, year: int, authority: str | int | None) -> 
             council = projection.fit.councils.index.get_loc(projection.code(authority))
             yearly[f"the council's balance, {end}"] = projection.balance.values[:, council, t]
             yearly[f"the council's spend, {spent}"] = projection.drawn.spend[t, council] * paths.spend[t]
+            # A council keeps its share of England's block, so that its own tells what England's tells.
+            yearly[f"the council's high needs block, {spent}"] = (
+                projection.fit.accounts.block[each].iloc[council] * paths.block[t]
+            )
+            # A share of the deficit, nothing of a surplus.
+            owed = np.maximum(-projection.balance.values[:, council, t], 0)
+            if each == GRANT_MEASURED and np.quantile(owed, 0.9) > 0:
+                yearly[f"the council's grant allocation, for its deficit at {end}"] = owed
         for name, figure in yearly.items():
             if np.ptp(figure) > 1e-9 * abs(figure.mean()):
                 yield name, figure
