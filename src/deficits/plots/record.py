@@ -206,5 +206,5 @@ def calibration(councils: pd.DataFrame, target: int) -> Chart:
         ),
         unit="% of councils",
         axis="share",
-        across="Share of councils; marks: if well calibrated, lines: 95 times in 100",
+        across="Marks: if well calibrated; lines: 95 times in 100",
     )
