@@ -22,7 +22,7 @@ import pytest
 import deficits as d
 from deficits.errors import ReportError
 from deficits.explorer.server import served
-from deficits.formatting import gbp_range
+from deficits.formatting import england_range
 from deficits.paths import notebooks_dir
 
 pytest.importorskip("voila", reason="voila is not installed: pip install 'deficits[explore]'")
@@ -59,7 +59,7 @@ def expected(growth: float) -> str:
     """The headline that the package gives for a later growth of the block."""
     projection = d.project(d.load_panel(), d.Assumptions(later_block_growth=growth), until=2031)
     row = projection.england().loc[("gross", 2031)]
-    return gbp_range(row["p10"], row["p90"])
+    return england_range(row["p10"], row["p90"], 2031 - projection.base_year)
 
 
 def move_by_keyboard(page) -> None:
