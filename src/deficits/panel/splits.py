@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date
 from functools import cache
 
@@ -11,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 from pydantic import HttpUrl
 
-from deficits.errors import PanelError, SourceError, closest
+from deficits.errors import SourceError
 from deficits.paths import raw_dir
 from deficits.raw import read_table
 from deficits.validation import Declared, Model, read_toml, validated
@@ -56,30 +55,16 @@ def _declared(key: str, model: type[Model]) -> list[Model]:
     return [validated(model, entry, shown, SourceError) for entry in declared.get(key, [])]
 
 
-def shares(split: Split, weights: Mapping[str, float] | None = None) -> pd.Series:
-    """Each successor's share (0 to 1, they add up to 1), by people aged 2 to 18 or by `weights` of your own.
+def shares(split: Split) -> pd.Series:
+    """Each successor's share (0 to 1, they add up to 1), by people aged 2 to 18.
 
     >>> round(float(shares(read_splits()["936"]).sum()), 12)
     1.0
-    >>> shares(read_splits()["936"], {"East Surrey": 1, "West Surrey": 3}).to_dict()
-    {'East Surrey': 0.25, 'West Surrey': 0.75}
-
-    Raises PanelError for a successor that is unknown or left out, or weights that are not amounts.
     """
-    if weights is None:
-        people = read_table("ons-population", "population_mid2023_by_district.csv", numeric=["pop_2_18"])
-        by_district = people.set_index("district_code")["pop_2_18"]
-        weights = {name: float(by_district.loc[list(codes)].sum()) for name, codes in split.successors.items()}
-    known = split.successors
-    faults = [f"no successor '{name}': {closest(name, known)}" for name in weights if name not in known]
-    faults += [f"no weight for {name}" for name in split.successors if name not in weights]
-    faults += [
-        f"weight {weight} of {name} is not 0 or more" for name, weight in weights.items() if not weight >= 0
-    ]
-    if faults or not sum(weights.values()) > 0:
-        raise PanelError("; ".join(faults or ["the weights add up to nothing"]))
-    given = pd.Series({name: float(weights[name]) for name in split.successors})
-    return given / given.sum()
+    people = read_table("ons-population", "population_mid2023_by_district.csv", numeric=["pop_2_18"])
+    by_district = people.set_index("district_code")["pop_2_18"]
+    parts = pd.Series({name: by_district.loc[list(codes)].sum() for name, codes in split.successors.items()})
+    return parts / parts.sum()
 
 
 def divide(amounts: npt.ArrayLike, parts: pd.Series) -> dict[str, npt.NDArray[np.float64]]:
