@@ -184,7 +184,9 @@ def faults_of(error: ValidationError, model: type[BaseModel], content: Any) -> d
     for fault in faults:
         place, found, known, field = _found(fault, model, content)
         extra = field.json_schema_extra if field else None
-        if not place:  # a rule between fields: each line begins with one of them
+        if not place and fault["type"] != "value_error":
+            told[_words(fault, "", known, field)] = place
+        elif not place:  # a rule between fields: each line begins with one of them
             lines = str(fault["msg"]).removeprefix("Value error, ").splitlines()
             told |= {line: tuple(line.split(maxsplit=1)[0].split(".")) for line in lines}
         elif isinstance(extra, dict) and "expected" in extra:
@@ -253,7 +255,8 @@ def _words(fault: Any, name: str, known: set[str], field: FieldInfo | None) -> s
     if kind in EXPECTED:
         return f"found {shortened(value)}, expected {EXPECTED[kind].format(**fault.get('ctx', {}))}"
     if kind == "value_error":
-        return said if said.startswith("found") or isinstance(value, dict) else f"found {shortened(value)}; {said}"
+        whole = said.startswith("found") or isinstance(value, dict) or f"'{value}'" in said
+        return said if whole else f"found {shortened(value)}; {said}"
     return f"found {shortened(value)}; {said[:1].lower()}{said[1:]}"
 
 

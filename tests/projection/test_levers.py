@@ -354,8 +354,13 @@ def test_terms_are_read_as_a_person_types_them() -> None:
     lever = Lever.read("health-share", paid="50%", start="2028-29", pathfinders={"Kent": "2027-28"})
     assert lever == Lever.read("health-share", paid=0.5, start=2029, pathfinders={"Kent": 2028})
     assert Lever.read("threshold-uprating", threshold="£8,000").shown("threshold") == "£8,000"
-    with pytest.raises(ProjectionError, match="paid: found 'half'; 'half' is not a share: give it like 90%"):
+    with pytest.raises(ProjectionError, match="paid: 'half' is not a share: give it like 90%"):
         Lever.read("health-share", paid="half")
+
+
+def test_a_lever_that_starts_nowhere_is_refused() -> None:
+    with pytest.raises(ProjectionError, match="only_pathfinders: no council starts; give pathfinders"):
+        Lever.read("funding-growth", only_pathfinders=True)
 
 
 def test_an_unknown_kind_is_told_with_the_heads_faults() -> None:

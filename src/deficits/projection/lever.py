@@ -19,7 +19,16 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, get_a
 
 import numpy as np
 import pandas as pd
-from pydantic import BeforeValidator, Discriminator, Field, HttpUrl, Tag, ValidationError, field_validator
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    HttpUrl,
+    Tag,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from deficits.assumptions import FIRST_YEAR, LAST_YEAR
 from deficits.errors import ProjectionError, closest
@@ -116,6 +125,12 @@ class Lever(Declared):
         "others; a council goes before its region",
     )
     only_pathfinders: bool = Field(default=False, description="whether the other councils never start")
+
+    @model_validator(mode="after")
+    def _starts_somewhere(self) -> Self:
+        if self.only_pathfinders and not self.pathfinders:
+            raise ValueError("only_pathfinders: no council starts; give pathfinders, like {Kent: 2028}")
+        return self
 
     @classmethod
     def __pydantic_init_subclass__(cls, **more: Any) -> None:
