@@ -13,7 +13,6 @@ from markupsafe import Markup
 
 from deficits.formatting import FAR, FAR_AHEAD, NEAR, england_range, estimate_range, year_end
 from deficits.reports.display import Shown
-from deficits.writeoff.summaries import override_end
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -89,7 +88,7 @@ def what_if_facts(result: WriteOff, code: str | None = None) -> dict[str, Any]:
     simulation; negative = deficit).
     """
     scheme, projection = result.scheme, result.projection
-    last = max(scheme.base_year, override_end(result))  # as the page's charts
+    last = max(scheme.base_year, min(scheme.override_ends, projection.years[-1]))  # as the page's charts
     years = [year for year in projection.years if scheme.base_year <= year <= last]
     codes = list(projection.balance["authority"].values) if code is None else [projection.code(code)]
     without = projection.balance.sel(authority=codes, year=years)
