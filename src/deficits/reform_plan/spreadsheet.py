@@ -16,7 +16,7 @@ import pandas as pd
 
 from deficits.assumptions import assumed
 from deficits.errors import ProjectionError
-from deficits.formatting import year_end
+from deficits.formatting import day_in_words, year_end
 from deficits.reform_plan.actions import (
     SECTOR_WORDS,
     SECTORS,
@@ -386,7 +386,7 @@ def _balances(
 
 
 def _sources(plan: ReformPlan) -> list[str]:
-    panel = plan.source.panel
+    panel, grant = plan.source.panel, Scheme.read("high-needs-stability-grant")
     mine = panel.frame.loc[plan.code]
     used = {
         str(source).partition(":")[0]
@@ -397,9 +397,7 @@ def _sources(plan: ReformPlan) -> list[str]:
         f"{plan.name} (DfE number {plan.code}). Published figures: {', '.join(sorted(used))}.",
         "The central path is the median, year by year, of this package's simulations; the plan's sizes are the "
         "middles of the ranges that the council declared. These are not official statistics.",
-        "Rules of the grant: explanatory note of 9 February 2026, "
-        "https://www.gov.uk/government/publications/explanatory-note-on-the-governments-approach-to-dedicated-"
-        "schools-grant-deficits",
+        f"Rules of the grant: explanatory note of {day_in_words(grant.published)}, {grant.reference}",
         f"Financing rate: {assumed('financing', 'rate').reference}",
         "Other movements hold what block and spend do not explain: other blocks, transfers and grants.",
         LICENCE,
