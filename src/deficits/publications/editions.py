@@ -33,7 +33,7 @@ YEARS = {
     "mid_year": (int, 1),
 }
 """What a column of years means, and how many financial years later its figures belong: pupils are counted in May,
-what happened in a calendar year in the January after it, and people in the middle of a year."""
+what happened in a calendar year in the January after it, and people at mid-year."""
 
 
 @dataclass(frozen=True)

@@ -209,7 +209,7 @@ def instalments(scheme: Scheme, inputs: Inputs) -> list[Flow]:
 def with_instalments(scheme: Scheme, inputs: Inputs) -> Inputs:
     """The inputs with the projection's balances as they are once the scheme has changed the instalments.
 
-    An instalment comes in the middle of a year: the year's average changes by half as much as its end.
+    An instalment comes half-way through a year: the year's average changes by half as much as its end.
     """
     flows = instalments(scheme, inputs)
 
