@@ -222,7 +222,7 @@ def _found(
 
 
 def _holds(node: Any, key: int | str) -> bool:
-    return key in node if isinstance(node, dict) else isinstance(node, list | tuple) and isinstance(key, int)
+    return key in node if isinstance(node, dict) else isinstance(node, list | tuple) and key in range(len(node))
 
 
 def _models(annotation: Any) -> list[type[BaseModel]]:
