@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -26,6 +26,7 @@ Area = str | int | Sequence[str | int]
 """England, a region, a council (name, DfE number or ONS code), or several councils or regions together."""
 Measures = Mapping[str, tuple[str, xr.DataArray]]
 """By name the unit and, for each council, simulations that add up: dims (draw, authority, year)."""
+Table = TypeVar("Table", pd.DataFrame, pd.Series)
 SCALES = {1e9: "£bn", 1e6: "£m", 1e3: "£000s", 1.0: "£"}
 
 
@@ -76,9 +77,8 @@ class Simulated(ABC):
         named = areas if isinstance(areas, Mapping) else {str(area): area for area in areas}
         members = {name: self.codes(area) for name, area in named.items()}
         frames = [_rows(name, unit, values, members) for name, (unit, values) in self.measures.items()]
-        frame = pd.concat(frames, ignore_index=True)
-        frame.attrs["units"] = {name: unit for name, (unit, _) in self.measures.items()}
-        return frame
+        units = {name: unit for name, (unit, _) in self.measures.items()}
+        return in_units(pd.concat(frames, ignore_index=True), units)
 
     def difference(self, other: Simulated) -> Difference:
         """This result less another on the same simulations: its ranges are of the difference in each."""
@@ -119,6 +119,12 @@ class Simulated(ABC):
             for name in super().__dir__()
             if name.startswith("__") or (name[0] != "_" and name not in self._inner)
         ]
+
+
+def in_units(table: Table, units: str | dict[str, str]) -> Table:
+    """The table with the unit of its figures in `attrs["units"]`: one, or one a column or measure."""
+    table.attrs["units"] = units
+    return table
 
 
 def ranges(values: np.ndarray) -> dict[str, np.ndarray]:

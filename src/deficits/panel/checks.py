@@ -8,7 +8,8 @@ import pandas as pd
 
 from deficits.formatting import last_day
 from deficits.panel.panel import Panel
-from deficits.panel.schema import COMPARISONS
+from deficits.panel.schema import COMPARISONS, FIGURES
+from deficits.simulated import in_units
 
 NEARLY_ALL = 0.95
 """Share of councils below which a sum is not compared: it is incomplete, not wrong."""
@@ -36,7 +37,8 @@ def reconcile(panel: Panel) -> pd.DataFrame:
     of deficits for the balance), published, difference (sum over published, less 1), state (agrees, differs, or
     incomplete where too few councils have a value), reason. £ or plans.
     """
-    return pd.concat([_compared(panel, **each) for each in COMPARISONS], ignore_index=True)
+    found = pd.concat([_compared(panel, **each) for each in COMPARISONS], ignore_index=True)
+    return in_units(found, {each["figure"]: FIGURES[each["figure"]].unit for each in COMPARISONS})
 
 
 def _compared(

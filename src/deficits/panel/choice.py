@@ -11,6 +11,7 @@ import pandas as pd
 
 from deficits.panel.schema import PARTS
 from deficits.publications.editions import DISPUTED, KEY
+from deficits.simulated import in_units
 
 Rule = Literal["section251", "mhclg", "lowest", "newest"]
 RULES: tuple[Rule, ...] = get_args(Rule)
@@ -78,7 +79,7 @@ def disagreements(frame: pd.DataFrame, tolerance: float = TOLERANCE) -> pd.DataF
     first, second = (frame[name] for name in SOURCES)
     listed = frame.loc[(second - first).abs() > tolerance, ["name", *SOURCES, "balance", "balance_source"]]
     listed.insert(3, "difference", listed[SOURCES[1]] - listed[SOURCES[0]])
-    return listed.sort_values("difference", key=abs, ascending=False)
+    return in_units(listed.sort_values("difference", key=abs, ascending=False), "£")
 
 
 def _after(collected: pd.Series) -> pd.Series:

@@ -29,6 +29,7 @@ from deficits.publications import (
 from deficits.publications.editions import KEY, STATED, newest
 from deficits.raw import RawData, raw_data
 from deficits.raw.authorities import Authorities, load_authorities
+from deficits.simulated import in_units
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ class Panel:
         """One figure as authorities (rows) by years (columns), missing where not published."""
         if name not in FIGURES:
             raise PanelError(f"no figure '{name}': {closest(name, FIGURES)}")
-        return self.frame[name].unstack("year")
+        return in_units(self.frame[name].unstack("year"), FIGURES[name].unit)
 
     def rounding(self, year: int) -> pd.Series:
         """To what a year end's stated balances are rounded, £, by authority; none for those that were returned."""
@@ -178,7 +179,7 @@ def build(
     chosen = choice.choose(frame, rule)
     frame[chosen.columns] = chosen
     return Panel(
-        frame=check(frame),
+        frame=in_units(check(frame), {name: figure.unit for name, figure in FIGURES.items()}),
         agreements=safety_valve.agreements(reader, frame["balance"], frame["dsg_total"]),
         authorities=authorities,
         as_of=as_of,

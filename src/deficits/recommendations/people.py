@@ -18,6 +18,7 @@ from deficits.projection.history import NEARLY_ALL
 from deficits.projection.lever import EarlySupport
 from deficits.projection.streams import Array
 from deficits.raw import read_table
+from deficits.simulated import in_units
 
 HOURS_OF_A_POST = assumed("people", "hours_of_a_post").number
 """Hours of casework that a full-time post has in a year: an assumption."""
@@ -42,7 +43,7 @@ def hours(as_of: str | None = None) -> pd.DataFrame:
     17.4
     """
     frame = read_table("send-workforce", "hours.csv", numeric=["hours_low", "hours_high"])
-    return _known(frame, as_of, "published").set_index(["activity", "profession"])
+    return in_units(_known(frame, as_of, "published").set_index(["activity", "profession"]), "hours")
 
 
 def prices(as_of: str | None = None) -> pd.DataFrame:
@@ -50,9 +51,9 @@ def prices(as_of: str | None = None) -> pd.DataFrame:
     numeric = ["unit_low", "unit_high", "quantity_low", "quantity_high"]
     frame = read_table("send-workforce", "prices.csv", numeric=numeric)
     frame = _known(frame, as_of, "cost_published", "quantity_published").set_index("name")
-    return frame.assign(
-        total_low=frame["unit_low"] * frame["quantity_low"], total_high=frame["unit_high"] * frame["quantity_high"]
-    )
+    for end in ("low", "high"):
+        frame[f"total_{end}"] = frame[f"unit_{end}"] * frame[f"quantity_{end}"]
+    return in_units(frame, dict.fromkeys(("unit_low", "unit_high", "total_low", "total_high"), "£"))
 
 
 def new_plans(projection: Projection) -> pd.DataFrame:
@@ -71,7 +72,7 @@ def new_plans(projection: Projection) -> pd.DataFrame:
         if later > year:
             rows[later] = (*np.quantile(share * paths.plans[place], [0.1, 0.5, 0.9]), False)
     columns = ["p10", "p50", "p90", "published"]
-    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("year")
+    return in_units(pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("year"), "plans")
 
 
 def newest(panel: Panel, figure: str) -> pd.Series:
@@ -105,10 +106,11 @@ def posts(projection: Projection, year: int, per_post: float = HOURS_OF_A_POST) 
         raise ProjectionError(f"year {year}: found no new plans, {closest(str(year), map(str, plans.index))}")
     frame = hours(projection.panel.as_of)
     frame = frame[frame.index.get_level_values("activity") == "new plan"].droplevel("activity")
-    return frame[["hours_low", "hours_high"]].assign(
+    found = frame[["hours_low", "hours_high"]].assign(
         posts_low=frame["hours_low"] * plans.at[year, "p10"] / per_post,
         posts_high=frame["hours_high"] * plans.at[year, "p90"] / per_post,
     )
+    return in_units(found, {column: column.partition("_")[0] for column in found})
 
 
 def plans_not_issued(projection: Projection, lever: EarlySupport) -> pd.DataFrame:
@@ -120,6 +122,5 @@ def plans_not_issued(projection: Projection, lever: EarlySupport) -> pd.DataFram
     plans, left = projection.paths.plans, lever.plans_left(projection.paths)
     gone: Array = np.concatenate([np.zeros_like(plans[:1]), plans[1:] * (1 - left)])
     fewer = np.quantile(np.diff(gone, axis=0), [0.1, 0.5, 0.9], axis=1).T
-    return pd.DataFrame(
-        fewer, index=pd.Index(projection.paths.years[1:], name="year"), columns=["p10", "p50", "p90"]
-    )
+    years = pd.Index(projection.paths.years[1:], name="year")
+    return in_units(pd.DataFrame(fewer, index=years, columns=["p10", "p50", "p90"]), "plans")

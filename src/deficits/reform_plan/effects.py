@@ -19,7 +19,7 @@ from deficits.formatting import estimate_range, financial_year, gbp, gbp_range, 
 from deficits.projection import Projection
 from deficits.reform_plan.actions import SECTOR_WORDS, SECTORS, Action, Actions, MovePlaces, OwnGrowth, Position
 from deficits.reform_plan.baseline import Baseline, baseline, grown
-from deficits.simulated import lines, ranges
+from deficits.simulated import in_units, lines, ranges
 from deficits.sizes import Array
 from deficits.validation import one_of
 
@@ -109,7 +109,8 @@ class ReformPlan:
             tables |= {(measure, "unmitigated"): before, (measure, "mitigated"): after}
             tables[measure, "difference"] = after - before
         frame = self._yearly(tables, "measure", "variant")
-        return frame.assign(unit=frame.index.get_level_values("measure").map(UNITS))
+        frame = frame.assign(unit=frame.index.get_level_values("measure").map(UNITS))
+        return in_units(frame, frame["unit"].groupby("measure").first().to_dict())
 
     def _yearly(self, tables: dict[Any, Array], *names: str) -> pd.DataFrame:
         """Mean and quantiles by year of what stands under each key, whose parts are called `names`; of the plan's
@@ -135,11 +136,12 @@ class ReformPlan:
             for kind, each in money.items()
             for part, values in ranges(np.sum(each, axis=1)).items()
         }
-        return pd.DataFrame(found, index=pd.Index(titles, name="action"))
+        return in_units(pd.DataFrame(found, index=pd.Index(titles, name="action")), "£")
 
     def costs(self) -> pd.DataFrame:
         """£ a year that others pay, by payer: indexed by (payer, year), columns mean to p90."""
-        return self._yearly({(payer,): money[1:] for payer, money in self.elsewhere.items()}, "payer")
+        paid = {(payer,): money[1:] for payer, money in self.elsewhere.items()}
+        return in_units(self._yearly(paid, "payer"), "£")
 
     def management_plan(self) -> pd.DataFrame:
         """Lines of a DSG management plan, £, without the plan and with it: indexed by (variant, line), columns
@@ -164,7 +166,7 @@ class ReformPlan:
         means = {line: values.mean(axis=1) for line, values in lines.items()}
         years = [financial_year(year) for year in self.years[1:]]
         frame = pd.DataFrame.from_dict(means, orient="index", columns=years)
-        return frame.set_axis(pd.MultiIndex.from_tuples(frame.index, names=["variant", "line"]))
+        return in_units(frame.set_axis(pd.MultiIndex.from_tuples(frame.index, names=["variant", "line"])), "£")
 
     def stress(self) -> pd.DataFrame:
         """The balance at the last year end, £, on harder terms: columns mean, p10, p50, p90 and difference (of the
@@ -192,7 +194,7 @@ class ReformPlan:
             _, saved, _ = applied(base, actions, [(size * each, cost) for each, cost in sizes])
             ends[name] = base.balance[-1] + saved.sum(axis=(0, 1))
         frame = pd.DataFrame(ranges(np.stack(list(ends.values()))), index=pd.Index(ends, name="case"))
-        return frame.assign(difference=frame["mean"] - frame.at["as declared", "mean"])
+        return in_units(frame.assign(difference=frame["mean"] - frame.at["as declared", "mean"]), "£")
 
     def to_frame(self) -> pd.DataFrame:
         """One long table, a row a measure, year, variant, sector and action: columns measure, unit, area, year,
@@ -205,7 +207,8 @@ class ReformPlan:
         acted = self._yearly(money, "measure", "action").reset_index()
         frame = pd.concat([years, acted.assign(variant="mitigated", unit="£")], ignore_index=True)
         frame = frame.fillna({"sector": "", "action": ""}).assign(area=self.name)
-        return frame[["measure", "unit", "area", "year", "variant", "sector", "action", *SUMMARY]]
+        frame = frame[["measure", "unit", "area", "year", "variant", "sector", "action", *SUMMARY]]
+        return in_units(frame, frame.groupby("measure")["unit"].first().to_dict())
 
     @property
     def simulations(self) -> xr.Dataset:

@@ -8,6 +8,7 @@ import pandas as pd
 from deficits.panel import Panel
 from deficits.publications.editions import Reader
 from deficits.publications.tabulated import neighbours
+from deficits.simulated import in_units
 
 PUBLISHED = {
     "plan growth": ("plans", None, "growth a year"),
@@ -57,4 +58,5 @@ def evidence(panel: Panel, code: str) -> pd.DataFrame:
             "england": england if counted.sum() >= FEWEST else np.nan,
             "source": str(sources.get(code, sources.iloc[0])).partition("/")[0],
         }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("measure")
+    units = {name: unit for name, (_, _, unit) in PUBLISHED.items()}
+    return in_units(pd.DataFrame.from_dict(rows, orient="index").rename_axis("measure"), units)

@@ -31,6 +31,7 @@ from deficits.reform_plan.actions import (
 from deficits.reform_plan.baseline import Baseline, grown
 from deficits.reform_plan.cells import Book, Cell, Row, Term, cell, least, most, total, where
 from deficits.reform_plan.effects import ReformPlan, applied
+from deficits.simulated import in_units
 from deficits.sizes import Array
 from deficits.writeoff import Inputs, Scheme, write_off
 
@@ -137,7 +138,7 @@ def worked(plan: ReformPlan, settings: Settings) -> pd.DataFrame:
     scheme = Scheme.read("high-needs-stability-grant", **changes)
     result = write_off(Inputs(replace(plan.source, simulations=dataset, assumptions=assumptions)), scheme)
     money = result.ledger.sel(authority=plan.code).isel(draw=0)
-    return pd.DataFrame(
+    account = pd.DataFrame(
         {
             "base": base.balance[:, 0],
             "without": without,
@@ -148,6 +149,7 @@ def worked(plan: ReformPlan, settings: Settings) -> pd.DataFrame:
         },
         index=pd.Index(years, name="year"),
     )
+    return in_units(account, "£")
 
 
 def workbook(plan: ReformPlan, path: str | Path, settings: Settings | None = None) -> pd.DataFrame:
