@@ -67,8 +67,8 @@ def test_schemes_of_two_base_dates_are_in_prices_of_one_and_count_the_same_years
     both = d.compare(projection, [scheme(), earlier, scheme(title="None", share=0)])
     assert (both.dates.base, both.dates.start) == (2026, 2025)
     alone = d.write_off(projection, earlier).exchequer(real=2026)["mean"]
-    gross = float((both.draws["present_cost"][1]).mean())
-    assert gross == pytest.approx(alone["present", "gross"], rel=1e-9)
+    net = float((both.draws["present_cost"][1]).mean())
+    assert net == pytest.approx(alone["present", "net"], rel=1e-9)
     # Without help and before any is paid, a year's interest is the same whichever scheme is beside it.
     no_help = d.compare(projection, [scheme(title="None", share=0), earlier]).draws["councils_pay"][0]
     assert both.draws["councils_pay"][2] == pytest.approx(no_help)
@@ -166,3 +166,12 @@ def test_a_cluster_gives_the_same_and_loses_nothing_with_a_worker(
     assert left[0] > 0
     for name, values in many.draws.items():
         np.testing.assert_allclose(values, there.draws[name], rtol=1e-9, err_msg=name)
+
+
+@pytest.mark.parametrize("instalments", ["as_projected", "stop", "continue"])
+def test_the_net_cost_is_that_of_the_schemes_own_page(projection: Projection, instalments: str) -> None:
+    """Agreed safety valve instalments that stop are a saving in both."""
+    one = scheme(safety_valve=instalments)
+    alone = d.write_off(projection, one).exchequer().loc[("present", "net")]
+    beside = d.compare(projection, [one, scheme(title="None", share=0)]).draws["present_cost"][0]
+    assert beside.mean() == pytest.approx(alone["mean"], rel=1e-9)

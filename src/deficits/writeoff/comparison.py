@@ -372,7 +372,8 @@ def measured(inputs: Inputs, families: Sequence[Family], dates: Dates, kept: Pla
 
 def _measures(block: Inputs, family: Family, dates: Dates) -> dict[str, Array | float]:
     scheme, times = family.scheme, family.times[:, None]
-    paid, inputs = Result.of(scheme, block).paid, with_instalments(scheme, block)
+    result, inputs = Result.of(scheme, block), with_instalments(scheme, block)
+    paid = result.paid
     flows = [flow for flow in paid.flows if flow.kind != "safety_valve"]
     deficits, amounts = Deficits(inputs, family.times), paid.total("write_off", "cover")
     level = block.once(("level", dates.base), lambda: block.deficit(dates.base).sum(axis=0))
@@ -395,9 +396,9 @@ def _measures(block: Inputs, family: Family, dates: Dates) -> dict[str, Array | 
         if year == dates.at:
             found |= {"deficit": gross, "above_reserves": deficits.above(year, standing, dates.base)}
     exchequer = [
-        (flow.year, costs.EXCHEQUER[flow.kind][1] * flow.total * (1.0 if flow.kind == "safety_valve" else times))
-        for flow in paid.flows
-        if flow.kind in costs.EXCHEQUER
+        (year, amount if item == costs.STOPPED else times * amount)
+        for item, by_year in costs.exchequer_flows(result).items()
+        for year, amount in by_year.items()
     ]
     borne += [
         (flow.year, times * flow.total) for flow in flows if flow.kind in ("contribution", "repayment", "levy")

@@ -20,10 +20,11 @@ from deficits.writeoff.scheme import Scheme
 
 STPR = assumed("financing", "social_time_preference").number
 """Social time preference rate, real, a year."""
+STOPPED = "instalments_stopped"
 EXCHEQUER: dict[Kind, tuple[str, int]] = {
     "write_off": ("gross", 1),
     "cover": ("gross", 1),
-    "safety_valve": ("instalments_stopped", 1),
+    "safety_valve": (STOPPED, 1),
     "clawback": ("clawed_back", -1),
     "repayment": ("repaid", -1),
     "levy": ("levied", -1),
@@ -121,10 +122,9 @@ def exchequer_flows(result: Result) -> dict[str, dict[int, Array]]:
             flows[item][flow.year] = flows[item].get(flow.year, 0.0) + sign * flow.total
     going_on = any(part.safety_valve == "continue" for part in result.scheme.parts)
     for year in (int(year) for year in inputs.agreed if year > base and not going_on):
-        inside = inputs.safety_valve_payments(year) if year in inputs.years else 0.0
-        saved = float((inputs.agreed_in(year) - inside - changes.get(year, 0.0)).sum())
+        saved = inputs.agreed_and_not_projected(year) - float(np.sum(changes.get(year, 0.0)))
         if saved:
-            flows["instalments_stopped"][year] = np.full(inputs.shape[1], -saved)
+            flows[STOPPED][year] = np.full(inputs.shape[1], -saved)
     return flows
 
 

@@ -208,6 +208,15 @@ class Inputs:
         """Agreed safety valve payments of a year."""
         return self._column(self.agreed.get(year, pd.Series(0.0, index=self.codes)))
 
+    def agreed_and_not_projected(self, year: int) -> float:
+        """Agreed safety valve payments of a year that the projection does not pay, England, £."""
+
+        def work(whole: Inputs) -> float:
+            inside = whole.safety_valve_payments(year) if year in whole.years else 0.0
+            return float((whole.agreed_in(year) - inside).sum())
+
+        return self.shared(("agreed and not projected", year), work)
+
     def agreed_after(self, year: int) -> Array:
         """Agreed safety valve payments due after 31 March of a year."""
         return self._column(self.agreed.loc[:, [late for late in self.agreed if late > year]].sum(axis=1))
