@@ -257,14 +257,16 @@ def test_a_report_carries_all_that_is_set_and_says_what_it_leaves_out(engine: En
 
 
 @pytest.mark.parametrize("error", [None, ReportError("no such report"), RuntimeError("a bug")])
-def test_a_report_is_made_beside_the_panel(explorer: Explorer, monkeypatch: pytest.MonkeyPatch, error) -> None:
+def test_a_report_is_made_beside_the_panel(explorer, monkeypatch, tmp_path: Path, error) -> None:
     free = threading.Event()
 
     def render(name: str, values: object, folder: Path) -> Path:
         assert free.wait(10)
         if error:
             raise error
-        return folder / f"{name}.html"
+        page = tmp_path / f"{name}.html"
+        page.write_text("<h1>England</h1>", encoding="utf-8")
+        return page
 
     monkeypatch.setattr(panel_module, "render", render)
     monkeypatch.setattr(panel_module, "write_index", lambda folder: folder)
@@ -272,5 +274,7 @@ def test_a_report_is_made_beside_the_panel(explorer: Explorer, monkeypatch: pyte
     move(explorer, "later_block_growth", 5.0)
     free.set()
     explorer._making.join(10)
-    assert (str(error) if error else "england.html") in explorer._report_line.value
+    link = 'download="england.html" href="data:text/html;base64,PGgxPkVuZ2xhbmQ8L2gxPg=="'
+    assert (str(error) if error else link) in explorer._report_line.value
+    assert (str(tmp_path / "england.html") in explorer._report_line.value) == (error is None)
     assert ('role="alert"' in explorer._report_line.value) == (error is not None)

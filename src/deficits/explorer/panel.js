@@ -23,6 +23,9 @@
           set(readout, "aria-label", `${words}, as a number`);
         }
       }
+      // ipywidgets joins the words of a choice, which then do not fit on a narrow page.
+      for (const option of field.querySelectorAll("select[multiple] option"))
+        if (option.textContent.includes("\u00a0")) option.textContent = option.textContent.replaceAll("\u00a0", " ");
       const line = field.querySelector(".deficits-line p");
       if (line) {
         if (!line.id) line.id = `deficits-line-${++numbers}`;
@@ -39,6 +42,19 @@
     const copy = /** @type {HTMLButtonElement | null} */ (root.querySelector(".deficits-copy"));
     if (code && copy) copy.onclick = () => {
       navigator.clipboard.writeText(code.value).then(() => { copy.textContent = "Copied"; });
+    };
+    // A rendered page opens in a frame that can do nothing with this server; where no tab may open, it is downloaded.
+    const page = /** @type {HTMLAnchorElement | null} */ (root.querySelector(".deficits-page a"));
+    if (page) page.onclick = (event) => {
+      const tab = window.open("");
+      if (!tab) return;
+      event.preventDefault();
+      const frame = tab.document.createElement("iframe");
+      frame.sandbox.add("allow-scripts", "allow-downloads", "allow-popups", "allow-popups-to-escape-sandbox");
+      frame.style.cssText = "position: fixed; inset: 0; width: 100%; height: 100%; border: 0";
+      frame.title = tab.document.title = page.download;
+      fetch(page.href).then((held) => held.text()).then((text) => { frame.srcdoc = text; });
+      tab.document.body.append(frame);
     };
   };
   // A process that ends leaves controls that do nothing: say so, and that nothing is lost.

@@ -23,7 +23,7 @@ from deficits.assumptions import PROGRAMME_ENDED
 from deficits.errors import DeficitsError, ProjectionError
 from deficits.explorer.state import ENGLAND, EXAMPLE, SIZES, State, shipped_lever
 from deficits.explorer.views import Engine, View, places, view
-from deficits.formatting import financial_year, year_end
+from deficits.formatting import MINUS, financial_year, year_end
 from deficits.panel import load_panel
 from deficits.paths import reports_dir, write_whole
 from deficits.projection import lever_names
@@ -229,7 +229,7 @@ class Explorer:
             "actions": Control("actions", actions),
         }
 
-        parts = ("headline", "figure", "table", "terms", "notes", "pulse", "line", "line")
+        parts = ("headline", "figure", "table", "terms", "notes", "pulse", "line", "page")
         made = [_html(f"deficits-{part}") for part in parts]
         self._headline, self._figure, self._table, self._terms, self._notes, self._pulse = made[:6]
         self._report_note, self._report_line = made[6:]
@@ -321,13 +321,15 @@ class Explorer:
         """Headline and figure first: they are what is waited for."""
         shown, state = self.view, self.state
         points, wide = "".join(f"<li>{escape(point)}</li>" for point in shown.points), shown.svg()
+        points = points.replace(f"{MINUS}£", f"{MINUS}&NoBreak;£")  # a sign stays with its amount
         self._headline.value = (
             f'<p class="deficits-lead">{escape(shown.lead)}</p>'
             f'<p class="deficits-meaning">{escape(shown.meaning)}</p><ul>{points}</ul>'
         )
         self._figure.value = (
             f'<div class="deficits-wide">{wide}</div><div class="deficits-narrow">{shown.svg(372)}</div>'
-            f"<p>{_download(shown, wide)}</p>"
+            f"<p>{_carried('text/csv', 'numbers.csv', shown.quantiles.to_csv())} "
+            f"{_carried('image/svg+xml', 'figure.svg', wide)}</p>"
         )
         self._table.value = shown.table()
         self._code.value = shown.code
@@ -448,7 +450,8 @@ class Explorer:
             name, values, _ = self.view.report
             page = render(name, values, reports_dir())
             write_index(reports_dir())
-            said = _line(f"The page is {page}")
+            link = _carried("text/html", page.name, page.read_text(encoding="utf-8"), "Open the page")
+            said = f'<p class="deficits-remark" role="status">{link} <code>{escape(str(page))}</code></p>'
         except Exception as error:  # told in the panel: nobody sees a thread's traceback
             said = _line(f"The report failed: {error}", error=True)
         self._report_line.value = said
@@ -492,13 +495,10 @@ def _line(text: str, error: bool = False) -> str:
     return f'<p class="{look}" role="{role}">{escape(text)}</p>'.replace("\n", "<br>") if text else ""
 
 
-def _download(shown: View, svg: str) -> str:
-    """Links to the figure's numbers and to the figure itself, carried in the page."""
-    things = {"numbers.csv": ("text/csv", shown.quantiles.to_csv()), "figure.svg": ("image/svg+xml", svg)}
-    return " ".join(
-        f'<a download="{name}" href="data:{kind};base64,{base64.b64encode(text.encode()).decode()}">{name}</a>'
-        for name, (kind, text) in things.items()
-    )
+def _carried(kind: str, name: str, text: str, words: str = "") -> str:
+    """A link to a file that the panel itself carries: no server has to reach it."""
+    data = base64.b64encode(text.encode()).decode()
+    return f'<a download="{escape(name)}" href="data:{kind};base64,{data}">{words or name}</a>'
 
 
 def _kept_at() -> Path:
