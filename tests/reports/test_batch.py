@@ -153,6 +153,7 @@ def test_a_changed_file_leaves_a_page_that_used_none_of_its_changed_figures(page
 
 def test_the_edition_before_goes_to_the_archive_which_never_changes(pages, good: Path) -> None:
     old = (good / "authority-kent.ipynb").read_bytes()
+    (good / "authority-kent.pdf").write_bytes(b"the briefing of the page before")
     for seed in (2, 3):
         make(council_pages("Kent", seed=seed), good, RunOptions(notebook=pages()), today=NEXT)
     kept = good / "archive" / DAY.isoformat()
@@ -160,6 +161,7 @@ def test_the_edition_before_goes_to_the_archive_which_never_changes(pages, good:
         f"authority-kent{end}" for end in (".html", ".ipynb", ".json")
     ]
     assert (kept / "authority-kent.ipynb").read_bytes() == old
+    assert not (good / "authority-kent.pdf").exists()
     assert 'href="../../index.html"' in (kept / "authority-kent.html").read_text(encoding="utf-8")
     assert f'href="archive/{DAY}/authority-kent.html"' in (good / "authority-kent.html").read_text(
         encoding="utf-8"

@@ -20,12 +20,22 @@ from deficits.reports.record import (
     rounded,
 )
 
+CODE = (
+    "{}X = 1\n{}class A:\n    {}y: int = 1\n\n    def f(self) -> int:\n        {}return 2\n\n\nclass B:\n    {}\n"
+)
+WORDED = ('"""M."""\n', '"""X."""\n', '"""A."""\n    ', '"""F."""\n        # why\n        ', '"""B."""')
 
-def test_what_a_docstring_and_a_comment_say_is_no_code() -> None:
-    one = code_of('"""A."""\ndef f(x):\n    """B."""\n    return x + 1\n')
-    other = code_of('"""C."""\n# words\n\ndef f(x):\n    """D."""\n    # more words\n\n    return x + 1  # here\n')
-    assert one == other
-    assert one != code_of("def f(x): return x + 2")
+
+def test_a_docstring_that_is_added_taken_out_or_changed_is_no_code() -> None:
+    bare = code_of(CODE.format("", "", "", "", "pass"))
+    assert code_of(CODE.format(*WORDED)) == bare
+    for place, words in enumerate(WORDED):
+        one = ["", "", "", "", "pass"]
+        one[place] = words
+        assert code_of(CODE.format(*one)) == bare
+    assert code_of('"""A module of words."""\n') == code_of("")
+    assert code_of(CODE.format(*WORDED).replace("return 2", "return 3")) != bare
+    assert code_of(CODE.format(*WORDED).replace("y: int = 1", "y: int = 2")) != bare
 
 
 def test_outputs_decide_nothing_about_which_notebook_it_is() -> None:

@@ -91,6 +91,22 @@ def test_the_national_total_is_told_of_with_its_author_only_where_it_is_used(
     assert "Special Needs Jungle" in vintage("held").england
 
 
+def test_what_councils_forecast_stands_as_a_deficit_like_every_other_on_the_page(
+    vintage: Callable[[str], Vintage],
+) -> None:
+    one = vintage("held")
+    stated = england.stated_forecasts(d.project(one.panel, until=2029, draws=200))
+    largest = stated.loc[stated["stated"].idxmin()]
+    row = next(line for line in one.england.splitlines() if line.startswith(f"{largest['name']} "))
+    numbers = [
+        float(each)
+        for each in re.findall(r"(?<= )[\u2212]?\d+(?:\.\d)?(?= )", row.replace(str(largest["detail"]), ""))
+    ]
+    assert numbers[0] == round(-largest["stated"] / 1e6, 1)
+    assert 0 < numbers[1] < numbers[2]
+    assert "negative = deficit" not in one.england
+
+
 def test_an_earlier_day_knows_nothing_that_was_said_after_it(vintage: Callable[[str], Vintage]) -> None:
     text = vintage("replayed").england
     assert "OBR" not in text  # November 2025

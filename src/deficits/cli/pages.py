@@ -59,10 +59,14 @@ def report(
     every_days: Annotated[
         int, typer.Option(parser=at_least(1), help="Days until the list of pages counts as out of date.")
     ] = 31,
+    pdf: Annotated[
+        bool, typer.Option("--pdf", help="Also print each council's briefing, one sheet, beside its page.")
+    ] = False,
 ) -> None:
     """Render reports to pages: all of them, or those named. One that fails leaves the others."""
     from deficits.paths import reports_dir
     from deficits.reports import RunOptions, exit_code, make, plan, write_index
+    from deficits.reports.briefing import browser, write_briefings
 
     folder = folder or reports_dir()
     values: dict[str, object] = {}
@@ -78,6 +82,8 @@ def report(
     kind = cast(Any, engine)
     run = RunOptions(cell_seconds, page_seconds, memory, kind, jobs, only_stale, _cluster(cluster))
     pages = plan(names or (), authorities or (), values)
+    if pdf:
+        browser()  # one that is missing is told of before anything is made
     columns = (*Progress.get_default_columns(), MofNCompleteColumn())
     # Elsewhere than on a terminal there is no bar, but a line a page.
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
@@ -93,6 +99,10 @@ def report(
         results = make(pages, folder, run, say)
     # Also when nothing was made: the front page says until when it holds, and that moves with each run.
     write_index(folder, base_url=base_url, every_days=every_days)
+    if pdf:
+        councils = [folder / f"{each.page}.html" for each in pages if each.report == "authority"]
+        without = [page for page in councils if page.exists() and not page.with_suffix(".pdf").exists()]
+        write_briefings(without, run.at_once)
     counted = Counter(result.state for result in results)
     if len(results) == 1 and counted["made"]:
         out.print(f"Written: {folder / results[0].page}.html")

@@ -324,7 +324,8 @@ def _put(job: Job, made: Made, out_dir: Path, why: Sequence[str]) -> PageResult:
             if job.before is not None and job.before.run_on < job.today:
                 _archive(out_dir, page, job.before.run_on)
             put_in_place(out_dir, {f"{page}{ending}": text for ending, text in made.files.items()})
-            (out_dir / f"{page}{FAILED}").unlink(missing_ok=True)
+            for old in (FAILED, ".pdf"):  # a briefing is of the page that it was printed from
+                (out_dir / f"{page}{old}").unlink(missing_ok=True)
         except OSError as error:
             message = f"report '{page}' could not be written: {reason(error)}"
             return PageResult(page, "failed", made.seconds, message, ExitCode.REPORT_FAILED)

@@ -6,20 +6,23 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import pandas as pd
 from markupsafe import Markup
 
-from deficits.errors import ReportError
-from deficits.formatting import slug
+from deficits.errors import ProjectionError, ReportError
+from deficits.formatting import gbp, slug, year_end
 from deficits.reports.batch import put_in_place
 from deficits.reports.changes import Changes, changes
 from deficits.reports.frame import SITE, first_chart, part, templates
 from deficits.reports.record import RunRecord, read_record
+from deficits.reports.tables import html_table, laid_out
 
 IMAGE = re.compile(r"<img [^>]*>")
 LISTED = 20
 """Councils in the table of those whose balance moved most."""
+ADDS_UP_TO = 1e6
+"""£ to which amounts of the forecast ledger are rounded before they are subtracted, so that they add up."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ def write_difference(before: Path, now: Path, out_dir: Path) -> Path:
             councils=sorted(councils, key=lambda pair: -pair.moved_by)[:LISTED],
             counts={"compared": len(pairs), "changed": len(changed), "councils": len(councils)},
             causes=list(causes),
-            ledger=_ledger(*(day.isoformat() for day in days)),
+            explained=_explained(max(pairs, key=lambda pair: pair.now.run_on)),
         )
     )
     name = f"{slug(f'diff {days[0]} {days[1]}')}.html"
@@ -89,8 +92,34 @@ def _pairs(before: Path, now: Path) -> Iterator[Pair]:
         yield Pair(old, new, changes(old, new.content), images if len(set(images)) == len(shown) else [])
 
 
-def _ledger(after: str, until: str) -> list[dict[str, Any]]:
-    """Entries of the forecast ledger that were issued between two days."""
-    from deficits.projection.forecasts import entries
+def _explained(pair: Pair) -> tuple[str, Markup]:
+    """Why England's central estimate moved between the ledger's newest entries of two runs: a sentence, and causes
+    with amounts that add up. No table where a run's entry is not known here, or both have the same.
+    """
+    from deficits.panel import load_panel
+    from deficits.projection.england import OVERRIDE_ENDS
+    from deficits.projection.forecasts import diff, entries
 
-    return [{"name": entry.name, **entry.facts} for entry in entries() if after <= entry.name[:10] <= until]
+    held, none = {entry.hash: entry for entry in entries()}, Markup("")
+    first, second = (held.get(record.ledger) for record in (pair.before, pair.now))
+    if first is None or second is None:
+        run = pair.before if first is None else pair.now
+        return f"The forecast ledger does not hold the entry of the run of {run.run_on}, so it cannot say.", none
+    if first == second:
+        return f"Both runs have the same newest entry in the forecast ledger, {first.name}.", none
+    try:
+        steps = diff(first, second, load_panel(), OVERRIDE_ENDS)["value"]
+    except ProjectionError as error:
+        return f"The forecast ledger cannot say: {error}.", none
+    rounded = (steps / ADDS_UP_TO).round() * ADDS_UP_TO
+    change = rounded.diff().iloc[1:]
+    change = change[change != 0]
+    change["All causes together"] = change.sum()
+    frame = pd.DataFrame({"Cause": change.index, "Change (£)": change.to_numpy()})
+    at = f"England’s gross deficit at {year_end(OVERRIDE_ENDS)}"
+    was, now = (gbp(rounded.iloc[place], 3) for place in (0, -1))
+    said = (
+        f"The central estimate of {at} was {was} in {first.name}, now {now} in {second.name}, the newest entries "
+        "of the forecast ledger at the two runs."
+    )
+    return said, html_table(laid_out(frame, "£m"), "ledger-causes", f"What moved the central estimate of {at}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import platform
@@ -14,7 +15,6 @@ from datetime import date
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from packaging.requirements import Requirement
@@ -41,6 +41,8 @@ NOT_RUN = (
     "_bundle",
     "reports/index.py",
     "reports/batch.py",
+    "reports/briefing.py",
+    "reports/difference.py",
     "reports/verification.py",
 )
 """What of the package no page runs."""
@@ -345,15 +347,17 @@ def code_digest() -> str:
 
 
 def code_of(source: str) -> str:
-    """What a file of Python does, as its compiler has it: without comments and docstrings."""
+    """What a file of Python does: its syntax, without comments, docstrings and whatever else does nothing."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(body := getattr(node, "body", None), list):
+            node.body = [each for each in body if not _does_nothing(each)]  # type: ignore[attr-defined]
+    return ast.dump(tree)
 
-    def told(part: object) -> str:
-        if isinstance(part, CodeType):
-            names = (part.co_name, part.co_names, part.co_varnames, part.co_freevars, part.co_code)
-            return f"{names} {[told(each) for each in part.co_consts]}"
-        return repr(sorted(map(repr, part)) if isinstance(part, frozenset) else part)
 
-    return told(compile(source, "", "exec", optimize=2, dont_inherit=True))
+def _does_nothing(statement: ast.AST) -> bool:
+    text = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+    return text or isinstance(statement, ast.Pass)
 
 
 def notebook_digest(notebook: Mapping[str, Any]) -> str:
