@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -30,19 +31,43 @@ Table = TypeVar("Table", pd.DataFrame, pd.Series)
 SCALES = {1e9: "£bn", 1e6: "£m", 1e3: "£000s", 1.0: "£"}
 
 
-class Simulated(ABC):
+class Written:
+    """Files of a result, and what of it completes."""
+
+    simulations: xr.Dataset
+    to_frame: Callable[..., pd.DataFrame]
+    _inner: ClassVar[frozenset[str]] = frozenset()
+    """Attributes that other rooms read and that do not complete: they are not part of the public API."""
+
+    def to_parquet(self, path: str | Path, areas: Area | Mapping[str, Area] | None = None) -> Path:
+        """Write the long table, for R, Power BI or DuckDB: the path written. `areas`: as for `to_frame`."""
+        frame = self.to_frame() if areas is None else self.to_frame(areas)
+        frame.to_parquet(path, index=False)
+        return Path(path)
+
+    def to_netcdf(self, path: str | Path) -> Path:
+        """Write every simulation with its coordinates, for xarray, R or Stata: the path written."""
+        self.simulations.to_netcdf(path)
+        return Path(path)
+
+    def __dir__(self) -> list[str]:
+        return [
+            name
+            for name in super().__dir__()
+            if name.startswith("__") or (name[0] != "_" and name not in self._inner)
+        ]
+
+
+class Simulated(Written, ABC):
     """A result that holds simulations by council and year.
 
     `simulations`: dims draw, authority and year, coordinates name, region and type; each variable has its unit in
     `attrs["units"]`. `warnings`: what a reader must know, a sentence each.
     """
 
-    simulations: xr.Dataset
     warnings: tuple[str, ...]
     home: str = "England"
     """The area that is shown first."""
-    _inner: ClassVar[frozenset[str]] = frozenset()
-    """Attributes that other rooms read and that do not complete: they are not part of the public API."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -84,16 +109,6 @@ class Simulated(ABC):
         """This result less another on the same simulations: its ranges are of the difference in each."""
         return Difference(self, other)
 
-    def to_parquet(self, path: str | Path, areas: Area | Mapping[str, Area] | None = None) -> Path:
-        """Write the long table, for R, Power BI or DuckDB: the path written."""
-        self.to_frame(areas).to_parquet(path, index=False)
-        return Path(path)
-
-    def to_netcdf(self, path: str | Path) -> Path:
-        """Write every simulation with its coordinates, for xarray, R or Stata: the path written."""
-        self.simulations.to_netcdf(path)
-        return Path(path)
-
     @property
     def plot(self) -> Plots:
         """Plots of the result, on axes of your own or new ones, in matplotlib's own style."""
@@ -113,12 +128,13 @@ class Simulated(ABC):
             f"<details><summary>What to know</summary><ul>{notes}</ul></details>"
         )
 
-    def __dir__(self) -> list[str]:
-        return [
-            name
-            for name in super().__dir__()
-            if name.startswith("__") or (name[0] != "_" and name not in self._inner)
-        ]
+
+def with_units(frame: pd.DataFrame, unit: str, **others: str) -> pd.DataFrame:
+    """The table with the unit of each numeric column in `attrs["units"]`: `unit`, or that of `others` by its name
+    without mean or quantile (`paid` for `paid_p50`)."""
+    names = (str(name) for name in frame.select_dtypes("number"))
+    frame.attrs["units"] = {name: others.get(re.sub(r"_(mean|p\d\d)$", "", name), unit) for name in names}
+    return frame
 
 
 def in_units(table: Table, units: str | dict[str, str]) -> Table:

@@ -1,13 +1,17 @@
 """Many schemes on the same simulations."""
 
+import math
 import os
 import signal
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
+import xarray as xr
 
 import deficits as d
 from deficits.errors import SchemeError
@@ -45,7 +49,33 @@ def test_a_scheme_that_costs_councils_more_for_the_same_is_dominated(some: Compa
 
 
 def test_a_larger_share_leaves_less_in_every_draw(some: Comparison) -> None:
-    assert (some.differences("None").loc[some.titles[0], ["p10", "p50", "p90"]] < 0).all()
+    less = some.difference("None").query("measure == 'deficit'").set_index("scheme")
+    assert (less.loc[some.titles[0], ["p10", "p50", "p90"]] < 0).all()
+
+
+def test_a_scheme_less_itself_is_nothing_and_less_another_is_the_difference_in_each_simulation(
+    some: Comparison,
+) -> None:
+    frame = some.difference("Late").set_index(["measure", "scheme"])
+    itself = frame.xs("Late", level="scheme")[["mean", "p10", "p50", "p90"]]
+    assert itself.drop("years_bought").eq(0).all(axis=None)
+    draws = some.simulations
+    for measure in ("cost", "councils_pay", "above_reserves", "gini"):
+        paired = np.sort(draws[measure].sel(scheme="Made up (share 70%)") - draws[measure].sel(scheme="Late"))
+        told = frame.loc[(measure, "Made up (share 70%)")]
+        assert told["mean"] == pytest.approx(paired.mean(), rel=1e-9)
+        assert told["p90"] == paired[math.ceil(0.9 * len(paired)) - 1]
+    # Nothing is paid of the scheme of no share: how evenly is no number, and neither is a difference from it.
+    assert frame.loc[("gini", "None"), ["mean", "p10", "p50", "p90"]].isna().all()
+    assert frame.attrs["units"]["above_reserves"] == frame.loc[("above_reserves", "None"), "unit"] == "councils"
+
+
+def test_a_comparison_is_written_and_read_again(some: Comparison, tmp_path: Path) -> None:
+    table = pd.read_parquet(some.to_parquet(tmp_path / "schemes.parquet"))
+    pd.testing.assert_frame_equal(table, some.to_frame())
+    with xr.open_dataset(some.to_netcdf(tmp_path / "schemes.nc")) as held:
+        xr.testing.assert_equal(held.load(), some.simulations)
+        assert held["years_bought"].attrs["units"] == "years"
 
 
 def test_ranks_say_whether_they_survive_the_width_of_the_forecast(some: Comparison) -> None:
@@ -125,12 +155,10 @@ def test_many_shares_of_one_scheme_measure_together_as_each_does_alone(
 
 
 def test_what_cannot_be_compared_is_refused(some: Comparison, projection: Projection) -> None:
-    with pytest.raises(SchemeError, match="no measure 'deficits': did you mean 'deficit'"):
+    with pytest.raises(SchemeError, match="measure: found 'deficits'; did you mean 'deficit'"):
         some.ranks("deficits")
-    with pytest.raises(SchemeError, match="no scheme 'Later' here: did you mean 'Late'"):
-        some.differences("Later")
-    with pytest.raises(SchemeError, match="compare it with ranks"):
-        some.differences("None", "gini")
+    with pytest.raises(SchemeError, match="other: found 'Later'; did you mean 'Late'"):
+        some.difference("Later")
     with pytest.raises(SchemeError, match="give at least one"):
         d.compare(projection, [])
     with pytest.raises(SchemeError, match="2026 is not after the base date"):

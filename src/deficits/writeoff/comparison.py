@@ -17,11 +17,11 @@ import numpy.typing as npt
 import pandas as pd
 import xarray as xr
 
-from deficits.errors import SchemeError, closest
+from deficits.errors import SchemeError
 from deficits.formatting import year_end
 from deficits.projection import Projection
-from deficits.simulated import QUANTILES, bars
-from deficits.validation import several
+from deficits.simulated import QUANTILES, Written, bars, with_units
+from deficits.validation import known_word, several
 from deficits.writeoff import costs
 from deficits.writeoff.distribution import gini, top_share
 from deficits.writeoff.inputs import Array, Inputs, RateGiven, inputs_of
@@ -94,7 +94,7 @@ class Dates:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Written):
     """Schemes side by side on the same simulations, in prices of one year and from one date.
 
     Measures (see `BETTER`): cost: £ of write-off and cover, in cash; present_cost: net of what stops, is clawed
@@ -146,7 +146,8 @@ class Comparison:
         frame["dominated"] = [place is not None for place, _ in by]
         frame["dominated_by"] = [None if place is None else self.titles[place] for place, _ in by]
         frame["in_draws"] = [share for _, share in by]
-        return frame.sort_values(["present_cost_p50", "cost_mean"], kind="stable")
+        frame = frame.sort_values(["present_cost_p50", "cost_mean"], kind="stable")
+        return with_units(frame, "£", **UNITS, reserves_known="councils", in_draws="share of simulations")
 
     def dominating(self) -> list[tuple[int | None, float]]:
         """For each scheme, the place of the cheapest one that dominates it, and the share of draws in which that
@@ -171,17 +172,17 @@ class Comparison:
             holds &= ~(mine > theirs + _margin(np.concatenate([mine, theirs])))
         return float(holds.mean())
 
-    def differences(self, scheme: str, measure: str = "deficit") -> pd.DataFrame:
-        """Each scheme less one of them, draw by draw: mean, p10, p50, p90, in the unit of the measure."""
-        if scheme not in self.titles:
-            raise SchemeError(f"no scheme '{scheme}' here: {closest(scheme, self.titles)}")
-        values = self._measure(measure)
-        if not np.isfinite(values).all():
-            raise SchemeError(f"{measure} is not a number in every draw: compare it with ranks()")
-        less = values - values[self.titles.index(scheme)]
-        low, middle, high = _three(less)
-        columns = {"mean": less.mean(axis=1), "p10": low, "p50": middle, "p90": high}
-        return pd.DataFrame(columns, index=pd.Index(self.titles, name="scheme"))
+    def difference(self, other: str) -> pd.DataFrame:
+        """Every scheme less one of them, simulation by simulation: a long table as `to_frame`, whose mean, p10,
+        p50 and p90 are of the difference (of the draws that are kept). Missing where either has no number in
+        some draw (the deficit is not back, nothing is paid): `ranks` has those."""
+        known_word("other", other, self.titles, SchemeError)
+        place, less = self.titles.index(other), dict[str, Array]()
+        for name, values in self.draws.items():
+            known = np.isfinite(values).all(axis=1) & np.isfinite(values[place]).all()
+            less[name] = np.full_like(values, np.nan)
+            less[name][known] = values[known] - values[place]
+        return self._long(less, {name: _three(values) for name, values in less.items()})
 
     def ranks(self, measure: str = "deficit") -> pd.DataFrame:
         """Rank of each scheme in a measure, 1 is best: median, p10 and p90 over draws, and share of draws
@@ -190,35 +191,35 @@ class Comparison:
 
         Ranks that stay over draws survive the width of the forecast.
         """
-        values = _lower_is_better(measure, self._measure(measure))
+        known_word("measure", measure, self.draws, SchemeError)
+        values = _lower_is_better(measure, self.draws[measure])
         margin = _margin(values)
         rank = 1.0 + np.array([(values < mine - margin).sum(axis=0) for mine in values])
         rank[np.isnan(values)] = np.nan
         low, middle, high = _three(rank)
         columns = {"p10": low, "p50": middle, "p90": high, "first": (rank == 1).mean(axis=1)}
-        return pd.DataFrame(columns, index=pd.Index(self.titles, name="scheme")).sort_values(["p50", "first"])
-
-    def _measure(self, measure: str) -> Array:
-        if measure not in self.draws:
-            raise SchemeError(f"no measure '{measure}': {closest(measure, self.draws)}")
-        return self.draws[measure]
+        frame = pd.DataFrame(columns, index=pd.Index(self.titles, name="scheme")).sort_values(["p50", "first"])
+        return with_units(frame, "rank", first="share of simulations")
 
     @property
-    def simulations(self) -> xr.Dataset:
+    def simulations(self) -> xr.Dataset:  # type: ignore[override]
         """Each measure with dims (scheme, draw): the draws that are kept, evenly spaced where there are many."""
         arrays = {
             name: (("scheme", "draw"), values, {"units": UNITS.get(name, "£")})
             for name, values in self.draws.items()
         }
-        return xr.Dataset(arrays, coords={"scheme": self.titles})
+        return xr.Dataset(arrays, coords={"scheme": self.titles}, attrs={"year": self.year})
 
     def to_frame(self) -> pd.DataFrame:
         """One long table: columns measure, unit, area, year, scheme, mean (of the draws that are kept), p10, p50,
         p90."""
+        return self._long(self.draws, self.quantiles)
+
+    def _long(self, draws: dict[str, Array], quantiles: dict[str, Array]) -> pd.DataFrame:
         rows = [
-            (name, UNITS.get(name, "£"), "England", self.year, title, draws.mean(), *across)
-            for name, values in self.draws.items()
-            for title, draws, across in zip(self.titles, values, self.quantiles[name].T, strict=True)
+            (name, UNITS.get(name, "£"), "England", self.year, title, kept.mean(), *across)
+            for name, values in draws.items()
+            for title, kept, across in zip(self.titles, values, quantiles[name].T, strict=True)
         ]
         columns = ["measure", "unit", "area", "year", "scheme", "mean", "p10", "p50", "p90"]
         frame = pd.DataFrame(rows, columns=columns)
@@ -227,7 +228,7 @@ class Comparison:
 
     def plot(self, measure: str = "deficit", *, ax: Axes | None = None) -> Axes:
         """A bar for each scheme, on axes of your own or new ones: the median of a measure with its 80% range."""
-        self._measure(measure)
+        known_word("measure", measure, self.draws, SchemeError)
         frame = self.to_frame().query("measure == @measure").sort_values("p50")
         return bars(frame, "scheme", f"{measure.replace('_', ' ')} at {year_end(self.year)}", ax)
 
@@ -237,9 +238,6 @@ class Comparison:
         table = wide.to_html(float_format="{:,.2f}".format, border=0)
         head = f"{len(self.schemes)} schemes at {year_end(self.year)}, medians in £bn"
         return f"<p><strong>{head}</strong></p>{table}"
-
-    def __dir__(self) -> list[str]:
-        return [name for name in super().__dir__() if name.startswith("__") or name[0] != "_"]
 
     def __repr__(self) -> str:
         return f"Comparison of {len(self.schemes)} schemes, deficits at {year_end(self.year)}\n{self.table()}"

@@ -10,7 +10,7 @@ import pandas as pd
 
 from deficits.assumptions import assumed
 from deficits.errors import SchemeError
-from deficits.simulated import ranges
+from deficits.simulated import ranges, with_units
 from deficits.validation import number
 from deficits.writeoff import ledger
 from deficits.writeoff.inputs import Array, Inputs
@@ -60,7 +60,7 @@ def interest(result: Result, authority: str | int | None = None) -> pd.DataFrame
     without, with_grant = interest_by_year(result, places, paid=False), interest_by_year(result, places)
     before, after = (np.array([each[year].sum(axis=0) for year in each]) for each in (without, with_grant))
     found = {"without": before, "with": after, "saved": before - after}
-    return ranged(found, pd.Index(list(without), name="year"))
+    return with_units(ranged(found, pd.Index(list(without), name="year")), "£")
 
 
 def later(scheme: Scheme, years: float) -> Scheme:
@@ -82,7 +82,7 @@ def of_delay(result: Result, years: float = 0.25) -> pd.DataFrame:
     now, then = interest_by_year(result), interest_by_year(delayed)
     extra = {year: (then[year] - now[year]).sum(axis=0) for year in now if year > result.scheme.base_year}
     rows = np.array([*extra.values(), np.sum(list(extra.values()), axis=0)])
-    return pd.DataFrame(ranges(rows), index=pd.Index([*map(str, extra), "total"], name="year"))
+    return with_units(pd.DataFrame(ranges(rows), pd.Index([*map(str, extra), "total"], name="year")), "£")
 
 
 def exchequer(result: Result, rate: float = STPR, real: int | None = None) -> pd.DataFrame:
@@ -103,7 +103,7 @@ def exchequer(result: Result, rate: float = STPR, real: int | None = None) -> pd
             net += rows[basis, item]
         rows[basis, "net"] = net
     index = pd.MultiIndex.from_tuples(rows, names=["basis", "item"])
-    return pd.DataFrame(ranges(np.array(list(rows.values()))), index=index)
+    return with_units(pd.DataFrame(ranges(np.array(list(rows.values()))), index), "£")
 
 
 def exchequer_flows(result: Result) -> dict[str, dict[int, Array]]:
@@ -165,7 +165,7 @@ def unfunded(result: Result, authority: str | int | None = None) -> pd.DataFrame
     missing = "not published by council" if authority is not None else "not published for the year"
     known = frame["p50"].notna()
     basis = np.where(index.get_level_values("item") == "transport", np.where(known, stated, missing), "estimated")
-    return frame.assign(basis=basis)
+    return with_units(frame.assign(basis=basis), "£")
 
 
 def price_of_cover(
@@ -190,4 +190,4 @@ def price_of_cover(
         amounts[f"remaining_{years[-1]}"] = covered.deficit(years[-1])[places].sum(axis=0)
         rows = {name: values[None] for name, values in amounts.items()}
         frames.append(ranged(rows, pd.Index([share], name="share")))
-    return pd.concat(frames)
+    return with_units(pd.concat(frames), "£")

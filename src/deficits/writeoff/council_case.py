@@ -22,6 +22,7 @@ from deficits.panel import load_panel, read_splits, read_undecided, shares
 from deficits.panel.own_figures import FALL, RISE
 from deficits.projection import Assumptions, Projection, project
 from deficits.projection.projection import LAST_HORIZON
+from deficits.simulated import with_units
 from deficits.validation import one_of
 from deficits.writeoff import allocation, costs
 from deficits.writeoff.inputs import Array, Inputs, RateGiven, financing_rate
@@ -176,7 +177,7 @@ class CouncilCase:
             for part, path in (("p10", 1), ("p90", 2)):
                 lines[f"closing_{part}"] = np.where(projected, money["closing"][:, path], np.nan)
                 lines[f"saved_{part}"] = np.where(projected, (without - interest)[:, path], np.nan)
-        return pd.DataFrame(lines, index=pd.Index(years, name="year"))
+        return with_units(pd.DataFrame(lines, index=pd.Index(years, name="year")), "£")
 
     @cached_property
     def reserves(self) -> float:
@@ -199,7 +200,7 @@ class CouncilCase:
         years = self.by_year().assign(above_minimum=lambda each: each["reserves"] - self.terms.minimum)
         shown = {name: words for name, words in SIDE_BY_SIDE.items() if name in years}
         frame = years[list(shown)].rename(columns=shown).T
-        return frame.rename(columns=lambda year: financial_year(int(year))).rename_axis("line")
+        return with_units(frame.rename(columns=lambda year: financial_year(int(year))).rename_axis("line"), "£")
 
     def ways_to_meet_left(self) -> pd.DataFrame:
         """How the part of the deficit that no grant pays could be met, £: columns first_year, yearly, years, total
@@ -217,7 +218,8 @@ class CouncilCase:
             parts: [left / years + rate * left, (left + interest) / years, years, left + interest, interest],
         }
         columns = ["first_year", "yearly", "years", "total", "interest"]
-        return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("way")
+        frame = pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("way")
+        return with_units(frame, "£", years="years")
 
     def successors(self) -> pd.DataFrame:
         """Parts of new councils that are to take over from this one, £: indexed by name, columns on, share, grant,
@@ -228,7 +230,8 @@ class CouncilCase:
             for name, share in shares(split).items()
         } if split else {}  # fmt: skip
         columns = ["on", "share", "grant", "left", "reference"]
-        return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("name")
+        frame = pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("name")
+        return with_units(frame, "£", share="share")
 
     def to_excel(self, path: str | Path) -> None:
         """Write the case as an .xlsx: by year in £000, the working in £, how what is left could be met."""
@@ -250,10 +253,8 @@ class CouncilCase:
         rows = [*self._deficit_lines(), *self._grant_lines(), *self._year_lines(), *self._end_lines()]
         frame = pd.DataFrame(rows, columns=["step", "line", "amount", "rule"])
         of_scheme = frame["rule"].str.startswith(self.asked.title)
-        return frame.assign(
-            amount=frame["amount"] + 0.0,  # no minus nought
-            source=np.where(of_scheme, str(self.asked.reference), ""),
-        )
+        source = np.where(of_scheme, str(self.asked.reference), "")
+        return with_units(frame.assign(amount=frame["amount"] + 0.0, source=source), "£")  # no minus nought
 
     def _deficit_lines(self) -> list[Line]:
         several = len(self.deficits) > 1

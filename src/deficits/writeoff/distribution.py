@@ -13,15 +13,18 @@ import pandas as pd
 from deficits.errors import SchemeError
 from deficits.formatting import gbp
 from deficits.projection import Projection, national
+from deficits.projection.summaries import unit_of
+from deficits.simulated import with_units
 from deficits.validation import one_of
 from deficits.writeoff.conditions import ByCondition, Scale
 from deficits.writeoff.inputs import Array, Inputs
-from deficits.writeoff.result import Result, ordered, ranged
+from deficits.writeoff.result import SHARE, Result, ordered, ranged
 from deficits.writeoff.scheme import Scheme
 
 NEAR = 1e-9
 """How near the mean cost of a scheme made as dear as another comes to the other's, as a share of it."""
 TOP = 10
+PERSON = unit_of("person_2_18", None)
 
 
 def mean_cost(scheme: Scheme, inputs: Inputs) -> float:
@@ -92,7 +95,8 @@ def against(result: Result, other: Scheme | str, *, equal_cost: bool = True) -> 
     # Less than a pound either way is neither a gain nor a loss.
     frame["better"] = (difference > 1).mean(axis=1)
     frame["worse"] = (difference < -1).mean(axis=1)
-    return frame.sort_values(["difference_mean", "name"])
+    frame = frame.sort_values(["difference_mean", "name"])
+    return with_units(frame, "£", difference_per_person=PERSON, better=SHARE, worse=SHARE)
 
 
 def gini(amounts: Array) -> Array:
@@ -126,7 +130,8 @@ def concentration(result: Result) -> pd.DataFrame:
     found = {
         name: ordered(values[~np.isnan(values)]) for name, values in rows.items() if not np.isnan(values).all()
     }
-    return pd.DataFrame.from_dict(found, orient="index").rename_axis("measure")
+    frame = pd.DataFrame.from_dict(found, orient="index").rename_axis("measure")
+    return with_units(frame, "0 to 1")
 
 
 def help_so_far(result: Result) -> pd.DataFrame:
@@ -143,17 +148,22 @@ def help_so_far(result: Result) -> pd.DataFrame:
     people = inputs.size("people_2_18", base)[:, 0]
     for column in ("received", "new", "together"):
         frame[f"{column}_per_person"] = frame[column] / people
-    return frame.sort_values(["together_per_person", "name"], ascending=[False, True])
+    frame = frame.sort_values(["together_per_person", "name"], ascending=[False, True])
+    return with_units(frame, "£", **{name: PERSON for name in frame if name.endswith("_per_person")})
 
 
-def moral_hazard(result: Result, extra: float | Sequence[float] = (0.0, 0.01, 0.02)) -> pd.DataFrame:
+def moral_hazard(
+    result: Result, extra: float | Sequence[float] = (0.0, 0.01, 0.02), year: int | None = None
+) -> pd.DataFrame:
     """What it does when councils that expect cover let deficits grow faster: one row a response.
 
     `extra`: further growth of spend, a share of the high needs block in each covered year, of councils in deficit
     at the base date, kept in later years (below 0: conditions that hold spend down). An assumption to try, not a
-    finding. £: means of the cover and of England's gross deficit at the last year end, with and without it.
+    finding. £: means of the cover and of England's gross deficit at 31 March of `year` (the last one unless
+    given), with and without it.
     """
-    projection, inputs, last = result.projection, result.inputs, result.projection.years[-1]
+    projection, inputs = result.projection, result.inputs
+    at = projection.years[-1] if year is None else projection.year(year)
     covered = {year for part in result.scheme.parts if part.cover for year in part.cover.shares}
     # Spend that has grown stays grown: a year covered adds its part again in each year after.
     times = [sum(year - start + 1 for start in covered if start <= year) for year in inputs.years]
@@ -167,7 +177,7 @@ def moral_hazard(result: Result, extra: float | Sequence[float] = (0.0, 0.01, 0.
         rows[response] = {
             "grant": there.paid.total("write_off").sum(axis=0).mean(),
             "cover": there.paid.total("cover").sum(axis=0).mean(),
-            "deficit_without": float(national(balance, "gross").sel(year=last).mean()),
-            "deficit_with": float(national(there.balance, "gross").sel(year=last).mean()),
+            "deficit_without": float(national(balance, "gross").sel(year=at).mean()),
+            "deficit_with": there.deficit(at).sum(axis=0).mean(),
         }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("extra")
+    return with_units(pd.DataFrame.from_dict(rows, orient="index").rename_axis("extra"), "£")

@@ -363,4 +363,5 @@ def labelled(inputs: Inputs, values: Array, years: list[int] | None = None) -> x
     """An array (years, authorities, draws) as dims (draw, authority, year), with name and region; no copy."""
     dataset = inputs.projection.simulations
     coords = {name: dataset[name] for name in ("authority", "name", "region")} | {"year": years or inputs.years}
-    return xr.DataArray(values.transpose(2, 1, 0), dims=("draw", "authority", "year"), coords=coords)
+    dims = ("draw", "authority", "year")
+    return xr.DataArray(values.transpose(2, 1, 0), dims=dims, coords=coords, attrs={"units": "£"})

@@ -18,8 +18,8 @@ from deficits.errors import SchemeError
 from deficits.formatting import financial_year, year_end
 from deficits.panel import divide, read_splits, shares
 from deficits.projection import Projection, national, quantiles
-from deficits.projection.summaries import Per, check_per
-from deficits.simulated import QUANTILES, Area, Measures, Simulated
+from deficits.projection.summaries import Per, check_per, unit_of
+from deficits.simulated import QUANTILES, Area, Measures, Simulated, with_units
 from deficits.validation import known_word
 from deficits.writeoff import ledger
 from deficits.writeoff.conditions import Size
@@ -31,6 +31,7 @@ Places = npt.NDArray[np.intp]
 PER: dict[Per, Size] = {"pupil": "pupils", "person_2_18": "people_2_18", "plan": "plans", "dsg": "dsg"}
 THREE = ("p10", "p50", "p90")
 PENNY = 0.01
+SHARE = "share of simulations"
 
 
 @dataclass(frozen=True, repr=False)
@@ -190,7 +191,9 @@ class Result(Simulated):
         ]
         never = float(np.isinf(years).mean())
         rows.append({"measure": "not_back", "year": last, "unit": "share of draws", "mean": never})
-        return pd.DataFrame(rows).set_index("measure")
+        frame = pd.DataFrame(rows).set_index("measure")
+        frame.attrs["units"] = frame["unit"].to_dict()
+        return frame
 
     def by_authority(self, per: Per | None = None) -> pd.DataFrame:
         """Each council: indexed by DfE number; name, region, type, quantiles of grant, of what is left of the
@@ -200,7 +203,8 @@ class Result(Simulated):
         """
         size, councils = self._size(per), self.inputs.councils
         found = {name: array.values.T / size for name, array in self._by_council().items()}
-        return councils.join(ranged(found, councils.index)).assign(paid=(self.grant > 0).mean("draw").values)
+        frame = councils.join(ranged(found, councils.index)).assign(paid=(self.grant > 0).mean("draw").values)
+        return with_units(frame, unit_of(per, None), paid=SHARE)
 
     def england_row(self) -> dict[str, Any]:
         """England's line under `by_authority`: quantiles of the sums of the councils, and of the net balance."""
@@ -227,12 +231,12 @@ class Result(Simulated):
     def england(self) -> pd.DataFrame:
         """Quantiles of England's gross deficit with the grant, £, grant that is owed counted as paid: indexed by
         year, columns p10 to p90."""
-        return quantiles(national(self.standing, "gross"))
+        return with_units(quantiles(national(self.standing, "gross")), "£")
 
     def authority(self, authority: str | int) -> pd.DataFrame:
         """Quantiles of one council's balance with the grant, £ (negative = deficit), grant that is owed counted as
         paid: indexed by year."""
-        return quantiles(self.standing.sel(authority=self.projection.code(authority)))
+        return with_units(quantiles(self.standing.sel(authority=self.projection.code(authority))), "£")
 
     def years_until_back(self) -> Array:
         """Years from the base date until England's gross deficit is back at its base level, one a draw.
@@ -261,7 +265,8 @@ class Result(Simulated):
         frame = pd.DataFrame.from_dict(rows, orient="index", columns=[*QUANTILES, "never"]).rename_axis(
             "authority"
         )
-        return self.inputs.councils.loc[frame.index, ["name", "region"]].join(frame)
+        frame = self.inputs.councils.loc[frame.index, ["name", "region"]].join(frame)
+        return with_units(frame, "years", never=SHARE)
 
     def above_reserves(self) -> pd.DataFrame:
         """Councils with a deficit above their usable reserves at each year end: by year, quantiles without and
@@ -277,7 +282,7 @@ class Result(Simulated):
             for name, deficit in deficits.items()
         }
         frame = ranged(counts, pd.Index(years, name="year"))
-        return frame.assign(councils=int((~np.isnan(limit)).sum()))
+        return with_units(frame.assign(councils=int((~np.isnan(limit)).sum())), "councils")
 
     def cannot_balance(self) -> pd.DataFrame:
         """Each council's chance that its deficit is above its unallocated and earmarked reserves when the override
@@ -295,7 +300,8 @@ class Result(Simulated):
         frame = self.inputs.councils[["name", "region"]].assign(
             reserves=limit[:, 0], **{f"chance_{name}": chance for name, chance in chances.items()}
         )
-        return frame.sort_values(["chance_with", "chance_without", "name"], ascending=[False, False, True])
+        frame = frame.sort_values(["chance_with", "chance_without", "name"], ascending=[False, False, True])
+        return with_units(frame, SHARE, reserves="£")
 
     def by_successor(self) -> pd.DataFrame:
         """Grant, what is left and the balance at the last year end before the change, of councils that are to be
@@ -306,15 +312,16 @@ class Result(Simulated):
                 continue
             last = min(split.on.year if split.on.month > 3 else split.on.year - 1, self.projection.years[-1])
             parts = shares(split)
-            whole = {"grant": self.grant, "left": self.left, "balance": self.balance.sel(year=last)}
+            held = {"grant": self.grant, "left": self.left, "balance": self.balance.sel(year=last)}
             divided = {
                 name: np.array(list(divide(array.sel(authority=code).values, parts).values()))
-                for name, array in whole.items()
+                for name, array in held.items()
             }
             index = pd.MultiIndex.from_product([[code], parts.index], names=["authority", "successor"])
             frame = pd.DataFrame({"share": parts.to_numpy(), "balance_year": last}, index=index)
             frames.append(frame.join(ranged(divided, index)))
-        return pd.concat(frames) if frames else pd.DataFrame()
+        whole = pd.concat(frames) if frames else pd.DataFrame()
+        return with_units(whole, "£", share="share", balance_year="year")
 
     def _grouped(self, column: str, per: Per | None) -> pd.DataFrame:
         groups = self.inputs.councils[column]
@@ -331,7 +338,7 @@ class Result(Simulated):
             )
             frame = ranged({label: whole}, pd.Index(members, name=column))
             frames.append(frame.assign(**{f"{label}_mean": whole.mean(axis=1)}))
-        return pd.concat(frames, axis=1)
+        return with_units(pd.concat(frames, axis=1), unit_of(per, None))
 
     def _size(self, per: Per | None) -> Array:
         check_per(per)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from deficits.projection import Projection
+from deficits.simulated import with_units
 from deficits.writeoff.comparison import compare
 from deficits.writeoff.scheme import Scheme
 
@@ -53,7 +54,7 @@ def sweep(
             better = None if by is None else compared.titles[by]
             told = {"back_within": back, "better": better, "fails": bool(back or better)}
             rows.append(chosen | {"scheme": title} | middles | told)
-    return pd.DataFrame(rows)
+    return with_units(pd.DataFrame(rows), "£", years_bought="years", **dict.fromkeys(SWEPT, "growth a year"))
 
 
 def region(points: pd.DataFrame, fails: str = "fails") -> pd.DataFrame:
@@ -87,4 +88,4 @@ def region(points: pd.DataFrame, fails: str = "fails") -> pd.DataFrame:
         if density == 1 or not tried:
             break
         inside = max(tried, key=lambda box: failing[box].mean())
-    return found
+    return with_units(found, "share of points", low="growth a year", high="growth a year")

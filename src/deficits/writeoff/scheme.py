@@ -28,6 +28,7 @@ from deficits.assumptions import assumed
 from deficits.errors import SchemeError, closest
 from deficits.formatting import financial_year, gbp, percent, year_end
 from deficits.paths import schemes_dir, write_whole
+from deficits.simulated import with_units
 from deficits.validation import Declared, faults_of, read_text
 from deficits.validation import read_yaml as as_yaml
 from deficits.writeoff.conditions import (
@@ -255,7 +256,8 @@ def schemes() -> pd.DataFrame:
     known = {name: Scheme.read(name) for name in scheme_names()}
     columns = ["title", "status", "proposer", "published", "base_year", "paid_in"]
     rows = {name: [*(getattr(each, column) for column in columns), each.terms()] for name, each in known.items()}
-    return pd.DataFrame.from_dict(rows, orient="index", columns=[*columns, "terms"]).rename_axis("name")
+    frame = pd.DataFrame.from_dict(rows, orient="index", columns=[*columns, "terms"]).rename_axis("name")
+    return with_units(frame, "year")
 
 
 def write_new(path: Path, like: str = "flat-share") -> tuple[Path, Path]:

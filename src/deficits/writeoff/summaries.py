@@ -13,13 +13,16 @@ import numpy as np
 import pandas as pd
 
 from deficits.errors import SchemeError
-from deficits.projection.summaries import Per
+from deficits.projection.summaries import Per, unit_of
+from deficits.simulated import with_units
 from deficits.writeoff.comparison import compare
 from deficits.writeoff.costs import interest_by_year
+from deficits.writeoff.result import SHARE
 from deficits.writeoff.scheme import Scheme
 from deficits.writeoff.write_off import WriteOff, write_off
 
 NAMES: dict[Per, str] = {"person_2_18": "per_person", "plan": "per_plan", "dsg": "share_of_dsg"}
+UNITS = {name: unit_of(per, None) for per, name in NAMES.items()}
 Terms = Mapping[str, Mapping[str, Any]]
 
 
@@ -61,7 +64,7 @@ def by_council(result: WriteOff) -> pd.DataFrame:
     known = end == result.scheme.override_ends
     columns = ["name", "region", "grant_p10", "grant_p50", "grant_p90", "paid", *NAMES.values(), "paid_share"]
     columns += ["left_p50", "back_p50", "not_back", "interest_saved", "reserves", "above_reserves"]
-    return frame.assign(
+    frame = frame.assign(
         paid_share=grant / deficit.where(deficit > 0),
         back_p50=back["p50"].replace(np.inf, np.nan),
         not_back=back["never"],
@@ -69,6 +72,8 @@ def by_council(result: WriteOff) -> pd.DataFrame:
         reserves=result.inputs.reserves.sum(axis=1, skipna=False),
         above_reserves=result.cannot_balance()["chance_with"] if known else np.nan,
     )[columns].sort_values(["grant_p50", "name"], ascending=[False, True])
+    chances = dict.fromkeys(("paid", "not_back", "above_reserves"), SHARE)
+    return with_units(frame, "£", **UNITS, **chances, paid_share="share", back="years")
 
 
 def by_place(result: WriteOff, kind: Literal["region", "type"] = "region") -> pd.DataFrame:
@@ -76,7 +81,8 @@ def by_place(result: WriteOff, kind: Literal["region", "type"] = "region") -> pd
     grant per_person aged 2 to 18, per_plan and as share_of_dsg. Means add up over places; ranges do not."""
     grouped = result.by_region if kind == "region" else result.by_type
     frame = grouped().assign(**{name: grouped(per=per)["grant_mean"] for per, name in NAMES.items()})
-    return frame[[*(f"grant_{at}" for at in ("p10", "p50", "p90", "mean")), "left_mean", *NAMES.values()]]
+    columns = [*(f"grant_{at}" for at in ("p10", "p50", "p90", "mean")), "left_mean", *NAMES.values()]
+    return with_units(frame[columns], "£", **UNITS)
 
 
 def not_paid(result: WriteOff, below: float = 0.5) -> pd.DataFrame:
@@ -87,7 +93,8 @@ def not_paid(result: WriteOff, below: float = 0.5) -> pd.DataFrame:
     low, high = np.quantile(balances.values, [0.1, 0.9], axis=0)
     surplus = (balances.values >= 0).mean(axis=0)
     frame = frame.assign(balance_p10=low, balance_p90=high, in_surplus=surplus)
-    return frame[frame["paid"] < below].sort_values(["paid", "name"])
+    frame = frame[frame["paid"] < below].sort_values(["paid", "name"])
+    return with_units(frame, "£", paid=SHARE, in_surplus=SHARE)
 
 
 def on_other_terms(result: WriteOff, terms: Terms, year: int | None = None) -> pd.DataFrame:
@@ -109,7 +116,8 @@ def on_other_terms(result: WriteOff, terms: Terms, year: int | None = None) -> p
     medians = ("deficit", "above_reserves", "councils_pay", "years_bought")
     columns = ["cost_p10", "cost_p50", "cost_p90", *(f"{name}_p50" for name in medians)]
     frame = measured.table().loc[measured.titles, columns].set_axis(pd.Index(kept, name="terms"))
-    return frame.replace([np.inf, -np.inf], np.nan)
+    frame = frame.replace([np.inf, -np.inf], np.nan)
+    return with_units(frame, "£", above_reserves="councils", years_bought="years")
 
 
 def help_by_group(result: WriteOff) -> pd.DataFrame:
@@ -118,13 +126,14 @@ def help_by_group(result: WriteOff) -> pd.DataFrame:
     people = pd.Series(result.inputs.size("people_2_18", result.scheme.base_year)[:, 0], index=result.inputs.codes)
     groups = result.help_so_far().assign(people=people).groupby("safety_valve")
     sums = groups[["received", "new", "people"]].sum()
-    return pd.DataFrame(
+    frame = pd.DataFrame(
         {
             "councils": groups.size(),
             "received_per_person": sums["received"] / sums["people"],
             "new_per_person": sums["new"] / sums["people"],
         }
     ).sort_index(ascending=False)
+    return with_units(frame, UNITS["per_person"], councils="councils")
 
 
 def at_equal_cost(reference: WriteOff, schemes: Iterable[Scheme]) -> pd.DataFrame:
@@ -159,6 +168,6 @@ def at_equal_cost(reference: WriteOff, schemes: Iterable[Scheme]) -> pd.DataFram
             found.append(mine)
     if not found:
         return pd.DataFrame(columns=["scheme", "authority", "name", "region", "difference_mean"])
-    return (
-        pd.concat(found).rename_axis("authority").reset_index().sort_values(["scheme", "difference_mean", "name"])
-    )
+    frame = pd.concat(found).rename_axis("authority").reset_index()
+    frame = frame.sort_values(["scheme", "difference_mean", "name"])
+    return with_units(frame, "£", per_person=UNITS["per_person"], gains=SHARE, loses=SHARE)
