@@ -76,6 +76,16 @@ def test_cost_per_plan_is_spending_over_plans(panel: Panel) -> None:
     )
 
 
+def test_a_council_without_a_figure_is_in_neither_part_of_a_share_or_cost(panel: Panel) -> None:
+    assert panel.figure("plans_mainstream").isna().at["316", 2025]
+    assert panel.figure("plans").notna().at["316", 2025]
+    assert profile.placements(panel, ["316", "886"]).loc[2025].equals(profile.placements(panel, ["886"]).loc[2025])
+    spent, planned = (panel.figure(name)[2024] for name in ("high_needs_net_spend", "plans"))
+    without = spent.index[spent.isna() & planned.notna()]
+    assert len(without)
+    assert profile.costs(panel, ["886", *without]).loc[2024].equals(profile.costs(panel, ["886"]).loc[2024])
+
+
 def test_a_council_is_not_its_own_neighbour_and_none_are_known_before_they_were_published(panel: Panel) -> None:
     for code in ("886", "351", "943"):
         others = profile.neighbours(panel, code)

@@ -92,20 +92,26 @@ def own_path(projection: Projection, code: str) -> pd.DataFrame:
 def placements(panel: Panel, codes: Sequence[str]) -> pd.DataFrame:
     """Where children with plans are taught: shares (0 to 1) of the plans of some councils together, by January.
 
-    What is in none of the kinds of school has a column of its own. Years that lack a kind are left out.
+    What is in none of the kinds of school has a column of its own. Councils without each kind are left out of a
+    year, and years without any council.
     """
-    plans = panel.figure("plans").loc[list(codes)].sum(min_count=1)
-    kinds = {words: panel.figure(figure).loc[list(codes)].sum(min_count=1) for figure, words in PLACEMENTS.items()}
-    shares = pd.DataFrame(kinds).div(plans, axis=0).dropna()
+    plans, *kinds = _held_together(panel, codes, "plans", *PLACEMENTS)
+    shares = pd.DataFrame(dict(zip(PLACEMENTS.values(), kinds, strict=True))).div(plans, axis=0).dropna()
     return shares.assign(**{ELSEWHERE: 1 - shares.sum(axis=1)}).rename_axis("January")
 
 
 def costs(panel: Panel, codes: Sequence[str]) -> pd.DataFrame:
     """High needs spending of some councils together, by year: plans, spend (£, net, without place funding) and
-    per_plan (£)."""
-    plans = panel.figure("plans").loc[list(codes)].sum(min_count=1)
-    spend = panel.figure("high_needs_net_spend").loc[list(codes)].sum(min_count=1)
+    per_plan (£); in each year of those that have both."""
+    plans, spend = _held_together(panel, codes, "plans", "high_needs_net_spend")
     return pd.DataFrame({"plans": plans, "spend": spend, "per_plan": spend / plans}).dropna()
+
+
+def _held_together(panel: Panel, codes: Sequence[str], *figures: str) -> list[pd.Series]:
+    """Sums of figures by year, of the councils that have them all; missing where none has."""
+    tables = [panel.figure(figure).reindex(list(codes)) for figure in figures]
+    known = np.logical_and.reduce([table.notna() for table in tables])
+    return [table.where(known).sum(min_count=1) for table in tables]
 
 
 def neighbours(panel: Panel, code: str) -> list[str]:
