@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import deficits as d
-from deficits.assumptions import CalibrationTarget, CouncilAssumptions, Spread
+from deficits.assumptions import CalibrationTarget, CouncilAssumptions, PlacementAssumptions, Spread
 from deficits.errors import ProjectionError
 from deficits.panel import Panel
 from deficits.projection.lever import Lever, lever_names
@@ -33,6 +33,11 @@ some_assumptions = st.builds(
     d.Assumptions,
     plan_growth=assumptions_settings,
     unit_cost_growth=assumptions_settings,
+    placements=st.dictionaries(
+        st.sampled_from(["independent", "state_special"]),
+        st.builds(PlacementAssumptions, unit_cost_growth=assumptions_settings),
+    )
+    | st.builds(PlacementAssumptions, plan_growth=assumptions_settings).map(lambda own: {"state_special": own}),
     independent_share=st.dictionaries(years, st.floats(0, 0.5), max_size=2),
     block_growth=st.dictionaries(years, growths, max_size=3),
     safety_valve_payments=st.sampled_from(["until_2026", "as_agreed", "none"]),

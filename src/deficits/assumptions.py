@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import date
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -174,6 +174,26 @@ class CouncilAssumptions(Declared):
     )
 
 
+Placement = Literal["independent", "state_special", "mainstream_and_other"]
+"""Where plans are; what published figures do not count as one of the first two is in the third."""
+
+
+class PlacementAssumptions(Declared):
+    """What differs for England's plans in one placement, in projected years: growth a year."""
+
+    plan_growth: Setting | None = Field(
+        default=None,
+        json_schema_extra=GROWTH,
+        description="growth of the plans there, as far as there are plans; all plans grow as they do without it, "
+        "and other placements, in their proportions, have the rest",
+    )
+    unit_cost_growth: Setting | None = Field(
+        default=None,
+        json_schema_extra=GROWTH,
+        description="growth of spend per plan there; in other placements it stays as for all",
+    )
+
+
 class CalibrationTarget(Declared):
     """A forecast of England's gross deficit that an analyst lets count, with how far off it may be (£)."""
 
@@ -219,6 +239,11 @@ class Assumptions(Declared):
         "ended; all that were agreed; or none",
     )
     financing_rate: float = Field(ge=0, le=0.2, **_assumed("financing", "rate"))
+    placements: dict[Placement, PlacementAssumptions] = Field(
+        default_factory=dict,
+        description=f"what differs for plans in one placement ({', '.join(get_args(Placement))}), such as "
+        '{"independent": {"unit_cost_growth": 0.08}}',
+    )
     councils: dict[str, CouncilAssumptions] = Field(
         default_factory=dict, description="what differs for a named council (name, DfE number or ONS code)"
     )
@@ -233,6 +258,15 @@ class Assumptions(Declared):
         description="forecasts of England's gross deficit that draws are drawn to, each as far as its error "
         "allows (none by default: the projection is its own)",
     )
+
+    @model_validator(mode="after")
+    def _plans_are_somewhere(self) -> Self:
+        moved = [name for name, own in self.placements.items() if own.plan_growth is not None]
+        if len(moved) == len(get_args(Placement)):
+            raise ValueError("placements: found plan_growth of all three, expected of two: the third has the rest")
+        if self.independent_share and "independent" in moved:
+            raise ValueError("placements.independent.plan_growth and independent_share say the same: give one")
+        return self
 
     def known_on(self, as_of: str | None) -> Assumptions:
         """These assumptions without what was announced after a day (ISO date; None knows everything)."""

@@ -22,7 +22,7 @@ from pydantic import (
     model_validator,
 )
 
-from deficits.assumptions import CouncilAssumptions, in_todays_names
+from deficits.assumptions import CouncilAssumptions, PlacementAssumptions, in_todays_names
 from deficits.errors import DeficitsError, ProjectionError, closest
 from deficits.formatting import MINUS, gbp, year_end
 from deficits.panel import Panel
@@ -160,10 +160,11 @@ class Scenario(Declared):
         ['Plan growth: 5%', 'Lever: Faster growth of the high needs block']
         """
         said = self._assumptions()
-        councils = said.pop("councils", {})
+        placements = {f"{_in_words(name)} places": own for name, own in said.pop("placements", {}).items()}
+        of_some = placements | said.pop("councils", {})
         told = [f"{_in_words(name)}: {_value(value)}" for name, value in said.items()]
-        for council, changed in councils.items():
-            told += [f"{council}, {name.replace('_', ' ')}: {_value(value)}" for name, value in changed.items()]
+        for of, changed in of_some.items():
+            told += [f"{of}, {name.replace('_', ' ')}: {_value(value)}" for name, value in changed.items()]
         told += [f"Lever: {lever.title}" for lever in self.levers]
         return [*told, *(f"Scheme: {scheme.title}" for scheme in self.schemes)]
 
@@ -238,12 +239,11 @@ class Scenario(Declared):
 
     def _assumptions(self) -> dict[str, Any]:
         """The assumptions that differ from their defaults, as plain values."""
-        councils = {
-            name: _changed(council, CouncilAssumptions()) or {}
-            for name, council in self.assumptions.councils.items()
-        }
         changed = _changed(self.assumptions, Assumptions())
-        return changed | {"councils": councils} if councils else changed
+        for name, usual in {"placements": PlacementAssumptions(), "councils": CouncilAssumptions()}.items():
+            if name in changed:
+                changed[name] = {of: _changed(own, usual) for of, own in getattr(self.assumptions, name).items()}
+        return changed
 
 
 def as_yaml(contents: dict[str, Any]) -> str:

@@ -202,9 +202,9 @@ def _found(
 ) -> tuple[tuple[int | str, ...], Any, set[str], FieldInfo | None]:
     """A fault's place in the content, what is there, the names that may be there, and the field.
 
-    The kinds of a union, which pydantic puts among the keys, are none of the content's.
+    The kinds of a union, and "[key]", which pydantic puts among the keys, are none of the content's.
     """
-    keys, models, node, place = fault["loc"], [model], content, []
+    keys, models, node, place = [key for key in fault["loc"] if key != "[key]"], [model], content, []
     known, field = set(model.model_fields), None
     for depth, key in enumerate(keys):
         there = _holds(node, key)

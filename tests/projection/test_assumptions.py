@@ -199,6 +199,66 @@ def test_the_independent_share_is_what_the_assumption_says(small: Projection) ->
     assert np.allclose(shifted.paths.shares[:, place].sum(axis=0), 1.0)
 
 
+def test_growth_by_placement_is_englands_path_by_hand(small: Projection) -> None:
+    own = {
+        "independent": {"unit_cost_growth": {2026: 0.06, 2027: 0.1}, "plan_growth": {2028: 0.12}},
+        "state_special": {"unit_cost_growth": 0.02},
+    }
+    known, was = small.fit.history, small.paths
+    paths = small.with_assumptions(d.Assumptions(placements=own)).paths
+    before, then, place = (paths.years.index(year) for year in (2025, 2027, 2028))
+    plans, cost = paths.plans * paths.shares, paths.cost
+    # Unit costs are published to 2024-25.
+    assert cost[0, then] == pytest.approx(known.cost["independent"] * known.unit_cost[2025] * 1.06 * 1.1)
+    assert cost[1, place] == pytest.approx(known.cost["state_special"] * known.unit_cost[2025] * 1.02**3)
+    assert cost[2] == pytest.approx(known.cost["mainstream_and_other"] * was.unit_cost)
+    assert plans[0, place] == pytest.approx(plans[0, then] * 1.12)
+    assert paths.plans == pytest.approx(was.plans)  # the others have the rest, in their proportions
+    assert plans[1, place] / plans[2, place] == pytest.approx(was.shares[1, place] / was.shares[2, place])
+    assert paths.spend == pytest.approx(plans[0] * cost[0] + plans[1] * cost[1] + plans[2] * cost[2])
+    assert paths.spend == pytest.approx(paths.plans * paths.mix * paths.unit_cost)
+    assert paths.spend[: before + 1] == pytest.approx(was.spend[: before + 1], rel=1e-12)
+    later = was.unit_cost[place] / was.unit_cost[then]  # what all placements' costs grow by where none is set
+    assert (cost[0, place] / cost[0, then]).mean() == pytest.approx(later.mean(), rel=0.001)
+
+
+def test_growth_alike_in_every_placement_is_that_of_all(small: Projection) -> None:
+    path = pd.Series({2026: 0.03, 2027: Spread(mean=0.05, sd=0.01), 2029: 0.02})
+    alike = small.with_assumptions(
+        d.Assumptions(placements={name: {"unit_cost_growth": path} for name in PLACEMENTS})
+    )
+    assert alike.paths.cost[0, :3] == pytest.approx(
+        small.fit.history.cost["independent"]
+        * small.with_assumptions(d.Assumptions(unit_cost_growth=path)).paths.unit_cost[:3]
+    )
+
+
+def test_growth_by_placement_that_cannot_be_or_has_no_effect_is_told(small: Projection) -> None:
+    for wrong, told in (
+        ({"special": {"plan_growth": 0.1}}, "placements.special: found 'special'; .* 'state_special'"),
+        ({name: {"plan_growth": 0.1} for name in PLACEMENTS}, "plan_growth of all three, expected of two"),
+        (
+            {"independent": {"plan_growth": 3}},
+            "placements.independent.plan_growth: found 3, expected growth a year",
+        ),
+    ):
+        with pytest.raises(ProjectionError, match=told):
+            d.Assumptions(placements=wrong)
+    with pytest.raises(ProjectionError, match="say the same: give one"):
+        d.Assumptions(placements={"independent": {"plan_growth": 0.1}}, independent_share={2028: 0.05})
+    idle = d.Assumptions(
+        placements={"independent": {"unit_cost_growth": {2024: 0.1}, "plan_growth": {2024: 0.1, 2040: 0.1}}},
+        councils={"Kent": {"plan_growth": {2025: 0.1}}},
+    )
+    told = [warning for warning in small.with_assumptions(idle).warnings if "has no effect" in warning]
+    assert [warning.partition(" has")[0] for warning in told] == [
+        "placements.independent.plan_growth of 2024",
+        "placements.independent.plan_growth of 2040",
+        "placements.independent.unit_cost_growth of 2024",
+        "councils.Kent.plan_growth of 2025",
+    ]
+
+
 def test_instalments_after_the_programme_ended_count_only_where_asked(panel: Panel, small: Projection) -> None:
     agreed = small.with_assumptions(d.Assumptions(safety_valve_payments="as_agreed"))
     none = small.with_assumptions(d.Assumptions(safety_valve_payments="none"))

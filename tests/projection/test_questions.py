@@ -6,7 +6,7 @@ import pytest
 import deficits as d
 from deficits.errors import ProjectionError
 from deficits.panel import Panel
-from deficits.projection import Projection, national
+from deficits.projection import MEASURES, Projection, national
 from deficits.projection.summaries import CAUSES, price_factor
 
 
@@ -63,6 +63,20 @@ def test_from_the_first_year_held_the_overspend_of_the_next_is_carried_on(small:
     first, last = small.years[0], small.years[-1]
     overspend = -small.england().loc[("in_year", first + 1), "p50"]
     assert small.decompose(first, last).at["carried_on", "p50"] == pytest.approx((last - first) * overspend)
+
+
+def test_every_result_has_its_own_unit(small: Projection) -> None:
+    way = small.breakeven()
+    assert small.plans().attrs == {"units": "plans"}
+    for found in (small.decompose(2025, 2028), small.lever_by_council("funding-growth"), small.authority("Kent")):
+        assert found.attrs["units"] == "£"
+    assert way.attrs["units"] == dict.fromkeys(way.index, "share") | {"saving": "£"}
+    assert small.reaches(5e9).probability.attrs["units"] == "share of simulations"
+    # A deficit is above 0: it does not take a balance's name, by which it would be below.
+    deficits = [national(small.balance, measure) for measure in MEASURES]
+    deficits += [values for _, values in small.measures.values()]
+    deficits += d.write_off(small, "full-write-off-lga-2026").simulations.data_vars.values()
+    assert all(values.attrs == {"units": "£"} for values in deficits)
 
 
 def test_spend_split_by_cause_leaves_nothing_over(small: Projection) -> None:

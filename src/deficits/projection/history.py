@@ -13,17 +13,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import get_args
 
 import numpy as np
 import pandas as pd
 
-from deficits.assumptions import PROGRAMME_ENDED, Assumptions, assumed
+from deficits.assumptions import PROGRAMME_ENDED, Assumptions, Placement, assumed
 from deficits.errors import ProjectionError
 from deficits.formatting import UNDATED
 from deficits.panel import Ages, Panel
 from deficits.panel.choice import SOURCES
 
-PLACEMENTS = ("independent", "state_special", "mainstream_and_other")
+PLACEMENTS = get_args(Placement)
 REFERENCE_YEARS = 2
 """England's in-year position is taken as its mean over the two years to the base year, or over as many as lie
 between it and the newest year end before that has balances of nearly all councils."""

@@ -337,11 +337,11 @@ class EarlySupport(Lever):
     def _effect(self, fit: Fit, parts: pd.DataFrame, paths: Paths) -> Effect:
         spent = self.cost * paths.spend[1:] * (np.array(paths.years[1:])[:, None] >= self.start)
         left = self.plans_left(paths)
-        mean = paths.mix[1:] if self.avoided == "average" else float(fit.history.cost[self.avoided])
-        saved = paths.plans[1:] * (1 - left) * mean * paths.unit_cost[1:]
-        cost = spread(parts, "spend", spent)
-        effect = spread(parts, "plans", saved) - cost * self.from_block
-        return Effect(effect, {"DfE": cost * (1 - self.from_block)} if self.from_block < 1 else {})
+        cost = paths.mix * paths.unit_cost if self.avoided == "average" else paths.cost[MAINSTREAM]
+        saved = paths.plans[1:] * (1 - left) * cost[1:]
+        paid = spread(parts, "spend", spent)
+        effect = spread(parts, "plans", saved) - paid * self.from_block
+        return Effect(effect, {"DfE": paid * (1 - self.from_block)} if self.from_block < 1 else {})
 
     def leaves(self, fit: Fit, paths: Paths) -> Paths:
         """The paths without the plans that are not issued."""
@@ -383,13 +383,12 @@ class PlacementShift(Lever):
 
     def _effect(self, fit: Fit, parts: pd.DataFrame, paths: Paths) -> Effect:
         plans = self._gone(paths) * (paths.plans * paths.shares[INDEPENDENT])[1:]
-        cost = fit.history.cost
-        apart = float(cost["independent"] - cost["state_special"])
+        apart = (paths.cost[INDEPENDENT] - paths.cost[STATE_SPECIAL])[1:]
         # A place once built is there: fewer plans later need no new one, and give no money back.
         places = np.maximum.accumulate(plans, axis=0)
         built = np.diff(places, axis=0, prepend=0.0)
         return Effect(
-            spread(parts, "independent", plans * apart * paths.unit_cost[1:]),
+            spread(parts, "independent", plans * apart),
             {"capital (DfE)": spread(parts, "independent", built * self.capital)},
         )
 
@@ -508,9 +507,8 @@ class HealthShare(Lever):
     )
 
     def _effect(self, fit: Fit, parts: pd.DataFrame, paths: Paths) -> Effect:
-        cost = float(fit.history.cost["independent"]) * paths.unit_cost[1:]
-        plans = (paths.plans * paths.shares[INDEPENDENT])[1:]
-        saved = plans * cost * self.joint * self.paid * self.size(paths.years[1:])
+        spent = (paths.plans * paths.shares[INDEPENDENT] * paths.cost[INDEPENDENT])[1:]
+        saved = spent * self.joint * self.paid * self.size(paths.years[1:])
         saving = spread(parts, "independent", saved)
         return Effect(saving, {"NHS": saving})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import NamedTuple
 
@@ -15,11 +16,11 @@ from deficits.projection.streams import Array, Shock, stream, uncertain_size
 
 @dataclass(frozen=True)
 class Paths:
-    """England's spend and its parts, shape (years, draws).
+    """England's spend and its parts, shape (years, draws); of `shares` and `cost` (placements, years, draws).
 
-    `people`, `rate` (indices, 1 in the year that they are projected from), `plans`, `shares` (placements, years,
-    draws), `mix` (£ per plan of the cost year), `unit_cost` (index of what is not mix) and `spend` = plans x mix x
-    unit cost (£). `block`: England's high needs block (£). `seed`: that they were drawn with.
+    `people`, `rate` (indices, 1 in the year that they are projected from), `plans`, `shares` of plans and `cost`
+    (£ per plan) by placement, `mix` (£ per plan of the cost year), `unit_cost` (index of what is not mix) and
+    `spend` = plans x mix x unit cost (£). `block`: England's high needs block (£). `seed`: of its draws.
     """
 
     years: list[int]
@@ -27,6 +28,7 @@ class Paths:
     rate: Array
     plans: Array
     shares: Array
+    cost: Array
     mix: Array
     unit_cost: Array
     spend: Array
@@ -96,14 +98,16 @@ def paths(
     every = list(range(origin, until + 1))
     shape = (len(every), draws)
     people, rate, plans, unit_cost, money = (np.empty(shape) for _ in range(5))
-    shares = np.empty((len(PLACEMENTS), *shape))
+    shares, dearer = np.empty((len(PLACEMENTS), *shape)), np.ones((len(PLACEMENTS), *shape))
     people[0], rate[0], plans[0] = 1.0, 1.0, known.plans[origin]
     shares[:, 0] = known.shares[origin].to_numpy()[:, None]
     unit_cost[0], money[0] = known.unit_cost[origin], block[origin]
     rate_now = np.full(draws, known.rate_growth[origin])
     cost_now = np.full(draws, known.cost_growth(assumptions)[origin])
     drift, persistence = known.drift.to_numpy(), assumptions.growth_persistence
-    lasting = unit_cost[0]
+    independent = assumptions.independent_share
+    lasting, apart = unit_cost[0], np.ones((len(PLACEMENTS), draws))
+    own = {PLACEMENTS.index(name): each for name, each in assumptions.placements.items()}
     for t, year in enumerate(every[1:], start=1):
         aged = known.people_growth(year)
         if year in known.plans.index:
@@ -120,9 +124,15 @@ def paths(
             shares[:, t] = known.shares[year].to_numpy()[:, None]
         else:
             drift = persistence * drift
-            shares[:, t] = _mixed(shares[:, t - 1] + drift[:, None], assumptions.independent_share.get(year))
+            given = {0: independent[year]} if year in independent else {}
+            for place, each in own.items():
+                if setting_in(each.plan_growth, year) is not None:
+                    mine = chosen(each.plan_growth, year, growth, Shock.PLAN_SETTING, seed).clip(LEAST, MOST)
+                    given[place] = shares[place, t - 1] * (1 + mine) / (1 + growth)
+            shares[:, t] = _mixed(shares[:, t - 1] + drift[:, None], given)
         prices = known.price_growth(year, assumptions)
-        if year in known.unit_cost.index:
+        published = year in known.unit_cost.index
+        if published:
             cost_growth, timing = np.full(draws, known.unit_cost[year] / known.unit_cost[year - 1] - 1), 0.0
         else:
             modelled = prices + persistence * cost_now + shocks.cost[t - 1]
@@ -131,11 +141,18 @@ def paths(
         cost_growth = np.clip(cost_growth, LEAST, MOST)
         cost_now = cost_growth - prices
         lasting = lasting * (1 + cost_growth)
-        unit_cost[t] = lasting * (1 + timing)
+        unit_cost[t], dearer[:, t] = lasting * (1 + timing), apart
+        for place, each in own.items():
+            if not published and setting_in(each.unit_cost_growth, year) is not None:
+                mine = chosen(each.unit_cost_growth, year, cost_growth, Shock.COST_SETTING, seed).clip(LEAST, MOST)
+                apart[place] *= (1 + mine) / (1 + cost_growth)
+                dearer[place, t] = apart[place] / (1 + timing)
         granted = 1 + assumptions.growth_of_block(year) + shocks.block[t - 1]
         money[t] = block[year] if year in block.index else money[t - 1] * granted
     mix = np.tensordot(known.cost.to_numpy(), shares, axes=1)
-    return Paths(every, people, rate, plans, shares, mix, unit_cost, plans * mix * unit_cost, money, seed)
+    cost = known.cost.to_numpy()[:, None, None] * dearer * unit_cost
+    unit_cost *= np.tensordot(known.cost.to_numpy(), shares * dearer, axes=1) / mix
+    return Paths(every, people, rate, plans, shares, cost, mix, unit_cost, plans * mix * unit_cost, money, seed)
 
 
 def chosen(setting: Setting | None, year: int, modelled: Array, kind: Shock, seed: int) -> Array:
@@ -155,11 +172,13 @@ def chosen(setting: Setting | None, year: int, modelled: Array, kind: Shock, see
     return given.mean + given.sd * normal
 
 
-def _mixed(shares: Array, independent: float | None) -> Array:
-    """Shares of plans by placement that add up to 1, the independent share as assumed if it is."""
+def _mixed(shares: Array, given: Mapping[int, Array | float]) -> Array:
+    """Shares of plans by placement that add up to 1: some as given, the others in their proportions."""
     shares = np.maximum(shares, 0.0)
-    if independent is not None:
-        shares = np.vstack([np.full((1, shares.shape[1]), independent), shares[1:]])
-        shares[1:] *= (1 - independent) / shares[1:].sum(axis=0)
+    others = [place for place in range(len(shares)) if place not in given]
+    for place, share in given.items():
+        shares[place] = share
+    if given:
+        shares[others] *= np.maximum(1 - sum(given.values()), 0.0) / shares[others].sum(axis=0)
     whole: Array = shares / shares.sum(axis=0)
     return whole

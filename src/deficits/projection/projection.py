@@ -102,13 +102,11 @@ class Projection(Simulated):
     @property
     def measures(self) -> Measures:
         """£ by council: gross (its deficit, >= 0), net (minus its balance), in_year (negative = overspend)."""
-        balance, paid = self.balance, self.simulations["safety_valve_payments"]
+        balance, paid = self.balance.drop_attrs(), self.simulations["safety_valve_payments"].drop_attrs()
         in_year = balance.diff("year")
-        return {
-            "gross": ("£", (-balance).clip(min=0.0)),
-            "net": ("£", -balance),
-            "in_year": ("£", in_year - paid.sel(year=in_year["year"])),
-        }
+        found = {"gross": (-balance).clip(min=0.0), "net": -balance}
+        found["in_year"] = in_year - paid.sel(year=in_year["year"])
+        return {name: ("£", each.assign_attrs(units="£")) for name, each in found.items()}
 
     def with_assumptions(
         self, assumptions: Assumptions | None = None, levers: Lever | str | Sequence[Lever | str] | None = None
@@ -237,12 +235,15 @@ class Projection(Simulated):
         index = pd.MultiIndex.from_product(
             [self.fit.councils.index, self.paths.years[1:]], names=["authority", "year"]
         )
-        return pd.DataFrame(found, index=index)
+        frame = pd.DataFrame(found, index=index)
+        frame.attrs["units"] = "£"
+        return frame
 
     def plans(self) -> xr.DataArray:
         """EHC plans in January, dims (draw, authority, year); councils add up to England."""
         own = own_assumptions(self.panel, self.assumptions, self.fit.councils.index)
-        return self.balance.copy(data=plans_by_council(self.fit, self.paths, own, self.seed)).rename("plans")
+        number = plans_by_council(self.fit, self.paths, own, self.seed)
+        return self.balance.copy(data=number).rename("plans").drop_attrs().assign_attrs(units="plans")
 
     def _divided(self, money: xr.DataArray, codes: list[str], per: Per | None, real: int | None) -> xr.DataArray:
         """Money of some councils together (dims draw and year), in the prices and per what is asked for."""
@@ -336,6 +337,7 @@ class Projection(Simulated):
             for name, place, day in zip(QUANTILES, places, days, strict=True)
         }
         probability = pd.Series(there, index=pd.Index(self.years, name="year"), name="probability")
+        probability.attrs["units"] = "share of simulations"
         return Reach(probability, pd.Series(date))
 
     def __repr__(self) -> str:
@@ -479,13 +481,14 @@ def national(balance: xr.DataArray, measure: Measure) -> xr.DataArray:
 
     Any other dims stay; in_year has one year end fewer.
     """
-    if measure == "gross":
-        deficits: xr.DataArray = xr.apply_ufunc(_gross, balance, input_core_dims=[["authority"]], keep_attrs=True)
-        return deficits
-    if measure == "net":
-        return -balance.sum("authority", skipna=False)
     known_word("measure", measure, MEASURES, ProjectionError)
-    return balance.sum("authority", skipna=False).diff("year")
+    balance = balance.drop_attrs()
+    if measure == "gross":
+        money: xr.DataArray = xr.apply_ufunc(_gross, balance, input_core_dims=[["authority"]])
+    else:
+        money = balance.sum("authority", skipna=False)
+        money = -money if measure == "net" else money.diff("year")
+    return money.assign_attrs(units="£")
 
 
 def _gross(balances: np.ndarray) -> np.ndarray:
@@ -586,13 +589,24 @@ def _without_effect(projection: Projection) -> Iterator[str]:
     assumptions, known, until = projection.assumptions, projection.fit.history, projection.years[-1]
     announced = Assumptions().block_growth
     own_block = {year: each for year, each in assumptions.block_growth.items() if each != announced.get(year)}
-    for name, setting, published in (
-        ("plan_growth", assumptions.plan_growth, known.plans.index),
-        ("unit_cost_growth", assumptions.unit_cost_growth, known.unit_cost.index),
-        ("independent_share", assumptions.independent_share, known.shares.columns),
-        ("block_growth", own_block, projection.fit.block.index),
-    ):
-        newest = int(published[-1])
+    plans, cost, shares, block = (
+        int(years[-1])
+        for years in (known.plans.index, known.unit_cost.index, known.shares.columns, projection.fit.block.index)
+    )
+    settings = {
+        "plan_growth": (assumptions.plan_growth, plans),
+        "unit_cost_growth": (assumptions.unit_cost_growth, cost),
+        "independent_share": (assumptions.independent_share, shares),
+        "block_growth": (own_block, block),
+    }
+    for placement, own in assumptions.placements.items():
+        settings[f"placements.{placement}.plan_growth"] = (own.plan_growth, shares)
+        settings[f"placements.{placement}.unit_cost_growth"] = (own.unit_cost_growth, cost)
+    for name, mine in assumptions.councils.items():
+        settings[f"councils.{name}.plan_growth"] = (mine.plan_growth, plans)
+        settings[f"councils.{name}.unit_cost_growth"] = (mine.unit_cost_growth, cost)
+        settings[f"councils.{name}.block_growth"] = (mine.block_growth, block)
+    for name, (setting, newest) in settings.items():
         for year in sorted(setting) if isinstance(setting, dict) else ():
             if not newest < year <= until:
                 why = f"figures are published to {newest}" if year <= newest else f"the projection ends in {until}"

@@ -147,7 +147,9 @@ def decomposed(step: Step, start: int, end: int) -> pd.DataFrame:
     # Offsets of the years, and spend that a lever or a published year leaves off the product of the factors.
     causes["not_explained"] = total - sum(causes.values())
     rows = {name: ranges(causes[name]) for name in CAUSES} | {"total": ranges(total)}
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("cause")
+    frame = pd.DataFrame.from_dict(rows, orient="index").rename_axis("cause")
+    frame.attrs["units"] = "£"
+    return frame
 
 
 def _logarithmic_mean(after: Array, before: Array) -> Array:
@@ -171,4 +173,6 @@ def breaks_even(step: Step, year: int) -> pd.DataFrame:
         "expected_funding_growth": step.block[t] / step.block[t - 1] - 1,
     }
     rows = {name: ranges(values) for name, values in needed.items()}
-    return pd.DataFrame.from_dict(rows, orient="index")[["p10", "p50", "p90"]].rename_axis("way")
+    frame = pd.DataFrame.from_dict(rows, orient="index")[["p10", "p50", "p90"]].rename_axis("way")
+    frame.attrs["units"] = {name: "£" if name == "saving" else "share" for name in rows}
+    return frame

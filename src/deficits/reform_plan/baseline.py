@@ -67,10 +67,11 @@ def baseline(projection: Projection, code: str, actions: Actions, plans: xr.Data
     number = np.asarray(plans.sel(authority=code, year=years).transpose("year", "draw").values, dtype=float)
     counts, counted = _counts(projection.panel, code, actions, float(number[0].mean()))
     then = known.shares.loc[PLACEMENT, counted].to_numpy(dtype=float)
-    path = paths.shares[known.shares.index.get_indexer(PLACEMENT)][:, ahead]
+    rows = known.shares.index.get_indexer(PLACEMENT)
+    path = paths.shares[rows][:, ahead]
     weight = counts.to_numpy()[:, None, None] * path / then[:, None, None]
     places = number * weight / weight.sum(axis=0)
-    cost = _unit_costs(known.cost, actions, places, account.spend[ahead])
+    cost = _unit_costs(paths.cost[rows][:, ahead], actions, places, account.spend[ahead])
     return Baseline(
         position=Position(years, places, cost, np.zeros_like(number)),
         block=np.broadcast_to(account.block[ahead], number.shape),
@@ -135,14 +136,16 @@ def _counts(panel: Panel, code: str, actions: Actions, plans: float) -> tuple[pd
     return counts.clip(lower=0.0), int(rows.index[-1])
 
 
-def _unit_costs(england: pd.Series, actions: Actions, places: Array, spend: Array) -> Array:
-    """£ a place by sector, year and draw; all places together cost the spend.
+def _unit_costs(england: Array, actions: Actions, places: Array, spend: Array) -> Array:
+    """£ a place by sector, year and draw, from England's of its placement; all places together cost the spend.
 
     In the first year a place costs, on average, what the council says, else as England's average of its placement.
     """
     apart = assumed("reform_plan", "resource_base_cost").number
-    usual = england.loc[PLACEMENT].set_axis(list(SECTORS))
-    usual["resource_base"] = (1 - apart) * usual["mainstream"] + apart * usual["state_special"]
+    by_sector = dict(zip(SECTORS, england, strict=True))
+    by_sector["resource_base"] = (1 - apart) * by_sector["mainstream"] + apart * by_sector["state_special"]
+    moved = np.stack(list(by_sector.values()))
+    usual = pd.Series(moved[:, 0].mean(axis=1), index=list(SECTORS))
     first, whole = places[:, 0].mean(axis=1), float(spend[0].mean())
     own = pd.Series(actions.unit_costs, dtype=float).reindex(usual.index)
     left = whole - float((first * own).sum())
@@ -152,7 +155,7 @@ def _unit_costs(england: pd.Series, actions: Actions, places: Array, spend: Arra
             f"spend of {gbp(whole)}"
         )
     others = float((first * usual)[own.isna()].sum()) or 1.0  # none where the council gives every cost
-    relative = own.fillna(usual * left / others).to_numpy()[:, None, None]
+    relative = (own.fillna(usual * left / others) / usual).to_numpy()[:, None, None] * moved
     # Each simulation has its own spend and prices: every sector's cost moves with them alike.
     costed: Array = relative * spend / (places * relative).sum(axis=0)
     return costed

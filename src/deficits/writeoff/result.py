@@ -70,8 +70,8 @@ class Result(Simulated):
         """£ (>= 0), dims (draw, authority, year): deficit_with and deficit_without, grant and left of the base
         year."""
         return xr.Dataset(
-            {name: values.assign_attrs(units=unit) for name, (unit, values) in self.measures.items()},
-            attrs=self.projection.simulations.attrs,
+            {name: values.drop_attrs().assign_attrs(units=unit) for name, (unit, values) in self.measures.items()},
+            attrs={"units": "£", "seed": self.projection.seed},
         )
 
     @property
