@@ -284,7 +284,8 @@ def _in_words(council: Mapping[str, Any]) -> dict[str, str]:
     share, low, high = (council[name] for name in ("deficit_share_of_dsg", "low", "high"))
     band, short, of_grant = NO_FIGURE, "–", ""
     if share is not None:
-        band = next(name for name, _, least in BANDS if share >= least)
+        shown = share if share < 0 else round(share, 2)  # as on the tile
+        band = next(name for name, _, least in BANDS if shown >= least)
         short = ("+" if share < 0 else "") + percent(abs(share)).replace("under ", "<").replace("over ", ">")
         of_grant = percent(share) if share >= 0 else f"{percent(-share)} surplus"
     span, at = ("", "") if low is None else (deficit_range(low, high), year_end(council["year"]))

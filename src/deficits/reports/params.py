@@ -453,7 +453,7 @@ class PlacesReport(RecommendationsReport):
 
     report, notebook, title = "places", "09_places.ipynb", "Specialist places and capital"
 
-    draws: Draws = Field(default=1000, le=4_000)
+    draws: Draws = Field(default=4_000, le=4_000)
 
 
 class FormulaReport(RecommendationsReport):
