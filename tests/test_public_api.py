@@ -178,7 +178,7 @@ WRONG: dict[str, tuple[Probe, str]] = {
     "lever in per cent": (lambda p, o, w: d.Lever.read("health-share", paid=30), r"expected a share from 0 to 1"),
     "as_of no day": (lambda p, o, w: d.load_panel("2025-13-01"), r"as_of '2025-13-01' is not a day"),
     "as_of a year": (lambda p, o, w: d.load_panel(2025), r"as_of '2025' is not a day"),
-    "rule unknown": (lambda p, o, w: d.load_panel(rule="best"), r"no rule 'best': did you mean"),
+    "rule unknown": (lambda p, o, w: d.load_panel(rule="best"), r"rule: found 'best'; did you mean"),
     "figure unknown": (lambda p, o, w: p.figure("balances"), r"did you mean 'balance"),
     "council misspelt": (lambda p, o, w: o.authority("Kentt"), r"did you mean 'Kent'"),
     "council dissolved": (lambda p, o, w: o.authority("Cumbria"), r"Cumbria.*(Cumberland|Westmorland)"),

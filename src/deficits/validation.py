@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
 
 from deficits.errors import DeficitsError, closest
@@ -117,6 +117,18 @@ def number(name: str, value: Any, error: type[DeficitsError], low: float, high: 
     if type(value) is not bool and isinstance(value, Real) and low <= float(value) <= high:
         return float(value)
     raise error(f"{name}: found {shortened(value)}, expected a number from {low:g} to {high:g}")
+
+
+def each_once(name: str) -> AfterValidator:
+    """The rule of a declared list that no two of its entries have the same `name`."""
+
+    def check(entries: Any) -> Any:
+        names = [getattr(each, name) for each in entries]
+        if twice := sorted({each for each in names if names.count(each) > 1}):
+            raise ValueError(f"two have the {name} '{twice[0]}': give each its own")
+        return entries
+
+    return AfterValidator(check)
 
 
 def known_word(name: str, value: Any, known: Iterable[Any], error: type[DeficitsError]) -> Any:

@@ -31,7 +31,7 @@ def test_every_disagreement_above_the_tolerance_is_listed_with_both_values(panel
 
 
 def test_an_unknown_rule_or_date_is_refused() -> None:
-    with pytest.raises(PanelError, match="no rule 'lowst': did you mean 'lowest'"):
+    with pytest.raises(PanelError, match="rule: found 'lowst'; did you mean 'lowest'"):
         d.load_panel(rule="lowst")
     for day in ("September 2025", "2026-02-30", "9999-99-99"):
         with pytest.raises(PanelError, match=f"as_of '{day}' is not a day"):

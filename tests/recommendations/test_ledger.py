@@ -38,6 +38,15 @@ def test_a_recommendation_without_an_answer_says_what_was_searched(tmp_path: Pat
         read_ledger(written(tmp_path, searched=None))
 
 
+def test_a_recommendation_stands_once(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    (one,) = content["recommendations"]
+    path.write_text(yaml.safe_dump(content | {"recommendations": [one, dict(one)]}))
+    with pytest.raises(PanelError, match="recommendations: two have the name 'one': give each its own"):
+        read_ledger(path)
+
+
 @pytest.mark.parametrize("left_out", ["reason", "needs"])
 def test_a_recommendation_without_a_figure_says_why_and_what_would_be_needed(
     tmp_path: Path, left_out: str

@@ -19,6 +19,7 @@ from deficits.paths import own_dir, write_whole
 from deficits.publications.cells import heading, reason
 from deficits.publications.editions import CANDIDATE, KEY
 from deficits.raw.authorities import Authorities
+from deficits.validation import known_word
 
 FALL, RISE = 1.2, 0.6
 """High needs blocks by which a balance may fall or rise in a year before it is asked about: about twice the
@@ -47,8 +48,8 @@ class Answers:
     accept: bool = False
 
     def __post_init__(self) -> None:
-        if self.unit is not None and self.unit not in UNITS:
-            raise PanelError(f"unit '{self.unit}': {closest(self.unit, UNITS)}")
+        if self.unit is not None:
+            known_word("unit", self.unit, UNITS, PanelError)
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import tomllib
-from itertools import accumulate, zip_longest
 from pathlib import Path
 from typing import NamedTuple
+
+import pandas as pd
 
 from deficits.errors import PanelError, SourceError
 from deficits.formatting import listed, year_given
@@ -107,19 +108,14 @@ def _table(lines: Lines) -> tuple[list[Column], Lines]:
         years = years or (sum(map(bool, cells)) > 1 and any(map(SAYS["year"].search, cells)))
     above = [cells for _, cells in lines[:start]]
     titles = [cells for cells in above[:-1] if cells[0] and not any(cells[1:])]
-    rows = zip(*zip_longest(*(cells for cells in above if cells not in titles), fillvalue=""), strict=True)
-    return _columns([list(row) for row in rows], heading(" ".join(cells[0] for cells in titles))), lines[start:]
+    heads = pd.DataFrame([cells for cells in above if cells not in titles], dtype=str).fillna("")
+    return _columns(heads, heading(" ".join(cells[0] for cells in titles))), lines[start:]
 
 
-def _columns(heads: list[list[str]], title: str) -> list[Column]:
+def _columns(heads: pd.DataFrame, title: str) -> list[Column]:
     """What each column holds. A merged heading stands over the empty cells to its right."""
-
-    def over(left: str, cell: str) -> str:
-        return cell or left
-
-    merged = [[*accumulate(row, over)] for row in heads[:-1]] + heads[-1:]
-    plain = [heading(" ".join(cells)) for cells in zip(*heads, strict=True)]
-    words = [heading(" ".join(cells)) for cells in zip(*merged, strict=True)]
+    merged = pd.concat([heads[:-1].where(heads[:-1] != "").ffill(axis=1).fillna(""), heads[-1:]])
+    plain, words = ([heading(" ".join(cells)) for _, cells in rows.items()] for rows in (heads, merged))
     roles = [_role(text) for text in plain]
     years = [
         None if role or not text else year_in(text) or year_in(both)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from deficits.assumptions import assumed
-from deficits.errors import PanelError, closest
+from deficits.errors import PanelError
 from deficits.formatting import iso_day
 from deficits.panel import choice, own_figures
 from deficits.panel.choice import RULES, Rule
@@ -30,6 +30,7 @@ from deficits.publications.editions import KEY, STATED, newest
 from deficits.raw import RawData, raw_data
 from deficits.raw.authorities import Authorities, load_authorities
 from deficits.simulated import in_units
+from deficits.validation import known_word
 
 
 @dataclass(frozen=True)
@@ -62,10 +63,8 @@ class Ages:
         """
         count = max((each for each in self.counts if each <= year), default=self.counts[0])
         people = self.people[count]
-        older = year - count
-        then = people.columns.to_numpy()
-        grown = people[np.clip(then - older, 0, then[-1])]
-        return grown.set_axis(people.columns, axis=1)
+        ages = people.columns
+        return people[np.clip(ages - (year - count), 0, ages[-1])].set_axis(ages, axis=1)
 
 
 @dataclass(frozen=True)
@@ -101,8 +100,7 @@ class Panel:
 
     def figure(self, name: str) -> pd.DataFrame:
         """One figure as authorities (rows) by years (columns), missing where not published."""
-        if name not in FIGURES:
-            raise PanelError(f"no figure '{name}': {closest(name, FIGURES)}")
+        known_word("figure", name, FIGURES, PanelError)
         return in_units(self.frame[name].unstack("year"), FIGURES[name].unit)
 
     def rounding(self, year: int) -> pd.Series:
@@ -151,16 +149,10 @@ def load_panel(
     holds an authority that did not exist in its year, or a correction no longer fits.
     """
     day = None if as_of is None else iso_day(as_of)
-    if rule not in RULES:
-        raise PanelError(f"no rule '{rule}': {closest(str(rule), RULES)}")
+    known_word("rule", rule, RULES, PanelError)
     if own is None and raw is None:
-        return _published(day, rule).copy()
+        return _published(raw_data(), day, rule).copy()
     return build(raw_data() if raw is None else RawData(Path(raw)), day, rule, own).copy()
-
-
-@cache
-def _published(as_of: str | None, rule: Rule) -> Panel:
-    return build(raw_data(), as_of, rule)
 
 
 def build(
@@ -189,6 +181,9 @@ def build(
         raw=raw,
         **tables,
     )
+
+
+_published = cache(build)
 
 
 @lru_cache(maxsize=4)

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from deficits.errors import PanelError, closest
+from deficits.errors import PanelError
 from deficits.formatting import MINUS, financial_year, year_given
 from deficits.panel.panel import Panel
 from deficits.panel.schema import FIGURES
 from deficits.publications import PUBLICATIONS
 from deficits.publications.editions import DERIVED
 from deficits.publications.section251_outturn import FROM_PERCENTAGE
+from deficits.validation import known_word
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,7 @@ def trace(panel: Panel, authority: str | int, year: int | str, figure: str) -> T
     Raises PanelError for an unknown authority, year or figure, offering the closest.
     """
     ends_in = year_given(year)
-    if figure not in FIGURES:
-        raise PanelError(f"no figure '{figure}': {closest(figure, FIGURES)}")
+    known_word("figure", figure, FIGURES, PanelError)
     code = panel.authorities.resolve(authority, ends_in)
     if (code, ends_in) not in panel.frame.index:
         known = panel.frame.xs(code, level="authority").index

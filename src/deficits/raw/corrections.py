@@ -15,13 +15,13 @@ import math
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 import pandas as pd
 from pydantic import Field, model_validator
 
 from deficits.errors import PanelError, SourceError
-from deficits.validation import Declared, read_toml, validated
+from deficits.validation import Declared, each_once, read_toml, validated
 
 TOUCHED = ["source", "correction", "column", "action", "before", "after", "reason"]
 """Columns of the record of corrected cells."""
@@ -116,16 +116,14 @@ class GuardFailed(PanelError):
 class Corrections(Declared):
     """The corrections of one publication, and the decisions on them."""
 
-    correction: tuple[Correction, ...] = ()
+    correction: Annotated[tuple[Correction, ...], each_once("name")] = ()
     decision: tuple[Decision, ...] = ()
 
     @model_validator(mode="after")
     def _known(self) -> Self:
-        names = [each.name for each in self.correction]
-        twice = {name for name in names if names.count(name) > 1}
-        unknown = {each.correction for each in self.decision} - set(names)
-        if twice or unknown:
-            raise ValueError(f"corrections named twice: {sorted(twice)}, decided but not there: {sorted(unknown)}")
+        unknown = {each.correction for each in self.decision} - {each.name for each in self.correction}
+        if unknown:
+            raise ValueError(f"decision on corrections that are not there: {sorted(unknown)}")
         return self
 
 

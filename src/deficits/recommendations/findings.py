@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 
-from deficits.errors import PanelError, closest
+from deficits.errors import PanelError
 from deficits.formatting import estimate_range, financial_year, gbp_range, percent, year_end
 from deficits.panel import FIGURES
 from deficits.places import Places, places_of_all, together
@@ -17,7 +16,10 @@ from deficits.projection.streams import Array
 from deficits.projection.voi import last_year_over, value_of_information
 from deficits.recommendations.ledger import Ledger, Measure
 from deficits.recommendations.people import hours, newest, posts, prices
+from deficits.validation import known_word
 from deficits.writeoff import Scheme, write_off
+
+FILE = "data/recommendations.yaml"
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ def _finding(projection: Projection, measure: Measure, year: int, places: Places
             return _range(moved, "£", f"gained by some councils and lost by others in {financial_year(year)}")
         case "capital":
             capital = (places or england_places(projection)).capital
-            _check_known(name, capital)
+            known_word(FILE, name, capital, PanelError)
             of = f"capital for the places that are short by {financial_year(projection.years[-1])}"
             return _range(capital[name].sum(axis=0), "£", of)
         case "scheme":
@@ -113,14 +115,14 @@ def _finding(projection: Projection, measure: Measure, year: int, places: Places
         case "posts":
             needed = posts(projection, ends)
             if name not in needed.index:
-                _check_known(name, hours().index.get_level_values("profession"))
+                known_word(FILE, name, hours().index.get_level_values("profession"), PanelError)
                 return None
             row, of = needed.loc[name], f"for the new plans of {financial_year(ends)}; not the DSG"
             return Finding(row["posts_low"], row["posts_high"], "posts", of)
         case "price":
             listed = prices(panel.as_of)
             if name not in listed.index:
-                _check_known(name, prices().index)
+                known_word(FILE, name, prices().index, PanelError)
                 return None
             row = listed.loc[name]
             of = f"{row['when']}, paid by {row['payer']}; not the DSG"
@@ -140,9 +142,3 @@ def _position(projection: Projection, name: str, later: int = 0) -> Array:
 def _range(values: Array | list[float], unit: str, of: str) -> Finding:
     low, high = np.quantile(values, [0.1, 0.9])
     return Finding(low, high, unit, of)
-
-
-def _check_known(name: str, known: Collection[str]) -> None:
-    """PanelError for a name that is not among what is held; what is held may not be public on an earlier day."""
-    if name not in known:
-        raise PanelError(f"data/recommendations.yaml names '{name}', which is not held: {closest(name, known)}")

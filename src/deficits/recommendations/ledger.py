@@ -11,20 +11,10 @@ from pydantic import Field, HttpUrl, model_validator
 from deficits.errors import PanelError
 from deficits.formatting import day_in_words
 from deficits.paths import recommendations_file
-from deficits.validation import Declared, read_text, read_yaml, validated
+from deficits.validation import Declared, each_once, read_text, read_yaml, validated
 
 Kind = Literal[
-    "lever",
-    "delay",
-    "moved",
-    "capital",
-    "scheme",
-    "shortfall",
-    "share",
-    "number",
-    "information",
-    "posts",
-    "price",
+    "lever", "delay", "moved", "capital", "scheme", "shortfall", "share", "number", "information", "posts", "price"
 ]
 Words = Annotated[str, Field(min_length=3)]
 
@@ -103,15 +93,7 @@ class Ledger(Declared):
     reference: HttpUrl = Field(description="where the recommendations were read")
     counts: tuple[Count, ...]
     reply: Answer | None = Field(description="the answer to the report as a whole")
-    recommendations: tuple[Recommendation, ...]
-
-    @model_validator(mode="after")
-    def _each_once(self) -> Ledger:
-        names = [each.name for each in self.recommendations]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"recommendations named twice: {', '.join(twice)}")
-        return self
+    recommendations: Annotated[tuple[Recommendation, ...], each_once("name")]
 
     def known_on(self, as_of: str | None) -> Ledger:
         """What was public on a day (ISO; None knows everything): no recommendation before the report is published.

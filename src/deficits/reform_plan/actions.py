@@ -21,7 +21,7 @@ from deficits.errors import ProjectionError
 from deficits.formatting import between, financial_year, gbp, percent
 from deficits.panel.given import ending_year, rate_given
 from deficits.sizes import Array, Pounds, PoundsRange, Range, ShareRange
-from deficits.validation import Declared, known_word, read_text, read_yaml, validated
+from deficits.validation import Declared, each_once, known_word, read_text, read_yaml, validated
 
 Sector = Literal["mainstream", "resource_base", "state_special", "independent", "post_16", "other"]
 SECTORS: tuple[Sector, ...] = get_args(Sector)
@@ -243,6 +243,9 @@ class OwnGrowth(Declared):
     block_growth: GrowthByYear = Field(default=None, description="growth of the high needs block")
 
 
+Declarable = Annotated[FewerPlans | MovePlaces | LowerCost | Income, Field(discriminator="changes")]
+
+
 class Actions(Declared):
     """A reform plan's actions in the order in which they act, and what the council knows of its own places.
 
@@ -251,19 +254,10 @@ class Actions(Declared):
     resource bases since the newest count.
     """
 
-    actions: tuple[
-        Annotated[FewerPlans | MovePlaces | LowerCost | Income, Field(discriminator="changes")], ...
-    ] = Field(min_length=1)
+    actions: Annotated[tuple[Declarable, ...], Field(min_length=1), each_once("title")]
     growth: OwnGrowth = Field(default_factory=OwnGrowth)
     unit_costs: dict[Sector, Pounds] = Field(default_factory=dict)
     places: dict[Sector, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _each_title_once(self) -> Actions:
-        twice = sorted({title for title in self.titles if self.titles.count(title) > 1})
-        if twice:
-            raise ValueError(f"two actions are called '{twice[0]}': give each its own title")
-        return self
 
     @property
     def titles(self) -> list[str]:

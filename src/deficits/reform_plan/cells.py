@@ -106,34 +106,32 @@ class Book:
         for t, year in enumerate(self.years):
             self.on.write_string(1, FIRST + t, financial_year(year), self.head)
 
-    def _line(self, label: str, unit: str) -> int:
-        # As text, whatever it begins with: a title that a person typed is never a formula.
-        self.on.write_string(self.next, 0, label)
-        self.on.write_string(self.next, 1, unit)
+    def row(
+        self,
+        label: str,
+        unit: str,
+        terms: Iterable[Term | None] | Callable[[int, Row], Term],
+        *,
+        given: bool = False,
+    ) -> Row:
+        """A row of numbers and formulas, to change where `given`; None leaves a year blank, which is read as 0.
+
+        A function makes each year's term from its place and the row so far.
+        """
+        row, style = self.next, self._style(unit, given)
         self.next += 1
-        return self.next - 1
-
-    def _named(self, row: int, t: int, value: float) -> Cell:
-        return Cell(f"'{self.name}'!{xl_rowcol_to_cell(row, FIRST + t, row_abs=True, col_abs=True)}", value)
-
-    def values(self, label: str, unit: str, values: Iterable[float | None], *, given: bool = False) -> Row:
-        """A row of values, cells to change where `given`; None leaves a year blank, which is read as 0."""
-        row, style = self._line(label, unit), self._style(unit, given)
-        cells: Row = []
-        for t, value in enumerate(values):
-            if value is not None:
-                self.on.write_number(row, FIRST + t, float(value), style)
-            cells.append(self._named(row, t, float(value or 0.0)))
-        return cells
-
-    def row(self, label: str, unit: str, terms: Iterable[Term] | Callable[[int, Row], Term]) -> Row:
-        """A row of formulas; a function makes each year's from its place and the row so far."""
-        row = self._line(label, unit)
+        # As text, whatever it begins with: a title that a person typed is never a formula.
+        self.on.write_string(row, 0, label)
+        self.on.write_string(row, 1, unit)
         cells: Row = []
         made = (terms(t, cells) for t in range(len(self.years))) if callable(terms) else terms
-        for t, term in enumerate(map(cell, made)):
-            self.on.write_formula(row, FIRST + t, f"={term.text}", self._style(unit), term.value)
-            cells.append(self._named(row, t, term.value))
+        for column, term in enumerate(made, FIRST):
+            if isinstance(term, Cell):
+                self.on.write_formula(row, column, f"={term.text}", style, term.value)
+            elif term is not None:
+                self.on.write_number(row, column, float(term), style)
+            named = xl_rowcol_to_cell(row, column, row_abs=True, col_abs=True)
+            cells.append(Cell(f"'{self.name}'!{named}", cell(term or 0.0).value))
         return cells
 
     def _style(self, unit: str, given: bool = False) -> Any:
@@ -143,7 +141,7 @@ class Book:
 
     def given(self, label: str, unit: str, value: float | None) -> Cell:
         """A cell to change."""
-        (cell,) = self.values(label, unit, [value], given=True)
+        (cell,) = self.row(label, unit, [value], given=True)
         if value is None:
             self.on.write_blank(self.next - 1, FIRST, None, self._style(unit, given=True))
         return cell

@@ -83,19 +83,22 @@ class ReformPlan:
         )
         return replace(self.source, simulations=self.source.simulations.assign(balance=balance))
 
-    def _variants(self) -> dict[str, tuple[Array, Array]]:
-        """Each of `UNITS` without and with the plan, shape (years, draws)."""
+    @property
+    def simulations(self) -> xr.Dataset:
+        """Each of `UNITS`, dims (variant, year, draw): unmitigated and mitigated, with its unit."""
         base, before, after = self.base, self.base.position, self.steps[-1]
         in_year = np.diff(base.balance, axis=0, prepend=np.nan)
-        money = {
+        found = {
+            "plans": (before.plans, after.plans),
             "spend": (before.spend, before.spend - self.saved),
             "block": (base.block, base.block),
             "in_year": (in_year, in_year + self.saved),
             "balance": (base.balance, self.balance),
         }
-        places = zip(before.places, after.places, strict=True)
-        sectors = {f"places, {sector}": each for sector, each in zip(SECTORS, places, strict=True)}
-        return {"plans": (before.plans, after.plans)} | money | sectors
+        found |= {f"places, {sector}": (before.places[n], after.places[n]) for n, sector in enumerate(SECTORS)}
+        dims = ("variant", "year", "draw")
+        arrays = {name: (dims, np.stack(each), {"units": UNITS[name]}) for name, each in found.items()}
+        return xr.Dataset(arrays, coords={"variant": ["unmitigated", "mitigated"], "year": self.years})
 
     def by_year(self, *measures: str) -> pd.DataFrame:
         """Measures by year without and with the plan: indexed by (measure, variant, year), columns mean, p10, p50,
@@ -103,14 +106,14 @@ class ReformPlan:
 
         All of `UNITS` unless some are named. Quantiles of a difference are not the difference of quantiles.
         """
-        variants, tables = self._variants(), dict[Any, Array]()
+        simulations, tables = self.simulations, dict[Any, Array]()
         for measure in measures or UNITS:
-            before, after = variants[measure]
+            before, after = simulations[measure].values
             tables |= {(measure, "unmitigated"): before, (measure, "mitigated"): after}
             tables[measure, "difference"] = after - before
         frame = self._yearly(tables, "measure", "variant")
-        frame = frame.assign(unit=frame.index.get_level_values("measure").map(UNITS))
-        return in_units(frame, frame["unit"].groupby("measure").first().to_dict())
+        frame["unit"] = frame.index.get_level_values("measure").map(UNITS)
+        return in_units(frame, {measure: UNITS[measure] for measure in measures or UNITS})
 
     def _yearly(self, tables: dict[Any, Array], *names: str) -> pd.DataFrame:
         """Mean and quantiles by year of what stands under each key, whose parts are called `names`; of the plan's
@@ -126,17 +129,16 @@ class ReformPlan:
         In every simulation the own effects and the interaction add up to the total, and so do the effects after
         earlier actions; the means therefore do too.
         """
-        titles = [*(action.title for action in self.actions.actions), "interaction", "total"]
+        titles = pd.Index([*self.actions.titles, "interaction", "total"], name="action")
         money = {
             "own": [*self.alone, self.interaction, self.saved],
             "after_earlier": [*self.in_turn, np.zeros_like(self.saved), self.saved],
         }
-        found = {
-            f"{kind}_{part}": values
+        frames = [
+            pd.DataFrame(ranges(np.sum(each, axis=1)), titles).add_prefix(f"{kind}_")
             for kind, each in money.items()
-            for part, values in ranges(np.sum(each, axis=1)).items()
-        }
-        return in_units(pd.DataFrame(found, index=pd.Index(titles, name="action")), "£")
+        ]
+        return in_units(pd.concat(frames, axis=1), "£")
 
     def costs(self) -> pd.DataFrame:
         """£ a year that others pay, by payer: indexed by (payer, year), columns mean to p90."""
@@ -201,21 +203,13 @@ class ReformPlan:
         variant, sector, action, mean, p10, p50, p90. Money in £, plans in numbers."""
         years = self.by_year().reset_index()
         years[["measure", "sector"]] = years["measure"].str.partition(", ")[[0, 2]].to_numpy()
-        titles = [action.title for action in self.actions.actions]
-        money = {("saved", title): each[1:] for title, each in zip(titles, self.in_turn, strict=True)}
+        money = {("saved", title): each[1:] for title, each in zip(self.actions.titles, self.in_turn, strict=True)}
         money |= {("cost outside the DSG", payer): each[1:] for payer, each in self.elsewhere.items()}
         acted = self._yearly(money, "measure", "action").reset_index()
         frame = pd.concat([years, acted.assign(variant="mitigated", unit="£")], ignore_index=True)
         frame = frame.fillna({"sector": "", "action": ""}).assign(area=self.name)
         frame = frame[["measure", "unit", "area", "year", "variant", "sector", "action", *SUMMARY]]
         return in_units(frame, frame.groupby("measure")["unit"].first().to_dict())
-
-    @property
-    def simulations(self) -> xr.Dataset:
-        """Each of `UNITS`, dims (variant, year, draw): unmitigated and mitigated, with its unit."""
-        dims, variants = ("variant", "year", "draw"), ["unmitigated", "mitigated"]
-        arrays = {name: (dims, np.stack(each), {"units": UNITS[name]}) for name, each in self._variants().items()}
-        return xr.Dataset(arrays, coords={"variant": variants, "year": self.years})
 
     def plot(self, measure: str = "balance", *, ax: Axes | None = None) -> Axes:
         """A measure by year without and with the plan, with 80% ranges, on axes of your own or new ones."""

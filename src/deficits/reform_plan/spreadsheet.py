@@ -60,18 +60,12 @@ class Settings:
 def central(plan: ReformPlan) -> Baseline:
     """The council without its plan on one path: the medians of the simulations, year by year."""
 
-    def middle(values: Array) -> Array:
-        return np.median(values, axis=-1, keepdims=True)
+    def middle(part: Any) -> Any:
+        arrays = {name: each for name, each in vars(part).items() if isinstance(each, np.ndarray)}
+        return replace(part, **{name: np.median(each, axis=-1, keepdims=True) for name, each in arrays.items()})
 
-    base, position = plan.base, plan.base.position
-    places, cost, income = middle(position.places), middle(position.cost), middle(position.income)
-    return replace(
-        base,
-        position=replace(position, places=places, cost=cost, income=income),
-        block=middle(base.block),
-        balance=middle(base.balance),
-        prices=middle(base.prices),
-    )
+    found: Baseline = replace(middle(plan.base), position=middle(plan.base.position))
+    return found
 
 
 def usual(plan: ReformPlan) -> Settings:
@@ -190,7 +184,7 @@ def _inputs(book: Book, plan: ReformPlan, given: Settings) -> dict[Any, Any]:
         ("block_growth", "Growth of the high needs block"),
         ("cover", "Share of the deficit's growth that is covered, paid a year later"),
     ):
-        cells[key] = book.values(label, "share", map(paths[key].get, plan.years), given=True)
+        cells[key] = book.row(label, "share", map(paths[key].get, plan.years), given=True)
     cells["actions"] = []
     for action, size in zip(plan.actions.actions, given.sizes, strict=True):
         unit = getattr(action, "unit", "£ a year" if isinstance(action, Income) else "share")
@@ -228,7 +222,7 @@ def _plan_sheet(book: Book, plan: ReformPlan, inputs: dict[Any, Any]) -> tuple[R
     funded = factor("Block", inputs["block_growth"], middle.block)
 
     def moved(label: str, unit: str, path: Array, by: Row) -> Row:
-        values = book.values(f"Central path, {label}", unit, path[:, 0])
+        values = book.row(f"Central path, {label}", unit, path[:, 0])
         return book.row(label[0].upper() + label[1:], unit, map(mul, values, by))
 
     block = moved("high needs block", "£", middle.block, funded)
@@ -315,9 +309,7 @@ def _balances(
     years, grant = plan.years, _grant_year()
     at = years.index(grant)
     book.sheet("Balances", "Balances at each 31 March, £, negative = deficit")
-    other = book.values(
-        "Other movements, as in the package's central path", "£", [0.0, *central(plan).other[:, 0]]
-    )
+    other = book.row("Other movements, as in the package's central path", "£", [0.0, *central(plan).other[:, 0]])
     in_year = book.row(
         "In-year position with the plan: block - spend + other + actions",
         "£",
@@ -372,7 +364,7 @@ def _balances(
             "£",
             [most(0.0, 0.0 - closing[t] - cover[t])],
         )
-    check = book.values(
+    check = book.row(
         "The package's balance with the grant, on the settings this file was made with", "£", account["closing"]
     )
     furthest = most(*(most(mine - theirs, theirs - mine) for mine, theirs in zip(closing, check, strict=True)))
@@ -384,7 +376,7 @@ def _balances(
     for variant, found in plan.by_year("balance").loc["balance"].groupby(level="variant", sort=False):
         for quantile, words in (("p10", "1 in 10 below"), ("p50", "median"), ("p90", "1 in 10 above")):
             if variant != "difference":
-                book.values(f"Package's simulations, no grant, {variant}: {words}", "£", found[quantile])
+                book.row(f"Package's simulations, no grant, {variant}: {words}", "£", found[quantile])
 
 
 def _sources(plan: ReformPlan) -> list[str]:
