@@ -11,7 +11,7 @@ from deficits.paths import PACKAGE
 
 pytest.importorskip("ipywidgets", reason="ipywidgets is not installed: pip install 'deficits[explore]'")
 
-from deficits.explorer import Explorer, State, view
+from deficits.explorer import Explorer, State, View
 from deficits.explorer import panel as panel_module
 from deficits.explorer.views import Engine
 
@@ -238,7 +238,7 @@ def test_a_state_that_cannot_be_kept_stops_nothing(explorer: Explorer, kept: Pat
 
 def test_a_report_carries_all_that_is_set_and_says_what_it_leaves_out(engine: Engine) -> None:
     def asked(state: State):
-        return view(state, engine).report
+        return View(state, engine).report
 
     usual = State(draws=300)
     assert asked(usual)[:2] == ("england", {"until": 2031, "draws": 300, "seed": 1})

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 import deficits as d
 from deficits.errors import ProjectionError
 from deficits.explorer import State
-from deficits.explorer.state import SIZES
+from deficits.explorer.state import CONTROLS
 from deficits.projection import lever_names
 
 OWN = d.Lever.read("funding-growth").model_copy(
@@ -23,7 +23,7 @@ def test_an_assumption_out_of_range_is_refused_by_name() -> None:
 def test_every_shipped_lever_has_a_size_that_its_slider_sets() -> None:
     for name in lever_names():
         lever = d.Lever.read(name)
-        size = lever.central(SIZES[lever.kind][0])
+        size = lever.central(CONTROLS["Levers"][lever.kind]["size"])
         state = State().with_value(f"lever.{name}", size)
         assert state.scenario.levers == (lever,)
         assert state.with_value(f"lever.{name}", None) == State()
@@ -54,5 +54,5 @@ def test_a_file_keeps_place_day_and_horizon_and_other_schemes() -> None:
     both = (d.Scheme.read("flat-share"), d.Scheme.read("no-help"))
     state = State(place="Kent", as_of="2025-09-17", until=2028, scenario=d.Scenario(levers=(OWN,), schemes=both))
     assert State().opened(d.Scenario.parse(state.file_text)) == state
-    assert "place" not in state.text
+    assert "place" not in state.declared
     assert d.Scenario.parse(state.file_text).name == state.scenario.name

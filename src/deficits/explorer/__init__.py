@@ -1,6 +1,6 @@
 """The explorer: move an assumption, a lever or a scheme and see at once what it does.
 
-`view` gives what is shown of a `State`, without a widget; `Explorer` is the panel; `serve` opens it in a browser.
+`View` gives what is shown of a `State`, without a widget; `Explorer` is the panel; `serve` opens it in a browser.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from deficits.explorer.panel import Explorer
     from deficits.explorer.server import serve
     from deficits.explorer.state import State
-    from deficits.explorer.views import View, view
+    from deficits.explorer.views import View
 
-__all__ = ["Explorer", "State", "View", "serve", "view"]
+__all__ = ["Explorer", "State", "View", "serve"]
 
-_FILE = {"Explorer": "panel", "State": "state", "View": "views", "serve": "server", "view": "views"}
+_FILE = {"Explorer": "panel", "State": "state", "View": "views", "serve": "server"}
 
 
 def __getattr__(name: str) -> Any:

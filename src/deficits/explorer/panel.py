@@ -21,8 +21,8 @@ from IPython.display import Javascript, display
 
 from deficits.assumptions import PROGRAMME_ENDED
 from deficits.errors import DeficitsError, ProjectionError
-from deficits.explorer.state import ENGLAND, EXAMPLE, SIZES, State, shipped_lever
-from deficits.explorer.views import Engine, View, places, view
+from deficits.explorer.state import CONTROLS, ENGLAND, EXAMPLE, State, shipped_lever
+from deficits.explorer.views import Engine, View, places
 from deficits.formatting import MINUS, financial_year, year_end
 from deficits.panel import load_panel
 from deficits.paths import reports_dir, write_whole
@@ -42,22 +42,12 @@ PLACE = "DEFICITS_EXPLORER_PLACE"
 BEAT = 2.0
 """Seconds between signs of life; panel.js says that the process has ended after five of them."""
 BASELINE, NOTHING, HELD = "the baseline", "nothing", "what is set now"
-SLIDERS = (
-    ("plan_growth", "Growth of plans, % a year", -5, 20, 0.5, 0.08),
-    ("unit_cost_growth", "Growth of cost per plan, % a year", -5, 15, 0.5, 0.04),
-    ("later_block_growth", "Later growth of the block, % a year", -2, 15, 0.5, None),
-    ("growth_persistence", "Growth that persists, % a year later", 0, 100, 5, None),
-    ("financing_rate", "Interest on deficits, % a year", 0, 12, 0.05, None),
-)
-"""Assumption, label, range and step of its slider in %, and where it starts when the model does not set it."""
-SIZE_LABELS = {
-    "threshold": "Threshold in the first year, £",
-    "fewer": "Points a year that plans grow less",
-    "moved": "Placements that move, % a year",
-    "weight": "Share of the block shared out anew, %",
-    "paid": "Joint cost that health pays, %",
-    "growth": "Points a year that the block grows more",
+TRAITS: dict[str, dict[str, Any]] = {
+    "FloatSlider": {"continuous_update": False, "readout_format": ".1f"},
+    "Checkbox": {"indent": False},
+    "SelectMultiple": {"options": ()},
 }
+"""What all widgets of a kind have."""
 
 
 @dataclass
@@ -91,20 +81,18 @@ class Control:
             return
         if isinstance(widget, widgets.FloatSlider):
             widget.min, widget.max = min(widget.min, value), max(widget.max, value)
-        if isinstance(widget, widgets.SelectMultiple):
+        elif isinstance(widget, widgets.SelectMultiple):
             widget.options = state.actions.titles if state.actions else ()
             widget.rows = len(widget.options)
-        if isinstance(widget, widgets.Dropdown) and value not in options:
+        elif isinstance(widget, widgets.Dropdown) and value not in options:
             widget.options = [*widget.options, (f"{value} (from the file)", value)]
         widget.value = value
 
-    def moved(self, state: State, value: Any) -> State:
-        """The state with the widget's value."""
+    def moved(self, value: Any) -> Any:
+        """The setting at a value of the widget."""
         if isinstance(self.widget, widgets.Checkbox):
-            value = self.on if value else self.off
-        elif isinstance(self.widget, widgets.FloatSlider):
-            value = float(f"{value / self.scale:.12g}")
-        return state.with_value(self.setting, value)
+            return self.on if value else self.off
+        return float(f"{value / self.scale:.12g}") if isinstance(self.widget, widgets.FloatSlider) else value
 
     def say(self, text: str, error: bool = False) -> None:
         """Put a remark or an error beneath the control; an empty text takes it off."""
@@ -143,7 +131,7 @@ class Explorer:
         self.state = State(place=os.environ.get(PLACE) or place, as_of=as_of, until=until, draws=draws, seed=seed)
         if scenario is not None:
             self.state = self._opened(scenario if isinstance(scenario, Scenario) else Scenario.read(scenario))
-        self.view = view(self.state, self._engine)
+        self.view = View(self.state, self._engine)
         self._replacing: str | None = None
         self._making: threading.Thread | None = None
         self._offered = 0
@@ -176,58 +164,52 @@ class Explorer:
 
     # Controls
 
-    def _add(self, controls: dict[str, Control]) -> list[Any]:
-        for name, control in controls.items():
-            control.widget.observe(partial(self._moved, name), names="value")
-        self.controls |= controls
-        return [control.box for control in controls.values()]
+    def _add(
+        self,
+        name: str,
+        setting: str,
+        widget: str,
+        scale: float = 100,
+        on: Any = None,
+        off: Any = None,
+        **traits: Any,
+    ) -> Any:
+        """The box of a control as controls.toml declares it."""
+        made = getattr(widgets, widget)(**TRAITS.get(widget, {}) | traits)
+        self.controls[name] = Control(setting, made, scale, on, off)
+        if setting:
+            made.observe(partial(self._moved, name), names="value")
+        return self.controls[name].box
 
     def _build(self) -> None:
-        known, years = (
-            places(load_panel(self.state.as_of)),
-            range(self.view.projection.base_year, LAST_HORIZON + 1),
-        )
+        years = range(self.view.projection.base_year, LAST_HORIZON + 1)
         ends = [(year_end(year), year) for year in years]
-        place = widgets.Combobox(options=known, description="England, region or council", continuous_update=False)
-        day = widgets.Text(description="Known by (date)", placeholder="all published", continuous_update=False)
-        file = widgets.Combobox(options=self._files(), value="scenario.yaml", description="Scenario file")
-        paid = [(f"Those due by {year_end(int(PROGRAMME_ENDED.number))}", "until_2026")]
-        paid += [("All that were agreed", "as_agreed"), ("None", "none")]
-        titles = [(title, name) for name, title in schemes()["title"].items()]
-        until = _choice("Look ahead to", ends[1:])
-        top = {"place": Control("place", place), "as_of": Control("as_of", day), "until": Control("until", until)}
-        assumptions, levers = {}, {}
-        for name, label, least, most, step, start in SLIDERS:
-            setting = f"assumption.{name}"
-            if start is not None:
-                assumptions[f"set_{name}"] = Control(setting, _tick(f"Set: {label.lower()}"), on=start)
-            assumptions[name] = Control(setting, _slider(label, least, most, step), scale=100)
-        payments = Control("assumption.safety_valve_payments", _choice("Safety valve payments to come", paid))
-        calibrate = _tick("Calibrate to the newest national figure")
-        assumptions["safety_valve_payments"] = payments
-        assumptions["calibration"] = Control("assumption.calibration", calibrate, on="newest", off="none")
+        options: dict[str, list[Any]] = {
+            "places": places(load_panel(self.state.as_of)),
+            "horizons": ends[1:],
+            "year_ends": ends,
+            "financial_years": [(financial_year(year), year) for year in years],
+            "payments": [
+                (f"Those due by {year_end(int(PROGRAMME_ENDED.number))}", "until_2026"),
+                ("All that were agreed", "as_agreed"),
+                ("None", "none"),
+            ],
+            "schemes": [("None", None), *((title, name) for name, title in schemes()["title"].items())],
+            **self._files(),
+        }
+        tabs: dict[str, list[Any]] = {"Levers": []}
+        for tab, controls in CONTROLS.items():
+            for name, given in controls.items() if tab != "Levers" else ():
+                listed = {"options": options[given["options"]]} if "options" in given else {}
+                tabs.setdefault(tab, []).append(self._add(name, **given | listed))
         for name in lever_names():
-            shipped = shipped_lever(name)
-            size, low, high = SIZES[shipped.kind]
-            scale, step = (1.0, 100.0) if size == "threshold" else (100, 0.5)
-            slider = _slider(SIZE_LABELS[size], scale * low, scale * high, step)
-            levers[name] = Control(f"lever.{name}", _tick(shipped.title), on=shipped.central(size))
-            levers[f"{name}.size"] = Control(f"lever.{name}", slider, scale)
-        scheme = {"scheme": Control("scheme", _choice("Scheme", [("None", None), *titles]))}
-        terms = {
-            "share": Control("term.share", _slider("Share paid, %", 0, 100, 5), 100),
-            "base_year": Control("term.base_year", _choice("Deficit of", ends)),
-            "paid_in": Control(
-                "term.paid_in", _choice("Paid in", [(financial_year(year), year) for year in years])
-            ),
-            "budget": Control("term.budget", _slider("National limit, £bn (0: none)", 0, 20, 0.25), 1e-9),
-        }
-        other = {"other": Control("compared", _choice("Compare with", self._others()))}
-        actions = widgets.SelectMultiple(description="Actions that apply (Ctrl or Cmd to choose several)")
-        plan = {
-            "plan": Control("plan_name", _choice("Actions of a council’s reform plan", self._plans())),
-            "actions": Control("actions", actions),
-        }
+            shipped, setting = shipped_lever(name), f"lever.{name}"
+            slider = dict(CONTROLS["Levers"][shipped.kind])
+            usual = shipped.central(slider.pop("size"))
+            tabs["Levers"] += [
+                self._add(name, setting, "Checkbox", description=shipped.title, on=usual),
+                self._add(f"{name}.size", setting, "FloatSlider", **slider),
+            ]
 
         parts = ("headline", "figure", "table", "terms", "notes", "pulse", "line", "page")
         made = [_html(f"deficits-{part}") for part in parts]
@@ -236,41 +218,65 @@ class Explorer:
         self._last = widgets.VBox()
         self._code = widgets.Textarea(description="The same in Python", disabled=True)
         self._code.add_class("deficits-code")
-        self.controls["file"] = Control("", file)
-        tabs = {
-            "Assumptions": self._add(assumptions),
-            "Levers": self._add(levers),
-            "Write-off": [*self._add(scheme), self._terms, *self._add(terms)],
-            "Plan": self._add(plan),
-            "Files": [
-                self.controls["file"].box,
-                widgets.HBox([_button("Save scenario", self.save), _button("Open scenario", self.open)]),
-                self._report_note,
-                _button("Render this as a report", self.report),
-                self._report_line,
-            ],
-        }
-        inside = widgets.Tab([widgets.VBox(boxes) for boxes in tabs.values()], titles=list(tabs))
+        tabs["Write-off"].insert(1, self._terms)
+        tabs["Files"] += [
+            widgets.HBox([_button("Save scenario", self.save), _button("Open scenario", self.open)]),
+            self._report_note,
+            _button("Render this as a report", self.report),
+            self._report_line,
+        ]
+        titles = ["Assumptions", "Levers", "Write-off", "Plan", "Files"]
+        inside = widgets.Tab([widgets.VBox(tabs[title]) for title in titles], titles=titles)
         reset = _button("Back to the baseline", self.reset)
-        controls = widgets.VBox([self._last, *self._add(top), inside, reset])
+        left = widgets.VBox([self._last, *tabs["Top"], inside, reset])
         numbers = widgets.Accordion([self._table], titles=["The numbers as a table"])
         notes = widgets.Accordion([self._notes], titles=["Notes"])
         copy = _html(value='<button class="deficits-copy">Copy the Python</button>')
-        shown = widgets.VBox([self._headline, self._figure, *self._add(other), numbers, notes, self._code, copy])
-        controls.add_class("deficits-controls")
-        shown.add_class("deficits-shown")
+        right = widgets.VBox([self._headline, self._figure, *tabs["Compared"], numbers, notes, self._code, copy])
+        left.add_class("deficits-controls")
+        right.add_class("deficits-shown")
         self._pulse.layout.display = "none"
         style = widgets.HTML(f"<style>{_file('panel.css')}</style>", layout={"display": "none"})
-        self.box = widgets.Box([style, self._pulse, controls, shown])
+        self.box = widgets.Box([style, self._pulse, left, right])
         self.box.add_class("deficits-explorer")
 
+    # From a control to the figure
+
+    def _moved(self, name: str, change: Any) -> None:
+        control, value = self.controls[name], change["new"]
+        if self._filling:
+            return
+        control.say("Working…" if name in ("as_of", "until") else "")
+        if name == "other":
+            self._turn(control, lambda: self._compared(value))
+        elif name == "plan":
+            self._turn(control, lambda: self._planned(self.state, value))
+        else:
+            self._turn(control, lambda: self.state.with_value(control.setting, control.moved(value)))
+
+    def _turn(self, control: Control, to: Callable[[], State], said: str = "") -> None:
+        """Turn to a state if it can be worked out; otherwise say why beneath the control, and keep this one."""
+        try:
+            state = to()
+            self.view = View(state, self._engine)
+        except DeficitsError as error:
+            control.say(str(error), error=True)
+            return
+        control.say(said)
+        name = self.view.area.name
+        self.state = state if state.place == name else replace(state, place=name)
+        self._last.children = ()
+        self._show()
+        # Without a folder that can be written to, the panel does without.
+        with suppress(OSError, DeficitsError):
+            _kept_at().parent.mkdir(parents=True, exist_ok=True)
+            write_whole(_kept_at(), self.state.file_text)
+
     def _compared(self, name: str) -> State:
-        if name == NOTHING:
-            return replace(self.state, other=None)
-        if name == HELD:
-            return replace(self.state, other=self.scenario, other_name=f"{self.scenario.called} (held)")
-        other = Scenario() if name == BASELINE else Scenario.read(self._path(name))
-        return replace(self.state, other=other, other_name=name)
+        known = {NOTHING: None, BASELINE: Scenario(), HELD: self.scenario}
+        other = known[name] if name in known else Scenario.read(self._path(name))
+        said = f"{self.scenario.called} (held)" if name == HELD else name
+        return replace(self.state, other=other, other_name=said)
 
     def _planned(self, state: State, name: str, off: tuple[str, ...] = ()) -> State:
         known = {NOTHING: None, EXAMPLE: EXAMPLE}
@@ -280,42 +286,6 @@ class Explorer:
     def _opened(self, scenario: Scenario) -> State:
         """The state with a scenario and all that the explorer showed when it saved it."""
         return self._planned(self.state.opened(scenario), scenario.plan or NOTHING, scenario.off)
-
-    def _others(self) -> list[tuple[str, str]]:
-        return [(name, name) for name in (BASELINE, NOTHING, HELD, *self._files())]
-
-    def _plans(self) -> list[tuple[str, str]]:
-        return [(name, name) for name in (NOTHING, EXAMPLE, *self._files())]
-
-    # From a control to the figure
-
-    def _moved(self, name: str, change: Any) -> None:
-        """Change the state if it can be worked out; otherwise say why beneath the control, and keep it."""
-        if self._filling:
-            return
-        control, value = self.controls[name], change["new"]
-        control.say("Working…" if name in ("as_of", "until") else "")
-        try:
-            if name == "other":
-                state = self._compared(value)
-            else:
-                moved = self._planned if name == "plan" else control.moved
-                state = moved(self.state, value)
-            shown = view(state, self._engine)
-        except DeficitsError as error:
-            control.say(str(error), error=True)
-            return
-        control.say("")
-        self._take(state if state.place == shown.area.name else replace(state, place=shown.area.name), shown)
-
-    def _take(self, state: State, shown: View) -> None:
-        self.state, self.view = state, shown
-        self._last.children = ()
-        self._show()
-        # Without a folder that can be written to, the panel does without.
-        with suppress(OSError, DeficitsError):
-            _kept_at().parent.mkdir(parents=True, exist_ok=True)
-            write_whole(_kept_at(), state.file_text)
 
     def _show(self) -> None:
         """Headline and figure first: they are what is waited for."""
@@ -350,8 +320,8 @@ class Explorer:
         """Back to the baseline; place, dates and simulations stay."""
         for control in self.controls.values():
             control.say("")
-        state = replace(self.state, scenario=Scenario(), plan=None, plan_name=NOTHING, off=())
-        self._take(state, view(state, self._engine))
+        baseline = replace(self.state, scenario=Scenario(), plan=None, plan_name=NOTHING, off=())
+        self._turn(self.controls["place"], lambda: baseline)
 
     # Files
 
@@ -359,27 +329,26 @@ class Explorer:
         """The scenario file meant: a name within the folder, .yaml unless it says .yml. ProjectionError else."""
         name = said.strip() or "scenario.yaml"
         name = name if name.lower().endswith((".yaml", ".yml")) else f"{name}.yaml"
-        plain = (
-            name.isprintable()
-            and not name.startswith(".")
-            and Path(name).name == name
-            and "\\" not in name
-            and len(name) <= 100
-        )
-        if not plain or (self.folder / name).is_symlink():
+        odd = not name.isprintable() or name.startswith(".") or Path(name).name != name or "\\" in name
+        if odd or len(name) > 100 or (self.folder / name).is_symlink():
             raise ProjectionError(
                 f"'{said[:60]}' is not the name of a file in {self.folder}: give a name without a folder"
             )
         return self.folder / name
 
-    def _files(self) -> list[str]:
+    def _files(self) -> dict[str, list[Any]]:
+        """The options of the controls that list the folder's files."""
+        found: list[str] = []
         with suppress(OSError):
-            return sorted(path.name for path in self.folder.iterdir() if path.suffix.lower() in (".yaml", ".yml"))
-        return []
+            found = sorted(path.name for path in self.folder.iterdir() if path.suffix.lower() in (".yaml", ".yml"))
+        before = {"others": (BASELINE, NOTHING, HELD), "plans": (NOTHING, EXAMPLE)}
+        return {"files": found} | {
+            key: [(each, each) for each in (*first, *found)] for key, first in before.items()
+        }
 
     def save(self) -> None:
         """Save the scenario under the name in the panel; another's file is replaced at the second asking."""
-        file, other = self.controls["file"], self.controls["other"]
+        file = self.controls["file"]
         try:
             path = self._path(file.widget.value)
             if path.exists():
@@ -396,23 +365,17 @@ class Explorer:
         self._replacing = path.name
         file.say(f"Saved as {path.name}")
         self._filling = True
-        file.widget.options, other.widget.options = self._files(), self._others()
-        self.controls["plan"].widget.options = self._plans()
+        listed = self._files()
+        for name, options in (("file", "files"), ("other", "others"), ("plan", "plans")):
+            self.controls[name].widget.options = listed[options]
         self._filling = False
         self._show()
 
     def open(self) -> None:
         """Open the scenario file named in the panel; what is wrong with it is told, and the state stays."""
         file = self.controls["file"]
-        try:
-            path = self._path(file.widget.value)
-            state = self._opened(Scenario.read(path))
-            shown = view(state, self._engine)
-        except DeficitsError as error:
-            file.say(str(error), error=True)
-            return
-        file.say(f"Opened {path.name}")
-        self._take(state, shown)
+        name = file.widget.value.strip() or "scenario.yaml"
+        self._turn(file, lambda: self._opened(Scenario.read(self._path(name))), f"Opened {name}")
 
     def _offer_last(self) -> None:
         """Offer what was kept, if it is not the usual: a process that ended took nothing with it.
@@ -427,13 +390,8 @@ class Explorer:
             last = self._opened(Scenario.read(_kept_at()))
             if not last.is_baseline and self.state.is_baseline:
                 told = _html(value=_line(f"Your last scenario is kept: {last.scenario.called}, for {last.place}"))
-                self._last.children = (told, _button("Go on with it", lambda: self._go_on(last)))
-
-    def _go_on(self, last: State) -> None:
-        try:
-            self._take(last, view(last, self._engine))
-        except DeficitsError as error:
-            self._last.children = (_html(value=_line(str(error), error=True)),)
+                place = self.controls["place"]
+                self._last.children = (told, _button("Go on with it", lambda: self._turn(place, lambda: last)))
 
     # The report
 
@@ -455,26 +413,6 @@ class Explorer:
         except Exception as error:  # told in the panel: nobody sees a thread's traceback
             said = _line(f"The report failed: {error}", error=True)
         self._report_line.value = said
-
-
-def _slider(label: str, low: float, high: float, step: float) -> Any:
-    return widgets.FloatSlider(
-        value=low,
-        min=low,
-        max=high,
-        step=step,
-        description=label,
-        continuous_update=False,
-        readout_format=",.0f" if high > 1000 else ".2f" if step < 0.5 else ".1f",
-    )
-
-
-def _choice(label: str, options: list[tuple[str, Any]]) -> Any:
-    return widgets.Dropdown(options=options, description=label)
-
-
-def _tick(label: str) -> Any:
-    return widgets.Checkbox(value=False, description=label, indent=False)
 
 
 def _button(label: str, clicked: Callable[[], None]) -> Any:

@@ -3,34 +3,22 @@
 from __future__ import annotations
 
 import math
+import tomllib
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cache, cached_property
+from pathlib import Path
 from typing import Any
 
 from deficits.projection import Lever
-from deficits.projection.lever import THRESHOLD
 from deficits.projection.projection import UNTIL
 from deficits.reform_plan import Actions
 from deficits.scenario import SHOWN_KEYS, VERSION, Scenario, as_yaml
 from deficits.writeoff import Scheme
 
 ENGLAND, EXAMPLE = "England", "example"
-SIZES = {
-    "threshold_uprating": ("threshold", THRESHOLD, 15_000),
-    "early_support": ("fewer", 0, 0.2),
-    "placement_shift": ("moved", 0, 0.2),
-    "formula_review": ("weight", 0, 1),
-    "health_share": ("paid", 0, 1),
-    "funding_growth": ("growth", 0, 0.2),
-}
-"""The parameter of each kind of lever that its slider sets, and the slider's ends."""
-
-
-@cache
-def shipped_lever(name: str) -> Lever:
-    """A lever that comes with the package, read once."""
-    return Lever.read(name)
+CONTROLS = tomllib.loads(Path(__file__).with_name("controls.toml").read_text(encoding="utf-8"))
+shipped_lever = cache(Lever.read)
 
 
 @dataclass(frozen=True)
@@ -73,20 +61,10 @@ class State:
         """What differs from the package's own assumptions, as a scenario file declares it."""
         return self.scenario.contents()
 
-    @cached_property
-    def text(self) -> str:
-        """The scenario as its file has it."""
-        return as_yaml(self.declared)
-
     @property
     def is_baseline(self) -> bool:
         """Whether nothing differs from the package's own assumptions."""
         return not self.declared.keys() - {"version", "title"} and self.plan is None
-
-    def lever(self, name: str) -> Lever | None:
-        """The scenario's lever of the same kind as a shipped one; None where it has none."""
-        kind = shipped_lever(name).kind
-        return next((lever for lever in self.scenario.levers if lever.kind == kind), None)
 
     def value(self, setting: str) -> Any:
         """What a setting is at; None where there is none.
@@ -100,8 +78,8 @@ class State:
             case "assumption":
                 return getattr(self.scenario.assumptions, name)
             case "lever":
-                lever = self.lever(name)
-                return lever and lever.central(SIZES[lever.kind][0])
+                alike, size = shipped_lever(name).kind, CONTROLS["Levers"][shipped_lever(name).kind]["size"]
+                return next((each.central(size) for each in self.scenario.levers if each.kind == alike), None)
             case "scheme":
                 return self.scheme and self.declared["schemes"][0].get("name", self.scheme.title)
             case "term":
@@ -131,7 +109,16 @@ class State:
             case "assumption":
                 declared["assumptions"] = declared.get("assumptions", {}) | {name: value}
             case "lever":
-                declared["levers"] = self._levers(name, value)
+                shipped = shipped_lever(name)
+                size = CONTROLS["Levers"][shipped.kind]["size"]
+                entries = list(zip(self.scenario.levers, declared.get("levers", []), strict=True))
+                alike = [entry for lever, entry in entries if lever.kind == shipped.kind]
+                others = [entry for lever, entry in entries if lever.kind != shipped.kind]
+                usual = value is not None and math.isclose(value, shipped.central(size))
+                sized = [*alike, {"name": name}][0] | {
+                    size: shipped.model_dump(mode="json")[size] if usual else value
+                }
+                declared["levers"] = others if value is None else [*others, sized]
             case "scheme":
                 declared["schemes"] = [{"name": value}] if value else []
             case "term" if self.scheme:
@@ -146,18 +133,6 @@ class State:
                 fields: dict[str, Any] = {setting: value.strip() or None if setting == "as_of" else value}
                 return replace(self, **fields)
         return replace(self, scenario=Scenario.from_contents(declared, "set here"))
-
-    def _levers(self, name: str, size: float | None) -> list[dict[str, Any]]:
-        """The scenario's levers as its file declares them, that of a shipped one's kind at a size or left out."""
-        shipped = shipped_lever(name)
-        declared = list(zip(self.scenario.levers, self.declared.get("levers", []), strict=True))
-        entries = [entry for lever, entry in declared if lever.kind != shipped.kind]
-        if size is not None:
-            sized = SIZES[shipped.kind][0]
-            now = next((entry for lever, entry in declared if lever.kind == shipped.kind), {"name": name})
-            usual = math.isclose(size, shipped.central(sized))
-            entries.append(now | {sized: shipped.model_dump(mode="json")[sized] if usual else size})
-        return entries
 
     @property
     def file_text(self) -> str:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from html import escape
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +26,7 @@ from deficits.formatting import (
     gbp,
     year_end,
 )
-from deficits.panel import Panel, Split, load_panel, read_splits
+from deficits.panel import Panel, load_panel, read_splits
 from deficits.projection import Projection, england, profile, project
 from deficits.projection.projection import Place
 from deficits.reform_plan import ReformPlan, plan
@@ -36,6 +35,7 @@ from deficits.scenario import Scenario, as_yaml
 from deficits.writeoff import Inputs, WriteOff, write_off
 
 Array = npt.NDArray[np.float64]
+T = TypeVar("T")
 LEVELS = {"p10": 0.1, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p90": 0.9}
 KEPT = 9
 """Projections and results that an engine keeps: enough to go back and forth between two scenarios."""
@@ -63,8 +63,8 @@ class Engine:
     def __init__(self) -> None:
         self._held: dict[Any, Any] = {}
 
-    def _cached(self, key: Any, work: Callable[[], Any]) -> Any:
-        found = self._held.pop(key) if key in self._held else work()
+    def _cached(self, key: Any, work: Callable[[], T]) -> T:
+        found: T = self._held.pop(key) if key in self._held else work()
         self._held[key] = found  # the newest last, so that the oldest goes
         while len(self._held) > KEPT:
             del self._held[next(iter(self._held))]
@@ -73,17 +73,13 @@ class Engine:
     def projection(self, state: State, scenario: Scenario) -> Projection:
         """The projection of a scenario, on the same random numbers as that of any other."""
         run = (state.as_of, state.until, state.draws, state.seed)
-
-        def made() -> Projection:
-            return project(load_panel(state.as_of), until=state.until, draws=state.draws, seed=state.seed)
-
-        usual: Projection = self._cached(run, made)
-        if scenario.assumptions == Assumptions() and not scenario.levers:
-            return usual
+        panel = load_panel(state.as_of)
+        usual = self._cached(run, lambda: project(panel, until=state.until, draws=state.draws, seed=state.seed))
         assumed, levers = scenario.assumptions, scenario.levers
+        if assumed == Assumptions() and not levers:
+            return usual
         key = (*run, assumed.model_dump_json(), *(lever.model_dump_json() for lever in levers))
-        changed: Projection = self._cached(key, lambda: usual.with_assumptions(assumed, levers))
-        return changed
+        return self._cached(key, lambda: usual.with_assumptions(assumed, levers))
 
     def planned(self, state: State, projection: Projection, place: Place) -> ReformPlan | None:
         """The reform plan of a council on its projection; None without one, or with all of its actions off."""
@@ -92,8 +88,7 @@ class Engine:
         chosen = state.actions.without(*state.off)
         _, plans = self._cached(("plans", id(projection)), lambda: (projection, projection.plans()))
         key = ("plan", id(projection), place.codes[0], chosen.model_dump_json())
-        found: ReformPlan = self._cached(key, lambda: plan(projection, place.codes[0], chosen, plans))
-        return found
+        return self._cached(key, lambda: plan(projection, place.codes[0], chosen, plans))
 
     def balances(self, projection: Projection, scenario: Scenario) -> tuple[Any, WriteOff | None]:
         """Balances of a scenario's projection, its first scheme's grants in them; and the scheme's result."""
@@ -105,8 +100,7 @@ class Engine:
             alike = next((each for each in held if each.panel is projection.panel), None)
             return Inputs(projection) if alike is None else alike.on(projection)
 
-        inputs = self._cached(("inputs", id(projection)), made)
-        result = write_off(inputs, scenario.schemes[0])
+        result = write_off(self._cached(("inputs", id(projection)), made), scenario.schemes[0])
         return result.standing, result
 
     def compared(self, state: State, area: Place, planned: bool) -> Array | None:
@@ -116,37 +110,35 @@ class Engine:
         if other is None or (other == state.scenario and not planned):
             return None
         key = (state.as_of, state.until, state.draws, state.seed, area, other.text())
-
-        def made() -> Array:
-            return simulations(area, self.balances(self.projection(state, other), other)[0])
-
-        found: Array = self._cached(key, made)
-        return found
+        return self._cached(key, lambda: simulations(area, self.balances(self.projection(state, other), other)[0]))
 
 
-@dataclass(frozen=True)
 class View:
     """What is shown of a state: every number is the package's own for it, rounded once, here.
 
     `scenario` and `other` are simulations of the deficit (>= 0) or the council's balance (negative = deficit), £,
-    shape (years, draws), on the same random numbers; `other` is None where nothing is compared. `grant`: £ a draw,
-    with a scheme. `observed`: published figures by year.
+    shape (years, draws), on the same random numbers; `other` is None where nothing is compared. `observed`:
+    published figures by year, £. `result`: the write-off; `plan`: the council's reform plan.
 
-    >>> seen = view(State(until=2027, draws=200))
-    >>> seen.meaning
+    Raises DeficitsError where the package refuses the state.
+
+    >>> View(State(until=2027, draws=200)).meaning
     "England's gross deficit at 31 March 2027 (80% range)."
     """
 
-    state: State
-    area: Place
-    years: tuple[int, ...]
-    scenario: Array
-    other: Array | None
-    grant: Array | None
-    observed: tuple[tuple[int, float], ...]
-    projection: Projection
-    result: WriteOff | None
-    plan: ReformPlan | None
+    def __init__(self, state: State, engine: Engine | None = None) -> None:
+        engine = engine or Engine()
+        self.state = state
+        usual = engine.projection(state, state.scenario)
+        self.area = usual.place(state.place)
+        self.of_council = self.area.kind == "council"
+        self.plan = engine.planned(state, usual, self.area)
+        self.projection = self.plan.projection if self.plan else usual
+        balances, self.result = engine.balances(self.projection, state.scenario)
+        self.years = tuple(self.projection.years)
+        self.scenario = simulations(self.area, balances)
+        self.other = engine.compared(state, self.area, self.plan is not None)
+        self.observed = _observed(state.as_of, self.area)
 
     @cached_property
     def quantiles(self) -> pd.DataFrame:
@@ -164,69 +156,60 @@ class View:
     def lead(self) -> str:
         """The 80% range at the last year end."""
         low, high = self.quantiles.loc[("scenario", self.years[-1]), ["p10", "p90"]]
-        told = balance_range(low, high) if self.area.kind == "council" else self._ranged(low, high, self.years[-1])
+        told = balance_range(low, high) if self.of_council else self._said(low, high, year=self.years[-1])
         return told[:1].upper() + told[1:]
 
     @property
     def meaning(self) -> str:
         """What the headline is of."""
-        what = "balance" if self.area.kind == "council" else "gross deficit"
+        what = "balance" if self.of_council else "gross deficit"
         whose = f"{self.area.name}'" if self.area.name.endswith("s") else f"{self.area.name}'s"
         return f"{whose} {what} at {year_end(self.years[-1])} (80% range)."
 
     @cached_property
     def points(self) -> list[str]:
         """What else a reader needs: central estimate, difference, grant, interest, a division to come."""
-        last = self._one(float(np.median(self.scenario[-1])))
-        told = [f"Central estimate: {last}."]
+        last = float(np.median(self.scenario[-1]))
+        central = balance(last, estimate) if self.of_council else self._said(last, year=self.years[-1])
+        told = [f"Central estimate: {central}."]
         if self.other is not None:
-            told.append(self._difference(self.other))
+            apart = (self.scenario[-1] - self.other[-1]) * (-1 if self.of_council else 1)
+            amounts = np.quantile(apart, (0.1, 0.5, 0.9))
+            low, middle, high = (f"{'+' if each > 0 else MINUS}{self._said(abs(each))}" for each in amounts)
+            told.append(
+                f"The same as {self.state.other_name} in every simulation."
+                if all(gbp(each) == gbp(0) for each in amounts)
+                else f"Deficit compared with {self.state.other_name}, simulation by simulation: {low} to {high}; "
+                f"central estimate {middle}."
+            )
         if self.plan is not None:
             low, middle, high = np.quantile(self.plan.saved.sum(axis=0), (0.1, 0.5, 0.9))
-            what = f"The reform plan’s actions ({len(self.plan.actions.actions)}) take {self._ranged(low, high)}"
-            told.append(f"{what} off the deficit by then; central estimate {self._amount(middle)}.")
-        elif self.state.plan is not None and self.area.kind != "council":
+            what = f"The reform plan’s actions ({len(self.plan.actions.actions)}) take {self._said(low, high)}"
+            told.append(f"{what} off the deficit by then; central estimate {self._said(middle)}.")
+        elif self.state.plan is not None and not self.of_council:
             told.append("A reform plan is one council’s: choose a council to see what its actions do.")
-        if self.grant is not None and self.state.scheme is not None:
-            low, middle, high = np.quantile(self.grant, (0.1, 0.5, 0.9))
-            when = financial_year(self.state.scheme.paid_in)
-            paid = f"pays {self._ranged(low, high)} from {when}; central estimate {self._amount(middle)}"
-            told.append(f"{self.state.scheme.title}: {paid}.")
+        if self.result is not None:
+            scheme, inside = self.result.scheme, _rows(self.area, self.result.standing)
+            low, middle, high = np.quantile(self.result.paid.granted[inside].sum(axis=0), (0.1, 0.5, 0.9))
+            paid = f"pays {self._said(low, high)} from {financial_year(scheme.paid_in)}"
+            told.append(f"{scheme.title}: {paid}; central estimate {self._said(middle)}.")
         ends = self.scenario[-2:]
-        deficits = np.maximum(-ends, 0.0) if self.area.kind == "council" else ends
+        deficits = np.maximum(-ends, 0.0) if self.of_council else ends
         rate = self.state.scenario.assumptions.financing_rate
         low, high = np.quantile(rate * deficits.mean(axis=0), (0.1, 0.9))
-        told.append(f"Interest on it in {financial_year(self.years[-1])}: about {self._ranged(low, high)}.")
-        split = _division(self.area.codes[0], self.state.as_of) if self.area.kind == "council" else None
-        if split is not None:
-            heirs = " and ".join(split.successors)
-            told.append(
-                f"{self.area.name} is to be divided on {day_in_words(split.on)}; this is {heirs} together."
-            )
+        told.append(f"Interest on it in {financial_year(self.years[-1])}: about {self._said(low, high)}.")
+        split = read_splits().get(self.area.codes[0]) if self.of_council else None
+        if split is not None and (self.state.as_of is None or split.decided.isoformat() <= self.state.as_of):
+            when, heirs = day_in_words(split.on), " and ".join(split.successors)
+            told.append(f"{self.area.name} is to be divided on {when}; this is {heirs} together.")
         return told
 
-    def _difference(self, other: Array) -> str:
-        apart = self.scenario[-1] - other[-1]
-        low, middle, high = np.quantile(-apart if self.area.kind == "council" else apart, (0.1, 0.5, 0.9))
-        if gbp(low) == gbp(high) == gbp(0):
-            return f"The same as {self.state.other_name} in every simulation."
-        signed = [f"{'+' if value > 0 else MINUS}{self._amount(abs(value))}" for value in (low, middle, high)]
-        return (
-            f"Deficit compared with {self.state.other_name}, simulation by simulation: {signed[0]} to "
-            f"{signed[2]}; central estimate {signed[1]}."
-        )
-
-    def _one(self, value: float) -> str:
-        return balance(value, estimate) if self.area.kind == "council" else self._amount(value, self.years[-1])
-
-    def _amount(self, value: float, year: int = 0) -> str:
-        return self._ranged(value, value, year)
-
-    def _ranged(self, low: float, high: float, year: int = 0) -> str:
-        """Estimates: a council's to two figures, England's deficit at a year end to what is known of it then."""
-        if self.area.kind == "council":
-            return estimate_range(low, high)
-        return england_range(low, high, year - self.projection.base_year if self.area.kind == "England" else 0)
+    def _said(self, *ends: float, year: int = 0) -> str:
+        """An estimate or its range: a council's to two figures, England's deficit at a year end as known then."""
+        if self.of_council:
+            return estimate_range(ends[0], ends[-1])
+        ahead = year - self.projection.base_year if self.area.kind == "England" else 0
+        return england_range(ends[0], ends[-1], ahead)
 
     @property
     def headline(self) -> str:
@@ -240,19 +223,12 @@ class View:
 
     def svg(self, width: int = 640) -> str:
         """The figure: the scenario's fan, the other's as a dashed outline, and what is published."""
-        names = {"scenario": "Projection" if self.state.is_baseline else "Scenario"}
-        if self.other is not None:
-            names[self.state.other_name] = self.state.other_name.removeprefix("the ")[:18].capitalize()
-        fans = [
-            Fan(
-                name,
-                self._amount(path["p50"].iloc[-1], self.years[-1]),
-                path.to_numpy().T,
-                outline=key != "scenario",
-            )
-            for key, name in names.items()
-            for path in [self.quantiles.loc[key]]
-        ]
+        fans = []
+        for key in self.quantiles.index.unique("path"):
+            path, name = self.quantiles.loc[key], key.removeprefix("the ")[:18].capitalize()
+            name = "Projection" if key == "scenario" and self.state.is_baseline else name
+            end = self._said(path["p50"].iloc[-1], year=self.years[-1])
+            fans.append(Fan(name, end, path.to_numpy().T, outline=key != "scenario"))
         return fan_svg(self.years, fans, self.observed, self.alt, width)
 
     @property
@@ -260,7 +236,8 @@ class View:
         """Python that gives what is shown, as it stands; its last line is the table of the figure's quantiles."""
         state, area = self.state, self.area
         panel = f'd.load_panel("{state.as_of}")' if state.as_of else "d.load_panel()"
-        scenario = "d.Scenario()" if state.scenario == Scenario() else f'd.Scenario.parse("""\n{state.text}""")'
+        text = as_yaml(state.declared)
+        scenario = "d.Scenario()" if state.scenario == Scenario() else f'd.Scenario.parse("""\n{text}""")'
         run = f"until={state.until}, draws={state.draws}, seed={state.seed}"
         lines = ["import deficits as d", "", f"panel = {panel}", f"scenario = {scenario}"]
         lines.append(f"projection = scenario.project(panel, {run})")
@@ -273,7 +250,7 @@ class View:
         if state.scheme is not None:
             lines.append("result = d.write_off(projection, scenario.schemes[0])")
             shown = "result"
-        if area.kind == "council":
+        if self.of_council:
             lines.append(f'{shown}.authority("{area.codes[0]}")  # {area.name}')
         elif area.kind == "England":
             lines.append("result.england()" if state.scheme else 'projection.england().loc["gross"]')
@@ -290,14 +267,14 @@ class View:
         state, area, left_out = self.state, self.area, []
         values: dict[str, object] = {"until": state.until, "draws": state.draws, "seed": state.seed}
         values |= {} if state.as_of is None else {"as_of": state.as_of}
-        values |= {"authority": area.codes[0]} if area.kind == "council" else {}
+        values |= {"authority": area.codes[0]} if self.of_council else {}
         schemes = state.declared.get("schemes", [])[:1]  # a report is on one
         if self.plan is not None:
             name, values["actions"] = "plan", state.plan
             left_out += [] if state.scenario == Scenario() else ["assumptions, levers and write-off"]
             left_out += [f"that {len(state.off)} of its actions are off"] if state.off else []
         else:
-            name = "authority" if area.kind == "council" else "england" if state.scheme is None else "writeoff"
+            name = "authority" if self.of_council else "england" if state.scheme is None else "writeoff"
             if state.declared.keys() - {"version"} == {"schemes"} and schemes[0].keys() == {"name"}:
                 values["scheme"] = schemes[0]["name"]  # so that the page is the usual one of that scheme
             elif not state.is_baseline:
@@ -314,41 +291,15 @@ class View:
         words = {"p10": "low", "p50": "central", "p90": "high"}
         shown = [(path, part) for path in sorted(self.quantiles.index.unique("path")) for part in words]
         head = "".join(f'<th scope="col">{escape(path)}: {words[part]}</th>' for path, part in shown)
-        values = self.quantiles.to_dict()
-        rows = "".join(
-            f'<tr><th scope="row">{year}</th>'
-            f"{''.join(f'<td>{self._amount(values[part][path, year], year)}</td>' for path, part in shown)}</tr>"
-            for year in self.years
-        )
+        values, rows = self.quantiles.to_dict(), ""
+        for year in self.years:
+            cells = "".join(f"<td>{self._said(values[part][path, year], year=year)}</td>" for path, part in shown)
+            rows += f'<tr><th scope="row">{year}</th>{cells}</tr>'
         return (
             '<div class="deficits-scroll" role="region" tabindex="0" aria-label="The numbers of the figure">'
             f"<table><caption>{escape(self.area.name)}: 80% range and central estimate</caption>"
             f'<thead><tr><th scope="col">At 31 March</th>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
         )
-
-
-def view(state: State, engine: Engine | None = None) -> View:
-    """What is shown of a state. Raises DeficitsError where the package refuses it."""
-    engine = engine or Engine()
-    projection = engine.projection(state, state.scenario)
-    area = projection.place(state.place)
-    planned = engine.planned(state, projection, area)
-    if planned is not None:
-        projection = planned.projection
-    balances, result = engine.balances(projection, state.scenario)
-    grant = None if result is None else result.paid.granted[_rows(area, balances)].sum(axis=0)
-    return View(
-        state=state,
-        area=area,
-        years=tuple(projection.years),
-        scenario=simulations(area, balances),
-        other=engine.compared(state, area, planned is not None),
-        grant=grant,
-        observed=_observed(state.as_of, area),
-        projection=projection,
-        result=result,
-        plan=planned,
-    )
 
 
 def places(panel: Panel) -> list[str]:
@@ -358,19 +309,11 @@ def places(panel: Panel) -> list[str]:
     return [ENGLAND, *sorted(set(now["region"])), *sorted(now["name"])]
 
 
-def _division(code: str, as_of: str | None) -> Split | None:
-    """The division of a council that was decided by a day; None where none was."""
-    split = read_splits().get(code)
-    return split if split is not None and (as_of is None or split.decided.isoformat() <= as_of) else None
-
-
 @lru_cache(maxsize=8)
 def _observed(as_of: str | None, area: Place) -> tuple[tuple[int, float], ...]:
     if area.kind == "region":
         return ()
-    panel = load_panel(as_of)
-    frame = (
-        profile.known_balances(panel, area.codes[0]) if area.kind == "council" else england.observed_gross(panel)
-    )
+    panel, council = load_panel(as_of), area.kind == "council"
+    frame = profile.known_balances(panel, area.codes[0]) if council else england.observed_gross(panel)
     rows = frame.dropna(subset=["value"]).sort_values("year")
     return tuple(zip(rows["year"].astype(int), rows["value"].astype(float), strict=True))
