@@ -237,7 +237,7 @@ def fan_chart(
     axes.set_ylim(ticks[0], ticks[-1])
     axes.set_yticks(ticks, labels)
     year_axis(axes, years)
-    ends: list[EndLabel] = [(axes.get_xlim()[1], *line)] if line else []
+    ends: list[EndLabel] = [(axes.get_xlim()[1], *line)] if line and line[1] not in labels else []
     if line:
         dashes = "-" if of_a_council else (0, (6, 3))
         axes.axhline(line[0], color=TEXT, linewidth=THIN, linestyle=dashes, zorder=2.1)
@@ -257,9 +257,9 @@ def fan_chart(
         bar[2][0].set_clip_on(False)
         ends.append((year, last["p50"], f"After write-off\n{write(last['p50'])}"))
     for place, (words, other) in enumerate((scenarios or {}).items()):
-        dots = (0, (1 + 4 * place, 2))
+        colour, dots = (ORANGE, PLUM)[place % 2], (0, (1 + 4 * place, 2))
         axes.plot(
-            other.index, other["p50"], color=ORANGE, linestyle=dots, linewidth=LINE, clip_on=False, zorder=2.3
+            other.index, other["p50"], color=colour, linestyle=dots, linewidth=LINE, clip_on=False, zorder=2.3
         )
         last = other["p50"].iloc[-1]
         ends.append((float(other.index[-1]), last, "\n".join(textwrap.wrap(f"{words} {write(last)}", 15))))
@@ -343,7 +343,7 @@ def _points(axes: Axes, points: pd.DataFrame) -> None:
             markersize=6,
             markeredgecolor=PLUM if alone else WHITE,
             markeredgewidth=1.2 if alone else 0.6,
-            label=str(basis),
+            label=f"{basis}{', line to the other return' if some['other'].notna().any() else ''}",
             clip_on=False,
             zorder=3.5,
         )
