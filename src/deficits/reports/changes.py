@@ -18,8 +18,6 @@ from deficits.formatting import (
 )
 from deficits.reports.record import RunContent, RunRecord, differing
 
-LISTED = 8
-"""Packages that are named; the others are counted."""
 QUANTILE = re.compile(r"(?P<base>.+)_p(?P<part>10|50|90)")
 AT = re.compile(r"(?P<words>.+)_(?P<year>20\d\d)")
 SHARES = frozenset({"chance", "share", "within"})
@@ -52,10 +50,18 @@ class Changes:
     parameters: tuple[str, ...] = ()
     code: tuple[str, ...] = ()
 
+    def causes(self) -> list[str]:
+        """All but the figures, a line each."""
+        return [
+            *(f"Data: {each}" for each in self.data),
+            *(f"Parameter {each}" for each in self.parameters),
+            *self.code,
+        ]
+
     @property
     def none(self) -> bool:
         """Whether nothing differs."""
-        return not (self.figures or self.data or self.parameters or self.code)
+        return not (self.figures or self.causes())
 
 
 def changes(before: RunRecord | None, now: RunContent) -> Changes:
@@ -184,7 +190,5 @@ def _code(then: RunContent, now: RunContent) -> Iterator[str]:
         yield f"{what} has changed{versions}"
     if then.python != now.python:
         yield f"Python {then.python} before, {now.python} now"
-    packages = list(_values(then.packages, now.packages))
-    if packages:
-        more = f"; {len(packages) - LISTED} more" if len(packages) > LISTED else ""
-        yield f"Packages: {'; '.join(packages[:LISTED])}{more}"
+    if packages := list(_values(then.packages, now.packages)):
+        yield f"Packages: {'; '.join(packages)}"

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from datetime import date
 from pathlib import Path
 
 import pandas as pd
 from markupsafe import Markup
 
 from deficits.errors import ProjectionError, ReportError
-from deficits.formatting import gbp, slug, year_end
+from deficits.formatting import day_in_words, gbp, slug, year_end
 from deficits.reports.batch import put_in_place
 from deficits.reports.changes import Changes, changes
 from deficits.reports.frame import SITE, first_chart, part, templates
@@ -53,28 +54,22 @@ def write_difference(before: Path, now: Path, out_dir: Path) -> Path:
     if not pairs:
         raise ReportError(f"{before} and {now} have no page in common: expected two folders of pages of runs")
     changed = [pair for pair in pairs if pair.changes.figures]
-    councils = [pair for pair in changed if pair.now.content.report == "authority"]
-    reports = [pair for pair in pairs if pair.now.content.report != "authority"]
+    of_councils = [pair for pair in changed if pair.now.content.report == "authority"]
+    reports = [pair for pair in changed if pair.now.content.report != "authority"]
+    most = sorted(of_councils, key=lambda pair: -pair.moved_by)[:LISTED]
     days = (max(pair.before.run_on for pair in pairs), max(pair.now.run_on for pair in pairs))
-    causes: dict[str, None] = {}
-    for pair in pairs:
-        for kind, lines in (("Data", pair.changes.data), ("Parameter", pair.changes.parameters)):
-            causes |= dict.fromkeys(f"{kind}: {line}" for line in lines)
-        causes |= dict.fromkeys(pair.changes.code)
-    text = (
-        templates()
-        .get_template("diff.html.j2")
-        .render(
-            site=SITE,
-            style=part("style.css"),
-            days=days,
-            reports=reports,
-            councils=sorted(councils, key=lambda pair: -pair.moved_by)[:LISTED],
-            counts={"compared": len(pairs), "changed": len(changed), "councils": len(councils)},
-            causes=list(causes),
-            explained=_explained(max(pairs, key=lambda pair: pair.now.run_on)),
-        )
-    )
+    shown = {
+        "site": SITE,
+        "style": part("style.css"),
+        "days": days,
+        "counts": {"compared": len(pairs), "changed": len(changed), "councils": len(of_councils)},
+        "causes": list(dict.fromkeys(line for pair in pairs for line in pair.changes.causes())),
+        "explained": _explained(max(pairs, key=lambda pair: pair.now.run_on)),
+        "reports": _moved(reports, days, "Headline figures of the reports that changed"),
+        "charts": [pair for pair in pairs if pair.charts],
+        "councils": _moved(most, days, "The councils whose balance moved most"),
+    }
+    text = templates().get_template("diff.html.j2").render(shown)
     name = f"{slug(f'diff {days[0]} {days[1]}')}.html"
     put_in_place(out_dir, {name: text})
     return out_dir / name
@@ -90,6 +85,12 @@ def _pairs(before: Path, now: Path) -> Iterator[Pair]:
         images = [Markup(found[0]) for html in shown if (found := IMAGE.search(html))]
         # An image of one run alone, or the same of both, shows no difference.
         yield Pair(old, new, changes(old, new.content), images if len(set(images)) == len(shown) else [])
+
+
+def _moved(pairs: Sequence[Pair], days: Sequence[date], caption: str) -> Markup:
+    rows = [(pair.now.title, *astuple(moved)) for pair in pairs for moved in pair.changes.figures]
+    frame = pd.DataFrame(rows, columns=["Page", "Figure", *map(day_in_words, days)])
+    return html_table(laid_out(frame), slug(caption), caption) if rows else Markup("<p>None.</p>")
 
 
 def _explained(pair: Pair) -> tuple[str, Markup]:

@@ -7,7 +7,6 @@ table is kept with its HTML as data, from which the page's spreadsheet is made. 
 from __future__ import annotations
 
 import base64
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 
 FILTER = 'class="filter tools"'
 """By what a page knows that it has a table to filter."""
+NO_HEADLINE = frozenset({"", "nan", "inf", "infinity", "none", "true", "false"})
 HEADLINE = "application/vnd.deficits.headline+json"
 POINTS = "application/vnd.deficits.points+json"
 
@@ -166,13 +166,11 @@ def main_points(points: Sequence[str], headline: Mapping[str, float | int | str]
     - The deficit is £3.8bn.
     """
     faults = [] if headline else ["there is no headline value"]
-    for name, value in headline.items():
-        if isinstance(value, str):
-            good = value.strip().casefold().lstrip("+-") not in {"", "nan", "inf", "infinity", "none"}
-        else:
-            good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        if not good:
-            faults.append(f"headline '{name}' is {value!r}, expected a finite number or a text")
+    faults += [
+        f"headline '{name}' is {value!r}, expected a finite number or a text"
+        for name, value in headline.items()
+        if str(value).strip().casefold().lstrip("+-") in NO_HEADLINE
+    ]
     if not [point for point in points if point.strip()]:
         faults.append("there are no points")
     if faults:

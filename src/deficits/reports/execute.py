@@ -24,7 +24,6 @@ from deficits.reports.page import first_heading, notebook_page, with_record
 from deficits.reports.params import notebook_path
 from deficits.reports.record import (
     INJECTED,
-    Now,
     RunContent,
     RunRecord,
     as_json,
@@ -63,9 +62,7 @@ def make_page(job: Job) -> Made:
     return Made(page, round(time.monotonic() - started, 2), files, fault)
 
 
-@cache
-def _here() -> Now:
-    return now()
+_here = cache(now)
 
 
 @cache

@@ -135,19 +135,18 @@ def catalogue(out_dir: Path, every_days: int, today: date) -> dict[str, Any]:
 def _records(out_dir: Path) -> tuple[dict[str, RunRecord], dict[str, FailureRecord], dict[str, str]]:
     runs, failures, unreadable = {}, {}, {}
     for path in sorted(out_dir.glob("*.json")):
-        if path.name in FILES or path.name.startswith(".") or not path.is_file():
+        if path.name in FILES:
             continue
         try:
-            text = path.read_text(encoding="utf-8")
             if path.name.endswith(FAILED):
-                failures[path.name.removesuffix(FAILED)] = FailureRecord.model_validate_json(text)
+                failures[path.name.removesuffix(FAILED)] = FailureRecord.model_validate_json(path.read_bytes())
             else:
-                runs[path.stem] = RunRecord.model_validate_json(text)
+                runs[path.stem] = RunRecord.model_validate_json(path.read_bytes())
         except ValidationError as error:
             fault = error.errors()[0]
             unreadable[path.name] = f"{'.'.join(map(str, fault['loc'])) or 'record'}: {fault['msg']}"
-        except (OSError, UnicodeDecodeError, RecursionError) as error:
-            unreadable[path.name] = getattr(error, "strerror", None) or "it is not text"
+        except OSError as error:
+            unreadable[path.name] = str(error.strerror)
     return runs, failures, unreadable
 
 

@@ -94,12 +94,14 @@ class Corrections(Declared):
 @cache
 def terms() -> list[dict[str, Any]]:
     """The whole glossary, in the order of the alphabet: name, found_by, means and the pattern that finds each."""
-    found: list[dict[str, Any]] = tomllib.loads(part("glossary.toml"))["term"]
-    for term in found:
-        # Whole words; an abbreviation in small letters is another word.
-        words = (re.escape(word) if word.isupper() else f"(?i:{re.escape(word)})" for word in term["found_by"])
-        term["pattern"] = re.compile(rf"(?<!\w)(?:{'|'.join(words)})(?!\w|\.\w)")
-    return sorted(found, key=lambda term: str(term["name"]).casefold())
+    declared, found = tomllib.loads(part("glossary.toml")), []
+    for name, means in sorted(declared["means"].items(), key=lambda term: str(term[0]).casefold()):
+        found_by = declared["found_by"].get(name, [name])
+        # An abbreviation in small letters is another word.
+        words = (re.escape(word) if word.isupper() else f"(?i:{re.escape(word)})" for word in found_by)
+        pattern = re.compile(rf"(?<!\w)(?:{'|'.join(words)})s?(?!\w|\.\w)")
+        found.append({"name": name, "means": means, "found_by": found_by, "pattern": pattern})
+    return found
 
 
 def terms_in(body: str) -> list[dict[str, Any]]:
@@ -128,13 +130,11 @@ def headings(body: str, level: int) -> list[tuple[str, str]]:
     return [(name, html.unescape(_without_tags(text)).strip()) for name, text in found]
 
 
-def without_first_heading(body: str) -> Markup:
-    """The page's body without its first-level heading, which the template writes itself."""
-    return Markup(re.sub(r"<h1[^>]*>.*?</h1>\s*", "", body, count=1, flags=re.DOTALL))
-
-
-def lead_and_rest(body: Markup) -> tuple[Markup, Markup]:
-    """The body up to the end of its main points, which stand before the contents, and what follows them."""
+def lead_and_rest(body: str) -> tuple[Markup, Markup]:
+    """The body up to the end of its main points, which stand before the contents, and what follows them; without
+    its first-level heading, which the template writes itself.
+    """
+    body = Markup(re.sub(r"<h1[^>]*>.*?</h1>\s*", "", body, count=1, flags=re.DOTALL))
     found = re.search(r'<section class="main-points".*?</section>', body, flags=re.DOTALL)
     place = found.end() if found else 0
     return body[:place], body[place:]
@@ -151,7 +151,6 @@ def _template() -> Template:
     made.filters |= {
         "markdown": lambda text: Markup(markdown(text)),
         "headings": headings,
-        "without_first_heading": without_first_heading,
         "lead_and_rest": lead_and_rest,
     }
     return made.get_template("page.html.j2")
