@@ -21,7 +21,7 @@ from deficits.reports.batch import make_all
 from deficits.reports.changes import changes
 from deficits.reports.job import Job, RunOptions
 from deficits.reports.page import META
-from deficits.reports.params import parse
+from deficits.reports.params import notebook_path, parse
 from deficits.reports.record import RunRecord, now, read_record, rounded, sha256
 from deficits.validation import read_text
 
@@ -76,7 +76,7 @@ def verify(page: Path) -> Verified:
     if record is None:
         raise ReportError(f"{page} carries no run record: expected a page that `deficits report` has made")
     request = parse(record.content.report, record.content.parameters)
-    options = RunOptions()
+    options = RunOptions(notebook=notebook_path(type(request)))
     before = None if record.previous is None else record.model_copy(update={"run_on": record.previous})
     job = Job(request, record.run_on, now(), before, options, record.content.figures)
     with tempfile.TemporaryDirectory(prefix="deficits-") as cache:
