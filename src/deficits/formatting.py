@@ -57,6 +57,9 @@ def gbp_range(low: float, high: float, places: int = 1) -> str:
 
 def _in(value: float, pounds: float, unit: str, places: int) -> str:
     shown = f"{abs(value) / pounds:,.{places}f}"
+    finer = f"{abs(value) / pounds:.{places + 1}f}"
+    if not shown.strip("0.") and finer.strip("0."):
+        shown = finer
     sign = MINUS if value < 0 and shown.strip("0.,") else ""
     return f"{sign}£{shown}{unit}"
 
@@ -83,21 +86,27 @@ def estimate(value: float) -> str:
     return gbp(rounded, 0 if abs(rounded) >= 1e10 or 1e7 <= abs(rounded) < 1e9 else 1)
 
 
-def estimate_range(low: float, high: float) -> str:
-    """A range of estimated pounds, each end to two figures, both in the unit that the larger needs.
+def estimate_range(low: float, high: float, *, unit: str = "") -> str:
+    """A range of estimated pounds, each end to two figures, both in the unit given or that the larger needs.
 
     >>> estimate_range(111.7e6, 235.8e6), estimate_range(322_881, 11.6e6), estimate_range(974e6, 1.21e9)
     ('£110m to £240m', '£0.3m to £12m', '£1.0bn to £1.2bn')
+    >>> estimate_range(-810_000, -670_000, unit="£m"), estimate_range(31_000, 12e6)
+    ('−£0.8m to −£0.7m', '£0.03m to £12m')
     """
+    return between(*in_one_unit(low, high, unit))
+
+
+def in_one_unit(low: float, high: float, given: str = "") -> list[str]:
+    """Two estimates (£) as by `estimate`, both in one unit."""
     ends = [estimate(low), estimate(high)]
     for unit, pounds in (("bn", 1e9), ("m", 1e6)):
-        if any(end.endswith(unit) for end in ends):
-            ends = [
+        if given == f"£{unit}" or any(end.endswith(unit) for end in ends):
+            return [
                 end if end.endswith(unit) or end == "£0" else _in(value, pounds, unit, 1)
                 for end, value in zip(ends, (low, high), strict=True)
             ]
-            break
-    return between(*ends)
+    return ends
 
 
 NEAR, FAR, FAR_AHEAD = 100_000_000, 500_000_000, 4
@@ -118,14 +127,14 @@ def england_estimate(value: float, years_ahead: int = 0) -> float:
     return round(value / step) * float(step) if math.isfinite(value) else value
 
 
-def england_range(low: float, high: float, years_ahead: int = 0) -> str:
-    """An estimated range for England, rounded to what is known of it; below £1bn to two figures.
+def england_range(low: float, high: float, years_ahead: int = 0, *, unit: str = "") -> str:
+    """An estimated range for England, rounded to what is known of it; below £1bn as by `estimate_range`.
 
     >>> england_range(13.91e9, 20.38e9), england_range(13.91e9, 20.38e9, 4), england_range(631.7e6, 732.7e6)
     ('£13.9bn to £20.4bn', '£14.0bn to £20.5bn', '£630m to £730m')
     """
     if max(abs(low), abs(high)) < 1e9:
-        return estimate_range(low, high)
+        return estimate_range(low, high, unit=unit)
     return gbp_range(england_estimate(low, years_ahead), england_estimate(high, years_ahead))
 
 
@@ -143,15 +152,14 @@ def balance(value: float, write: Callable[[float], str] = gbp) -> str:
 def balance_range(low: float, high: float) -> str:
     """A range of estimated balances in words, the smaller amount first.
 
-    >>> balance_range(-9e6, -3e6), balance_range(-9e6, 1e6), balance_range(2e6, 2e6)
-    ('deficit of £3.0m to £9.0m', 'deficit of £9.0m to surplus of £1.0m', 'surplus of £2.0m')
+    >>> balance_range(-9e6, -3e6), balance_range(-27e6, 120_000), balance_range(2e6, 2e6)
+    ('a deficit of £3.0m to £9.0m', 'between a deficit of £27m and a surplus of £0.1m', 'a surplus of £2.0m')
     """
-    worst, best = balance(low, estimate), balance(high, estimate)
+    worst, best = (balance(value, estimate).partition(" of ")[0] for value in (low, high))
     if worst == best:
-        return worst
-    if worst.split()[0] == best.split()[0]:
-        return f"{worst.split()[0]} of {estimate_range(*sorted((abs(low), abs(high))))}"
-    return f"{worst} to {best}"
+        return f"a {worst} of {estimate_range(*sorted((abs(low), abs(high))))}"
+    ends = in_one_unit(abs(low), abs(high))
+    return f"between a {worst} of {ends[0]} and a {best} of {ends[1]}"
 
 
 def between(low: str, high: str) -> str:
@@ -166,8 +174,8 @@ def between(low: str, high: str) -> str:
 def percent(share: float, places: int = 0) -> str:
     """A share (0 to 1) as a percentage; never a bare 0% or 100% for what is only nearly so.
 
-    >>> percent(0.434), percent(0.9997), percent(1.0), percent(0.0004)
-    ('43%', 'over 99%', '100%', 'under 1%')
+    >>> percent(0.434), percent(0.9997), percent(1.0), percent(0.0004), percent(-0.003)
+    ('43%', 'over 99%', '100%', 'under 1%', '−0.3%')
     """
     if not math.isfinite(share):
         return "not available"
@@ -176,7 +184,9 @@ def percent(share: float, places: int = 0) -> str:
         return "under 1%"
     if places == 0 and 0.995 <= share < 1:
         return "over 99%"
-    return shown.replace("-", MINUS)
+    if places == 0 and -0.005 < share < 0:
+        return percent(share, 1)
+    return shown.replace("-", MINUS if shown.strip("-0.%") else "")
 
 
 def chance(share: float) -> str:

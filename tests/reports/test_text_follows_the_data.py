@@ -12,7 +12,8 @@ import deficits as d
 from deficits.formatting import gbp
 from deficits.panel import Panel
 from deficits.paths import notebooks_dir
-from deficits.projection import england
+from deficits.projection import england, profile
+from deficits.raw import read_table
 from deficits.reports import REPORTS
 from tests.reports.reading import LATE, VINTAGES, Vintage, sentences
 
@@ -152,6 +153,24 @@ def test_the_kinds_of_disputed_balance_add_up(panel: Panel) -> None:
 def test_the_safety_valve_agreements_that_are_not_held_are_said(panel: Panel) -> None:
     told = stored("02_writeoff", r"Of (\d+) safety valve agreements (\d+) are not held")
     assert int(told[1]) - int(told[2]) == panel.agreements["authority"].nunique()
+
+
+def test_an_amount_that_was_not_found_is_told_as_assumed(panel: Panel) -> None:
+    listed = read_table("safety-valve", "agreements.csv", numeric=["total_payment_gbp"])
+    unknown = listed.loc[listed["total_payment_gbp"].isna(), "la_name"].map(panel.authorities.resolve)
+    basis = panel.agreements.groupby("authority")["basis"].agg(set)
+    assert set(basis.index[basis == {"assumed"}]) == set(unknown)
+    assert len(unknown) == 9
+
+
+def test_sums_of_plans_hold_the_councils_that_were_replaced_and_say_what_was_put_in_place(panel: Panel) -> None:
+    published = panel.frame["plans"].groupby(level="year").sum()
+    told = stored("03_authority", r"\n +2010 +[\d,]+ +[\d,]+ +([\d,]+)\n")
+    assert int(told[1].replace(",", "")) == published[2010] == 228_221
+    (note,) = profile.replaced(panel, "plans", ["316"])
+    before, after = (int(number.replace(",", "")) for number in re.findall(r"\d,\d{3}", note)[::3][:2])
+    assert published[2025] - (after - before) == 638_745  # DfE's
+    assert profile.replaced(panel, "plans", ["886"]) == []
 
 
 def test_a_past_range_is_held_against_both_returns_of_a_council() -> None:

@@ -157,6 +157,7 @@ class View:
         """The 80% range at the last year end."""
         low, high = self.quantiles.loc[("scenario", self.years[-1]), ["p10", "p90"]]
         told = balance_range(low, high) if self.of_council else self._said(low, high, year=self.years[-1])
+        told = told.removeprefix("a ")
         return told[:1].upper() + told[1:]
 
     @property

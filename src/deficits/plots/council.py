@@ -53,7 +53,7 @@ def authority_fan(
         finding=_finding(name, projection, after, points),
         subtitle=f"Dedicated schools grant balance (negative = deficit), {name}",
         shape=f"Line {'' if projection.empty and after.empty else 'and fan '}chart with a line at zero.",
-        source=SOURCE,
+        source=SOURCE if len(projection) else SOURCE.partition("based on ")[2],
         forecasts=frames.published_forecasts(mine, chart),
         line=(0.0, "Zero"),
         of_a_council=True,
@@ -65,7 +65,7 @@ def _finding(name: str, projection: pd.DataFrame, after: pd.DataFrame, points: p
         return f"{name}: {balance(points['value'].iloc[-1], estimate)} at March {points['year'].iloc[-1]}"
     if after.empty:
         end = balance_range(projection["p10"].iloc[-1], projection["p90"].iloc[-1])
-        return f"{name}: {end} at March {projection.index[-1]}"
+        return f"{name}: {end.removeprefix('a ')} at March {projection.index[-1]}"
     shared = projection.index.intersection(after.index)
     if shared.empty:
         raise ValueError(
@@ -111,6 +111,8 @@ def plans_history(frame: pd.DataFrame, name: str) -> Chart:
             words = f"{column}\n{line.iloc[-1]:,.0f}" if indexed else f"{line.iloc[-1]:,.0f}"
             labels.append((line.index[-1], line.iloc[-1], words))
         drawing.end_labels(figure, axes, labels)
+    # EHC plans began in September 2014 and had replaced statements by 2018.
+    statements = ", and before them statements of special educational needs" if min(years) < 2018 else ""
     finding = _plans_finding(name, counts[name])
     told = ", ".join(f"{count:,.0f} in {year}" for year, count in counts[name].items())
     if indexed:
@@ -120,7 +122,7 @@ def plans_history(frame: pd.DataFrame, name: str) -> Chart:
         figure=figure,
         name=chart,
         finding=finding,
-        subtitle=f"Education, health and care (EHC) plans, {name}, "
+        subtitle=f"Education, health and care (EHC) plans{statements}, {name}, "
         + (start if start == end else f"{start} to {end}"),
         unit=f"January {shown.index[0]} = 100" if indexed else "plans",
         source=PLANS_SOURCE,

@@ -72,7 +72,7 @@ def coverage(frame: pd.DataFrame, what: str) -> Chart:
         figure=figure,
         name=name,
         finding=finding,
-        subtitle=f"{what}, how each council's is known, by region and year",
+        subtitle=f"{what}, how each council's is known, by region and year, with councils since replaced",
         unit="councils",
         source=SOURCE,
         alt=f"{finding}. A line for each council and a column for each year. {told}.",

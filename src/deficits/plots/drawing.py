@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from deficits.formatting import MINUS, estimate, gbp, two_figures
+from deficits.formatting import MINUS, england_range, estimate, gbp, two_figures
 from deficits.plots import frames
 from deficits.plots.chart import Chart
 from deficits.plots.style import (
@@ -398,11 +398,13 @@ def signed_rows(
     found: pd.DataFrame, label: str, amounts: Sequence[str], mark: str, of_a_council: bool = False
 ) -> pd.DataFrame:
     """Rows of amounts on both sides of zero, all in one unit. `amounts`: columns of low, middle and high, £; the
-    `mark` ("bar" or "dot") and the text are the middle's."""
+    `mark` ("bar" or "dot") and the text are the middle's, "range" is the others' in brackets."""
     low, middle, high = (found[column] for column in amounts)
     unit = money_unit([*low, *middle, *high])
     texts = [signed(amount, unit, estimate=of_a_council) for amount in middle]
-    return pd.DataFrame({"label": found[label].astype(str), "text": texts, mark: middle, "low": low, "high": high})
+    ranges = [f"({england_range(*ends, unit=unit)})" for ends in zip(low, high, strict=True)]
+    rows = {"label": found[label].astype(str), "text": texts, "range": ranges}
+    return pd.DataFrame(rows | {mark: middle, "low": low, "high": high})
 
 
 @house_style()

@@ -133,7 +133,9 @@ def forecasts_for_year(
     if not highest:
         finding = f"Our 80% range for March {year} is {range_in_words}"
     elif published is None:
-        finding = f"Our central estimate for March {year} is above {below} of {these}"
+        floors = len(theirs) - len(highest)
+        only = f"; {floors} more give{'s' * (floors == 1)} a floor only" if floors else ""
+        finding = f"Our central estimate for March {year} is above {below} of {these}{only}"
     else:
         were = "was" if below == 1 else "were"
         finding = f"{below} of {these} for March {year} {were} below the {gbp(published)} published since"
@@ -200,7 +202,7 @@ def causes_of_growth(causes: pd.DataFrame, start: int, end: int, place: str = "E
     of_a_council = place != "England"
     in_words = estimate_range if of_a_council else england_range
     texts = [signed(value, unit, estimate=of_a_council) for value in mean]
-    ranges = [f"({in_words(low, high)})" for low, high in zip(parts["p10"], parts["p90"], strict=True)]
+    ranges = [f"({in_words(low, high, unit=unit)})" for low, high in zip(parts["p10"], parts["p90"], strict=True)]
     told = read_out(map(lowered, labels), texts, ranges)
     colours = [*(BLUE if value >= 0 else ORANGE for value in mean[:-1]), NAVY]
     figures = parts.map(two_figures) if of_a_council else parts
@@ -247,7 +249,6 @@ def levers_compared(table: pd.DataFrame, year: int) -> Chart:
     rows = drawing.signed_rows(found, "lever", CHANGES, "dot")
     rows["label"] += found["kind"].map({POLICY: "", ASSUMPTION: " (assumption)"})
     rows["colour"], rows["shape"] = (found["kind"].map(lambda kind, n=n: KINDS[kind][n]) for n in (0, 1))
-    ranges = [f"({england_range(*ends)})" for ends in zip(rows["low"], rows["high"], strict=True)]
     levers = found[found["kind"] == POLICY]
     best = (found if levers.empty else levers).iloc[0]  # an assumption is nobody's to choose
     cut = -float(best["change_p50"])
@@ -262,7 +263,7 @@ def levers_compared(table: pd.DataFrame, year: int) -> Chart:
         f"England, {year_end(year)}",
         source=SOURCE,
         alt=f"{finding}. Dots with the 80% range as a line, {counted(len(rows), 'row')}, largest reduction first; "
-        f"below zero is a smaller deficit: {read_out(rows['label'], rows['text'], ranges)}.",
+        f"below zero is a smaller deficit: {read_out(rows['label'], rows['text'], rows['range'])}.",
         data=found.rename(columns={"lever": "Lever", "kind": "Kind", **frames.named("Change", CHANGES)}),
         across="Below zero: smaller deficit than without the lever",
     )

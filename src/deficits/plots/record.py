@@ -106,7 +106,7 @@ def record_by_council(councils: pd.DataFrame, target: int) -> Chart:
         row = known.loc[outside.idxmax()]
         furthest = (
             f" Furthest outside for its size is {row['name']}: a {balance(row['actual'])}, where the range was "
-            f"a {balance_range(row['p10'], row['p90'])}."
+            f"{balance_range(row['p10'], row['p90'])}."
         )
     headings = {
         "name": "Council",

@@ -8,7 +8,17 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from deficits.formatting import MINUS, balance, between, estimate, gbp, gbp_range, two_figures, year_end
+from deficits.formatting import (
+    MINUS,
+    balance,
+    balance_range,
+    between,
+    estimate,
+    gbp,
+    gbp_range,
+    two_figures,
+    year_end,
+)
 from deficits.plots.frames import VALUES
 
 UNITS = {"£bn": 1e9, "£m": 1e6, "£": 1.0}
@@ -31,7 +41,7 @@ def signed(value: float, unit: str, *, estimate: bool = False) -> str:
     `estimate`: to the two figures that an estimate for a council is known to.
 
     >>> signed(5.93e9, "£bn"), signed(-242e6, "£bn"), signed(11e6, "£bn"), signed(0.2, "£m"), signed(-950, "£")
-    ('+£5.9bn', '−£0.2bn', '<£0.1bn', 'none', '−£950')
+    ('+£5.9bn', '−£0.2bn', '+£0.01bn', 'none', '−£950')
     >>> signed(188.6e6, "£m", estimate=True), signed(-5.93e6, "£m", estimate=True)
     ('+£190m', '−£5.9m')
     """
@@ -41,7 +51,7 @@ def signed(value: float, unit: str, *, estimate: bool = False) -> str:
     size = abs(two_figures(value) if estimate else value) / UNITS[unit]
     shown = f"{size:,.{0 if not suffix or (estimate and size >= 10) else 1}f}"
     if not shown.strip("0.,"):
-        return f"<£0.1{suffix}"
+        shown = f"{size:.2f}"  # with its sign, which "less than" would lose
     return f"{MINUS if value < 0 else '+'}£{shown}{suffix}"
 
 
@@ -69,11 +79,9 @@ def fan_words(
     for words, fan in fans.items():
         if len(fan):
             end = fan.iloc[-1]
-            near, far = sorted((end["p10"], end["p90"]), key=abs)
-            ends = f"80% range {guess(near)} to {guess(far)}"
-            told.append(
-                f"{words}: central estimate {guess(end['p50'])} at {year_end(int(fan.index[-1]))}, {ends}."
-            )
+            ends = (balance_range if of_a_council else gbp_range)(end["p10"], end["p90"])
+            middle = f"central estimate {guess(end['p50'])} at {year_end(int(fan.index[-1]))}"
+            told.append(f"{words}: {middle}, 80% range {ends.removeprefix('a ')}.")
     said = []
     for year, some in forecasts.groupby("year"):
         values = some[VALUES].to_numpy()

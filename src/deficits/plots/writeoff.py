@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from deficits.formatting import between, england_range, estimate, estimate_range, gbp, slug, two_figures, year_end
+from deficits.formatting import between, estimate, estimate_range, gbp, slug, two_figures, year_end
 from deficits.plots import drawing, frames
 from deficits.plots.chart import Chart
 from deficits.plots.drawing import Bars
@@ -238,7 +238,6 @@ def schemes_against(frame: pd.DataFrame, reference: str, year: int) -> Chart:
     found = frames.complete(frame, ("scheme", *frames.WIDE), name)
     found = found.sort_values(["p50", "scheme"], kind="stable", ignore_index=True)
     rows = drawing.signed_rows(found, "scheme", frames.WIDE, "dot")
-    ranges = [f"({england_range(*ends)})" for ends in zip(rows["low"], rows["high"], strict=True)]
     more = int((found["p10"] > 0).sum())
     finding = f"{more} of {counted(len(found), 'scheme')} {'leaves' if more == 1 else 'leave'} a larger deficit"
     return drawing.row_chart(
@@ -249,7 +248,7 @@ def schemes_against(frame: pd.DataFrame, reference: str, year: int) -> Chart:
         f"England, {year_end(year)}",
         source=SOURCE,
         alt=f"{finding} than {reference} in at least 90% of simulations. Dots with the 80% range as a line, "
-        f"smallest deficit first: {read_out(rows['label'], rows['text'], ranges)}.",
+        f"smallest deficit first: {read_out(rows['label'], rows['text'], rows['range'])}.",
         data=found.rename(columns={"scheme": "Scheme", **frames.named("Difference", frames.WIDE)}),
         across=f"Below zero: smaller deficit at March {year}",
     )

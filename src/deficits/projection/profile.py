@@ -77,6 +77,16 @@ def statements(panel: Panel, code: str) -> pd.DataFrame:
     return rows[columns].rename(columns={"source_kind": "source"}).reset_index(drop=True)
 
 
+def replaced(panel: Panel, figure: str, codes: Sequence[str]) -> list[str]:
+    """Values of councils that a declared correction has put in place of published ones, in sentences with the
+    reason: they are in sums of councils too."""
+    used = panel.frame.loc[panel.frame.index.isin(codes, level="authority"), f"{figure}_source"]
+    made = panel.corrections[panel.corrections["action"].eq("override") & panel.corrections["source"].isin(used)]
+    return [
+        f"Estimated here, alone and in sums, not as published: {reason}." for reason in made["reason"].unique()
+    ]
+
+
 def own_path(projection: Projection, code: str) -> pd.DataFrame:
     """A council's own path in the analyst's file next to the projection, a row a forecast.
 

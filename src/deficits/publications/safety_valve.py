@@ -82,13 +82,14 @@ def load(reader: Reader) -> Iterator[pd.DataFrame]:
 
 
 def agreements(reader: Reader, balance: pd.Series, dsg: pd.Series) -> pd.DataFrame:
-    """Payments by council and year as known on a day: authority, year, value (£, >= 0), basis, source.
+    """Payments by council and year as known on a day: authority, year, value (£, >= 0), basis, source and
+    length_assumed (whether the last year of the agreement is assumed).
 
     `basis` is reported for a payment that is public, scheduled for one worked out from the agreement (the assumed
-    share in the first year, the rest in even parts). It is expected where only the number of councils that were
-    negotiating was public on the day: the agreements are then taken to go to those with the largest deficits as a
-    share of their DSG, and to pay those off, as was said of them. `balance` and `dsg` are the panel's, by
-    authority and year, as known on the day.
+    share in the first year, the rest in even parts), assumed where the agreement's amount was not found. It is
+    expected where only the number of councils that were negotiating was public on the day: the agreements are then
+    taken to go to those with the largest deficits as a share of their DSG, and to pay those off, as was said of
+    them. `balance` and `dsg` are the panel's, by authority and year, as known on the day.
     """
     announced = assumed(THEME, "agreements_announced").by_year()
     length = int(assumed(THEME, "years_of_an_agreement").number)
@@ -99,6 +100,7 @@ def agreements(reader: Reader, balance: pd.Series, dsg: pd.Series) -> pd.DataFra
     if unknown > 0:
         left = assumed(THEME, "first_agreements_total").number - found[early].sum()
         deals["total"] = found.fillna(left / unknown)
+    deals["basis"] = found.notna().map({True: "scheduled", False: "assumed"})
     by_council = payments.groupby("authority")
     paid = {code: dict(zip(rows["year"], rows["value"], strict=True)) for code, rows in by_council}
     rows = []
@@ -110,11 +112,13 @@ def agreements(reader: Reader, balance: pd.Series, dsg: pd.Series) -> pd.DataFra
         open_years = [year for year in range(deal.first, last + 1) if year not in public]
         left = max(deal.total - sum(public.values()), 0.0)
         scheduled = _spread(left, open_years, begun=deal.first in public)
-        for basis, amounts in (("reported", public.items()), ("scheduled", scheduled)):
-            rows += [(deal.authority, year, amount, basis, deal.source) for year, amount in amounts]
+        for basis, amounts in (("reported", public.items()), (deal.basis, scheduled)):
+            rows += [
+                (deal.authority, year, amount, basis, deal.source, pd.isna(deal.last)) for year, amount in amounts
+            ]
     if reader.as_of is not None:
         rows += _expected(reader, balance, dsg, {row[0] for row in rows})
-    return pd.DataFrame(rows, columns=["authority", "year", "value", "basis", "source"])
+    return pd.DataFrame(rows, columns=["authority", "year", "value", "basis", "source", "length_assumed"])
 
 
 def _known(reader: Reader) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -149,7 +153,7 @@ def _known(reader: Reader) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def _expected(
     reader: Reader, balance: pd.Series, dsg: pd.Series, agreed: set[str]
-) -> list[tuple[str, int, float, str, str]]:
+) -> list[tuple[str, int, float, str, str, bool]]:
     """Payments of the agreements that were said to be negotiated, and not yet published, on a day."""
     announced = assumed(THEME, "agreements_announced").by_year()
     years = int(assumed(THEME, "years_of_an_agreement").number)
@@ -166,7 +170,7 @@ def _expected(
         place = f"{FOLDER}/{file.name}:{line}"
         for code in others.nsmallest(int(talks.councils)).index:
             parts = _spread(max(-newest.at[code, "balance"], 0.0), range(first, first + years))
-            rows += [(code, year, part, "expected", place) for year, part in parts]
+            rows += [(code, year, part, "expected", place, True) for year, part in parts]
     return rows
 
 

@@ -17,7 +17,7 @@ from markupsafe import Markup
 from pydantic import ValidationError
 
 from deficits.errors import DeficitsError, ReportFailed
-from deficits.formatting import estimate, estimate_range, financial_year, gbp, percent, slug, year_end
+from deficits.formatting import estimate_range, financial_year, gbp, in_one_unit, listed, percent, slug, year_end
 from deficits.raw import raw_data
 from deficits.raw.authorities import SAYS_NOTHING, load_authorities
 from deficits.reports.batch import put_in_place, reason
@@ -271,6 +271,7 @@ def _shown(folder: Mapping[str, Any], out_dir: Path) -> dict[str, Any]:
         "at": "" if year is None else year_end(year),
         "grant": "" if year is None else financial_year(year),
         "figures": len(councils) - number[NO_FIGURE],
+        "unchanged": listed([each["name"] for each in councils if each["span"] and not each["of_grant"]]),
         "stale": dict(sorted(stale.items(), key=lambda item: -len(item[1]))),
         "dash": Markup('<span role="img" aria-label="not available">–</span>'),
     }
@@ -300,8 +301,8 @@ def deficit_range(low: float, high: float) -> str:
 
     Rounded as on the council's page; a balance that is known is not.
 
-    >>> deficit_range(-193_876_902, -110_923_417), deficit_range(-2.1e6, 3.2e6), deficit_range(1e6, 2e6)
-    ('£110m to £190m', '£3.2m surplus to £2.1m deficit', '£1.0m to £2.0m surplus')
+    >>> deficit_range(-193_876_902, -110_923_417), deficit_range(-30e6, 580_000), deficit_range(1e6, 2e6)
+    ('£110m to £190m', '£0.6m surplus to £30m deficit', '£1.0m to £2.0m surplus')
     >>> deficit_range(-97.5e6, -97.5e6)
     '£97.5m'
     """
@@ -311,4 +312,4 @@ def deficit_range(low: float, high: float) -> str:
         return estimate_range(-high, -low)
     if low >= 0:
         return f"{estimate_range(low, high)} surplus"
-    return f"{estimate(high)} surplus to {estimate(-low)} deficit"
+    return "{} surplus to {} deficit".format(*in_one_unit(high, -low))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -125,11 +127,14 @@ def _column(name: str, values: pd.Series, given: Format) -> Column:
     if isinstance(given, str):
         unit = "%" if given == "chance" else given if given in UNITS and given != "number" else ""
         write = _writer(given)
+    numeric = values.dtype.kind in "iuf" and given != "year"
     cells = tuple(None if gone else write(value) for value, gone in zip(values, values.isna(), strict=True))  # type: ignore[operator]
+    if numeric:  # of a format of the notebook's own too
+        cells = tuple(cell and re.sub("^-", MINUS, cell) for cell in cells)
     for kept in UNIT_IN_NAME if unit else ():
         name = name.removesuffix(kept).rstrip()
     heading = name if not unit or name.endswith(f"({unit})") else f"{name} ({unit})"
-    return Column(heading, cells, values.dtype.kind in "iuf" and given != "year")
+    return Column(heading, cells, numeric)
 
 
 def _writer(unit: str) -> Callable[[Any], str]:
@@ -139,8 +144,11 @@ def _writer(unit: str) -> Callable[[Any], str]:
         # "over 99" and "under 1" stay; their sign stands in the heading.
         return lambda share: (percent if unit == "%" else chance)(float(share)).replace("%", "")
     scale, places = UNITS[unit]
-    # £120m, an estimate to two figures, is not £120.0m.
-    return lambda value: _written(value, scale, 0 if unit == "£m" and value % scale == 0 else places)
+    # £120m, an estimate to two figures, is not £120.0m; £2.0m is one to two figures.
+    whole = 10 * scale if unit == "£m" else math.inf
+    return lambda value: _written(
+        value, scale, 0 if not value or (abs(value) >= whole and not value % scale) else places
+    )
 
 
 def _written(value: float, scale: float, places: int) -> str:

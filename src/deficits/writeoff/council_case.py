@@ -382,8 +382,8 @@ class CouncilCase:
             told.append(f"If its plan is approved: chance {percent(self.asked.approval.probability)}.")
         low, high = self.public
         source = "Published" if low == high else "This project's estimate from public figures"
-        words = balance(low) if low == high else f"{balance_range(low, high)} (80% range)"
-        told.append(f"{source} for {year_end(self.asked.base_year)}: a {words}.")
+        words = f"a {balance(low)}" if low == high else f"{balance_range(low, high)} (80% range)"
+        told.append(f"{source} for {year_end(self.asked.base_year)}: {words}.")
         if not math.isfinite(self.reserves):
             told.append("Its usable reserves are not published: give reserves, or what they cover is not known.")
         if pending := read_undecided().get(self.code):
@@ -554,7 +554,7 @@ def _check_slips(
                 f"{gbp(-amount)}{last}"
             )
         elif block and not low - FALL * block <= amount <= high + RISE * block:
-            public = f"public figures say a {balance_range(low, high)} (80% range)"
+            public = f"public figures say {balance_range(low, high)} (80% range)"
             faults.append(f"{what}: found a {balance(amount)}; {public}{last}")
 
     for name, amount in deficits.items():
