@@ -13,7 +13,7 @@ from deficits.errors import SourceError
 from deficits.fetch.addresses import locate
 from deficits.fetch.download import FetchError
 from deficits.publications import find
-from deficits.publications.publication import FixedUrl
+from deficits.publications.editions import FixedUrl
 from tests.fetch.local_site import Site, local_site
 
 RELEASES = [

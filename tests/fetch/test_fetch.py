@@ -24,7 +24,7 @@ from deficits.formatting import year_of
 from deficits.panel import Panel, build, load_panel
 from deficits.paths import lock_of, put_back, raw_dir, trial_folder
 from deficits.publications import Publication, Table, find
-from deficits.publications.publication import FixedUrl
+from deficits.publications.editions import FixedUrl
 from deficits.raw import RawData, read_source
 from deficits.raw.authorities import load_authorities
 from tests.fetch.local_site import Reply, Site, local_site

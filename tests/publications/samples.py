@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape
 import pytest
 
 from deficits.errors import SourceError
-from deficits.publications.publication import Table
+from deficits.publications.editions import Table
 
 FILES = Path(__file__).parent / "files"
 Rows = Sequence[Sequence[object]]

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from deficits.publications import ehc_plans
-from deficits.publications.publication import Table
+from deficits.publications.editions import Table
 from deficits.raw import read_table
 from tests.publications.samples import csv_text, fault_of, reordered, write_csv
 

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from benchmarks.multiyear import HEAD, LEVELS, write_multiyear
+from deficits.publications.editions import Table
 from deficits.publications.mhclg_revenue_outturn import parse, read_cells
-from deficits.publications.publication import Table
 from tests.publications.samples import fault_of, reordered, tables_of, write_csv, write_workbook
 
 Rows = list[list[object]]

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from deficits.publications import ons_population
-from deficits.publications.publication import Table
+from deficits.publications.editions import Table
 from tests.publications.samples import fault_of, reordered, without, write_csv, write_workbook
 
 Rows = list[list[object]]

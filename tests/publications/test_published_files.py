@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from deficits.publications import find
-from deficits.publications.publication import Table
+from deficits.publications.editions import Table
 from deficits.raw import read_table
 from tests.publications.samples import FILES
 

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from deficits.errors import SourceError
 from deficits.publications import files
-from deficits.publications.cells import REASONS, heading, number, reason
-from deficits.publications.files import Grid
+from deficits.publications.files import REASONS, Grid, heading, number, reason
 from deficits.publications.reading import Sheet, open_sheet, open_sheets, table_of
 from tests.publications.samples import csv_text, fault_of, write_csv, write_workbook
 

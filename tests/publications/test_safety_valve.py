@@ -7,7 +7,7 @@ import pytest
 
 from deficits.paths import raw_dir
 from deficits.publications import safety_valve
-from deficits.publications.publication import Table
+from deficits.publications.editions import Table
 from deficits.raw import read_table
 from tests.publications.samples import fault_of, reordered, write_csv
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from deficits.publications.publication import Table
+from deficits.publications.editions import Table
 from deficits.publications.section251_outturn import load, parse
 from tests.publications.samples import fault_of, reordered, tables_of, write_csv
 

@@ -68,7 +68,7 @@ def check(
     from deficits.fetch import news
     from deficits.panel import calendar, load_panel, reconcile
     from deficits.publications import PUBLICATIONS
-    from deficits.publications.publication import ByHand
+    from deficits.publications.editions import ByHand
 
     panel = load_panel()
     sums, editions = reconcile(panel), calendar(panel)

@@ -19,7 +19,7 @@ from urllib.parse import quote
 from deficits.errors import SourceError
 from deficits.fetch.download import FetchError, printable, read_json
 from deficits.formatting import day_in_words
-from deficits.publications.publication import ByHand, EesRelease, FixedUrl, GovUk, Publication
+from deficits.publications.editions import ByHand, EesRelease, FixedUrl, GovUk, Publication
 
 SERVICES = {
     "DEFICITS_EES_RELEASES": "https://content.explore-education-statistics.service.gov.uk/api",
@@ -82,7 +82,7 @@ def _of_release(address: EesRelease, version: str | None) -> Found:
 def _attached(address: GovUk, version: str | None) -> Found:
     """A file attached to a page of gov.uk; without a version, of the newest page that the collection lists."""
     path, wanted = address.path, address.attachment
-    if "{version}" in path:
+    if address.collection:
         path = path.format(version=version or _newest(address))
     elif version:
         wanted = f"(?=.*{re.escape(version)}).*(?:{wanted})"
@@ -101,8 +101,6 @@ def _attached(address: GovUk, version: str | None) -> Found:
 
 def _newest(address: GovUk) -> str:
     """What stands for the version in the path of the newest page of the collection: the last in order."""
-    if address.collection is None:
-        raise FetchError(f"www.gov.uk{address.path} needs a --version")
     pattern = re.escape(address.path).replace(re.escape("{version}"), r"(\d[a-z0-9-]*)")
     with _page(address.collection) as page:
         listed = [each["base_path"] for each in page["links"]["documents"]]

@@ -14,13 +14,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
-from itertools import chain, count
 from pathlib import Path
 
 from deficits.errors import DeficitsError, SourceError, first_of
 from deficits.fetch import folder, gates
 from deficits.fetch.addresses import locate
-from deficits.fetch.download import LARGEST_FILE, FetchError, download, printable
+from deficits.fetch.download import FetchError, download, printable
 from deficits.formatting import gbp, last_day, listed, year_end
 from deficits.panel import Panel, build
 from deficits.paths import exchange, processed_dir, raw_dir
@@ -94,20 +93,18 @@ def fetch(
     if wanted.parse is None:
         raise FetchError(f"{wanted.folder} is not fetched: {wanted.address}")
     choices = dict.fromkeys(retire, "retire") | dict.fromkeys(keep, "keep")
-    original = None if file is None else _by_hand(file, version)
-    page = raw_data().source(wanted.folder).url
-    advice = f"Or take it from {page}: --file PATH --version DATE (its day of publication)"
     with folder.trial(raw, wanted.folder) as (root, staged):
+        if file is not None:
+            return _add(wanted, _by_hand(file, version), root, staged, choices, accept)
+        page = raw_data().source(wanted.folder).url
+        advice = f"Or take it from {page}: --file PATH --version DATE (its day of publication)"
         try:
-            if file is None:
-                original = _downloaded(wanted, version)
-                advice = f"The file is kept: --file {original.path} --version {original.published}"
-            assert original is not None
+            original = _downloaded(wanted, version)
+            advice = f"The file is kept: --file {original.path} --version {original.published}"
             fetched = _add(wanted, original, root, staged, choices, accept)
         except SourceError as error:
-            raise (error if file else type(error)(f"{error}\n{advice}")) from None
-    if file is None:
-        original.path.unlink()
+            raise type(error)(f"{error}\n{advice}") from None
+    original.path.unlink()
     return fetched
 
 
@@ -177,11 +174,12 @@ def _add(
         f"{name}: {original.url or original.path}, published {original.published}, sha256 {original.sha256[:12]}…",
         *(line for table in tables for line in gates.contents(table)),
     ]
-    entries = []
+    entries, same = [], []
     for table in tables:
         content = _csv(table)
         entry = _entry(table, content, original, held)
-        if any(file.sha256 == entry.sha256 for file in held.file):
+        if days := [file.day for file in held.file if file.sha256 == entry.sha256]:
+            same += days
             continue
         entries.append(entry)
         (place / entry.name).write_bytes(content)
@@ -189,7 +187,12 @@ def _add(
             gates.coverage(table, before, load_authorities(data), found)
             lines += gates.compare(table, before)
     if not entries:
-        return Fetched(lines=(*lines, *_already(tables, held)))
+        lines.append(f"Already held, with the same content, as the edition of {max(same)}: no change")
+        newest = max(file.day for file in held.file if file.table in {table.kind for table in tables})
+        if max(same) < newest:
+            withdrawn = "If its publisher has withdrawn that, take it out"
+            lines.append(f"The newest held is of {newest}. {withdrawn}: deficits fetch {name} --undo")
+        return Fetched(lines=tuple(lines))
     folder.declare(root / name, entries, place)
     _stop("this file is not as it should be.", found.refused)
     was = _held(data)
@@ -224,8 +227,7 @@ def _add(
 
 
 def _parsed(publication: Publication, original: Original) -> tuple[Table, ...]:
-    assert publication.parse is not None
-    tables = publication.parse(original.path)
+    tables = publication.parse(original.path) if publication.parse else ()
     if not tables or any(table.frame.empty for table in tables):
         raise SourceError(f"{original.path.name} has no figures for any council")
     first = min(filter(None, (gates.years_of(table.frame).min() for table in tables)), default="")
@@ -245,7 +247,7 @@ def _entry(table: Table, content: bytes, original: Original, held: Source) -> So
     facts = ". ".join([*map(str.strip, gates.contents(table)), *table.notes]) + "."
     # A publisher may replace a file on the day, or a parser be mended.
     stem, taken = f"{table.kind}_{original.published}", {file.name for file in held.file}
-    names = chain([f"{stem}.csv"], (f"{stem}_{place}.csv" for place in count(2)))
+    names = (f"{stem}{mark}.csv" for mark in ("", *(f"_{place}" for place in range(2, len(taken) + 3))))
     given = {
         "name": next(name for name in names if name not in taken),
         "table": table.kind,
@@ -291,18 +293,6 @@ def _stop(why: str, found: Sequence[str], *advice: str) -> None:
         raise SourceError("\n  ".join([f"nothing was written: {why}", *first_of(found, SHOWN), *advice]))
 
 
-def _already(tables: Sequence[Table], held: Source) -> Iterator[str]:
-    hashes = {hashlib.sha256(_csv(table)).hexdigest() for table in tables}
-    day = max(each.day for each in held.file if each.sha256 in hashes)
-    newest = max(each.day for each in held.file if each.table in {table.kind for table in tables})
-    yield f"Already held, with the same content, as the edition of {day}: no change"
-    if day < newest:
-        yield (
-            f"The newest held is of {newest}. If its publisher has withdrawn that, take it out: deficits fetch "
-            f"{held.folder} --undo"
-        )
-
-
 def _unread(panel: Panel, original: Original, entries: Sequence[SourceFile], held: Source) -> Iterator[str]:
     """What of a new edition is not read, or not before somebody has done something."""
     read = {(folder, name) for folder, name, *_ in panel.raw.tables}
@@ -329,14 +319,12 @@ def _held(data: RawData) -> Panel | None:
 
 def _headline(before: Panel | None, after: Projection) -> str:
     """The gross deficit at the newest year end that has passed, with what was held and with what is held now."""
-    today = date.today()
-    year = today.year - (today.month < 4)
+    year, was = date.today().year - (date.today().month < 4), "not known"
 
     def gross(projection: Projection) -> str:
         known = year in projection.years
         return gbp(projection.england().at[("gross", year), "p50"], 2) if known else "not known"
 
-    was = "not known"
     with suppress(DeficitsError):
         was = gross(project(before, draws=DRAWS)) if before else was
     what = f"Gross deficit at {year_end(year)} (central estimate, {DRAWS} simulations)"
@@ -346,8 +334,8 @@ def _headline(before: Panel | None, after: Projection) -> str:
 def _by_hand(file: Path, version: str | None) -> Original:
     if not file.is_file():
         raise FetchError(f"there is no file {file}")
-    if file.stat().st_size > LARGEST_FILE:
-        raise FetchError(f"{file} is larger than {LARGEST_FILE / 1e6:,.0f} MB: no file here is so large")
+    with file.open("rb") as opened:
+        sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
     try:
         published = date.fromisoformat(version or "")
     except ValueError:
@@ -358,15 +346,15 @@ def _by_hand(file: Path, version: str | None) -> Original:
     note = "The file was given by hand."
     if published > date.today():
         note += f" Its day, {published}, is in the future: if it is a trial, `--undo` takes it out again."
-    return Original(file, hashlib.sha256(file.read_bytes()).hexdigest(), published.isoformat(), note=note)
+    return Original(file, sha256, published.isoformat(), note=note)
 
 
 def _downloaded(publication: Publication, version: str | None) -> Original:
     found = locate(publication, version)
-    where = processed_dir() / "downloads" / publication.folder
-    where.mkdir(parents=True, exist_ok=True)
     # A name from outside must not lead out of the folder.
-    path = where / re.sub(r"[^\w.-]+", "_", Path(found.name).name or "file")
+    name = re.sub(r"[^\w.-]+", "_", Path(found.name).name or "file")
+    path = processed_dir() / "downloads" / publication.folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
     sha256, changed = download(found.url, path)
     published = found.published or changed
     undated = None if published else "The publisher gives no date: the day it was fetched stands for it."

@@ -82,7 +82,7 @@ def compare(table: Table, held: Held) -> Iterator[str]:
     # Binary fractions differ in the last digit from one way of adding up to another: that is no revision.
     moved = ~((was - now).abs().le(1e-9 * was.abs()) | (was.isna() & now.isna()))
     count = int(moved.to_numpy().sum())
-    largest = (now.fillna(0) - was.fillna(0)).abs().where(moved).stack().nlargest(SHOWN).index
+    largest = (now.fillna(0) - was.fillna(0)).abs().where(moved).stack().dropna().nlargest(SHOWN).index
     years = f"new years {', '.join(new_years)}" if new_years else "no new year"
     replaced = ": its publisher has replaced figures" if count and not new_years else ""
     yield (
@@ -154,20 +154,51 @@ def coverage(table: Table, held: Held, authorities: Authorities, found: Findings
 
 
 def figures(before: Panel, after: Panel, names: Sequence[str], found: Findings) -> None:
-    """Moves of councils' figures that come from the new files `names` (as `publication/file`)."""
+    """Moves of councils' figures that come from the new files `names` (as `publication/file`), compared with how
+    they usually move."""
     dsg = after.figure("dsg_total").ffill(axis=1).bfill(axis=1).iloc[:, -1]
     for figure in (name for name, declared in FIGURES.items() if declared.watched):
         source = after.frame[f"{figure}_source"].str.rsplit(":", n=1).str[0]
         new = after.figure(figure).where(source.isin(names).unstack("year"))
         size = dsg if figure.startswith("balance") else None
-        usual = _usual(before.figure(figure), size)
+        show = gbp if FIGURES[figure].unit == "£" else "{:,.0f}".format
+        usual, rare = _usual(before.figure(figure), size)
         for year in new.columns[new.notna().any()]:
             # Compared with what is held for the same year, else with the newest of an earlier year.
             held = after.figure(figure).loc[:, :year].copy()
             held[year] = before.figure(figure).get(year, np.nan)
             gap = year - held.notna().mul(held.columns).max(axis=1)
             pairs = pd.DataFrame({"before": held.ffill(axis=1)[year], "after": new[year], "gap": gap}).dropna()
-            _year(figure, year, pairs, size, usual, after.authorities, found)
+            when = f"{figure} {financial_year(year)}"
+            whole = pairs["before"] if size is None else size.reindex(pairs.index)
+            share = (pairs["before"] / whole).abs()
+            ratio = (pairs["after"] / pairs["before"]).where(pairs["before"] != 0)
+            other_unit = ratio.notna() & ~ratio.abs().between(1 / OTHER_UNIT, OTHER_UNIT)
+            cause = pd.Series(
+                np.select([ratio.eq(0), ratio.between(-4, -0.25), other_unit], FAULTS, ""), ratio.index
+            )
+            material = ratio.where(share > MATERIAL).dropna()
+            if len(material) < ENOUGH:
+                continue
+            common = cause[material.index].mode()[0]
+            if common and cause[material.index].eq(common).mean() > 0.5:
+                times = f"{material.median():,.3g} times those held, of {len(material)} councils"
+                found.refused.append(f"{when}: most councils' figures are {times} {common}")
+                continue
+            moves = _moves(pairs["before"], pairs["after"], size)
+            limit = BEYOND * rare * usual * pairs["gap"].clip(lower=1)
+            if size is not None:
+                # Deficits that grow spread councils out: then that year's own spread is the measure.
+                limit = limit.clip(lower=BEYOND * rare * _spread(moves))
+            elif abs(moves.median()) > limit.median():
+                moved = f"{np.expm1(moves.median()):+.0%}"
+                found.asked.append(f"{when}: half of the councils moved by {moved} or beyond")
+                continue
+            odd = (moves - moves.median()).abs() > limit
+            odd |= (share > LARGE) & cause.isin(FAULTS[:2])
+            for code, row in pairs[odd].iterrows():
+                council = f"{after.authorities.name(str(code))} {show(row['before'])} to {show(row['after'])}"
+                found.asked.append(f"{when}: {council} {cause[code]}".rstrip())
 
 
 def national(before: Panel | None, after: Panel, found: Findings) -> None:
@@ -185,46 +216,6 @@ def _differing(panel: Panel) -> dict[tuple[str, int], str]:
         )
         for row in sums[sums["state"] == "differs"].to_dict("records")
     }
-
-
-def _year(
-    figure: str,
-    year: int,
-    pairs: pd.DataFrame,
-    size: pd.Series | None,
-    usual: tuple[float, float],
-    authorities: Authorities,
-    found: Findings,
-) -> None:
-    """The moves of one figure to one year, compared with how councils' figures usually move."""
-    when = f"{figure} {financial_year(year)}"
-    share = pd.Series(1.0, pairs.index) if size is None else (pairs["before"] / size.reindex(pairs.index)).abs()
-    ratio = (pairs["after"] / pairs["before"]).where(pairs["before"] != 0)
-    other_unit = ratio.notna() & ~ratio.abs().between(1 / OTHER_UNIT, OTHER_UNIT)
-    cause = pd.Series(np.select([ratio.eq(0), ratio.between(-4, -0.25), other_unit], FAULTS, ""), ratio.index)
-    material = ratio[share > MATERIAL].dropna()
-    if len(material) < ENOUGH:
-        return
-    common = cause[material.index].mode()[0]
-    if common and cause[material.index].eq(common).mean() > 0.5:
-        times = f"{material.median():,.3g} times those held, of {len(material)} councils"
-        found.refused.append(f"{when}: most councils' figures are {times} {common}")
-        return
-    spread, rare = usual
-    moves = _moves(pairs["before"], pairs["after"], size)
-    limit = BEYOND * rare * spread * pairs["gap"].clip(lower=1)
-    if size is not None:
-        # Deficits that grow spread councils out: then that year's own spread is the measure.
-        limit = limit.clip(lower=BEYOND * rare * _spread(moves))
-    elif abs(moves.median()) > limit.median():
-        found.asked.append(f"{when}: half of the councils moved by {np.expm1(moves.median()):+.0%} or beyond")
-        return
-    odd = (moves - moves.median()).abs() > limit
-    odd |= (share > LARGE) & cause.isin(FAULTS[:2])
-    show = gbp if FIGURES[figure].unit == "£" else "{:,.0f}".format
-    for code, row in pairs[odd].iterrows():
-        council = f"{authorities.name(str(code))} {show(row['before'])} to {show(row['after'])}"
-        found.asked.append(f"{when}: {council} {cause[code]}".rstrip())
 
 
 def _usual(held: pd.DataFrame, size: pd.Series | None) -> tuple[float, float]:

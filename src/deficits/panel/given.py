@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from deficits.errors import PanelError
 from deficits.formatting import year_given
-from deficits.publications.cells import number
+from deficits.publications.files import number
 
 
 def amount_given(value: object) -> float:

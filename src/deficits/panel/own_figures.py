@@ -16,8 +16,8 @@ from deficits.formatting import UNDATED, financial_year, gbp, listed, year_end
 from deficits.panel import choice
 from deficits.panel.own_file import ROLES, SAYS, STATUS, UNITS, Column, amount_in, read_table, year_in
 from deficits.paths import own_dir, write_whole
-from deficits.publications.cells import heading, reason
 from deficits.publications.editions import CANDIDATE, KEY
+from deficits.publications.files import heading, reason
 from deficits.raw.authorities import Authorities
 from deficits.validation import known_word
 

@@ -11,8 +11,7 @@ import pandas as pd
 
 from deficits.errors import PanelError, SourceError
 from deficits.formatting import listed, year_given
-from deficits.publications.cells import heading, number
-from deficits.publications.files import opened
+from deficits.publications.files import heading, number, opened
 
 LARGEST = 5_000_000
 """Bytes of a file that is read at all."""

@@ -12,8 +12,7 @@ from deficits.publications import (
     section251_outturn,
     tabulated,
 )
-from deficits.publications.editions import Reader
-from deficits.publications.publication import Publication, Table, declared
+from deficits.publications.editions import Publication, Reader, Table, declared
 
 PUBLICATIONS: tuple[Publication, ...] = (
     declared("dsg-allocations", dsg_allocations.parse),

@@ -14,9 +14,8 @@ from pathlib import Path
 import pandas as pd
 
 from deficits.errors import SourceError
-from deficits.publications.cells import columns_of, financial_year, heading, number
-from deficits.publications.files import opened
-from deficits.publications.publication import Table
+from deficits.publications.editions import Table
+from deficits.publications.files import columns_of, financial_year, heading, number, opened
 from deficits.publications.reading import Sheet, open_sheets, refuse, sums_to, table_of
 from deficits.raw.authorities import load_authorities
 
@@ -64,14 +63,12 @@ def parse(path: Path) -> tuple[Table, ...]:
     return (table_of("allocations", councils, _KEY, [*_KEY, "la_name", *money], notes),)
 
 
-def _without_unit(text: str) -> str:
-    return re.sub(" allocations?$", "", heading(_UNIT.sub("", text)))
-
-
 def _summary(path: Path) -> tuple[Sheet, str, list[str]]:
     """The sheet with the blocks as headings, of several the one called a summary, with a note; and the year in its
     title, which must be the one on the information sheet."""
-    found = open_sheets(path, BLOCKS, enough=3, fold=_without_unit)
+    found = open_sheets(
+        path, BLOCKS, enough=3, fold=lambda text: re.sub(" allocations?$", "", heading(_UNIT.sub("", text)))
+    )
     chosen = [sheet for sheet in found if "summary" in sheet.name.lower()] if len(found) > 1 else found
     others = ", ".join(sheet.name.partition(", ")[2] for sheet in found if sheet not in chosen)
     if len(chosen) != 1:

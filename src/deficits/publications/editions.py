@@ -1,5 +1,4 @@
-"""Every edition of a kind of table, as it was known on a day, and the candidates for the panel that come from
-them.
+"""What a publication is here, every edition of its tables as it was known on a day, and what it gives the panel.
 
 A publication is revised: the same figure stands in several files. Each row keeps where it stands (file and line),
 when its figure was first public, and of which edition it is; the newest edition wins where the panel is built.
@@ -7,8 +6,11 @@ when its figure was first public, and of which edition it is; the newest edition
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +21,7 @@ from deficits.raw import RawData, SourceFile
 from deficits.raw.authorities import Authorities
 from deficits.raw.corrections import TOUCHED, correct
 
+_DECLARED = tomllib.loads(Path(__file__).with_name("publications.toml").read_text(encoding="utf-8"))
 KEY = ["authority", "year"]
 CANDIDATE = ["figure", "authority", "year", "value", "basis", "source", "published", "edition"]
 DISPUTED, REPORTED, DERIVED = "disputed", "reported", "derived"
@@ -34,6 +37,113 @@ YEARS = {
 }
 """What a column of years means, and how many financial years later its figures belong: pupils are counted in May,
 what happened in a calendar year in the January after it, and people at mid-year."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A publication's table with its own labels, signs and coverage; money in £ whatever unit it was printed in.
+
+    `kind` is the table's name within its publication (as `table` in source.toml). `frame` is one row a key.
+    `missing` has a row for each figure that is not there: the key columns, `column`, `reason`. `notes` are for a
+    person to look at: what the parser found odd and took as it was published.
+    """
+
+    kind: str
+    frame: pd.DataFrame
+    key: tuple[str, ...]
+    missing: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["column", "reason"]))
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class EesRelease:
+    """A release of explore education statistics (EES), whose slug (2024-25) is a version: one file of it by its
+    title, or the zip of all."""
+
+    slug: str
+    title: str | None = None
+
+    def __str__(self) -> str:
+        return f"files of the latest release of '{self.slug}' on explore education statistics"
+
+
+@dataclass(frozen=True)
+class GovUk:
+    """An attachment of a gov.uk page, by a pattern for its title or file name.
+
+    Where a `collection` lists the pages, a version is what stands for {version} in `path`. Else it is a text that
+    the attachment's title or file name must also hold.
+    """
+
+    path: str
+    attachment: str
+    collection: str = ""
+
+    def __str__(self) -> str:
+        return f"attachment of www.gov.uk{self.path}"
+
+
+@dataclass(frozen=True)
+class FixedUrl:
+    """A file at a known address, in which {version} stands for the edition; `newest` gives today's."""
+
+    url: str
+    filename: str
+    newest: Callable[[], str]
+
+    def __str__(self) -> str:
+        return self.url.format(version=self.newest())
+
+
+@dataclass(frozen=True)
+class ByHand:
+    """No file to download: someone tabulates it and gives it with `--file`."""
+
+    why: str
+
+    def __str__(self) -> str:
+        return f"by hand only: {self.why}"
+
+
+@dataclass(frozen=True)
+class Publication:
+    """One publication, known by its folder in `data/raw`.
+
+    `parse` turns the publisher's file into tidy tables; None where nothing is fetched. It raises SourceError for
+    another file, a column that is missing, a cell that is neither a number nor a known symbol, a council that is
+    unknown or stands twice, and sums that do not reach the file's own totals. `figures` are the columns that are
+    figures of the panel as they stand, by kind of table; `load` gives the candidates that are worked out. `turned`
+    are the kinds of table whose sign, positive for a deficit, the panel turns.
+    """
+
+    folder: str
+    address: EesRelease | GovUk | FixedUrl | ByHand
+    short: tuple[str, ...] = ()
+    parse: Callable[[Path], tuple[Table, ...]] | None = None
+    figures: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    load: Callable[[Reader], Iterator[pd.DataFrame]] | None = None
+    turned: tuple[str, ...] = ()
+
+    def candidates(self, reader: Reader) -> Iterator[pd.DataFrame]:
+        """What it gives the panel, from the tables held, as known on the reader's day."""
+        if self.load:
+            yield from self.load(reader)
+        for kind, columns in self.figures.items():
+            yield reported(reader.read(self.folder, kind, columns), columns)
+
+
+def declared(
+    folder: str,
+    parse: Callable[[Path], tuple[Table, ...]] | None = None,
+    load: Callable[[Reader], Iterator[pd.DataFrame]] | None = None,
+    newest: Callable[[], str] | None = None,
+) -> Publication:
+    """What `publications.toml` declares; `newest` gives today's edition of a file at a known address."""
+    entry: dict[str, Any] = dict(_DECLARED[folder])
+    addresses = {"ees": EesRelease, "gov_uk": GovUk, "fixed": FixedUrl, "by_hand": ByHand}
+    (name,) = addresses.keys() & entry
+    address = addresses[name](**entry.pop(name), **({"newest": newest} if newest else {}))
+    return Publication(folder, address, parse=parse, load=load, **entry)
 
 
 @dataclass(frozen=True)
@@ -53,10 +163,8 @@ class Reader:
     def files(self, publication: str, kind: str) -> list[SourceFile]:
         """The editions of a kind of table that were public on the day, oldest first."""
         files = sorted(self.raw.files(publication, kind), key=lambda file: file.day)
-        if self.as_of is None:
-            return files
-        first = {file.name: min(map(last_day, (file.published, *file.first_published.values()))) for file in files}
-        return [file for file in files if first[file.name] <= self.as_of]
+        first = (min(map(last_day, (file.published, *file.first_published.values()))) for file in files)
+        return [file for file, day in zip(files, first, strict=True) if day <= self.last]
 
     def table(self, publication: str, kind: str, numeric: Iterable[str]) -> pd.DataFrame:
         """The newest edition of a table that is no authority's by year; no rows when none is public."""
@@ -69,12 +177,11 @@ class Reader:
         `published` is as printed (a day, month or year); a row without one is only known to a reader without a
         day. `source` is `publication/file:line`.
         """
-        parts = []
-        for file in self.raw.files(publication, kind):
-            table = self.raw.table(publication, file.name, numeric)
-            # Line 1 of a file is its header.
-            parts.append(table.assign(source=[f"{publication}/{file.name}:{row + 2}" for row in table.index]))
-        rows = pd.concat(parts)
+        files = self.raw.files(publication, kind)
+        tables = {file.name: self.raw.table(publication, file.name, numeric) for file in files}
+        # Line 1 of a file is its header.
+        sources = {name: [f"{publication}/{name}:{row + 2}" for row in tables[name].index] for name in tables}
+        rows = pd.concat([tables[name].assign(source=sources[name]) for name in tables])
         return rows[rows["published"].map(last_day) <= self.last].reset_index(drop=True)
 
     def read(self, publication: str, kind: str, numeric: Iterable[str]) -> pd.DataFrame:
@@ -160,21 +267,11 @@ def candidates(
 
     `rows` is a reader's frame. A figure counts as disputed in a row that is flagged on its column in `flags`.
     """
-    amounts = np.array([value.to_numpy(dtype=float) for value in values.values()])
-    flagged = "," + rows["flagged"]
-    columns = [(flags or {}).get(figure) for figure in values]
-    disputed = np.array([flagged.str.contains(f",{column},", regex=False) for column in columns])
-    found = np.nonzero(~np.isnan(amounts))
-    return (
-        rows[["source", "published", "edition"]]
-        .iloc[found[1]]
-        .reset_index()
-        .assign(
-            figure=np.array([*values])[found[0]],
-            value=amounts[found],
-            basis=np.where(disputed[found], DISPUTED, basis),
-        )[CANDIDATE]
-    )
+    flagged, where, parts = "," + rows["flagged"], rows[["source", "published", "edition"]], []
+    for figure, value in values.items():
+        disputed = flagged.str.contains(f",{(flags or {}).get(figure)},", regex=False)
+        parts.append(where.assign(figure=figure, value=value, basis=np.where(disputed, DISPUTED, basis)))
+    return pd.concat(parts).dropna(subset="value").reset_index()[CANDIDATE]
 
 
 def reported(rows: pd.DataFrame, figures: Mapping[str, str]) -> pd.DataFrame:

@@ -20,19 +20,15 @@ from typing import Any
 import pandas as pd
 
 from deficits.errors import SourceError
-from deficits.publications.cells import Columns, columns_of, financial_year, heading
-from deficits.publications.editions import DERIVED, KEY, REPORTED, Reader, candidates, reported
-from deficits.publications.publication import Table
+from deficits.publications.editions import DERIVED, KEY, REPORTED, Reader, Table, candidates, reported
+from deficits.publications.files import Columns, columns_of, financial_year, heading
 from deficits.publications.reading import Meaning, Sheet, one_of, open_sheets, refuse, table_of
 
 FOLDER = "ehc-plans"
 _COLUMNS = columns_of(FOLDER)
 _AGE_TOPICS = ("age at start of academic year", "child or young persons age")
 RESOURCE_BASES = tuple(name for name in _COLUMNS["placements"] if name.endswith(("_provision", "_senunit")))
-_NOT_IN_EVERY_RELEASE = (
-    *("assessments", "document", "mediation_related_request", "tribunal_related_request"),
-    *RESOURCE_BASES,
-)
+_MAY_LACK = ("assessments", "document", "mediation_related_request", "tribunal_related_request", *RESOURCE_BASES)
 
 
 def _calendar(period: str, source: str) -> int:
@@ -55,11 +51,9 @@ def _single_ages(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows of single years of age, called alike in every release: "10" (Aged 10), "under 3" (Aged 2 and under)."""
     aged = rows[rows["topic"].str.lower().isin(_AGE_TOPICS)]
     ages = aged["breakdown"].str.strip().str.lower().replace(r"^aged?\s+", "", regex=True)
-    return aged.assign(age=ages.str.replace(r"(\d+) and under", _under, regex=True))
-
-
-def _under(match: re.Match[str]) -> str:
-    return f"under {int(match[1]) + 1}"
+    return aged.assign(
+        age=ages.str.replace(r"(\d+) and under", lambda age: f"under {int(age[1]) + 1}", regex=True)
+    )
 
 
 def _age_bands(rows: pd.DataFrame) -> pd.DataFrame:
@@ -159,7 +153,7 @@ def _rows(shape: _Shape, sheet: Sheet, headings: set[str]) -> tuple[pd.DataFrame
         del wanted["special_academy_free"]
         wanted |= _COLUMNS["split_in_2026"]
     labels = _COLUMNS["place"] | _COLUMNS.get(shape.filters, {})
-    rows = shape.rows(sheet.take(labels | wanted, _NOT_IN_EVERY_RELEASE))
+    rows = shape.rows(sheet.take(labels | wanted, _MAY_LACK))
     if rows.empty and not shape.also:
         raise SourceError(f"{sheet.name} has no rows for {shape.kind}: no totals among its breakdowns")
     rows = rows.assign(
@@ -226,7 +220,7 @@ def _check_england(
 
 
 def load(reader: Reader) -> Iterator[pd.DataFrame]:
-    """Plans by age and placement; requests and new plans of releases to 2024; new plans."""
+    """Plans by age and placement; new plans."""
     by_age = reader.read(FOLDER, "plans_by_age", ["plans"])
     yield _summed(by_age, "plans", by_age["plans"])
     ages = reader.read(FOLDER, "plans_by_single_age", ["plans"])
@@ -245,12 +239,6 @@ def load(reader: Reader) -> Iterator[pd.DataFrame]:
     mainstream = rows["mainstream_total"] - rows["mainstream_independent"]
     bases = placed["plans_resource_base"].where(mainstream.notna())
     yield candidates(rows, placed | {"plans_mainstream": mainstream, "plans_resource_base": bases}, DERIVED)
-    older = {
-        "requests_received_in_year": "requests",
-        "requests_refused": "requests_refused",
-        "new_ehc_plans": "new_plans",
-    }
-    yield reported(reader.read(FOLDER, "flows_before_2023", older), older)
     published = "new_ehc_plans_as_published"
     rows = reader.read(FOLDER, "flows", [published, "new_ehc_plans", "new_ehc_plans_2023_release"])
     # Only an edition with a known error keeps what was published apart.

@@ -1,6 +1,7 @@
-"""Publishers' files opened with care: what a file is, CSVs and workbooks as cells, nothing that fills the memory.
+"""Publishers' files opened with care: what a file is, CSVs and workbooks as cells, and what a cell says.
 
-Every fault of a file is a SourceError that says what the file is and what to do.
+Nothing fills the memory. Every fault of a file is a SourceError that says what the file is and what to do. A zero
+stays a zero; a cell that holds no number has a reason, or is a fault.
 """
 
 from __future__ import annotations
@@ -8,16 +9,18 @@ from __future__ import annotations
 import csv
 import io
 import re
+import tomllib
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
@@ -53,17 +56,6 @@ def _readable(name: str) -> Iterator[None]:
         sealed = "encrypted" in str(error)
         fault = _PROTECTED if sealed else f"broken or cut short ({error}); download it again"
         raise SourceError(f"{name} is {fault}") from None
-
-
-def _content(path: Path) -> bytes:
-    try:
-        if path.exists() and not path.is_file():
-            raise SourceError(f"{path} is not a file; give the path of the file that was downloaded")
-        if (size := path.stat().st_size) > LARGEST:
-            raise SourceError(f"{path.name} has {size:,} bytes; files of up to {LARGEST:,} are read")
-        return path.read_bytes()
-    except OSError as error:
-        raise SourceError(f"{path.name} cannot be read: {error.strerror}") from None
 
 
 def _kind(content: bytes, name: str) -> str:
@@ -140,7 +132,14 @@ def opened(path: Path, wanted: Callable[[str], bool] = lambda _: False, typed: b
 
     A CSV may be UTF-8, UTF-16 or Windows' CP1252; in one that a person `typed` each quotation mark has its pair.
     """
-    content = _content(path)
+    if path.exists() and not path.is_file():
+        raise SourceError(f"{path} is not a file; give the path of the file that was downloaded")
+    try:
+        if (size := path.stat().st_size) > LARGEST:
+            raise SourceError(f"{path.name} has {size:,} bytes; files of up to {LARGEST:,} are read")
+        content = path.read_bytes()
+    except OSError as error:
+        raise SourceError(f"{path.name} cannot be read: {error.strerror}") from None
     kind = _kind(content, path.name)
     if "workbook" in kind:
         yield from _sheets(path.name, content, kind)
@@ -159,7 +158,6 @@ def opened(path: Path, wanted: Callable[[str], bool] = lambda _: False, typed: b
     for name, text in found:
         if (kind := _kind(text, name)) != "a CSV":
             raise SourceError(f"{name} is {kind}" + ("" if ";" in kind else ", expected a workbook or a CSV"))
-    for name, text in found:
         yield _csv(name, text, typed)
 
 
@@ -238,26 +236,21 @@ def _refuse_sparse(archive: zipfile.ZipFile, part: zipfile.ZipInfo, name: str) -
 
 def _csv(name: str, content: bytes, typed: bool) -> Grid:
     """A CSV; the mark between its cells is that by which most of its first rows have as many of them."""
-    content = _utf8(content)
-    start = content[: 1 << 18]
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        content = content.decode("utf-16", errors="replace").encode()
+    content = content.removeprefix(b"\xef\xbb\xbf")
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        content = content.decode("cp1252", errors="replace").encode()
 
     def alike(mark: str) -> int:
-        widths = Counter(len(cells) for _, cells in _csv_rows(name, start, mark, False) if any(cells))
-        return max((rows for width, rows in widths.items() if width > 1), default=0)
+        rows = _csv_rows(name, content[: 1 << 18], mark, False)
+        widths = Counter(len(cells) for _, cells in rows if len(cells) > 1 and any(cells))
+        return max(widths.values(), default=0)
 
     mark = max("\t;,", key=alike)
     return Grid(name, "", mark, partial(_csv_rows, name, content, mark, typed), content)
-
-
-def _utf8(content: bytes) -> bytes:
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return content.decode("utf-16", errors="replace").encode()
-    try:
-        if not content.isascii():
-            content.decode("utf-8")
-    except UnicodeDecodeError:
-        return content.decode("cp1252", errors="replace").encode()
-    return content.removeprefix(b"\xef\xbb\xbf")
 
 
 def _csv_rows(name: str, content: bytes, mark: str, typed: bool) -> Iterator[tuple[int, list[str]]]:
@@ -270,3 +263,93 @@ def _csv_rows(name: str, content: bytes, mark: str, typed: bool) -> Iterator[tup
     except csv.Error as error:
         what = "look for a quotation mark without its pair" if typed else "download it again"
         raise SourceError(f"{name}, line {reader.line_num}: {error}; {what}") from None
+
+
+# --- cells
+
+_WORDS = tomllib.loads(Path(__file__).with_name("words.toml").read_text(encoding="utf-8"))
+REASONS: dict[str, str] = {symbol: reason for reason, symbols in _WORDS["symbols"].items() for symbol in symbols}
+"""Why there is no number, by what publishers print there."""
+Columns = dict[str, tuple[str, ...]]
+"""Our name of each column and the publisher's spellings of its heading."""
+
+_DASHES = str.maketrans("\u2013\u2014\u2212\u2010\u2011\x96", "------", "\ufeff")
+"""Dashes are hyphens, and a byte-order mark is nothing."""
+_UNIT = "(?i:billion|bn|million|mn|m|thousand|k)"
+_NUMBER = re.compile(
+    rf"""
+    (?:£(?=\())?(?P<open>\()?            # (1,234) and £(1,234) are minus 1,234
+    (?P<sign>[-+])?
+    £?(?P<inner>-)?                     # -£5 and £-5
+    (?P<digits>\d{{1,3}}(?:,\d{{3}})+|\d+)?(?P<fraction>\.\d+)?
+    (?P<power>e[-+]?\d+)?               # as R writes a round number; Excel's 1.05E+08 has lost digits
+    (?P<unit>{_UNIT})?
+    (?(open)\)(?P<after>{_UNIT})?)      # a bracket that was opened is closed: (5m) and (5)m
+    """,
+    re.VERBOSE,
+)
+_SCALES = {"b": 1e9, "m": 1e6, "t": 1e3, "k": 1e3, "": 1.0}
+_YEAR = re.compile(r"(?<!\d)(20\d\d)\s*(?:[-/\u2013]|to|)\s*(?:20)?(\d\d)(?!\d)")
+
+
+def columns_of(publication: str) -> dict[str, Columns]:
+    """What `words.toml` says of a publication's columns, by group."""
+    return {
+        group: {name: tuple(spellings) or (name,) for name, spellings in columns.items()}
+        for group, columns in _WORDS[publication].items()
+    }
+
+
+def number(cell: object, units: bool = False) -> float | None:
+    """The number in a cell, or None where there is none: a symbol, words, a percentage, lost digits (1.05E+08).
+
+    `units`: also read 5.5m, 950k and £1.2 billion, as people write them; publishers' columns hold plain numbers.
+
+    >>> number("(1,234)"), number("–£5.50"), number("1e+05"), number(7), number("£5.5m", units=True)
+    (-1234.0, -5.5, 100000.0, 7.0, 5500000.0)
+    """
+    if isinstance(cell, int | float | np.number) and not isinstance(cell, bool):
+        return float(cell) if np.isfinite(cell) else None
+    match = _NUMBER.fullmatch("".join(str(cell).translate(_DASHES).split()))
+    unit = (match["unit"] or match["after"] or "") if match else ""
+    if match is None or not (match["digits"] or match["fraction"]) or (unit and not units):
+        return None
+    minus = [match["open"], match["sign"] == "-", match["inner"]]
+    if sum(map(bool, minus)) > 1:
+        return None
+    size = float((match["digits"] or "0").replace(",", "") + (match["fraction"] or "") + (match["power"] or ""))
+    value = (-size if any(minus) else size) * _SCALES[unit[:1].lower()]
+    return value if np.isfinite(value) else None
+
+
+def reason(cell: object) -> str | None:
+    """Why a cell holds no number, or None for words that are no known symbol."""
+    if cell is None or (isinstance(cell, float) and np.isnan(cell)):
+        return REASONS[""]
+    text = "".join(str(cell).replace("\ufeff", "").split()).lower()
+    return REASONS.get(re.sub(r"^\[(\w+)\]$", r"\1", text))
+
+
+def financial_year(text: object, source: str) -> str:
+    """The first financial year that a title or a period names, as `2023-24`; SourceError where there is none.
+
+    >>> [financial_year(text, "a.csv") for text in (202324, "2023/24", "2023 to 2024", "Outturn (RO) 2023-24")]
+    ['2023-24', '2023-24', '2023-24', '2023-24']
+    """
+    for match in _YEAR.finditer(str(text)):
+        if (int(match[1]) + 1) % 100 == int(match[2]):
+            return f"{match[1]}-{match[2]}"
+    shown = " ".join(str(text).split())[:80]
+    raise SourceError(f"{source}: expected a financial year such as 2023-24, found '{shown}'")
+
+
+@lru_cache(maxsize=1 << 13)
+def heading(text: Hashable) -> str:
+    """A heading without what its spellings differ in: case, spaces, underscores, dashes, a byte-order mark.
+
+    >>> heading("\\ufeffTime_Period"), heading("1.2.1  Top–up funding\\n(state)")
+    ('time period', '1.2.1 top-up funding (state)')
+    """
+    plain = str(text)
+    plain = plain if plain.isascii() else plain.translate(_DASHES)
+    return " ".join(plain.replace("_", " ").split()).lower()

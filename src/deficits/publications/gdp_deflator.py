@@ -8,16 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import date
+from itertools import chain
 from pathlib import Path
 
 import pandas as pd
 
 from deficits.errors import SourceError, closest, some
 from deficits.formatting import year_of
-from deficits.publications.cells import columns_of, heading, number
-from deficits.publications.editions import Reader
-from deficits.publications.files import opened, padded
-from deficits.publications.publication import Table
+from deficits.publications.editions import Reader, Table
+from deficits.publications.files import columns_of, heading, number, opened, padded
 
 Rows = list[list[str]]
 TITLE = "consistent historical rdel and cdel series"
@@ -34,35 +33,29 @@ def parse(path: Path) -> tuple[Table, ...]:
     """
     # The title stands alone over the table, with the table's number before it.
     title = re.compile(rf"(table )?[\d.]*:? ?{TITLE}\d*")
-    tables = {grid.sheet: [row for _, row in grid.rows()] for grid in opened(path)}
-    found = {
-        sheet: rows
-        for sheet, rows in tables.items()
-        if any(title.fullmatch(heading(cell)) for row in rows[:5] for cell in row)
-    }
+    tables = {grid.sheet: (grid.name, [row for _, row in grid.rows()]) for grid in opened(path)}
+    tops = {sheet: map(heading, chain(*rows[:5])) for sheet, (_, rows) in tables.items()}
+    found = [sheet for sheet, top in tops.items() if any(map(title.fullmatch, top))]
     if len(found) != 1:
         shown = ", ".join(found) or f"none of {', '.join(tables)}"
         raise SourceError(f"{path.name}: expected one table titled '{TITLE}', found {shown}")
-    ((sheet, rows),) = found.items()
+    source, rows = tables[found[0]]
     rows = padded(rows, max(map(len, rows)))
-    source = f"{path.name}, sheet '{sheet}'" if sheet else path.name
     series: dict[str, pd.Series] = {}
     for name, words in _SERIES.items():
         row, years, status = _row(rows, words, source)
-        wrong = [f"{year}: '{row[at]}'" for year, at in years.items() if number(row[at]) is None]
-        if wrong:
+        if wrong := [f"{year}: '{row[at]}'" for year, at in years.items() if number(row[at]) is None]:
             raise SourceError(f"{source}, '{words[0]}': expected numbers, found {some(wrong)}")
         series[name] = pd.Series({year: number(row[at]) for year, at in years.items()})
-        if name == "gdp_deflator_growth_pct":
-            series["status"] = pd.Series({year: status[at] for year, at in years.items()})
+        # That of the first series, the growth.
+        series.setdefault("status", pd.Series({year: status[at] for year, at in years.items()}))
     frame = pd.DataFrame(series).rename_axis("financial_year")
     if (lacking := frame.isna().stack()).any():
         year, name = lacking.idxmax()
         raise SourceError(f"{source}: {name} has nothing for {year}, which other rows have")
     if (growth := frame["gdp_deflator_growth_pct"].abs().max()) > _LARGEST_GROWTH:
         raise SourceError(f"{source}, 'gdp deflator': {growth:g} is no growth in per cent; is it an index?")
-    order = [*_SERIES, "status"]
-    return (Table("deflator", frame[order].sort_index().reset_index(), ("financial_year",)),)
+    return (Table("deflator", frame[[*_SERIES, "status"]].sort_index().reset_index(), ("financial_year",)),)
 
 
 def _row(rows: Rows, words: tuple[str, ...], source: str) -> tuple[list[str], dict[str, int], pd.Series]:
@@ -72,13 +65,13 @@ def _row(rows: Rows, words: tuple[str, ...], source: str) -> tuple[list[str], di
     labels = [{heading(cell).rstrip("0123456789") for cell in row} for row in rows]
     found = [at for at, texts in enumerate(labels) if texts & set(words)]
     if len(found) != 1:
-        known = [text for texts in labels for text in texts if re.search("[a-z]{3}", text)]
+        known = [text for text in set().union(*labels) if re.search("[a-z]{3}", text)]
         raise SourceError(
             f"{source}: expected one row '{words[0]}', found {len(found)}; {closest(words[0], known)}"
         )
     for above in range(found[0], 0, -1):
-        years = [(heading(cell), at) for at, cell in enumerate(rows[above])]
-        years = [(label, at) for label, at in years if re.fullmatch(r"\d{4}-\d{2}", label)]
+        texts = enumerate(map(heading, rows[above]))
+        years = [(text, at) for at, text in texts if re.fullmatch(r"\d{4}-\d{2}", text)]
         if len(years) > len(dict(years)):
             raise SourceError(f"{source}, row {above + 1}: a financial year stands twice")
         if len(years) > 1:

@@ -12,8 +12,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from deficits.errors import SourceError
-from deficits.publications.cells import columns_of, financial_year, heading
-from deficits.publications.publication import Table
+from deficits.publications.editions import Table
+from deficits.publications.files import columns_of, financial_year, heading
 from deficits.publications.reading import Sheet, open_sheet, table_of
 
 _LABELS, _AMOUNTS = columns_of("high-needs-benchmarking").values()

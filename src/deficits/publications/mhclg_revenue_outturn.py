@@ -22,9 +22,8 @@ import pandas as pd
 from deficits.errors import SourceError
 from deficits.formatting import financial_year as words_for
 from deficits.formatting import year_of
-from deficits.publications.cells import columns_of, financial_year, heading, number
-from deficits.publications.editions import REPORTED, Reader, candidates
-from deficits.publications.publication import Table
+from deficits.publications.editions import REPORTED, Reader, Table, candidates
+from deficits.publications.files import columns_of, financial_year, heading, number
 from deficits.publications.reading import Sheet, one_of, open_sheet, refuse, sums_to, table_of
 from deficits.raw.authorities import is_upper_tier
 

@@ -17,9 +17,8 @@ from pathlib import Path
 import pandas as pd
 
 from deficits.errors import SourceError, some
-from deficits.publications.cells import Columns, columns_of, heading
-from deficits.publications.editions import Reader, reported
-from deficits.publications.publication import Table
+from deficits.publications.editions import Reader, Table, reported
+from deficits.publications.files import Columns, columns_of, heading
 from deficits.publications.reading import one_of, open_sheets, table_of
 from deficits.raw import read_table
 from deficits.raw.authorities import is_upper_tier, load_authorities
@@ -38,7 +37,10 @@ def parse(path: Path) -> tuple[Table, ...]:
 
     `age_0` to `age_25` are people of both sexes of an age in whole years, `pop_2_18` those aged 2 to 18.
     """
-    found = open_sheets(path, _COLUMNS, enough=3, fold=_unversioned)
+    # The code's heading has the year of the geography: ladcode23, lad23cd.
+    found = open_sheets(
+        path, _COLUMNS, enough=3, fold=lambda text: re.sub(r"^lad(code)?\d\d(cd)?$", r"lad\1\2", heading(text))
+    )
     # The workbook's other sheets have births, deaths and moves as well as people.
     headings = [[heading(text) for text in sheet.head[-1]] for sheet in found]
     kept = [n for n, texts in enumerate(headings) if not any(text.startswith("births") for text in texts)]
@@ -69,11 +71,6 @@ def parse(path: Path) -> tuple[Table, ...]:
         parts.append(people.join(why).reset_index().assign(mid_year=int(year)))
     columns = [*_KEY, "pop_2_18", *(f"age_{age}" for age in range(OLDEST + 1))]
     return (table_of("population_by_authority", pd.concat(parts), _KEY, columns),)
-
-
-def _unversioned(text: str) -> str:
-    """A heading without the year of the geography: ladcode23, lad23cd."""
-    return re.sub(r"^lad(code)?\d\d(cd)?$", r"lad\1\2", heading(text))
 
 
 def _age(text: str, source: str) -> int:

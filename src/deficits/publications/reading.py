@@ -1,7 +1,7 @@
 """A publisher's table on its way to figures: its headings, rows, numbers, whose they are, and what must hold.
 
-Nothing is filled in: a figure that is not there is missing, and its column `<figure>?` says why. All
-faults of one kind are told at once, with the file, the line, the publisher's column and the cell.
+Nothing is filled in: a figure that is not there is missing, and its column `<figure>?` says
+why. All faults of one kind are told at once, with the file, the line, the publisher's column and the cell.
 """
 
 from __future__ import annotations
@@ -17,11 +17,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from deficits.errors import SourceError, closest, first_of, some
+from deficits.errors import PanelError, SourceError, closest, first_of, some
 from deficits.formatting import listed
-from deficits.publications.cells import Columns, heading, number, reason
-from deficits.publications.files import Grid, opened, padded
-from deficits.publications.publication import Table
+from deficits.publications.editions import Table
+from deficits.publications.files import Columns, Grid, heading, number, opened, padded, reason
 from deficits.raw.authorities import load_authorities
 
 Meaning = Callable[[str, str], object]
@@ -155,24 +154,23 @@ class Sheet:
         return rows.assign(**amounts, **{name: each for name, each in reasons.items() if any(each)})
 
     def councils(self, rows: pd.DataFrame, *codes: str) -> list[str]:
-        """The DfE number of each row's council, by its codes in these columns, and `la_name`.
+        """The DfE number of each row's council, by its codes in these columns, or without any by `la_name`.
 
         SourceError lists the lines of councils that are not known, with the closest name. A wrong DfE number is an
         error even where another code is right.
         """
-        known = load_authorities()
-        keys = list(zip(*(rows[column] for column in (*codes, "la_name")), strict=True))
+        known, printed = load_authorities(), rows[[*codes, "la_name"]]
         found: dict[tuple[str, ...], str] = {}
         faults = []
-        # From the last to the first, so that the line of each is its first.
-        for key, line in dict(zip(reversed(keys), reversed(rows.index), strict=True)).items():
-            wrong = [code for code in key[:-1] if re.fullmatch(r"\d{3}", code) and not known.knows(code)]
+        for line, *given, name in printed.drop_duplicates().itertuples():
+            wrong = [code for code in given if re.fullmatch(r"\d{3}", code) and not known.knows(code)]
             try:
-                found[key] = known.of_codes(*(wrong or key[:-1]), name=key[-1])
-            except SourceError as error:
+                code = known.of_codes(*(wrong or given), name=name) if given else known.resolve(name)
+                found[*given, name] = code
+            except (SourceError, PanelError) as error:
                 faults.append(f"{self.name}, line {line}: {error}")
-        refuse(reversed(faults))
-        return [found[key] for key in keys]
+        refuse(faults)
+        return [found[key] for key in printed.itertuples(index=False, name=None)]
 
     def refuse_twice(self, rows: pd.DataFrame, key: Sequence[str]) -> None:
         """SourceError when two rows have one key, with their lines in the file."""
@@ -249,19 +247,18 @@ def one_of(*words: str) -> Meaning:
 
 def refuse(faults: Iterable[str | None]) -> None:
     """One SourceError with every fault of a file, if there is any."""
-    found = [fault for fault in faults if fault]
-    if found:
+    if found := [fault for fault in faults if fault]:
         raise SourceError("\n".join(first_of(found, 10)))
 
 
-def sums_to(parts: npt.ArrayLike, total: float | None, rounding: float, source: str) -> str | None:
+def sums_to(parts: npt.ArrayLike, total: float, rounding: float, source: str) -> str | None:
     """What is wrong when the parts do not add up to a printed total, or None; both in £.
 
     Each part, and the total, may be rounded by up to `rounding`. Incomplete parts cannot be compared, because
     publishers fill such totals up.
     """
     amounts = np.asarray(parts, dtype=float)
-    if total is None or np.isnan(amounts).any() or abs(amounts.sum() - total) <= rounding * (len(amounts) + 1):
+    if np.isnan(amounts).any() or abs(amounts.sum() - total) <= rounding * (len(amounts) + 1):
         return None
     return (
         f"{source}: rows of authorities ({len(amounts)}) sum to £{amounts.sum():,.0f}, but the file's own total "

@@ -13,13 +13,11 @@ from pathlib import Path
 import pandas as pd
 
 from deficits.assumptions import assumed
-from deficits.errors import PanelError, SourceError
+from deficits.errors import SourceError
 from deficits.formatting import last_day, year_of
-from deficits.publications.cells import columns_of, financial_year, number
-from deficits.publications.editions import CANDIDATE, REPORTED, Reader
-from deficits.publications.publication import Table
+from deficits.publications.editions import CANDIDATE, REPORTED, Reader, Table
+from deficits.publications.files import columns_of, financial_year, number
 from deficits.publications.reading import open_sheet, refuse, table_of
-from deficits.raw.authorities import load_authorities
 
 FOLDER = "safety-valve"
 _PAYMENTS = "payments_by_year_gbp"
@@ -38,18 +36,14 @@ def parse(path: Path) -> tuple[Table, ...]:
     sheet = open_sheet(path, _NEEDED)
     rows = sheet.take(_NEEDED | _OTHERS, may_lack=_OTHERS)
     rows = sheet.numbers(rows, [_TOTAL])
-    numbers, faults = [], []
+    rows.insert(0, "dfe_number", sheet.councils(rows))
+    faults = []
     for line, name, total, cell in rows[["la_name", _TOTAL, _PAYMENTS]].itertuples():
         place = f"{sheet.name}, line {line}"
-        try:
-            numbers.append(load_authorities().resolve(name))
-        except PanelError as error:
-            faults.append(f"{place}: {error}")
         paid = sum(payments_of(cell, f"{place}, column '{sheet.printed[_PAYMENTS]}'").values())
         if paid > total or total < 0:
             faults.append(f"{place}: payments to {name} sum to £{paid:,.0f}, above its total of £{total:,.0f}")
     refuse(faults)
-    rows.insert(0, "dfe_number", numbers)
     sheet.refuse_twice(rows, ["dfe_number"])
     words = [_PAYMENTS, *(name for name in _OTHERS if name in rows)]
     rows[words] = rows[words].where(rows[words] != "")

@@ -17,9 +17,8 @@ import pandas as pd
 
 from deficits.assumptions import assumed
 from deficits.errors import SourceError
-from deficits.publications.cells import columns_of, financial_year, heading, number
-from deficits.publications.editions import KEY, REPORTED, Reader, candidates, newest, reported
-from deficits.publications.publication import Table
+from deficits.publications.editions import KEY, REPORTED, Reader, Table, candidates, newest, reported
+from deficits.publications.files import columns_of, financial_year, heading, number
 from deficits.publications.reading import NO_ROW, Sheet, one_of, open_sheet, refuse, sums_to, table_of
 
 FOLDER = "section251-outturn"
