@@ -73,8 +73,7 @@ def _summary(path: Path) -> tuple[Sheet, str, list[str]]:
     others = ", ".join(sheet.name.partition(", ")[2] for sheet in found if sheet not in chosen)
     if len(chosen) != 1:
         raise SourceError(
-            f"{path.name}: {len(found)} sheets have the blocks of the DSG ({others}); keep the one with the "
-            "allocations of one year and delete the others"
+            f"{path.name}: {len(found)} sheets have the blocks of the DSG ({others}); keep that of one year alone"
         )
     (sheet,) = chosen
     year = financial_year(sheet.title, sheet.name)

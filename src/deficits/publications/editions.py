@@ -243,10 +243,8 @@ def _corrected(
     if not frames:
         raise PanelError(f"data/raw/{publication} has no table '{kind}': start from a whole copy of data/raw")
     if lost := [each.name for each in wanted if each.expect and each.name not in found]:
-        raise PanelError(
-            f"data/raw/{publication}/corrections.toml: no row of {kind} matches '{', '.join(lost)}'; remove the "
-            "correction or mend its match"
-        )
+        where = f"data/raw/{publication}/corrections.toml"
+        raise PanelError(f"{where}: no row of {kind} matches '{', '.join(lost)}'; remove it or mend its match")
     rows = pd.concat(frames, ignore_index=True)
     rows["source"] = f"{publication}/" + rows["file"] + ":" + rows["line"].astype(str)
     if "dfe_number" not in rows:

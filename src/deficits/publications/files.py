@@ -83,8 +83,7 @@ def _refuse_bomb(name: str, part: zipfile.ZipInfo) -> None:
     squeezed = part.file_size > LARGEST // 50 and part.file_size > _SQUEEZED * part.compress_size
     if part.file_size > LARGEST or squeezed:
         raise SourceError(
-            f"{name}, {part.filename}: would unpack from {part.compress_size:,} to {part.file_size:,} bytes; no "
-            "table is so large, so it was not unpacked"
+            f"{name}, {part.filename}: would unpack to {part.file_size:,} bytes; no table here is so large"
         )
 
 
@@ -226,8 +225,7 @@ def _refuse_sparse(archive: zipfile.ZipFile, part: zipfile.ZipInfo, name: str) -
             tail = block[-20:]
     if rows * columns > _CELLS:
         raise SourceError(
-            f"{name}, {part.filename}: its cells span {rows:,} rows and {columns:,} columns; delete what stands "
-            "far from the table and save it again"
+            f"{name}, {part.filename}: cells span {rows:,} rows and {columns:,} columns; delete what is far off"
         )
 
 
