@@ -124,9 +124,9 @@ def parse(path: Path) -> tuple[Table, ...]:
         headings = set(map(heading, sheet.head[-1]))
         shapes = [shape for shape in _SHAPES if headings & set(map(heading, shape.marks))]
         if not shapes:
-            marks = ", ".join(shape.marks[0] for shape in _SHAPES)
-            there = ", ".join(sheet.head[-1][:12])
-            raise SourceError(f"{sheet.name}: expected one of the columns {marks}, found {there}")
+            what = f"{sheet.name} is no table of education, health and care plans"
+            marks, there = ", ".join(shape.marks[0] for shape in _SHAPES), ", ".join(sheet.head[-1][:12])
+            raise SourceError(f"{what}: expected one of the columns {marks}, found {there}")
         for shape in shapes:
             rows, figures, odd = _rows(shape, sheet, headings)
             if len(rows):
