@@ -51,19 +51,18 @@ def choose(frame: pd.DataFrame, rule: Rule) -> pd.DataFrame:
         "lowest": usable > section251,
         "newest": usable.notna() & (dates[1] > dates[0]),
     }[rule]
-    stands = {
-        "balance_own": frame["balance_own"].notna(),
-        "balance_mhclg": usable.notna() & (section251.isna() | prefer_mhclg),
-        "balance_section251": section251.notna(),
-        "balance_stated": frame["balance_stated"].notna() & _after(collected),
-    }
-    names = [f"balance{part}" for part in PARTS]
-    chosen = frame[[f"balance_own{part}" for part in PARTS]].set_axis(names, axis=1)
-    source = pd.Series("balance_own", index=frame.index).where(stands["balance_own"])
-    for name in list(stands)[1:]:
-        taken = source.isna() & stands[name]
-        source[taken] = name
-        chosen.loc[taken] = frame.loc[taken, [f"{name}{part}" for part in PARTS]].set_axis(names, axis=1)
+    stands = pd.DataFrame(
+        {
+            "balance_own": frame["balance_own"].notna(),
+            "balance_mhclg": usable.notna() & (section251.isna() | prefer_mhclg),
+            "balance_section251": section251.notna(),
+            "balance_stated": frame["balance_stated"].notna() & _after(collected),
+        }
+    )
+    source = stands.idxmax(axis=1).where(stands.any(axis=1))
+    parts = {name: [f"{name}{part}" for part in PARTS] for name in ("balance", *stands)}
+    taken = [frame.loc[source == name, parts[name]].set_axis(parts["balance"], axis=1) for name in stands]
+    chosen = pd.concat(taken).reindex(frame.index)
     waiting = chosen["balance"].isna() & mhclg.notna()
     chosen.loc[((difference > TOLERANCE) & source.isin(SOURCES)) | waiting, "balance_basis"] = DISPUTED
     chosen.loc[chosen["balance_basis"].isna() & collected, "balance_basis"] = NOT_REPORTED

@@ -1,7 +1,7 @@
 """What the Education Committee recommended, what government has answered, and what this project can say of it."""
 
 from deficits.recommendations.findings import Finding, england_places, findings
-from deficits.recommendations.ledger import Answer, Ledger, Measure, Recommendation, read_ledger
+from deficits.recommendations.ledger import read_ledger
 from deficits.recommendations.people import (
     HOURS_OF_A_POST,
     hours,
@@ -14,11 +14,7 @@ from deficits.recommendations.people import (
 
 __all__ = [
     "HOURS_OF_A_POST",
-    "Answer",
     "Finding",
-    "Ledger",
-    "Measure",
-    "Recommendation",
     "england_places",
     "findings",
     "hours",

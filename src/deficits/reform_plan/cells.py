@@ -109,9 +109,8 @@ class Book:
     def row(
         self,
         label: str,
-        unit: str,
         terms: Iterable[Term | None] | Callable[[int, Row], Term],
-        *,
+        unit: str = "£",
         given: bool = False,
     ) -> Row:
         """A row of numbers and formulas, to change where `given`; None leaves a year blank, which is read as 0.
@@ -139,9 +138,9 @@ class Book:
             return self.given_money if unit.startswith("£") else self.given_number
         return self.factor if unit == "factor" else self.number
 
-    def given(self, label: str, unit: str, value: float | None) -> Cell:
+    def given(self, label: str, value: float | None, unit: str = "£") -> Cell:
         """A cell to change."""
-        (cell,) = self.row(label, unit, [value], given=True)
+        (cell,) = self.row(label, [value], unit, given=True)
         if value is None:
             self.on.write_blank(self.next - 1, FIRST, None, self._style(unit, given=True))
         return cell

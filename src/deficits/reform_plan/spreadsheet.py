@@ -168,13 +168,13 @@ def workbook(plan: ReformPlan, path: str | Path, settings: Settings | None = Non
 def _inputs(book: Book, plan: ReformPlan, given: Settings) -> dict[Any, Any]:
     book.sheet("Inputs", f"{plan.name}: change the yellow cells; everything else follows")
     cells: dict[Any, Any] = {
-        "balance": book.given(f"Balance at {year_end(_grant_year())} (negative = deficit)", "£", given.balance),
-        "share": book.given("Share of the eligible deficit that the grant pays", "share", given.share),
-        "ineligible": book.given("Part of the deficit that is not eligible", "£", given.ineligible),
-        "rate": book.given("Rate of interest on the average deficit of a year", "share a year", given.rate),
-        "with": book.given("Reform plan counted: 1 yes, 0 no", "0 or 1", 1),
+        "balance": book.given(f"Balance at {year_end(_grant_year())} (negative = deficit)", given.balance),
+        "share": book.given("Share of the eligible deficit that the grant pays", given.share, "share"),
+        "ineligible": book.given("Part of the deficit that is not eligible", given.ineligible),
+        "rate": book.given("Rate of interest on the average deficit of a year", given.rate, "share a year"),
+        "with": book.given("Reform plan counted: 1 yes, 0 no", 1, "0 or 1"),
     }
-    cap = book.given("Cap on the grant (blank for none)", "£", given.cap)
+    cap = book.given("Cap on the grant (blank for none)", given.cap)
     none = cap.value if given.cap is not None else 1e15
     cells["cap"] = Cell(f"IF(ISBLANK({cap.text}),1E+15,{cap.text})", none)
     paths = dict(given.growth) | {"cover": given.cover}
@@ -184,18 +184,18 @@ def _inputs(book: Book, plan: ReformPlan, given: Settings) -> dict[Any, Any]:
         ("block_growth", "Growth of the high needs block"),
         ("cover", "Share of the deficit's growth that is covered, paid a year later"),
     ):
-        cells[key] = book.row(label, "share", map(paths[key].get, plan.years), given=True)
+        cells[key] = book.row(label, map(paths[key].get, plan.years), "share", given=True)
     cells["actions"] = []
     for action, size in zip(plan.actions.actions, given.sizes, strict=True):
         unit = getattr(action, "unit", "£ a year" if isinstance(action, Income) else "share")
         cost = action.cost.middle if action.paid_by.casefold() == "dsg" else 0.0
         cells["actions"].append(
             {
-                "size": book.given(f"{action.title}: size", unit, size),
-                "start": book.given(f"{action.title}: start, year ending", "year", action.start),
-                "lag": book.given(f"{action.title}: lag", "years", action.lag),
-                "ramp": book.given(f"{action.title}: years to full size", "years", action.ramp),
-                "cost": book.given(f"{action.title}: cost to the DSG", "£ a year", cost),
+                "size": book.given(f"{action.title}: size", size, unit),
+                "start": book.given(f"{action.title}: start, year ending", action.start, "year"),
+                "lag": book.given(f"{action.title}: lag", action.lag, "years"),
+                "ramp": book.given(f"{action.title}: years to full size", action.ramp, "years"),
+                "cost": book.given(f"{action.title}: cost to the DSG", cost, "£ a year"),
             }
         )
     return cells
@@ -214,27 +214,27 @@ def _plan_sheet(book: Book, plan: ReformPlan, inputs: dict[Any, Any]) -> tuple[R
                 return so_far[-1] if so_far else 1.0
             return so_far[-1] * (cell(1) + growth[t]) / (1 + _growth(path, t))
 
-        return book.row(f"{label}: own growth over the central path's", "factor", work)
+        return book.row(f"{label}: own growth over the central path's", work, "factor")
 
     position = middle.position
     plans = factor("Plans", inputs["plan_growth"], position.plans)
     prices = factor("Cost of a place", inputs["unit_cost_growth"], middle.prices)
     funded = factor("Block", inputs["block_growth"], middle.block)
 
-    def moved(label: str, unit: str, path: Array, by: Row) -> Row:
-        values = book.row(f"Central path, {label}", unit, path[:, 0])
-        return book.row(label[0].upper() + label[1:], unit, map(mul, values, by))
+    def moved(label: str, path: Array, by: Row, unit: str = "£") -> Row:
+        values = book.row(f"Central path, {label}", path[:, 0], unit)
+        return book.row(label[0].upper() + label[1:], map(mul, values, by), unit)
 
-    block = moved("high needs block", "£", middle.block, funded)
+    block = moved("high needs block", middle.block, funded)
     places, cost = {}, {}
     for n, sector in enumerate(SECTORS):
         words = SECTOR_WORDS[sector]
-        places[sector] = moved(f"plans in {words}", "plans", position.places[n], plans)
-        cost[sector] = moved(f"£ a place in {words}", "£ a place", position.cost[n], prices)
+        places[sector] = moved(f"plans in {words}", position.places[n], plans, "plans")
+        cost[sector] = moved(f"£ a place in {words}", position.cost[n], prices, "£ a place")
 
     def spend(label: str) -> Row:
         by_sector = (map(mul, places[sector], cost[sector]) for sector in SECTORS)
-        return book.row(label, "£", map(total, zip(*by_sector, strict=True)))
+        return book.row(label, map(total, zip(*by_sector, strict=True)))
 
     without = before = spend("Spend without the plan")
     saved = []
@@ -244,10 +244,10 @@ def _plan_sheet(book: Book, plan: ReformPlan, inputs: dict[Any, Any]) -> tuple[R
         begun = (Cell(f"({year}>={given['start'].text})", float(year >= given["start"].value)) for year in years)
         each = zip(before, after, money, begun, strict=True)
         off = (was - now + more - given["cost"] * on for was, now, more, on in each)
-        saved.append(book.row(f"{action.title}: off the deficit, after earlier actions", "£", off))
+        saved.append(book.row(f"{action.title}: off the deficit, after earlier actions", off))
         before = after
     together = (total(each) * inputs["with"] for each in zip(*saved, strict=True))
-    return block, without, book.row("All actions: off the deficit", "£", together)
+    return block, without, book.row("All actions: off the deficit", together)
 
 
 def _acted(
@@ -257,8 +257,8 @@ def _acted(
     title, since = action.title, given["start"] + given["lag"]
     ramp = book.row(
         f"{title}: part of full size",
-        "factor",
         (most(0.0, least(1.0, (cell(year + 1) - since) / given["ramp"])) for year in book.years),
+        "factor",
     )
     each = [given["size"] * part for part in ramp]
     if isinstance(action, FewerPlans):
@@ -271,35 +271,35 @@ def _acted(
             kept = most(0.0, least(1.0, 1.0 - each[t] / (held[t] / held[t - 1])))
             return so_far[-1] * where(least(held[t], held[t - 1]), kept, 1.0)
 
-        part = book.row(f"{title}: part of plans that is left", "factor", left)
+        part = book.row(f"{title}: part of plans that is left", left, "factor")
         for sector in chosen:
             places[sector] = book.row(
-                f"{title}: plans in {SECTOR_WORDS[sector]}", "plans", map(mul, places[sector], part)
+                f"{title}: plans in {SECTOR_WORDS[sector]}", map(mul, places[sector], part), "plans"
             )
     elif isinstance(action, MovePlaces):
         source = places[action.from_]
         if action.unit == "places":
             so_far = book.row(
-                f"{title}: places so far", "plans", lambda t, done: each[t] + done[-1] if done else 0.0
+                f"{title}: places so far", lambda t, done: each[t] + done[-1] if done else 0.0, "plans"
             )
             moved = map(least, so_far, source)
         else:
             stay = book.row(
                 f"{title}: part that stays",
-                "factor",
                 lambda t, done: done[-1] * (1.0 - least(1.0, each[t])) if done else 1.0,
+                "factor",
             )
             moved = map(mul, source, (1.0 - part for part in stay))
-        gone = book.row(f"{title}: places moved", "plans", moved)
+        gone = book.row(f"{title}: places moved", moved, "plans")
         for sector, sign in ((action.from_, -1.0), (action.to, 1.0)):
             then = (was + more * sign for was, more in zip(places[sector], gone, strict=True))
-            places[sector] = book.row(f"{title}: plans in {SECTOR_WORDS[sector]}", "plans", then)
+            places[sector] = book.row(f"{title}: plans in {SECTOR_WORDS[sector]}", then, "plans")
     elif isinstance(action, LowerCost):
         less = map(mul, cost[action.sector], (1.0 - part for part in each))
-        cost[action.sector] = book.row(f"{title}: £ a place in {SECTOR_WORDS[action.sector]}", "£ a place", less)
+        cost[action.sector] = book.row(f"{title}: £ a place in {SECTOR_WORDS[action.sector]}", less, "£ a place")
     else:
         return [cell(0.0), *each[1:]]
-    return [cell(0.0) for _ in book.years]
+    return [cell(0.0)] * len(book.years)
 
 
 def _balances(
@@ -309,15 +309,13 @@ def _balances(
     years, grant = plan.years, _grant_year()
     at = years.index(grant)
     book.sheet("Balances", "Balances at each 31 March, £, negative = deficit")
-    other = book.row("Other movements, as in the package's central path", "£", [0.0, *central(plan).other[:, 0]])
+    other = book.row("Other movements, as in the package's central path", [0.0, *central(plan).other[:, 0]])
     in_year = book.row(
         "In-year position with the plan: block - spend + other + actions",
-        "£",
         lambda t, _: block[t] - spend[t] + other[t] + saved[t] if t else 0.0,
     )
     without = book.row(
         "Balance, no grant",
-        "£",
         # The own balance stands at the base date; earlier year ends follow from it.
         lambda t, so_far: (
             so_far[-1] + in_year[t]
@@ -328,7 +326,6 @@ def _balances(
     eligible = most(0.0, most(0.0, 0.0 - without[at]) - inputs["ineligible"])
     (owed,) = book.row(
         f"Grant: share of the eligible deficit at {year_end(grant)}, up to the cap",
-        "£",
         [least(inputs["share"] * eligible, inputs["cap"])],
     )
 
@@ -340,20 +337,16 @@ def _balances(
         share: Cell = inputs["cover"][t]
         return share * least(growth, most(0.0, 0.0 - standing))
 
-    cover = book.row("Cover earned by the growth of 2 years, paid a year later", "£", covered)
+    cover = book.row("Cover earned by the growth of 2 years, paid a year later", covered)
     paid = book.row(
         "Grant and cover paid in the year",
-        "£",
         lambda t, _: (cover[t - 1] if t else cell(0.0)) + (owed if t == at + 1 else 0.0),
     )
     closing = book.row(
-        "Balance with the grant",
-        "£",
-        lambda t, so_far: so_far[-1] + in_year[t] + paid[t] if so_far else without[0],
+        "Balance with the grant", lambda t, so_far: so_far[-1] + in_year[t] + paid[t] if so_far else without[0]
     )
     book.row(
         "Interest on the year's average deficit, paid by the general fund",
-        "£",
         lambda t, _: inputs["rate"] * most(0.0, 0.0 - (closing[t - 1] + closing[t]) / 2) if t else 0.0,
     )
     ends = int(assumed("override", "ends").number)
@@ -361,22 +354,21 @@ def _balances(
         t = years.index(ends)
         book.row(
             f"Deficit at {year_end(ends)}, the override's end, less cover still to come",
-            "£",
             [most(0.0, 0.0 - closing[t] - cover[t])],
         )
     check = book.row(
-        "The package's balance with the grant, on the settings this file was made with", "£", account["closing"]
+        "The package's balance with the grant, on the settings this file was made with", account["closing"]
     )
     furthest = most(*(most(mine - theirs, theirs - mine) for mine, theirs in zip(closing, check, strict=True)))
     book.row(
         "Check: furthest apart (0 until a yellow cell is changed)",
-        "£",
         [Cell(f"ROUND({furthest.text},0)", round(furthest.value))],
     )
-    for variant, found in plan.by_year("balance").loc["balance"].groupby(level="variant", sort=False):
+    simulated = plan.by_year("balance").loc["balance"]
+    for variant in ("unmitigated", "mitigated"):
         for quantile, words in (("p10", "1 in 10 below"), ("p50", "median"), ("p90", "1 in 10 above")):
-            if variant != "difference":
-                book.row(f"Package's simulations, no grant, {variant}: {words}", "£", found[quantile])
+            label = f"Package's simulations, no grant, {variant}: {words}"
+            book.row(label, simulated.loc[variant, quantile])
 
 
 def _sources(plan: ReformPlan) -> list[str]:
