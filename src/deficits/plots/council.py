@@ -113,8 +113,17 @@ def plans_history(frame: pd.DataFrame, name: str) -> Chart:
         drawing.end_labels(figure, axes, labels)
     # EHC plans began in September 2014 and had replaced statements by 2018.
     statements = ", and before them statements of special educational needs" if min(years) < 2018 else ""
-    finding = _plans_finding(name, counts[name])
-    told = ", ".join(f"{count:,.0f} in {year}" for year, count in counts[name].items())
+    mine = counts[name]
+    first, last = mine.iloc[0], mine.iloc[-1]
+    if first == last:
+        when = end if len(mine) == 1 else f"both {start} and {end}"
+        finding = f"{name}: {counted(round(last), 'EHC plan')} in {when}"
+    elif first == 0:
+        finding = f"{name}: EHC plans up from 0 in {start} to {last:,.0f} in {end}"
+    else:
+        change = f"{'up' if last > first else 'down'} {percent(abs(last / first - 1))}"
+        finding = f"{name}: EHC plans {change} from {start} to {end}"
+    told = ", ".join(f"{count:,.0f} in {year}" for year, count in mine.items())
     if indexed:
         newest = ", ".join(f"{place} {index:,.0f}" for place, index in shown.iloc[-1].items())
         told += f". With January {shown.index[0]} as 100, January {shown.index[-1]} is: {newest}"
@@ -129,18 +138,6 @@ def plans_history(frame: pd.DataFrame, name: str) -> Chart:
         alt=f"{finding}. Line chart of the plans each January: {told}.",
         data=counts.add_suffix(" (plans)").rename_axis("January").reset_index(),
     )
-
-
-def _plans_finding(name: str, plans: pd.Series) -> str:
-    first, last = plans.iloc[0], plans.iloc[-1]
-    start, end = f"January {plans.index[0]}", f"January {plans.index[-1]}"
-    if first == last:
-        when = end if len(plans) == 1 else f"both {start} and {end}"
-        return f"{name}: {counted(round(last), 'EHC plan')} in {when}"
-    if first == 0:
-        return f"{name}: EHC plans up from 0 in {start} to {last:,.0f} in {end}"
-    change = f"{'up' if last > first else 'down'} {percent(abs(last / first - 1))}"
-    return f"{name}: EHC plans {change} from {start} to {end}"
 
 
 def placements_history(shares: pd.DataFrame, name: str) -> Chart:

@@ -6,7 +6,8 @@ import math
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -201,15 +202,14 @@ def fan_chart(
     fans: dict[str, pd.DataFrame],
     points: pd.DataFrame,
     *,
-    name: str,
     finding: str,
     subtitle: str,
     shape: str,
-    source: str,
     forecasts: pd.DataFrame | None = None,
     line: tuple[float, str] | None = None,
     scenarios: Mapping[str, pd.DataFrame] | None = None,
     of_a_council: bool = False,
+    **words: Any,
 ) -> Chart:
     """A projection's ranges by year with what was observed; the subtitle is given its period.
 
@@ -217,7 +217,7 @@ def fan_chart(
         fans: a projection of `frames.quantiles_by_year` by its words, and where there is a second, that after a
             write-off: its central estimate, and its 80% range in the last year. Each may be empty.
         points: `frames.observed_points`. Those of one kind are joined; a figure that was stated stands alone.
-        name, finding, subtitle, source: see `Chart`.
+        finding, subtitle, words: see `Chart`.
         shape: a sentence of the text alternative on what is drawn; what the numbers are is added.
         forecasts: `frames.published_forecasts`, or a council's own; those for the last year are named.
         line: a level to mark, £, and its name.
@@ -233,6 +233,7 @@ def fan_chart(
     amounts += [amount for other in (scenarios or {}).values() for amount in other["p50"]]
     write = estimate if of_a_council else gbp
     figure, axes = new_axes()
+    central = partial(axes.plot, color=ORANGE, linewidth=LINE, clip_on=False, zorder=2.3)
     ticks, labels, unit = money_ticks(*limits(amounts, of_a_council))
     axes.set_ylim(ticks[0], ticks[-1])
     axes.set_yticks(ticks, labels)
@@ -246,23 +247,17 @@ def fan_chart(
     _points(axes, points)
     ends += _forecasts(axes, others, "The council's own forecast" if of_a_council else "Published forecast")
     if not after.empty:
-        axes.plot(
-            after.index, after["p50"], color=ORANGE, linestyle=DASHES, linewidth=LINE, clip_on=False, zorder=2.3
-        )
+        central(after.index, after["p50"], linestyle=DASHES)
         year, last = float(after.index[-1]), after.iloc[-1]
         middle, half = (last["p10"] + last["p90"]) / 2, (last["p90"] - last["p10"]) / 2
-        bar = axes.errorbar(
-            [year], [middle], yerr=[half], fmt="none", ecolor=ORANGE, elinewidth=LINE, capsize=4, zorder=2.4
-        )
+        look = {"fmt": "none", "ecolor": ORANGE, "elinewidth": LINE, "capsize": 4, "zorder": 2.4}
+        bar = axes.errorbar([year], [middle], yerr=[half], **look)
         bar[2][0].set_clip_on(False)
         ends.append((year, last["p50"], f"After write-off\n{write(last['p50'])}"))
-    for place, (words, other) in enumerate((scenarios or {}).items()):
-        colour, dots = (ORANGE, PLUM)[place % 2], (0, (1 + 4 * place, 2))
-        axes.plot(
-            other.index, other["p50"], color=colour, linestyle=dots, linewidth=LINE, clip_on=False, zorder=2.3
-        )
+    for place, (called, other) in enumerate((scenarios or {}).items()):
+        central(other.index, other["p50"], color=(ORANGE, PLUM)[place % 2], linestyle=(0, (1 + 4 * place, 2)))
         last = other["p50"].iloc[-1]
-        ends.append((float(other.index[-1]), last, "\n".join(textwrap.wrap(f"{words} {write(last)}", 15))))
+        ends.append((float(other.index[-1]), last, "\n".join(textwrap.wrap(f"{called} {write(last)}", 15))))
     if not projection.empty:
         year, end = float(projection.index[-1]), projection.iloc[-1]
         ends.append((year, end["p50"], f"{'Central' if after.empty else 'No write-off'}\n{write(end['p50'])}"))
@@ -274,16 +269,15 @@ def fan_chart(
     end_labels(figure, axes, ends) if ends else settle(figure)
     fans = fans | dict(scenarios or {})
     told = fan_words(points, fans, others, of_a_council)
-    shown = {words: fan.map(two_figures) for words, fan in fans.items()} if of_a_council else fans
+    shown = {called: fan.map(two_figures) for called, fan in fans.items()} if of_a_council else fans
     return Chart(
         figure=figure,
-        name=name,
         finding=finding,
         subtitle=f"{subtitle}, {period(years)}",
         unit=unit,
-        source=source,
         alt=" ".join([f"{finding}.", shape, *told]),
         data=frames.fan_table(points, shown, forecasts),
+        **words,
     )
 
 
@@ -299,10 +293,9 @@ def _bands(axes: Axes, quantiles: pd.DataFrame, points: pd.DataFrame, narrow: bo
     shown = quantiles.reindex(range(int(quantiles.index[0]), int(quantiles.index[-1]) + 1))
     years = shown.index.to_numpy(dtype=float)
     bands = [("p10", "p90", PALE_BLUE), ("p25", "p75", LIGHT_BLUE)]
+    fill = partial(axes.fill_between, alpha=1, linewidth=0, clip_on=False, zorder=1.5)
     for low, high, colour in bands if narrow and "p25" in shown else bands[:1]:
-        axes.fill_between(
-            years, shown[low], shown[high], color=colour, alpha=1, linewidth=0, clip_on=False, zorder=1.5
-        )
+        fill(years, shown[low], shown[high], color=colour)
         for edge in (low, high):
             axes.plot(years, shown[edge], color=BLUE, linewidth=THIN, clip_on=False, zorder=1.8)
     axes.plot(years, shown["p50"], color=NAVY, linewidth=LINE, clip_on=False, zorder=2.2)
@@ -327,31 +320,22 @@ def _points(axes: Axes, points: pd.DataFrame) -> None:
     if not joined.empty:
         line = joined.reindex(range(int(joined.index[0]), int(joined.index[-1]) + 1))
         axes.plot(line.index, line, color=GREY, linewidth=LINE, clip_on=False, zorder=3)
+    disputed = partial(axes.plot, color=PLUM, markersize=9, linewidth=1.4, clip_on=False, zorder=3.2)
     for row in points.dropna(subset=["other"]).to_dict("records"):
-        ends = [row["value"], row["other"]]
-        axes.plot(
-            [row["year"]] * 2, ends, "_-", color=PLUM, markersize=9, linewidth=1.4, clip_on=False, zorder=3.2
-        )
+        disputed([row["year"]] * 2, [row["value"], row["other"]], "_-")
+    hollow = {"color": PLUM, "markerfacecolor": WHITE, "markeredgecolor": PLUM, "markeredgewidth": 1.2}
+    filled = {"color": GREY, "markerfacecolor": GREY, "markeredgecolor": WHITE, "markeredgewidth": 0.6}
+    mark = partial(axes.plot, markersize=6, clip_on=False, zorder=3.5)
     for number, (basis, some) in enumerate(points.groupby("basis", sort=False)):
-        alone = bool(_stands_alone(some).any())
-        axes.plot(
-            some["year"],
-            some["value"],
-            MARKERS[number % len(MARKERS)],
-            color=PLUM if alone else GREY,
-            markerfacecolor=WHITE if alone else GREY,
-            markersize=6,
-            markeredgecolor=PLUM if alone else WHITE,
-            markeredgewidth=1.2 if alone else 0.6,
-            label=f"{basis}{', line to the other return' if some['other'].notna().any() else ''}",
-            clip_on=False,
-            zorder=3.5,
-        )
+        look: dict[str, Any] = hollow if _stands_alone(some).any() else filled
+        label = f"{basis}{', line to the other return' if some['other'].notna().any() else ''}"
+        mark(some["year"], some["value"], MARKERS[number % len(MARKERS)], label=label, **look)
 
 
 def _forecasts(axes: Axes, others: pd.DataFrame, label: str) -> list[EndLabel]:
     """Hollow markers, those of one year side by side in order of publication; the last year's are named."""
     ends: list[EndLabel] = []
+    mark = partial(axes.plot, color=PLUM, markerfacecolor=WHITE, markersize=5)
     last = others["year"].max()
     for year, some in others.groupby("year"):
         rows = some.to_dict("records")
@@ -360,21 +344,12 @@ def _forecasts(axes: Axes, others: pd.DataFrame, label: str) -> list[EndLabel]:
             place = year + step * (number - (len(rows) - 1) / 2)
             given, marks = frames.values_and_marks(row)
             axes.vlines(place, min(given), max(given), color=PLUM, linewidth=1.2, clip_on=False, zorder=3.2)
-            axes.plot(
-                [place] * len(marks),
-                marks,
-                "^" if frames.is_floor(row) else "o",
-                color=PLUM,
-                markerfacecolor=WHITE,
-                markersize=5,
-                clip_on=False,
-                zorder=3.3,
-            )
+            mark([place] * len(marks), marks, "^" if frames.is_floor(row) else "o", clip_on=False, zorder=3.3)
             if year == last:
                 said = frames.forecast_in_words(row).replace(".0bn", "bn")
                 ends.append((place, marks[-1], "\n".join(textwrap.wrap(f"{row['publisher']} {said}", 15))))
     if ends:
-        axes.plot([], [], "o", color=PLUM, markerfacecolor=WHITE, markersize=5, label=label)
+        mark([], [], "o", label=label)
     return ends
 
 
@@ -412,17 +387,12 @@ def row_chart(
     rows: pd.DataFrame,
     bars: dict[str, Bars] | None = None,
     *,
-    name: str,
-    finding: str,
-    subtitle: str,
-    source: str,
-    alt: str,
-    data: pd.DataFrame,
     unit: str = "",
     axis: str = "money",
     from_zero: bool = True,
     across: str = "",
     band: tuple[float, float] | None = None,
+    **words: Any,
 ) -> Chart:
     """Rows with a name and an amount above a bar or a dot, as wide as the figure.
 
@@ -431,12 +401,12 @@ def row_chart(
             start (where the bars begin, 0), target (an upright mark), colour (of the row's bar or dot), shape (of
             its dot); the first row is the top one.
         bars: columns of `rows` that are drawn as bars, one after the other.
-        name, finding, subtitle, source, alt, data: see `Chart`.
         unit: of the axis; the money's own unless given.
         axis: "money", "count" or "share" (0 to 1).
         from_zero: whether the axis holds zero, and marks it; not needed for dots.
         across: what the axis is.
         band: a range to shade behind all rows.
+        words: name, finding, subtitle, source, alt and data of the `Chart`.
     """
     bars = bars or {}
     rows = rows.reset_index(drop=True)
@@ -490,23 +460,14 @@ def row_chart(
     if len(bars) > 1:
         legend_above(axes)
     settle(figure)
-    return Chart(
-        figure=figure,
-        name=name,
-        finding=finding,
-        subtitle=subtitle,
-        unit=unit or money,
-        source=source,
-        alt=alt,
-        data=data,
-    )
+    return Chart(figure=figure, unit=unit or money, **words)
 
 
 def _value_axis(axes: Axes, values: NDArray[np.float64], axis: str, from_zero: bool) -> str:
     low, high = limits(values) if from_zero else (float(values.min()), float(values.max()))
     if axis == "count":
         high = max(high, 1.0) if high < 1e6 else 1.0
-    if axis == "share":
+    elif axis == "share":
         high = min(high, 1.0)
     pad = 0.03 * (high - low) or 0.1 * abs(high) or 1.0
     low, high = (low - pad if low < 0 or not from_zero else 0.0), (high + pad if high > 0 else 0.0)

@@ -126,7 +126,15 @@ def forecasts_for_year(
     else:
         level, seen, fans, band = published, [[year, published, "Published since", np.nan]], {}, None
         first = {"label": "Published since", "text": gbp(published)}
-    rows = pd.DataFrame([first | {"dot": level, "colour": NAVY, "shape": "o"}, *map(_forecast_row, theirs)])
+    shown: list[Row] = [first | {"dot": level, "colour": NAVY, "shape": "o"}]
+    for row in theirs:
+        given, marks = frames.values_and_marks(row)
+        day = row["published"] and day_in_words(row["published"])
+        look = {"colour": PLUM, "shape": ">" if frames.is_floor(row) else "o"}
+        look |= {"low": min(given), "high": max(given)} if len(given) > 1 else {}
+        look |= {"label": ", ".join(filter(None, [row["publisher"], day])), "text": frames.forecast_in_words(row)}
+        shown.append(look | {"dot": np.nan if len(marks) > 1 else marks[0]})
+    rows = pd.DataFrame(shown)
     highest = [np.nanmax([row["central"], row["high"]]) for row in theirs if not frames.is_floor(row)]
     below = sum(value < level for value in highest)
     these = counted(len(highest), "published forecast" if published is None else "forecast")
@@ -152,18 +160,6 @@ def forecasts_for_year(
         from_zero=False,
         band=band,
     )
-
-
-def _forecast_row(row: Row) -> Row:
-    given, marks = frames.values_and_marks(row)
-    day = row["published"] and day_in_words(row["published"])
-    return {
-        "label": ", ".join(filter(None, [row["publisher"], day])),
-        "text": frames.forecast_in_words(row),
-        "dot": float("nan") if len(marks) > 1 else marks[0],
-        "colour": PLUM,
-        "shape": ">" if frames.is_floor(row) else "o",
-    } | ({"low": min(given), "high": max(given)} if len(given) > 1 else {})
 
 
 # Causes and levers
@@ -206,7 +202,12 @@ def causes_of_growth(causes: pd.DataFrame, start: int, end: int, place: str = "E
     told = read_out(map(lowered, labels), texts, ranges)
     colours = [*(BLUE if value >= 0 else ORANGE for value in mean[:-1]), NAVY]
     figures = parts.map(two_figures) if of_a_council else parts
-    finding = _largest_cause(parts["mean"], dict(zip(labels, texts, strict=True)), end, place)
+    # The largest cause in the direction in which the deficit goes.
+    causes_alone, total = mean[:-1], float(mean[-1])
+    most = int(causes_alone.argmax() if total >= 0 and (causes_alone > 0).any() else causes_alone.argmin())
+    grows = "change" if of_a_council else f"{gbp(abs(total))} {'growth' if total >= 0 else 'fall'}"
+    largest = f"{place}: largest" if of_a_council else "Largest"
+    finding = f"{largest} part of {grows} to March {end}: {lowered(labels[most])}, {texts[most]}"
     return drawing.row_chart(
         pd.DataFrame({"label": labels, "text": texts, "start": before, "bar": mean, "colour": colours}),
         {"bar": Bars()},
@@ -220,16 +221,6 @@ def causes_of_growth(causes: pd.DataFrame, start: int, end: int, place: str = "E
         data=figures.set_axis(labels).rename(columns=HEADINGS).rename_axis("Cause").reset_index(),
         across="Means; each bar starts where the last ended",
     )
-
-
-def _largest_cause(mean: pd.Series, texts: dict[str, str], end: int, place: str) -> str:
-    """The largest cause in the direction in which the deficit goes; `texts` by the causes' words, in order."""
-    parts, total = mean.drop(TOTAL), float(mean[TOTAL])
-    number = int(parts.argmax() if total >= 0 and (parts > 0).any() else parts.argmin())
-    label, text = list(texts.items())[number]
-    grows = f"{gbp(abs(total))} {'growth' if total >= 0 else 'fall'}" if place == "England" else "change"
-    start = "Largest" if place == "England" else f"{place}: largest"
-    return f"{start} part of {grows} to March {end}: {lowered(label)}, {text}"
 
 
 def levers_compared(table: pd.DataFrame, year: int) -> Chart:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +18,6 @@ from deficits.plots.words import counted, lowered, read_out
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
     from matplotlib.transforms import Bbox
 
 SOURCE = "this project's backtest on council returns to the Department for Education and MHCLG"
@@ -77,21 +77,11 @@ def record_by_council(councils: pd.DataFrame, target: int) -> Chart:
         across = np.column_stack([shares.index, shares.index, gap]).ravel()
         along = np.column_stack([shares["p10"], shares["p90"], gap]).ravel()
         axes.plot(across, along, color=BLUE, linewidth=1.0, label="80% range", zorder=2)
+        mark = partial(axes.plot, markeredgecolor=WHITE, markeredgewidth=0.4, clip_on=False, zorder=3)
         for place, (shape, colour, size) in MARKS.items():
-            some = shares[shares["ended"] == place]
+            some = shares.loc[shares["ended"] == place, "actual"]
             if len(some):
-                axes.plot(
-                    some.index,
-                    some["actual"],
-                    shape,
-                    color=colour,
-                    markersize=size,
-                    markeredgecolor=WHITE,
-                    markeredgewidth=0.4,
-                    label=f"{place} ({counts[place]})",
-                    clip_on=False,
-                    zorder=3,
-                )
+                mark(some.index, some, shape, color=colour, markersize=size, label=f"{place} ({counts[place]})")
         axes.axhline(0, color=TEXT, linewidth=THIN, zorder=1.9)
         axes.spines["bottom"].set_visible(False)
         axes.set_xlim(-1.5, len(shares) + 0.5)
@@ -99,7 +89,7 @@ def record_by_council(councils: pd.DataFrame, target: int) -> Chart:
         axes.set_xlabel("Councils in the order of their central estimates")
         drawing.legend_above(axes)
         drawing.settle(figure)
-        _name_furthest(figure, axes, shares)
+        _name_furthest(axes, shares)
     finding = f"{counts[INSIDE]} of {counted(len(known), 'council')} ended inside their 80% range"
     furthest = ""
     if (outside > 0).any():
@@ -133,24 +123,15 @@ def record_by_council(councils: pd.DataFrame, target: int) -> Chart:
     )
 
 
-def _name_furthest(figure: Figure, axes: Axes, shares: pd.DataFrame) -> None:
+def _name_furthest(axes: Axes, shares: pd.DataFrame) -> None:
     """Name the councils furthest outside, each next to its mark, where that covers no mark and no other name."""
     points = axes.transData.transform(shares[["actual"]].reset_index().to_numpy(dtype=float))
     taken: list[Bbox] = []
     page = axes.get_window_extent()
-    furthest = shares[shares["outside"] > 0].nlargest(NAMED, "outside")
-    for council, row in furthest.iterrows():
+    write = partial(axes.annotate, textcoords="offset points", bbox=drawing.CLEAR, zorder=4)
+    for council, row in shares[shares["outside"] > 0].nlargest(NAMED, "outside").iterrows():
         for offset, level, upright in PLACES:
-            note = axes.annotate(
-                row["name"],
-                (float(council), row["actual"]),
-                offset,
-                textcoords="offset points",
-                ha=level,
-                va=upright,
-                bbox=drawing.CLEAR,
-                zorder=4,
-            )
+            note = write(row["name"], (float(council), row["actual"]), offset, ha=level, va=upright)
             box = note.get_window_extent()
             within = page.x0 <= box.x0 and box.x1 <= page.x1 and page.y0 <= box.y0 and box.y1 <= page.y1
             if within and not box.count_overlaps(taken) and not box.count_contains(points):

@@ -38,8 +38,6 @@ DARK = {
 WIDTH, HEIGHT = 5.0, 3.5  # inches: on a phone of 375 pixels text is above 10 pixels
 FONT_SIZE = 11.0
 THIN, LINE = 0.8, 2.0  # points
-
-
 DASHES = (0, (4, 2))  # of the projection after a write-off: told apart without colour
 
 SETTINGS = {
