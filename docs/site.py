@@ -1,4 +1,5 @@
-"""Hooks of the documentation site: what leads out of `docs` is named and not linked; formulas become MathML."""
+"""Hooks of the documentation site: tutorials become pages, what else leads out of `docs` is named and not linked,
+and formulas become MathML."""
 
 from __future__ import annotations
 
@@ -7,8 +8,22 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from latex2mathml.converter import convert
+from mkdocs.structure.files import File
+from nbconvert import MarkdownExporter
 
 DOCS = Path(__file__).parent
+TUTORIALS = DOCS.parent / "notebooks" / "tutorials"
+
+
+def on_files(files: Any, config: Any) -> Any:
+    """The site's files, with a page a tutorial, as it is stored, and a list of them."""
+    listed = ["# Tutorials\n"]
+    for path in sorted(TUTORIALS.glob("*.ipynb")):
+        text, _ = MarkdownExporter().from_filename(path)
+        files.append(File.generated(config, f"tutorials/{path.stem}.md", content=text))
+        listed.append(f"- [{text.split(chr(10), 1)[0].lstrip('# ')}]({path.stem}.md)")
+    files.append(File.generated(config, "tutorials/README.md", content="\n".join(listed)))
+    return files
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
@@ -20,6 +35,9 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
         if "://" in target or target.startswith("#"):
             return found[0]
         path = (DOCS / folder / target.partition("#")[0]).resolve()
+        if path.is_relative_to(TUTORIALS):
+            name = "README.md" if path == TUTORIALS else f"{path.stem}.md"
+            return f"[{words}]({'../' * len(folder.parts)}tutorials/{name})"
         inside = path.is_relative_to(DOCS) and path.is_file()
         return found[0] if inside else f"{words} (`{path.relative_to(DOCS.parent).as_posix()}` in the repository)"
 

@@ -68,7 +68,7 @@ def test_every_page_of_the_site_is_in_its_contents() -> None:
     contents = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
     listed = set(re.findall(r"[\w./-]+\.md", json.dumps(contents["nav"])))
     written = {page.relative_to(DOCS).as_posix() for page in PAGES}
-    assert listed <= written
+    assert listed - {"tutorials/README.md"} <= written  # the list of tutorials is made by docs/site.py
     assert all(page.startswith("decisions/") for page in written - listed)
 
 

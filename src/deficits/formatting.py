@@ -55,6 +55,15 @@ def gbp_range(low: float, high: float, places: int = 1) -> str:
     return f"{gbp(low, places)} to {gbp(high, places)}"
 
 
+def millions(value: float) -> str:
+    """Pounds in £m whatever their size, for a table in one unit.
+
+    >>> millions(-202_325), millions(3.7e6), millions(4)
+    ('−£0.2m', '£3.7m', '£0.0m')
+    """
+    return _in(value, 1e6, "m", 1)
+
+
 def _in(value: float, pounds: float, unit: str, places: int) -> str:
     shown = f"{abs(value) / pounds:,.{places}f}"
     finer = f"{abs(value) / pounds:.{places + 1}f}"

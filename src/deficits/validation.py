@@ -158,6 +158,7 @@ def several(
     return tuple(one_of(name, each, kind, read, error) for each in ([given] if alone else given))
 
 
+QUOTED = re.compile("'([^']+)'")
 NUMBER = "a number, such as 0.9 or 90% for a share, 150000000 or £150m for an amount"
 YEAR = "a year, such as 2026 or 2025-26, or a whole number"
 SEVERAL = "names with their values, such as {{low: 1, high: 2}}"
@@ -264,6 +265,8 @@ def _words(fault: Any, name: str, known: set[str], field: FieldInfo | None) -> s
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if number and kind == "less_than_equal" and fault["ctx"]["le"] == 1 and value <= 100:
         return f"found {value:g}, expected a share from 0 to 1; {value:g}% is {value / 100:g}"
+    if kind == "literal_error":
+        return f"found {shortened(value)}; {closest(value, re.findall(QUOTED, fault['ctx']['expected']))}"
     if kind in EXPECTED:
         return f"found {shortened(value)}, expected {EXPECTED[kind].format(**fault.get('ctx', {}))}"
     if kind == "value_error":

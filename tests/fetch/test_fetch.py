@@ -17,7 +17,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from deficits.errors import ProjectionError, SourceError
+from deficits.errors import PanelError, ProjectionError, SourceError
 from deficits.fetch import Fetched, FetchError, fetch, listing, news, undo
 from deficits.fetch.folder import trial
 from deficits.formatting import year_of
@@ -391,6 +391,6 @@ def test_a_newer_edition_is_told_from_one_replaced_without_a_new_date(raw: Path,
 
 
 def test_an_unknown_publication_is_answered_with_all_of_them(raw: Path) -> None:
-    with pytest.raises(SourceError) as caught:
+    with pytest.raises(PanelError) as caught:
         fetch("lait", raw=raw)
     assert all(folder in str(caught.value) for folder, _, _ in listing(raw))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +12,7 @@ import typer
 from rich.console import Console
 
 from deficits.assumptions import assumed
-from deficits.errors import DeficitsError, SchemeError
+from deficits.errors import SchemeError
 from deficits.formatting import financial_year, gbp
 from deficits.paths import write_whole
 from deficits.validation import read_yaml
@@ -49,18 +51,45 @@ def read_by(read: str) -> Callable[[Any], Any]:
 YEAR, SHARE, AMOUNT, WHOLE = map(read_by, ("ending_year", "share_given", "amount_given", "whole_given"))
 
 
-def at_least(low: int) -> Callable[[Any], int]:
-    """A reader of whole numbers from `low` on."""
+def within(read: Callable[[Any], Any], expected: str, low: float, high: float = inf) -> Callable[[Any], Any]:
+    """A reader of numbers from `low` to `high`; `expected` says in words what they are."""
 
-    def parse(text: Any) -> int:
-        number: int = WHOLE(text)
-        if number < low:
-            raise typer.BadParameter(f"found {text}, expected {low} or more")
-        return number
+    def parse(text: Any) -> Any:
+        with suppress(ValueError):
+            if low <= (found := read(text)) <= high:
+                return found
+        raise typer.BadParameter(f"found {text}, expected {expected}")
 
     return parse
 
 
+def at_least(low: int) -> Callable[[Any], Any]:
+    """A reader of whole numbers from `low` on."""
+    return within(WHOLE, f"a whole number from {low}", low)
+
+
+def written(ending: str) -> Callable[[Any], Path]:
+    """A reader of where a file is to be written: in a folder that is there, with a name that ends so."""
+
+    def parse(text: Any) -> Path:
+        path = Path(text)
+        if path.suffix.casefold() != ending:
+            raise typer.BadParameter(f"found {text}, expected a name that ends in {ending}")
+        if not path.parent.is_dir():
+            raise typer.BadParameter(f"found {text}, but there is no folder {path.parent}: make it first")
+        return path
+
+    return parse
+
+
+def folder_held(text: str) -> Path:
+    """A reader of a folder that is there."""
+    if not Path(text).is_dir():
+        raise typer.BadParameter(f"found {text}, expected a folder that is there")
+    return Path(text)
+
+
+LAST_HORIZON = int(assumed("projection", "last_year").number)
 UNTIL = int(assumed("projection", "usual_last_year").number)
 Until = Annotated[int, typer.Option(parser=YEAR, help="Last year end: 2031 (31 March 2031) or 2030-31.")]
 Draws = Annotated[int, typer.Option(parser=WHOLE, help="Number of simulations.")]
@@ -82,6 +111,10 @@ Rate = Annotated[
         help="Financing rate a year: 4.81%, or pwlb, bcp or cheshire-east (data/assumptions); by year, "
         "2026-27=4.5%. Repeatable."
     ),
+]
+Csv = Annotated[
+    Path | None,
+    typer.Option(parser=written(".csv"), help="Write the table to this CSV file; its headings say the units."),
 ]
 ScenarioFile = Annotated[
     str | None, typer.Option("--scenario", help="Assumptions, levers and schemes: a scenario's file.")
@@ -158,16 +191,7 @@ def write_csv(frame: pd.DataFrame, path: Path, units: Mapping[str, str] | None =
         if first not in known:
             frame = frame.assign(**{name: frame[name].round(0).astype("Int64")})
     text = frame.rename(columns=headed).to_csv(index=False, float_format="%.12g", lineterminator="\n")
-    write_whole(place(path, ".csv"), text.encode("utf-8-sig"))
-
-
-def place(path: Path, ending: str) -> Path:
-    """Where a file is to be written; DeficitsError where its folder is not there, or its name ends otherwise."""
-    if path.suffix.casefold() != ending:
-        raise DeficitsError(f"{path}: expected a name that ends in {ending}")
-    if not path.parent.is_dir():
-        raise DeficitsError(f"{path}: there is no folder {path.parent}; make it, or give another place")
-    return path
+    write_whole(path, text.encode("utf-8-sig"))
 
 
 def say_sums(rows: list[dict[str, Any]], newest: int | None = None) -> None:

@@ -12,6 +12,7 @@ from deficits.cli.common import (
     UNTIL,
     YEAR,
     AsOf,
+    Csv,
     Draws,
     OwnFigures,
     Rate,
@@ -22,10 +23,11 @@ from deficits.cli.common import (
     err,
     out,
     pairs,
-    place,
     rates,
     read_by,
+    within,
     write_csv,
+    written,
 )
 from deficits.errors import ProjectionError
 from deficits.formatting import (
@@ -34,6 +36,7 @@ from deficits.formatting import (
     estimate_range,
     financial_year,
     gbp,
+    millions,
     percent,
     two_figures,
     year_end,
@@ -47,6 +50,7 @@ if TYPE_CHECKING:
 IN_THE_ROW = dict.fromkeys(("mean", "p10", "p50", "p90"), "in the unit of the row")
 """Heading of figures of which each row names the unit."""
 Several = list[str] | None
+XLSX = written(".xlsx")
 
 
 @app.command()
@@ -61,9 +65,7 @@ def plan(
     seed: Seed = 1,
     as_of: AsOf = None,
     own_figures: OwnFigures = None,
-    csv: Annotated[
-        Path | None, typer.Option(help="Write one row a year, sector and action to this file; £ and plans.")
-    ] = None,
+    csv: Csv = None,
 ) -> None:
     """A local SEND reform plan: what its actions do to plans, places, spend and balance, and each one's part."""
     if example:
@@ -107,9 +109,7 @@ def places(
     seed: Seed = 1,
     as_of: AsOf = None,
     own_figures: OwnFigures = None,
-    csv: Annotated[
-        Path | None, typer.Option(help="Write one row a council, measure and year to this file.")
-    ] = None,
+    csv: Csv = None,
 ) -> None:
     """Specialist places: need against capacity, the cost of building what is short, and of not building it."""
     import pandas as pd
@@ -171,10 +171,12 @@ def _say(worked: ReformPlan) -> None:
     for variant, lines in table.groupby(level="variant", sort=False):
         _table(f"DSG management plan, {variant}, means, £000", lines.droplevel("variant"))
     out.print(f"\nTaken off the deficit by {year_end(worked.years[-1])}: alone, and after earlier actions (means)")
-    for title, row in worked.effects().iterrows():
-        after = "" if title == "interaction" else f"{gbp(row['after_earlier_mean']):>10}"
-        span = estimate_range(row["own_p10"], row["own_p90"])
-        out.print(f"  {title!s:52}{gbp(row['own_mean']):>10}{after}  80% range {span}")
+    effects = worked.effects()
+    show = gbp if effects["own_mean"].abs().max() < 1e6 else millions  # one unit in the table
+    for title, row in effects.iterrows():
+        after = "" if title == "interaction" else f"{show(row['after_earlier_mean']):>10}"
+        span = between(*(show(two_figures(row[f"own_{end}"])) for end in ("p10", "p90")))
+        out.print(f"  {title!s:52}{show(row['own_mean']):>10}{after}  80% range {span}")
     out.print(f"\nBalance at {year_end(worked.years[-1])} on harder terms")
     for case, row in worked.stress().iterrows():
         out.print(f"  {case!s:52}{gbp(row['p50']):>10}  80% range {estimate_range(row['p10'], row['p90'])}")
@@ -194,7 +196,10 @@ def workbook(
     actions: Annotated[
         Path | None, typer.Argument(help="A YAML file of its actions; an example unless given.")
     ] = None,
-    file: Annotated[Path | None, typer.Option("--to", help="The .xlsx to write; named after the council.")] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option("--to", parser=XLSX, help="The .xlsx to write; named after the council."),
+    ] = None,
     until: Until = UNTIL,
     draws: Draws = 1000,
     seed: Seed = 1,
@@ -206,10 +211,9 @@ def workbook(
     from deficits.formatting import slug
     from deficits.reform_plan import workbook as write
 
-    given = file and place(file, ".xlsx")
     projection = d.project(d.load_panel(as_of, own=own_figures), until=until, draws=draws, seed=seed)
     worked = d.plan(projection, council, actions or "example")
-    target = given or Path(f"{slug(worked.name)}.xlsx")
+    target = file or Path(f"{slug(worked.name)}.xlsx")
     write(worked, target)
     out.print(f"Written: {target}. Yellow cells may be changed; the check cell on Balances is then no longer 0.")
 
@@ -237,7 +241,12 @@ def case(
     paid_on: Annotated[
         Any, typer.Option(parser=read_by("day_given"), help="The day the grant is paid, like 2026-11-30.")
     ] = None,
-    late: Annotated[float, typer.Option(help="Years by which the grant comes later: 0.5.")] = 0.0,
+    late: Annotated[
+        float,
+        typer.Option(
+            parser=within(float, "0 to 3 years", 0, 3), help="Years by which the grant comes later: 0.5."
+        ),
+    ] = 0.0,
     refused: Annotated[bool, typer.Option("--refused", help="Your reform plan is refused: no grant.")] = False,
     reserves: Annotated[
         float | None, typer.Option(parser=AMOUNT, help="Your usable reserves at the base date, £.")
@@ -250,9 +259,10 @@ def case(
     actions: Annotated[
         Path | None, typer.Option(help="Your reform plan's actions: later years then follow it.")
     ] = None,
-    csv: Annotated[Path | None, typer.Option(help="Write the working, in £, to this file.")] = None,
+    csv: Csv = None,
     xlsx: Annotated[
-        Path | None, typer.Option(help="Write the case: by year in £000, and the working in £.")
+        Path | None,
+        typer.Option(parser=XLSX, help="Write the case: by year in £000, and the working in £."),
     ] = None,
 ) -> None:
     """A council's own figures: its grant, what is left and what its general fund bears, line by line."""
@@ -302,7 +312,7 @@ def case(
     if csv:
         write_csv(worked.working().round(2), csv, {"amount": "£"})
     if xlsx:
-        worked.to_excel(place(xlsx, ".xlsx"))
+        worked.to_excel(xlsx)
 
 
 def _table(heading: str, lines: pd.DataFrame) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deficits.cli.common import YEAR, AuthorityOption, Draws, Seed, app, out
+from deficits.cli.common import LAST_HORIZON, YEAR, AuthorityOption, Draws, Seed, app, folder_held, out, within
 from deficits.formatting import gbp, percent, year_end
 
 if TYPE_CHECKING:
@@ -16,9 +16,16 @@ if TYPE_CHECKING:
 ledger = typer.Typer(help="The forecast ledger: projections as they were issued, never changed, and scored.")
 app.add_typer(ledger, name="forecasts")
 
-Folder = Annotated[Path | None, typer.Option("--folder", help="Another ledger than the project's.")]
+Folder = Annotated[
+    Path | None, typer.Option("--folder", parser=folder_held, help="Another ledger than the project's.")
+]
 YearEnd = Annotated[
-    int | None, typer.Option("--year", parser=YEAR, help="Year end; the override's end unless given.")
+    int | None,
+    typer.Option(
+        "--year",
+        parser=within(YEAR, f"a year from 2025 to {LAST_HORIZON}", 2025, LAST_HORIZON),
+        help="Year end; the override's end unless given.",
+    ),
 ]
 
 
@@ -28,7 +35,7 @@ def listed(folder: Folder = None) -> None:
     from deficits.projection.forecasts import entries
 
     for entry in entries(folder):
-        out.print(f"{entry.name}  {entry.hash[:16]}  {entry.facts['note']}", markup=False)
+        out.print(f"{entry.name}  {entry.hash[:16]}  {entry.facts['note']}")
 
 
 @ledger.command()
@@ -49,7 +56,7 @@ def issue(
 
     until = until or int(assumed("projection", "ledger_last_year").number)
     entry = add(project(load_panel(), until=until, draws=draws, seed=seed), name, note, folder)
-    out.print(f"forecasts/{entry.name}, hash {entry.hash}", markup=False)
+    out.print(f"forecasts/{entry.name}, hash {entry.hash}")
 
 
 @ledger.command()
@@ -59,7 +66,7 @@ def verify(folder: Folder = None) -> None:
     from deficits.projection.forecasts import verify as check
 
     newest = check(folder)
-    out.print(f"{len(entries(folder))} entries, all as issued; newest hash {newest}", markup=False)
+    out.print(f"{len(entries(folder))} entries, all as issued; newest hash {newest}")
 
 
 @ledger.command()
@@ -73,18 +80,17 @@ def score(folder: Folder = None) -> None:
     for row in scored(panel, folder).itertuples():
         about = f"{row.forecaster}: {row.area} at {row.target_end_date}, {row.n} outturns"
         inside = "" if row.within_80 != row.within_80 else f", {percent(row.within_80)} in the 80% range"
-        out.print(f"{about}: error {gbp(row.error)}, CRPS {gbp(row.crps)}{inside}", markup=False)
+        out.print(f"{about}: error {gbp(row.error)}, CRPS {gbp(row.crps)}{inside}")
     for entry in entries(folder):
         better = skill(entry, panel)
         if better.empty:
-            out.print(f"{entry.name}: nothing that it forecast for a council has come out yet", markup=False)
+            out.print(f"{entry.name}: nothing that it forecast for a council has come out yet")
         for row in better.itertuples():
             by_council = f"{percent(row.councils_low)} to {percent(row.councils_high)} by council"
             by_region = f"{percent(row.regions_low)} to {percent(row.regions_high)} by region"
             out.print(
                 f"{entry.name}: councils at {row.target_end_date}, {row.n} outturns: CRPS {percent(row.skill)} "
                 f"below that of the last value (95%: {by_council}, {by_region})",
-                markup=False,
             )
 
 
@@ -124,7 +130,7 @@ def explain(
 def _print_steps(steps: pd.DataFrame) -> None:
     for cause, row in steps.iterrows():
         change = "" if row["change"] != row["change"] else f"{row['change']:+18,.0f}"
-        out.print(f"  {row['value']:18,.0f} {change:18}  {cause}", markup=False)
+        out.print(f"  {row['value']:18,.0f} {change:18}  {cause}")
 
 
 @app.command()
@@ -138,4 +144,4 @@ def voi(year: YearEnd = None, authority: AuthorityOption = None, draws: Draws = 
     found = value_of_information(project(load_panel(), until=year, draws=draws, seed=seed), year, authority)
     out.print(f"80% range at {year_end(year)}: {gbp(found['width'].iloc[0])} wide. Knowing these would take off:")
     for figure, row in found.iterrows():
-        out.print(f"  {percent(row['narrowing']):>5}  {figure}", markup=False)
+        out.print(f"  {percent(row['narrowing']):>5}  {figure}")

@@ -14,6 +14,7 @@ from deficits.cli.common import (
     YEAR,
     AsOf,
     AuthorityOption,
+    Csv,
     Draws,
     OwnFigures,
     Rate,
@@ -25,6 +26,7 @@ from deficits.cli.common import (
     err,
     out,
     rates,
+    within,
     write_csv,
 )
 from deficits.errors import ProjectionError, SchemeError
@@ -39,6 +41,12 @@ from deficits.formatting import (
     percent,
     year_end,
 )
+
+
+def billions(text: Any) -> float:
+    """£ as typed; a number below 1,000 is £bn."""
+    amount: float = AMOUNT(text)
+    return amount * 1e9 if amount < 1000 else amount
 
 
 @app.command()
@@ -69,9 +77,13 @@ def project(
         int | None, typer.Option(parser=YEAR, help="In prices of a financial year, like 2025-26.")
     ] = None,
     reaches: Annotated[
-        float, typer.Option(parser=AMOUNT, help="When does England's gross deficit reach this? £5bn, or 5 for it.")
+        float,
+        typer.Option(
+            parser=within(billions, "£1m or more, such as £5bn", 1e6),
+            help="When does England's gross deficit reach this? £5bn, or 5 for it.",
+        ),
     ] = 5e9,
-    csv: Annotated[Path | None, typer.Option(help="Write the quantiles, in £, to this file.")] = None,
+    csv: Csv = None,
 ) -> None:
     """Project the gross deficit of England or a region, or one council's balance (negative = deficit)."""
     import deficits as d
@@ -107,9 +119,8 @@ def project(
         for row in profile.own_path(projected, found.codes[0]).itertuples():
             where = "inside" if row.p10 <= row.value <= row.p90 else "outside"
             told = f"{row.scenario} {gbp(cast(float, row.value))}, {where} the 80% range"
-            out.print(f"  {year_end(cast(int, row.year))}  {panel.own}: {told}", markup=False)
+            out.print(f"  {year_end(cast(int, row.year))}  {panel.own}: {told}")
     if found.kind == "England":
-        reaches *= 1e9 if reaches < 1000 else 1
         reach = projected.reaches(reaches)
         likely = (f"{chance(share)} at {year_end(int(year))}" for year, share in reach.probability.items())
         out.print(f"At or above {gbp(reaches)}: {', '.join(likely)}")
@@ -189,7 +200,7 @@ def writeoff(
         bool,
         typer.Option("--unfunded", help="Print what nobody has promised to pay, and the price of covering it."),
     ] = False,
-    csv: Annotated[Path | None, typer.Option(help="Write the result by council, in £, to this file.")] = None,
+    csv: Csv = None,
 ) -> None:
     """Apply a write-off scheme: who is paid what, what is left, how soon it is back."""
     import deficits as d
@@ -339,7 +350,7 @@ def compare(
     scenario: ScenarioFile = None,
     rate: Rate = None,
     cluster: Annotated[str | None, typer.Option(help="A dask scheduler, like tcp://host:8786.")] = None,
-    csv: Annotated[Path | None, typer.Option(help="Write the table, in £, to this file.")] = None,
+    csv: Csv = None,
 ) -> None:
     """Compare write-off schemes on the same simulations: cost, deficit left, reserves, which are dominated."""
     import deficits as d

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 from rich.progress import MofNCompleteColumn, Progress
 
-from deficits.cli.common import AsOf, ScenarioFile, app, at_least, err, out
+from deficits.cli.common import WHOLE, AsOf, ScenarioFile, app, at_least, err, out, within
 from deficits.errors import ExitCode, ReportError, ReportFailed, closest
 
 if TYPE_CHECKING:
@@ -69,6 +69,10 @@ def report(
     from deficits.reports.briefing import browser, write_briefings
 
     folder = folder or reports_dir()
+    if scheme:
+        from deficits import Scenario
+
+        (Scenario.read(scenario) if scenario else Scenario()).scheme(scheme)  # a misspelt one ends here
     values: dict[str, object] = {}
     for assignment in assignments or []:
         key, mark, value = assignment.partition("=")
@@ -126,7 +130,8 @@ def _cluster(address: str | None) -> Executor | None:
         client = Client(address, timeout=CONNECTING)  # type: ignore[no-untyped-call]
         executor: Executor = client.get_executor()  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
-        raise ReportFailed(f"--cluster {address}: no scheduler answers there: {error}") from None
+        kind = ReportFailed if isinstance(error, OSError) else ReportError
+        raise kind(f"--cluster {address}: no scheduler answers there: {error}") from None
     return executor
 
 
@@ -159,7 +164,9 @@ def difference(
 @app.command()
 def explore(
     place: Annotated[str, typer.Argument(help="England, a region or a council to begin with.")] = "England",
-    port: Annotated[int, typer.Option(parser=at_least(1), help="Port on this machine.")] = 8866,
+    port: Annotated[
+        int, typer.Option(parser=within(WHOLE, "a port from 1 to 65535", 1, 65535), help="Port on this machine.")
+    ] = 8866,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open a browser.")] = False,
 ) -> None:
     """Open the explorer in a browser: move a lever and see it. Ctrl-C ends it."""

@@ -192,7 +192,7 @@ def _public(raw: RawData, as_of: str | None) -> tuple[pd.DataFrame, Reader, dict
     reader = Reader(raw, load_authorities(raw), as_of)
     found = [frame for each in PUBLICATIONS for frame in each.candidates(reader) if len(frame)]
     if not found:
-        raise PanelError(f"no figure by council was public on {as_of}: give a later day")
+        raise PanelError(f"as_of {as_of}: no figure by council was public by then; give a later day")
     plans, plans_year = ehc_plans.plans_by_single_age(reader)
     tables = {
         "national": tabulated.national(reader),

@@ -24,7 +24,7 @@ from scoringrules import crps_quantile
 
 from deficits.assumptions import BLOCK_GROWTH, PROGRAMME_ENDED, Assumptions, in_todays_names
 from deficits.errors import ProjectionError, closest
-from deficits.formatting import financial_year, gbp, last_day, listed, year_end
+from deficits.formatting import financial_year, gbp, last_day, listed, slug, year_end
 from deficits.panel import Panel
 from deficits.paths import checkout, forecasts_dir, write_whole
 from deficits.projection.backtest import as_known, cases
@@ -147,6 +147,8 @@ def issue(
     ProjectionError where the chain is broken, or the day has an entry of that name.
     """
     root = folder or forecasts_dir()
+    if name != slug(name):
+        raise ProjectionError(f"name: found '{name}', expected small letters, digits and hyphens: '{slug(name)}'")
     previous = verify(root)
     day = (today or date.today()).isoformat()
     place = root / f"{day}-{name}"

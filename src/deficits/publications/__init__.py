@@ -1,6 +1,6 @@
 """What each publication is: where its files are, how they are read, and what they give the panel."""
 
-from deficits.errors import SourceError
+from deficits.errors import PanelError
 from deficits.publications import (
     dsg_allocations,
     ehc_plans,
@@ -32,9 +32,9 @@ __all__ = ["PUBLICATIONS", "Publication", "Reader", "Table", "find"]
 
 
 def find(name: str) -> Publication:
-    """A publication by its folder or a short name (`ehc`); SourceError lists all."""
+    """A publication by its folder or a short name (`ehc`); PanelError lists all."""
     by_name = {word: each for each in PUBLICATIONS for word in (each.folder, *each.short)}
     if name not in by_name:
         folders = ", ".join(each.folder for each in PUBLICATIONS)
-        raise SourceError(f"no publication is called '{name}': there are {folders}")
+        raise PanelError(f"no publication is called '{name}': there are {folders}")
     return by_name[name]

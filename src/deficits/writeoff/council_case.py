@@ -23,7 +23,7 @@ from deficits.panel.own_figures import FALL, RISE
 from deficits.projection import Assumptions, Projection, project
 from deficits.projection.projection import LAST_HORIZON
 from deficits.simulated import with_units
-from deficits.validation import one_of
+from deficits.validation import one_of, whole
 from deficits.writeoff import allocation, costs
 from deficits.writeoff.inputs import Array, Inputs, RateGiven, financing_rate
 from deficits.writeoff.ledger import annuity, years_needed
@@ -433,7 +433,8 @@ def council_case(
     design = one_of("scheme", scheme, Scheme, Scheme.read, SchemeError)
     given = {"the council's figures": deficit} if isinstance(deficit, int | float) else dict(deficit)
     items, later, declared = dict(ineligible or {}), dict(forecast or {}), Terms(**terms)
-    _check(design, given, items, later, declared)
+    _check(design, given, items, later, surplus, declared)
+    whole("until", until, SchemeError, design.base_year + 1, LAST_HORIZON)
     dated = _certain(design, "", 0.0, declared)
     needed = max([dated.override_ends, *(max(years_needed(part).values()) for part in dated.parts), *later])
     if projection is None:
@@ -486,6 +487,7 @@ def _check(
     deficits: Mapping[str, float],
     items: Mapping[str, float],
     forecast: Mapping[int, float],
+    surplus: float,
     terms: Terms,
 ) -> None:
     """SchemeError that lists every figure that cannot be right."""
@@ -494,6 +496,7 @@ def _check(
         "deficit": deficits,
         "ineligible": items,
         "contributions": terms.contributions,
+        "surplus": {"at the base date": surplus},
         "reserves": {"usable": terms.reserves or 0.0, "minimum": terms.minimum},
     }
     for what, each in amounts.items():
@@ -521,6 +524,8 @@ def _check(
     for what, number, low, high in (("late", terms.late, 0, 3), ("spread", terms.spread, 1, 50)):
         if not low <= number <= high:
             faults.append(f"{what}: found {number:g}, expected {low} to {high} years")
+    if terms.paid_on and not scheme.base_year <= terms.paid_on.year <= LAST_HORIZON:
+        faults.append(f"paid_on: found {terms.paid_on}, expected a day from {scheme.base_year} to {LAST_HORIZON}")
     _refuse(faults)
 
 
