@@ -130,15 +130,17 @@ def _by_year(value: Any) -> Any:
     return {int(year): each for year, each in value.items()} if hasattr(value, "to_dict") else value
 
 
-GROWTH: dict[str, Any] = {
-    "expected": f"growth a year from {LEAST:g} to {MOST:g}, a spread (mean, sd), or either by year"
-}
-Setting = Annotated[Growth | Spread | dict[int, Growth | Spread], BeforeValidator(_by_year)]
+EXPECTED = f"growth a year from {LEAST:g} to {MOST:g}, a spread (mean, sd), or either by year"
+Setting = Annotated[
+    Growth | Spread | dict[int, Growth | Spread] | None,
+    BeforeValidator(_by_year),
+    Field(json_schema_extra={"expected": EXPECTED}),
+]
 """A growth a year (0.05 is 5%): one for every projected year, a spread, or either by year (a dictionary or a
-pandas Series); other years keep the model's."""
+pandas Series); other years, or all without one, keep the model's."""
 
 
-def setting_in(setting: Setting | None, year: int) -> float | Spread | None:
+def setting_in(setting: Setting, year: int) -> float | Spread | None:
     """What a setting says of a year; None where it leaves the year to the model."""
     return setting.get(year) if isinstance(setting, dict) else setting
 
@@ -155,15 +157,9 @@ class CouncilAssumptions(Declared):
     """What differs for one council, in projected years: growth a year, its own contribution (£, by year), and
     forecasts of its own that its balances are drawn to."""
 
-    plan_growth: Setting | None = Field(
-        default=None, json_schema_extra=GROWTH, description="growth of the council's EHC plans"
-    )
-    unit_cost_growth: Setting | None = Field(
-        default=None, json_schema_extra=GROWTH, description="growth of its spend per plan, same placements"
-    )
-    block_growth: Setting | None = Field(
-        default=None, json_schema_extra=GROWTH, description="growth of its high needs block"
-    )
+    plan_growth: Setting = Field(default=None, description="growth of the council's EHC plans")
+    unit_cost_growth: Setting = Field(default=None, description="growth of its spend per plan, same placements")
+    block_growth: Setting = Field(default=None, description="growth of its high needs block")
     contribution: dict[int, Annotated[float, Field(ge=0)]] = Field(
         default_factory=dict,
         description="£ that it pays into the DSG from its general fund or by a block transfer",
@@ -181,15 +177,13 @@ Placement = Literal["independent", "state_special", "mainstream_and_other"]
 class PlacementAssumptions(Declared):
     """What differs for England's plans in one placement, in projected years: growth a year."""
 
-    plan_growth: Setting | None = Field(
+    plan_growth: Setting = Field(
         default=None,
-        json_schema_extra=GROWTH,
         description="growth of the plans there, as far as there are plans; all plans grow as they do without it, "
         "and other placements, in their proportions, have the rest",
     )
-    unit_cost_growth: Setting | None = Field(
+    unit_cost_growth: Setting = Field(
         default=None,
-        json_schema_extra=GROWTH,
         description="growth of spend per plan there; in other placements it stays as for all",
     )
 
@@ -208,9 +202,8 @@ class Assumptions(Declared):
 
     _error = ProjectionError
 
-    plan_growth: Setting | None = Field(
+    plan_growth: Setting = Field(
         default=None,
-        json_schema_extra=GROWTH,
         description="growth of EHC plans where no January count is published; by default people by age, times a "
         "plan rate that goes on as it did and fades to the long run",
     )
@@ -220,9 +213,8 @@ class Assumptions(Declared):
         description="share of plans in independent and non-maintained schools by year; by default it drifts as it "
         "did, fading; other placements keep their proportions",
     )
-    unit_cost_growth: Setting | None = Field(
+    unit_cost_growth: Setting = Field(
         default=None,
-        json_schema_extra=GROWTH,
         description="growth of spend per plan in the same placements; by default prices, and a real growth that "
         "goes on as it did and fades",
     )

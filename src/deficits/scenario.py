@@ -31,7 +31,7 @@ from deficits.projection import Assumptions, Projection, project
 from deficits.projection.lever import Lever, lever_from, lever_names
 from deficits.projection.projection import UNTIL
 from deficits.validation import Declared, faults_of, read_text, read_yaml, several, validated
-from deficits.writeoff import Scheme, WriteOff, scheme_names, write_off
+from deficits.writeoff import Scheme, scheme_names
 
 VERSION: Literal[1] = 1
 """Version of the file's form; it goes up when an older file would be read wrongly."""
@@ -129,10 +129,6 @@ class Scenario(Declared):
         Raises ProjectionError for a council that the projection does not have, and as `deficits.project` does.
         """
         return project(panel, self.assumptions, levers=self.levers, until=until, draws=draws, seed=seed)
-
-    def write_offs(self, projection: Projection) -> tuple[WriteOff, ...]:
-        """What each of the scenario's schemes does on the projection's draws, in their order."""
-        return tuple(write_off(projection, scheme) for scheme in self.schemes)
 
     def named_schemes(self) -> dict[str, Scheme]:
         """The schemes by the names reports give them: a shipped one's or own-scheme, numbered where two are alike.

@@ -71,7 +71,8 @@ def test_every_result_has_its_own_unit(small: Projection) -> None:
     for found in (small.decompose(2025, 2028), small.lever_by_council("funding-growth"), small.authority("Kent")):
         assert found.attrs["units"] == "£"
     assert way.attrs["units"] == dict.fromkeys(way.index, "share") | {"saving": "£"}
-    assert small.reaches(5e9).probability.attrs["units"] == "share of simulations"
+    assert small.reaches(5e9).probability.attrs["units"] == "share"
+    assert small.fit.accounts.spend.attrs["units"] == small.fit.offsets.lasting.attrs["units"] == "share"
     # A deficit is above 0: it does not take a balance's name, by which it would be below.
     deficits = [national(small.balance, measure) for measure in MEASURES]
     deficits += [values for _, values in small.measures.values()]

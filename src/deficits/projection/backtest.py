@@ -23,7 +23,7 @@ from deficits.projection.history import NEARLY_ALL, base_year
 from deficits.projection.projection import Projection, national, project, quantiles
 from deficits.projection.streams import Array
 from deficits.raw import raw_data
-from deficits.simulated import QUANTILES
+from deficits.simulated import QUANTILES, in_units
 
 OURS = "This projection"
 SAME_GRANTS = ", same grants"
@@ -130,7 +130,7 @@ def returned_gross(panel: Panel) -> pd.Series:
     """England's gross deficit by year end, £, as councils returned it: where nearly all have a balance."""
     balances = panel.frame["balance"].groupby(level="year")
     gross = (-panel.frame["balance"]).clip(lower=0).groupby(level="year").sum()
-    return gross[balances.count() >= NEARLY_ALL * balances.size()]
+    return in_units(gross[balances.count() >= NEARLY_ALL * balances.size()], "£")
 
 
 def backtest(now: Panel, then: Panel, target: int, draws: int = 4000) -> Backtest:
@@ -143,11 +143,10 @@ def backtest(now: Panel, then: Panel, target: int, draws: int = 4000) -> Backtes
     Raises ProjectionError when the older panel has no date, or too few balances of the target are known to score
     it. Kept in the folder that DEFICITS_CACHE names, if it does, as `project` is.
     """
-
-    def key() -> str:
-        return "-".join(["backtest", *(key_of(each, Assumptions(), (), target, draws) for each in (now, then))])
-
-    return kept(key, lambda: _backtest(now, then, target, draws))
+    return kept(
+        lambda: "-".join(["backtest", *(key_of(each, Assumptions(), (), target, draws) for each in (now, then))]),
+        lambda: _backtest(now, then, target, draws),
+    )
 
 
 def _backtest(now: Panel, then: Panel, target: int, draws: int) -> Backtest:

@@ -19,6 +19,7 @@ from deficits.projection.history import History, place_rate
 from deficits.projection.streams import Array, Shock, own_shocks, stream
 from deficits.publications.editions import Reader
 from deficits.publications.tabulated import deprivation
+from deficits.simulated import in_units
 
 FEWEST = 30
 """Councils below which nothing can be fitted."""
@@ -172,7 +173,7 @@ def accounts(panel: Panel, authorities: pd.Index, known: History, base: int, unt
 
 def shares(money: pd.DataFrame) -> pd.DataFrame:
     """Each council's share of the sum, by year."""
-    return money / money.sum()
+    return in_units(money / money.sum(), "share")
 
 
 def _plan_shares(panel: Panel, authorities: pd.Index, known: History, until: int) -> pd.DataFrame:

@@ -31,15 +31,13 @@ from deficits.projection.history import (
     starting_balances,
     year_ends,
 )
+from deficits.simulated import in_units
 
 
 @dataclass(frozen=True)
 class Offsets:
-    """What block and spend leave of a council's in-year position, and how it goes on.
-
-    The *offset* is the in-year position less block and spend, as a share of the block, less England's: other
-    blocks' results, transfers, contributions, and what the two returns count differently. Part of it lasts and
-    part is of the year, an autoregression seen with noise, here in its innovations form:
+    """What block and spend leave of a council's in-year position, less England's (share of the block), and how it
+    goes on:
 
         offset(t) = persistence x lasting(t-1) + shock(t)
         lasting(t) = persistence x lasting(t-1) + gain x shock(t)
@@ -198,7 +196,7 @@ def _offsets(
     whole = later[counts.index[counts >= NEARLY_ALL * counts.max()]]
     missed = pd.concat([whole[year].dropna() for year in whole])
     signs = pd.DataFrame({"spend": usual, "offset": state.abs()})
-    lasting = (state - _weighted(state, block)).where(block > 0, 0.0)
+    lasting = in_units((state - _weighted(state, block)).where(block > 0, 0.0), "share")
     # The weight that the filter comes to give to a year's shock.
     b = noise * (1 - persistence**2) - fresh
     steady = (-b + np.sqrt(b**2 + 4 * fresh * noise)) / 2

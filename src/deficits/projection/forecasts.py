@@ -254,15 +254,6 @@ def score(panel: Panel, folder: Path | None = None) -> pd.DataFrame:
     return pd.concat([table for table in tables if len(table)] or tables, ignore_index=True)[COLUMNS]
 
 
-def matched(entry: Entry, panel: Panel) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The quantiles that have an outturn (rows by target, location, year end; columns by level, £), and these."""
-    key = ["target", "location", "target_end_date"]
-    told = entry.table().pivot(index=key, columns="output_type_id", values="value")
-    actual = outturns(panel, entry.facts["as_of"] or entry.facts["issued"]).set_index(key)
-    both = told.index.intersection(actual.index)
-    return told.loc[both], actual.loc[both]
-
-
 def skill(entry: Entry, panel: Panel) -> pd.DataFrame:
     """By how much an entry's CRPS for councils beats the last value, one row a year end: n and the columns of
     `backtest.skill`."""
@@ -277,8 +268,11 @@ def skill(entry: Entry, panel: Panel) -> pd.DataFrame:
 def scored(entry: Entry, panel: Panel) -> pd.DataFrame:
     """Each figure of an entry that has an outturn: target, location, target_end_date, forecaster, area, region;
     error, crps, within_50 and within_80 as in `score`, and last (£, error of the last value; councils only)."""
-    told, actual = matched(entry, panel)
-    values, levels = actual["value"], np.array([float(level) for level in told.columns])
+    key = ["target", "location", "target_end_date"]
+    told = entry.table().pivot(index=key, columns="output_type_id", values="value")
+    values = outturns(panel, entry.facts["as_of"] or entry.facts["issued"]).set_index(key)["value"]
+    both = told.index.intersection(values.index)
+    told, values, levels = told.loc[both], values[both], told.columns.to_numpy(dtype=float)
     found = cases(values, told[list(RANGES.values())].set_axis(list(RANGES), axis=1)).reset_index()
     places, newest = found["location"], panel.figure("balance")[entry.facts["data"]["balances_to"]]
     areas = np.where(places == "England", "England", "regions")

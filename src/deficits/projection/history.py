@@ -1,12 +1,7 @@
 """What is published: England's high needs spend and its parts, and each council's balances, spend and block.
 
-England's spend is a product of indices:
-
-    spend = plans x mix x unit cost,    plans = people x plan rate
-
-*people* is the number of plans that the population would have at the plan rates by age of the newest count by age;
-*mix* the mean relative cost of the placements that plans are in; *unit cost* £ per plan with the placements held
-fixed. Spend is net spend (section 251) and place funding.
+Spend is net spend (section 251) and place funding: plans x mix x unit cost, with plans = people x plan rate (see
+docs/method.md).
 """
 
 from __future__ import annotations
@@ -23,6 +18,7 @@ from deficits.errors import ProjectionError
 from deficits.formatting import UNDATED
 from deficits.panel import Ages, Panel
 from deficits.panel.choice import SOURCES
+from deficits.simulated import in_units
 
 PLACEMENTS = get_args(Placement)
 REFERENCE_YEARS = 2
@@ -95,7 +91,11 @@ def history(panel: Panel, until: int) -> History:
     net = linked(panel.figure("high_needs_net_spend"))
     if net.empty or _total(panel, "plans_state_special").empty:
         raise ProjectionError("spend or plans by placement are not known: a projection needs both")
-    by_placement = {name: _of_plans(panel, f"plans_{name}") for name in PLACEMENTS[:2]}
+    by_placement = {}
+    for name in PLACEMENTS[:2]:
+        number = panel.figure(f"plans_{name}")
+        held = panel.figure("plans").where(number.notna())  # of the councils whose placements are held
+        by_placement[name] = number.sum(min_count=ENGLAND) / held.sum()
     shares = pd.DataFrame(by_placement).dropna().T
     shares.loc["mainstream_and_other"] = 1 - shares.sum()
     drift = (shares.iloc[:, -1] - shares.iloc[:, 0]) / max(shares.columns[-1] - shares.columns[0], 1)
@@ -103,12 +103,12 @@ def history(panel: Panel, until: int) -> History:
     spent = [year for year in net.index if year in plans.index]
     shares = shares.reindex(columns=sorted({*shares.columns, *spent})).ffill(axis=1).bfill(axis=1)
     both = net.index.intersection(shares.columns)
-    spend = (net + place_rate() * shares.loc["state_special"] * plans)[both]
+    spend = in_units((net + place_rate() * shares.loc["state_special"] * plans)[both], "£")
     cost, cost_year = _cost(panel, plans, shares, spend)
     mix = shares.mul(cost, axis=0).sum()
-    unit_cost = spend / (plans[both] * mix[both])
+    unit_cost = in_units(spend / (plans[both] * mix[both]), "index")
     people = _people(panel.ages, max(until, int(plans.index[-1])))
-    plan_growth = plans.pct_change().dropna()
+    plan_growth = in_units(plans.pct_change().dropna(), "share")
     # How far people alone moved plans is known only where ages are; before that rate growth is that of plans.
     aged = 0.0 if people is None else people.sum().pct_change().reindex(plan_growth.index).fillna(0.0)
     rate_growth = (1 + plan_growth) / (1 + aged) - 1
@@ -147,13 +147,6 @@ def linked(by_authority: pd.DataFrame) -> pd.Series:
 
 def _total(panel: Panel, figure: str) -> pd.Series:
     return panel.figure(figure).sum(min_count=ENGLAND).dropna()
-
-
-def _of_plans(panel: Panel, figure: str) -> pd.Series:
-    """Share of plans in a placement by year, of the councils whose placements are held."""
-    number = panel.figure(figure)
-    held = panel.figure("plans").where(number.notna())
-    return (number.sum(min_count=ENGLAND) / held.sum()).dropna()
 
 
 def _cost(panel: Panel, plans: pd.Series, shares: pd.DataFrame, spend: pd.Series) -> tuple[pd.Series, int]:
@@ -241,28 +234,21 @@ def year_ends(panel: Panel) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Balances:
-    """Balances by council (rows) and year end, £: the chosen ones, the name of the source of each, and every
-    source's.
-
-    `payments`: safety valve payments by council and year, £.
-    """
+    """Balances by council (rows) and year end, £: the chosen ones, and by source its own and whether they are
+    chosen. `payments`: safety valve payments by council and year, £."""
 
     chosen: pd.DataFrame
-    source: pd.DataFrame
-    sources: dict[str, pd.DataFrame]
+    sources: dict[str, tuple[pd.DataFrame, pd.DataFrame]]
     payments: pd.DataFrame
 
     @classmethod
     def of(cls, panel: Panel, authorities: pd.Index, payments: pd.DataFrame) -> Balances:
         """Those of a panel."""
-        chosen = panel.figure("balance").reindex(authorities)
-        sources = {name: panel.figure(name).reindex(authorities) for name in SOURCES}
-        places = panel.frame["balance_source"]
-        source = pd.DataFrame(index=chosen.index, columns=chosen.columns, dtype=object)
+        frame, sources = panel.frame, {}
         for name in SOURCES:
-            same = (panel.frame[f"{name}_source"] == places).unstack("year").reindex(authorities)
-            source = source.mask(same.eq(True), name)
-        return cls(chosen, source, sources, payments)
+            same = (frame[f"{name}_source"] == frame["balance_source"]).unstack("year").reindex(authorities)
+            sources[name] = (panel.figure(name).reindex(authorities), same.eq(True))
+        return cls(panel.figure("balance").reindex(authorities), sources, payments)
 
     def moved(self, before: int, year: int) -> pd.Series:
         """Change between two year ends without the payments received, £; missing where either balance is.
@@ -271,10 +257,9 @@ class Balances:
         taken at both ends.
         """
         earlier = self.chosen[before]
-        source, source_before = self.source[year].to_numpy(), self.source[before].to_numpy()
-        for name, balances in self.sources.items():
-            apart = (balances[before] - earlier).abs().to_numpy()
-            restated = (source == name) & (source_before != name) & (apart > RESTATED)
+        for balances, chosen in self.sources.values():
+            apart = (balances[before] - self.chosen[before]).abs()
+            restated = chosen[year] & ~chosen[before] & (apart > RESTATED)
             earlier = earlier.mask(restated, balances[before])
         paid = self.payments.reindex(columns=range(before + 1, year + 1)).fillna(0.0).sum(axis=1)
         return self.chosen[year] - earlier - paid

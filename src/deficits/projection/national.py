@@ -155,7 +155,7 @@ def paths(
     return Paths(every, people, rate, plans, shares, cost, mix, unit_cost, plans * mix * unit_cost, money, seed)
 
 
-def chosen(setting: Setting | None, year: int, modelled: Array, kind: Shock, seed: int) -> Array:
+def chosen(setting: Setting, year: int, modelled: Array, kind: Shock, seed: int) -> Array:
     """Growth of a year: what the assumption sets, one value a draw where it is a spread, else the model's.
 
     A spread's value follows that of the year before as far as it says.

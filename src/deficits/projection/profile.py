@@ -14,6 +14,7 @@ from deficits.projection.summaries import dsg, people_2_18
 from deficits.publications.editions import STATED, Reader
 from deficits.publications.tabulated import deprivation
 from deficits.publications.tabulated import neighbours as dfe_neighbours
+from deficits.simulated import in_units
 
 RETURNS = {"balance_section251": "section 251 return", "balance_mhclg": "MHCLG revenue outturn"}
 """The two national returns of a balance, by figure of the panel."""
@@ -107,7 +108,7 @@ def placements(panel: Panel, codes: Sequence[str]) -> pd.DataFrame:
     """
     plans, *kinds = _held_together(panel, codes, "plans", *PLACEMENTS)
     shares = pd.DataFrame(dict(zip(PLACEMENTS.values(), kinds, strict=True))).div(plans, axis=0).dropna()
-    return shares.assign(**{ELSEWHERE: 1 - shares.sum(axis=1)}).rename_axis("January")
+    return in_units(shares.assign(**{ELSEWHERE: 1 - shares.sum(axis=1)}).rename_axis("January"), "share")
 
 
 def costs(panel: Panel, codes: Sequence[str]) -> pd.DataFrame:

@@ -35,7 +35,7 @@ from deficits.projection.summaries import (
     school_pupils,
     unit_of,
 )
-from deficits.simulated import QUANTILES, Area, Measures, Simulated, ranges
+from deficits.simulated import QUANTILES, Area, Measures, Simulated, in_units, ranges
 from deficits.validation import known_word, one_of, several, whole
 
 Measure = Literal["gross", "net", "in_year"]
@@ -161,14 +161,11 @@ class Projection(Simulated):
         """
         codes = self.codes(area)
         every = len(codes) == self.balance.sizes["authority"]  # no copy is made of all
-        balance = self.balance if every else self.balance.sel(authority=codes)
-        moneys = {measure: national(balance, measure) for measure in MEASURES}
-        paid = self.simulations["safety_valve_payments"].sel(authority=codes).sum("authority")
-        moneys["in_year"] = moneys["in_year"] - paid.sel(year=self.years[1:])
+        held = self.simulations if every else self.simulations.sel(authority=codes)
+        moneys = {measure: national(held["balance"], measure) for measure in MEASURES}
+        moneys["in_year"] = moneys["in_year"] - held["safety_valve_payments"].sum("authority")
         ranged = {name: quantiles(self._divided(money, codes, per, real)) for name, money in moneys.items()}
-        frame = pd.concat(ranged, names=["measure"])
-        frame.attrs["units"] = unit_of(per, real)
-        return frame
+        return in_units(pd.concat(ranged, names=["measure"]), unit_of(per, real))
 
     def codes(self, area: Area) -> list[str]:
         """DfE numbers of the councils of an area; errors offer the closest name of an unknown one."""
@@ -221,9 +218,8 @@ class Projection(Simulated):
         no longer exists. `per` and `real` as for `area`.
         """
         code = self.code(authority)
-        frame = quantiles(self._divided(self.balance.sel(authority=code), [code], per, real))
-        frame.attrs["units"] = unit_of(per, real)
-        return frame
+        money = self._divided(self.balance.sel(authority=code), [code], per, real)
+        return in_units(quantiles(money), unit_of(per, real))
 
     def lever_by_council(self, lever: Lever | str | Path) -> pd.DataFrame:
         """What a lever does to each council in each projected year, £ (positive = less deficit).
@@ -235,9 +231,7 @@ class Projection(Simulated):
         index = pd.MultiIndex.from_product(
             [self.fit.councils.index, self.paths.years[1:]], names=["authority", "year"]
         )
-        frame = pd.DataFrame(found, index=index)
-        frame.attrs["units"] = "£"
-        return frame
+        return in_units(pd.DataFrame(found, index=index), "£")
 
     def plans(self) -> xr.DataArray:
         """EHC plans in January, dims (draw, authority, year); councils add up to England."""
@@ -337,8 +331,7 @@ class Projection(Simulated):
             for name, place, day in zip(QUANTILES, places, days, strict=True)
         }
         probability = pd.Series(there, index=pd.Index(self.years, name="year"), name="probability")
-        probability.attrs["units"] = "share of simulations"
-        return Reach(probability, pd.Series(date))
+        return Reach(in_units(probability, "share"), pd.Series(date))
 
     def __repr__(self) -> str:
         draws, councils = self.size
@@ -483,20 +476,8 @@ def national(balance: xr.DataArray, measure: Measure) -> xr.DataArray:
     """
     known_word("measure", measure, MEASURES, ProjectionError)
     balance = balance.drop_attrs()
-    if measure == "gross":
-        money: xr.DataArray = xr.apply_ufunc(_gross, balance, input_core_dims=[["authority"]])
-    else:
-        money = balance.sum("authority", skipna=False)
-        money = -money if measure == "net" else money.diff("year")
-    return money.assign_attrs(units="£")
-
-
-def _gross(balances: np.ndarray) -> np.ndarray:
-    """Sum over the last axis of the deficits in balances: council by council, without a copy of them all."""
-    total = np.zeros_like(balances[..., 0])
-    for balance in np.moveaxis(balances, -1, 0):
-        total -= np.minimum(balance, 0.0)
-    return total
+    money = (balance.clip(max=0.0) if measure == "gross" else balance).sum("authority", skipna=False)
+    return (money.diff("year") if measure == "in_year" else -money).assign_attrs(units="£")
 
 
 def quantiles(values: xr.DataArray) -> pd.DataFrame:
@@ -589,24 +570,23 @@ def _without_effect(projection: Projection) -> Iterator[str]:
     assumptions, known, until = projection.assumptions, projection.fit.history, projection.years[-1]
     announced = Assumptions().block_growth
     own_block = {year: each for year, each in assumptions.block_growth.items() if each != announced.get(year)}
-    plans, cost, shares, block = (
-        int(years[-1])
-        for years in (known.plans.index, known.unit_cost.index, known.shares.columns, projection.fit.block.index)
-    )
-    settings = {
-        "plan_growth": (assumptions.plan_growth, plans),
-        "unit_cost_growth": (assumptions.unit_cost_growth, cost),
-        "independent_share": (assumptions.independent_share, shares),
-        "block_growth": (own_block, block),
+    published = {
+        "plan_growth": known.plans.index,
+        "unit_cost_growth": known.unit_cost.index,
+        "independent_share": known.shares.columns,
+        "block_growth": projection.fit.block.index,
     }
+    settings = [(name, getattr(assumptions, name), years) for name, years in published.items()]
+    settings[-1] = ("block_growth", own_block, published["block_growth"])
     for placement, own in assumptions.placements.items():
-        settings[f"placements.{placement}.plan_growth"] = (own.plan_growth, shares)
-        settings[f"placements.{placement}.unit_cost_growth"] = (own.unit_cost_growth, cost)
-    for name, mine in assumptions.councils.items():
-        settings[f"councils.{name}.plan_growth"] = (mine.plan_growth, plans)
-        settings[f"councils.{name}.unit_cost_growth"] = (mine.unit_cost_growth, cost)
-        settings[f"councils.{name}.block_growth"] = (mine.block_growth, block)
-    for name, (setting, newest) in settings.items():
+        settings.append((f"placements.{placement}.plan_growth", own.plan_growth, known.shares.columns))
+        settings.append((f"placements.{placement}.unit_cost_growth", own.unit_cost_growth, known.unit_cost.index))
+    for council, mine in assumptions.councils.items():
+        settings += [
+            (f"councils.{council}.{name}", setting, published[name]) for name, setting in mine if name in published
+        ]
+    for name, setting, years in settings:
+        newest = int(years[-1])
         for year in sorted(setting) if isinstance(setting, dict) else ():
             if not newest < year <= until:
                 why = f"figures are published to {newest}" if year <= newest else f"the projection ends in {until}"

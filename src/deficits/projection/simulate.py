@@ -142,7 +142,13 @@ def _balances(
     later, shares, paid = england.since(fit.base_year), drawn.spend[-len(years) :], payments[-len(years) :]
     size = fit.councils["block"].to_numpy()
     funded, known = fit.accounts.block[years].to_numpy().T, [drawn.known.get(year, {}) for year in years]
-    national = fit.position - _reference(fit, england) / float(size.sum())
+    # England's block less its spend in the reference years, £: published, or else as projected.
+    published, projected = (fit.block - fit.history.spend).dropna(), england.block - england.spend
+    left = [
+        published[year] if year in published.index else projected[england.years.index(year)]
+        for year in fit.reference_years
+    ]
+    national = fit.position - np.mean(np.broadcast_arrays(*left), axis=0) / float(size.sum())
     added, steps, calibrated = np.zeros((len(size), draws)), level_steps.copy(), None
     balances = np.empty((len(years) + 1, len(size), draws))
     balances[0] = drawn.start
@@ -191,17 +197,6 @@ def _balances(
                     so_far[:] = 0.0
                 balances[t + 1, c] += so_far
     return balances, calibrated
-
-
-def _reference(fit: Fit, england: Paths) -> Array:
-    """England's block less its spend, £, the mean of the reference years: published, or else as projected."""
-    published, projected = (fit.block - fit.history.spend).dropna(), england.block - england.spend
-    left = [
-        published[year] if year in published.index else projected[england.years.index(year)]
-        for year in fit.reference_years
-    ]
-    mean: Array = np.mean(np.broadcast_arrays(*left), axis=0)
-    return mean
 
 
 def _known(panel: Panel, fit: Fit, years: list[int], draws: int, seed: int) -> dict[int, dict[int, Array]]:

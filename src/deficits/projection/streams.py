@@ -13,27 +13,16 @@ Array = npt.NDArray[np.float64]
 TAIL = 4
 """Degrees of freedom of the councils' shocks (Student's t): what the regression leaves has an excess kurtosis far
 above a normal distribution's. An assumption; the scale is fitted."""
-
-
-class Shock(IntEnum):
-    """What is drawn."""
-
-    PLAN_RATE = 0
-    LEVEL = 1
-    OWN_SPEND = 2
-    OWN_POSITION = 3
-    ANCHOR = 4
-    UNIT_COST = 5
-    PLAN_SETTING = 6
-    COST_SETTING = 7
-    BLOCK_SETTING = 8
-    HELD = 9
-    NOT_REPORTED = 10
-    ROUNDING = 11
-    BLOCK = 12
-    TIMING = 13
-    NET = 14
-    COEFFICIENTS = 15
+MOST_OFF = 4.0
+"""The factor of an uncertain size stops here: with two or three observations a few draws in a thousand would be
+absurd beyond it."""
+Shock = IntEnum(
+    "Shock",
+    "PLAN_RATE LEVEL OWN_SPEND OWN_POSITION ANCHOR UNIT_COST PLAN_SETTING COST_SETTING BLOCK_SETTING HELD "
+    "NOT_REPORTED ROUNDING BLOCK TIMING NET COEFFICIENTS",
+    start=0,
+)
+"""What is drawn. A new kind goes last: its number is the key of its stream."""
 
 
 def stream(seed: int, kind: Shock, *key: int) -> np.random.Generator:
@@ -47,10 +36,6 @@ def uncertain_size(observed: int, draws: int, seed: int, kind: Shock) -> Array:
         return np.ones(draws)
     size: Array = np.sqrt(observed / stream(seed, kind, 1).chisquare(observed, draws))
     return np.minimum(size, MOST_OFF)
-
-
-MOST_OFF = 4.0
-"""The factor stops here: with two or three observations a few draws in a thousand would be absurd beyond it."""
 
 
 def own_shocks(codes: tuple[int, ...], kind: Shock, years: int, draws: int, seed: int) -> Array:

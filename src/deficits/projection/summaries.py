@@ -13,7 +13,7 @@ from deficits.errors import ProjectionError, closest
 from deficits.formatting import financial_year
 from deficits.panel import Panel
 from deficits.projection.streams import Array
-from deficits.simulated import ranges
+from deficits.simulated import in_units, ranges
 from deficits.validation import whole
 
 Per = Literal["pupil", "person_2_18", "plan", "dsg"]
@@ -147,9 +147,7 @@ def decomposed(step: Step, start: int, end: int) -> pd.DataFrame:
     # Offsets of the years, and spend that a lever or a published year leaves off the product of the factors.
     causes["not_explained"] = total - sum(causes.values())
     rows = {name: ranges(causes[name]) for name in CAUSES} | {"total": ranges(total)}
-    frame = pd.DataFrame.from_dict(rows, orient="index").rename_axis("cause")
-    frame.attrs["units"] = "£"
-    return frame
+    return in_units(pd.DataFrame.from_dict(rows, orient="index").rename_axis("cause"), "£")
 
 
 def _logarithmic_mean(after: Array, before: Array) -> Array:
@@ -174,5 +172,4 @@ def breaks_even(step: Step, year: int) -> pd.DataFrame:
     }
     rows = {name: ranges(values) for name, values in needed.items()}
     frame = pd.DataFrame.from_dict(rows, orient="index")[["p10", "p50", "p90"]].rename_axis("way")
-    frame.attrs["units"] = {name: "£" if name == "saving" else "share" for name in rows}
-    return frame
+    return in_units(frame, dict.fromkeys(rows, "share") | {"saving": "£"})
