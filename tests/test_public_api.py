@@ -216,7 +216,6 @@ WRONG: dict[str, tuple[Probe, str]] = {
     "trace of no year": (lambda p, o, w: d.trace(p, "Kent", 1990, "balance"), r"Kent has no year 1990"),
     "rate in per cent": (lambda p, o, w: w.exchequer(rate=3.5), r"rate: found 3.5, expected a number from -0.1"),
     "delay as text": (lambda p, o, w: w.cost_of_delay("a year"), r"years: found 'a year', expected a number"),
-    "kind of flow": (lambda p, o, w: w.total("writeoff"), r"kind: found 'writeoff'; did you mean 'write_off'"),
     "difference from a number": (lambda p, o, w: o.difference(5), r"other: found a int"),
     "an area of none": (lambda p, o, w: o.to_frame(5.5), r"area: found 5.5, expected a council, a region"),
     "a number for a lever": (lambda p, o, w: d.Lever.read(5), r"lever: found 5 \(int\), expected a name"),

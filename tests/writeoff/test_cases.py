@@ -49,8 +49,8 @@ def inputs(projection: Projection) -> Inputs:
 
 def millions(result: WriteOff, *kinds: str) -> list[float]:
     """£m by council of some kinds of flows; of the grant unless they are named."""
-    found = result.total(*kinds) if kinds else result.grant
-    return (found.values.ravel() / M).tolist()
+    found = result.total(*kinds) if kinds else result.total("write_off")
+    return (found.ravel() / M).tolist()
 
 
 GRANTS: dict[str, tuple[dict[str, Any], list[float]]] = {

@@ -191,7 +191,7 @@ class View:
             told.append("A reform plan is one council’s: choose a council to see what its actions do.")
         if self.result is not None:
             scheme, inside = self.result.scheme, _rows(self.area, self.result.standing)
-            low, middle, high = np.quantile(self.result.paid.granted[inside].sum(axis=0), (0.1, 0.5, 0.9))
+            low, middle, high = np.quantile(self.result.grant.values.T[inside].sum(axis=0), (0.1, 0.5, 0.9))
             paid = f"pays {self._said(low, high)} from {financial_year(scheme.paid_in)}"
             told.append(f"{scheme.title}: {paid}; central estimate {self._said(middle)}.")
         ends = self.scenario[-2:]

@@ -139,7 +139,7 @@ def worked(plan: ReformPlan, settings: Settings) -> pd.DataFrame:
             "paid": np.append(0.0, money["write_off"] + money["cover"]),
             "closing": np.append(without[0], money["closing"]),
             "interest": np.append(0.0, money["interest"]),
-            "granted": float(result.paid.granted[row, 0]),
+            "granted": float(result.grant.values[0, row]),
         },
         index=pd.Index(years, name="year"),
     )

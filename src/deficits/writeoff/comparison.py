@@ -77,9 +77,9 @@ class Family(NamedTuple):
     times: Array
 
 
-Measured = tuple[dict[str, Array], dict[str, Array], Array]
-"""Measures of some schemes by name: those draws of them that are kept, (schemes, draws); p10, p50 and p90 of all
-draws, (3, schemes); and the mean of the cost."""
+Measured = tuple[dict[str, Array], dict[str, Array]]
+"""Measures of some schemes by name: those draws that are kept, (schemes, draws); p10, p50 and p90 of all draws,
+(3, schemes)."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,6 @@ class Comparison(Written):
     dates: Dates
     draws: dict[str, Array]
     quantiles: dict[str, Array]
-    cost_mean: Array
     reserves_known: int
 
     @property
@@ -130,7 +129,7 @@ class Comparison(Written):
         ]
 
     def table(self) -> pd.DataFrame:
-        """One row a scheme, cheapest (present cost) first: p10, p50 and p90 of each measure, `cost_mean`,
+        """One row a scheme, cheapest (present cost) first: p10, p50 and p90 of each measure,
         `dominated`, and by which.
 
         `dominated`: another scheme is no worse at the median in each measure of `JUDGED`, differences within
@@ -140,13 +139,13 @@ class Comparison(Written):
         columns: dict[str, Any] = {"status": [scheme.status for scheme in self.schemes]}
         for name, values in self.quantiles.items():
             columns |= {f"{name}_{at}": found for at, found in zip(("p10", "p50", "p90"), values, strict=True)}
-        columns |= {"cost_mean": self.cost_mean, "reserves_known": self.reserves_known}
+        columns["reserves_known"] = self.reserves_known
         frame = pd.DataFrame(columns, index=pd.Index(self.titles, name="scheme"))
         by = self.dominating()
         frame["dominated"] = [place is not None for place, _ in by]
         frame["dominated_by"] = [None if place is None else self.titles[place] for place, _ in by]
         frame["in_draws"] = [share for _, share in by]
-        frame = frame.sort_values(["present_cost_p50", "cost_mean"], kind="stable")
+        frame = frame.sort_values(["present_cost_p50", "cost_p50"], kind="stable")
         return with_units(frame, "£", **UNITS, reserves_known="councils", in_draws="share of simulations")
 
     def dominating(self) -> list[tuple[int | None, float]]:
@@ -287,22 +286,19 @@ def compare(
     kept = np.unique(np.linspace(0, count - 1, min(count, max(KEPT // len(chosen), LEAST_KEPT)), dtype=int))
     draws = {name: np.empty((len(chosen), len(kept))) for name in BETTER}
     quantiles = {name: np.empty((3, len(chosen))) for name in BETTER}
-    cost_mean, work = np.empty(len(chosen)), partial(measured, dates=dates, kept=kept)
+    work = partial(measured, dates=dates, kept=kept)
     done = map(partial(work, inputs), tasks) if cluster is None else _there(work, inputs, tasks, cluster)
-    for task, (kept_draws, found, mean) in zip(tasks, done, strict=True):
+    for task, (kept_draws, found) in zip(tasks, done, strict=True):
         places = [place for family in task for place in family.places]
         for name in BETTER:
             draws[name][places], quantiles[name][:, places] = kept_draws[name], found[name]
-        cost_mean[places] = mean
-    known = int((~np.isnan(inputs.size("reserves", dates.base))).sum())
-    return Comparison(chosen, dates, draws, quantiles, cost_mean, known)
+    return Comparison(chosen, dates, draws, quantiles, int((inputs.size("reserves", dates.base) >= 0).sum()))
 
 
 def _tasks(schemes: Sequence[Scheme]) -> Iterator[list[Family]]:
     """The schemes in portions, those of one kin side by side."""
-    kin = [_kin(scheme) or place for place, scheme in enumerate(schemes)]
-    first = {each: place for place, each in reversed([*enumerate(kin)])}
-    order = sorted(range(len(schemes)), key=lambda place: first[kin[place]])
+    kin = [_kin(scheme) or str(place) for place, scheme in enumerate(schemes)]
+    order = np.argsort(pd.factorize(np.array(kin, dtype=object))[0], kind="stable").tolist()
     size = min(CHUNK, math.ceil(len(schemes) / WORKERS))
     for start in range(0, len(order), size):
         alike = groupby(order[start : start + size], key=kin.__getitem__)
@@ -365,15 +361,14 @@ def measured(inputs: Inputs, families: Sequence[Family], dates: Dates, kept: Pla
     with ThreadPoolExecutor(WORKERS) as pool:
         list(pool.map(work, inputs.blocks(BLOCK)))
     draws = {name: values[:, kept] for name, values in found.items()}
-    return draws, {name: _three(values) for name, values in found.items()}, found["cost"].mean(axis=1)
+    return draws, {name: _three(values) for name, values in found.items()}
 
 
 def _measures(block: Inputs, family: Family, dates: Dates) -> dict[str, Array | float]:
     scheme, times = family.scheme, family.times[:, None]
     result, inputs = Result.of(scheme, block), with_instalments(scheme, block)
-    paid = result.paid
-    flows = [flow for flow in paid.flows if flow.kind != "safety_valve"]
-    deficits, amounts = Deficits(inputs, family.times), paid.total("write_off", "cover")
+    flows = [flow for flow in result.flows if flow.kind != "safety_valve"]
+    deficits, amounts = Deficits(inputs, family.times), result.total("write_off", "cover")
     level = block.once(("level", dates.base), lambda: block.deficit(dates.base).sum(axis=0))
     found: dict[str, Array | float] = {}
     borne: list[tuple[int, Array]] = []
@@ -481,14 +476,11 @@ def _owed(flows: Sequence[Flow], year: int, added: Array | None) -> Array | None
 
 def _present(inputs: Inputs, amounts: Sequence[tuple[int, Array]], dates: Dates) -> Array | float:
     """£ of several years in prices of the common base year, discounted to it."""
-
-    def weight(year: int) -> float:
-        return inputs.shared(
-            ("present", (year, dates.base)),
-            lambda whole: costs.weights(whole, [year], dates.base, costs.STPR)["present"][year],
-        )
-
-    return sum(weight(year) * amount for year, amount in amounts)
+    at, years = dates.base, sorted({year for year, _ in amounts})
+    weights = inputs.shared(
+        ("present", (at, *years)), lambda whole: costs.weights(whole, years, at, costs.STPR)["present"]
+    )
+    return sum(weights[year] * amount for year, amount in amounts)
 
 
 def _three(values: Array) -> Array:

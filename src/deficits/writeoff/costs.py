@@ -46,7 +46,7 @@ SHARES = (0.25, 0.5, 0.75, 0.9, 1.0)
 
 def interest_by_year(result: Result, places: Rows = slice(None), *, paid: bool = True) -> dict[int, Array]:
     """Interest of each year by council and draw, £, with the scheme or without any; `places`: rows of councils."""
-    flows = result.paid.flows if paid else ()
+    flows = result.flows if paid else ()
     scheme = result.scheme if paid else result.scheme.model_copy(update={"interest_borne_by": "general_fund"})
     return {step.year: step.interest(places) for step in ledger.walk(scheme, result.inputs, flows)}
 
@@ -114,7 +114,7 @@ def exchequer_flows(result: Result) -> dict[str, dict[int, Array]]:
     inputs, base = result.inputs, result.scheme.base_year
     flows: dict[str, dict[int, Array]] = {item: {} for item, _ in EXCHEQUER.values()}
     changes: dict[int, Array] = {}
-    for flow in result.paid.flows:
+    for flow in result.flows:
         if flow.kind == "safety_valve":
             changes[flow.year] = flow.amount
         elif flow.kind in EXCHEQUER:
@@ -184,7 +184,7 @@ def price_of_cover(
     frames = []
     for share in shares:
         covered = type(result).of(scheme.changed(cover={"shares": dict.fromkeys(years, share)}), result.inputs)
-        cover = [flow for flow in covered.paid.flows if flow.kind == "cover"]
+        cover = [flow for flow in covered.flows if flow.kind == "cover"]
         amounts = {f"growth_{flow.earned}": flow.amount[places].sum(axis=0) for flow in cover}
         amounts["total"] = np.sum(list(amounts.values()), axis=0)
         amounts[f"remaining_{years[-1]}"] = covered.deficit(years[-1])[places].sum(axis=0)

@@ -29,7 +29,7 @@ PERSON = unit_of("person_2_18", None)
 
 def mean_cost(scheme: Scheme, inputs: Inputs) -> float:
     """£: write-off and cover of all councils, mean of the draws."""
-    return float(Result.of(scheme, inputs).paid.total("write_off", "cover").sum(axis=0).mean())
+    return float(Result.of(scheme, inputs).total("write_off", "cover").sum(axis=0).mean())
 
 
 def at_cost_of(scheme: Scheme, other: Scheme, projection: Projection | Inputs) -> Scheme:
@@ -84,7 +84,7 @@ def against(result: Result, other: Scheme | str, *, equal_cost: bool = True) -> 
     """
     inputs, scheme = result.inputs, one_of("other", other, Scheme, Scheme.read, SchemeError)
     rival = Result.of(at_cost_of(scheme, result.scheme, inputs) if equal_cost else scheme, inputs)
-    mine, theirs = result.paid.total("write_off", "cover"), rival.paid.total("write_off", "cover")
+    mine, theirs = result.total("write_off", "cover"), rival.total("write_off", "cover")
     difference = mine - theirs
     people = inputs.size("people_2_18", result.scheme.base_year)[:, 0]
     frame = inputs.councils.assign(
@@ -124,7 +124,7 @@ def concentration(result: Result) -> pd.DataFrame:
     """How unevenly the grant falls on councils, quantiles over draws: `gini` of £ per person aged 2 to 18 between
     councils, 0 where all get the same and near 1 where one gets all; `top_10_share`, of £, of the ten largest
     grants. Empty where nothing is paid."""
-    amounts = result.paid.total("write_off", "cover")
+    amounts = result.total("write_off", "cover")
     people = result.inputs.size("people_2_18", result.scheme.base_year)
     rows = {"gini": gini(amounts / people), "top_10_share": top_share(amounts)}
     found = {
@@ -141,8 +141,8 @@ def help_so_far(result: Result) -> pd.DataFrame:
     frame = inputs.councils.assign(
         safety_valve=inputs.had_safety_valve[:, 0],
         received=inputs.agreed.loc[:, [year for year in inputs.agreed if year <= base]].sum(axis=1),
-        new=result.paid.total("write_off", "cover").mean(axis=1),
-        instalments=result.paid.total("safety_valve").mean(axis=1),
+        new=result.total("write_off", "cover").mean(axis=1),
+        instalments=result.total("safety_valve").mean(axis=1),
     )
     frame["together"] = frame[["received", "new", "instalments"]].sum(axis=1)
     people = inputs.size("people_2_18", base)[:, 0]
@@ -175,8 +175,8 @@ def moral_hazard(
         moved = dataclasses.replace(projection, simulations=projection.simulations.assign(balance=balance))
         there = type(result).of(result.scheme, dataclasses.replace(inputs, projection=moved))
         rows[response] = {
-            "grant": there.paid.total("write_off").sum(axis=0).mean(),
-            "cover": there.paid.total("cover").sum(axis=0).mean(),
+            "grant": there.total("write_off").sum(axis=0).mean(),
+            "cover": there.total("cover").sum(axis=0).mean(),
             "deficit_without": float(national(balance, "gross").sel(year=at).mean()),
             "deficit_with": there.deficit(at).sum(axis=0).mean(),
         }

@@ -23,14 +23,7 @@ from deficits.panel.choice import SOURCES
 from deficits.projection import Projection
 from deficits.projection.history import NEARLY_ALL
 from deficits.projection.summaries import dsg, people_2_18, price_factor, school_pupils
-from deficits.writeoff.conditions import (
-    DeficitAbove,
-    HasSafetyValve,
-    IsCouncil,
-    Size,
-    amount,
-    known_councils,
-)
+from deficits.writeoff.conditions import DeficitAbove, HasSafetyValve, IsCouncil, Size, amount, known_councils
 
 Array = npt.NDArray[np.float64]
 Kept = TypeVar("Kept")
@@ -169,11 +162,8 @@ class Inputs:
 
     def balance(self, year: int) -> Array:
         """£ at 31 March of a year, as the projection has it."""
-        return self._by_year[year]
-
-    @cached_property
-    def _by_year(self) -> dict[int, Array]:
-        return dict(zip(self.years, self.balances, strict=True))
+        values: Array = self.balances[self.years.index(year)]
+        return values
 
     def deficit(self, year: int) -> Array:
         """£ (>= 0) at 31 March of a year, as the projection has it; not to be changed."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -67,24 +67,7 @@ class Flow:
         return self.earned is not None and self.earned <= year < self.year
 
 
-@dataclass(frozen=True)
-class Paid:
-    """What a scheme pays. `granted`: £ of each council's write-offs, paid by the last year of the projection or
-    later, shape (authorities, draws)."""
-
-    granted: Array
-    flows: tuple[Flow, ...]
-
-    def total(self, *kinds: Kind) -> Array:
-        """£ of some kinds of flows by council and draw, those after the projection's last year too."""
-        found = [flow.amount for flow in self.flows if flow.kind in kinds]
-        if len(found) == 1 and found[0].shape == self.granted.shape:
-            return found[0]
-        total: Array = np.zeros(self.granted.shape) + sum(found)
-        return total
-
-
-def pay(scheme: Scheme, inputs: Inputs) -> Paid:
+def pay(scheme: Scheme, inputs: Inputs) -> tuple[Flow, ...]:
     """Everything a scheme pays, part by part in the order of its dates.
 
     A part is measured on the projection with what earlier dates have credited; two on one date are measured on the
@@ -98,7 +81,6 @@ def pay(scheme: Scheme, inputs: Inputs) -> Paid:
     credits: list[tuple[int, Array]] = []
     moved = [(flow.year, flow.amount) for flow in changed]
     own: list[list[Flow]] = [[] for _ in parts]
-    granted: list[Array] = []
 
     def deficit(year: int, until: int) -> Array:
         """Deficit of a year with what has been credited for dates up to `until`."""
@@ -130,7 +112,6 @@ def pay(scheme: Scheme, inputs: Inputs) -> Paid:
             assert part.cover is not None
             own[number].append(Flow("cover", year + part.cover.paid_after, part.part_of_year, amount, 1, year))
             continue
-        granted.append(amount)
         dated = _dated(part, inputs, amount)
         own[number] += dated
         if part.match_funding:
@@ -148,8 +129,7 @@ def pay(scheme: Scheme, inputs: Inputs) -> Paid:
     for number, part in enumerate(parts):
         if part.payer == "schools_budget":
             own[number] += _levied(inputs, own[number])
-    whole = granted[0] if len(granted) == 1 else np.sum(granted, axis=0)
-    return Paid(whole, (*changed, *(flow for flows in own for flow in flows)))
+    return (*changed, *(flow for flows in own for flow in flows))
 
 
 def check_dates(scheme: Scheme, inputs: Inputs) -> None:
@@ -360,8 +340,8 @@ def ledger(scheme: Scheme, inputs: Inputs, flows: Sequence[Flow]) -> xr.Dataset:
 
 
 def labelled(inputs: Inputs, values: Array, years: list[int] | None = None) -> xr.DataArray:
-    """An array (years, authorities, draws) as dims (draw, authority, year), with name and region; no copy."""
-    dataset = inputs.projection.simulations
-    coords = {name: dataset[name] for name in ("authority", "name", "region")} | {"year": years or inputs.years}
-    dims = ("draw", "authority", "year")
-    return xr.DataArray(values.transpose(2, 1, 0), dims=dims, coords=coords, attrs={"units": "£"})
+    """£ of shape ([years,] authorities, draws) as dims (draw, authority[, year]), with places' names; no copy."""
+    dataset, dims = inputs.projection.simulations, ("draw", "authority", "year")[: values.ndim]
+    coords: dict[str, Any] = {name: dataset[name] for name in ("authority", "name", "region", "type")}
+    coords |= {"year": years or inputs.years} if values.ndim == 3 else {}
+    return xr.DataArray(values.T, dims=dims, coords=coords, attrs={"units": "£"})

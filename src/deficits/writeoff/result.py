@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
+from itertools import pairwise
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -20,11 +20,10 @@ from deficits.panel import divide, read_splits, shares
 from deficits.projection import Projection, national, quantiles
 from deficits.projection.summaries import Per, check_per, unit_of
 from deficits.simulated import QUANTILES, Area, Measures, Simulated, with_units
-from deficits.validation import known_word
 from deficits.writeoff import ledger
 from deficits.writeoff.conditions import Size
 from deficits.writeoff.inputs import Array, Inputs
-from deficits.writeoff.ledger import Kind, Paid, Rows
+from deficits.writeoff.ledger import Flow, Kind, Rows
 from deficits.writeoff.scheme import Scheme
 
 Places = npt.NDArray[np.intp]
@@ -38,12 +37,12 @@ SHARE = "share of simulations"
 class Result(Simulated):
     """A scheme applied to a projection, on the same simulations.
 
-    `paid` holds the flows of money; balances and the ledger are worked out when they are asked for.
+    `flows` are of money; balances and the ledger are worked out when they are asked for.
     """
 
     scheme: Scheme
     inputs: Inputs
-    paid: Paid
+    flows: tuple[Flow, ...]
 
     @classmethod
     def of(cls, scheme: Scheme, inputs: Inputs) -> Self:
@@ -97,40 +96,42 @@ class Result(Simulated):
     @cached_property
     def grant(self) -> xr.DataArray:
         """£ (>= 0) of each council's write-off, whenever it is paid, dims (draw, authority)."""
-        return self._labelled(self.paid.granted).rename("grant")
+        return ledger.labelled(self.inputs, self.total("write_off")).rename("grant")
+
+    def total(self, *kinds: Kind) -> Array:
+        """£ of some kinds of flows, those after the projection's last year too; shape (authorities, draws)."""
+        found = [flow.amount for flow in self.flows if flow.kind in kinds]
+        if len(found) == 1 and found[0].shape == self.inputs.shape:
+            return found[0]
+        total: Array = np.zeros(self.inputs.shape) + sum(found)
+        return total
 
     @cached_property
     def balance(self) -> xr.DataArray:
         """£ at each 31 March with the scheme, dims (draw, authority, year), negative = deficit."""
-        return ledger.balances(self.scheme, self.inputs, self.paid.flows)
+        return ledger.balances(self.scheme, self.inputs, self.flows)
 
     @cached_property
     def ledger(self) -> xr.Dataset:
         """Every pound by council, year and draw: see `deficits.writeoff.ledger.ledger`."""
-        return ledger.ledger(self.scheme, self.inputs, self.paid.flows)
-
-    def total(self, *kinds: Kind) -> xr.DataArray:
-        """£ of some kinds of flows (`ledger.RAISES`) in all years, dims (draw, authority)."""
-        for kind in kinds:
-            known_word("kind", kind, ledger.RAISES, SchemeError)
-        return self._labelled(self.paid.total(*kinds))
+        return ledger.ledger(self.scheme, self.inputs, self.flows)
 
     @cached_property
     def base_deficit(self) -> xr.DataArray:
         """£ (>= 0), the deficit at the base date, dims (draw, authority)."""
-        return self._labelled(self.inputs.deficit(self.scheme.base_year))
+        return ledger.labelled(self.inputs, self.inputs.deficit(self.scheme.base_year))
 
     @cached_property
     def left(self) -> xr.DataArray:
         """£ (>= 0), the deficit at the base date less the write-off, dims (draw, authority)."""
         base = self.scheme.base_year
-        granted = sum(flow.amount for flow in self.paid.flows if flow.kind == "write_off" and flow.earned == base)
-        return self._labelled(np.maximum(self.base_deficit.values.T - granted, 0.0))
+        granted = sum(flow.amount for flow in self.flows if flow.kind == "write_off" and flow.earned == base)
+        return ledger.labelled(self.inputs, np.maximum(self.base_deficit.values.T - granted, 0.0))
 
     def owed(self, year: int) -> Array:
         """£ (>= 0) of grant that is owed at 31 March of a year, for the deficits of then or before; shape
         (authorities, draws)."""
-        due = [flow.amount for flow in self.paid.flows if flow.owed(year)]
+        due = [flow.amount for flow in self.flows if flow.owed(year)]
         return sum(due, start=np.zeros(self.inputs.shape))
 
     @cached_property
@@ -138,9 +139,9 @@ class Result(Simulated):
         """£ at each 31 March after the base date, the grant that is owed counted as paid; before, the balance.
         Dims (draw, authority, year), negative = deficit."""
         years = [year for year in self.inputs.years if year > self.scheme.base_year]
-        if not any(flow.owed(year) for flow in self.paid.flows for year in years):
+        if not any(flow.owed(year) for flow in self.flows for year in years):
             return self.balance.rename("standing")
-        standing = ledger.balances(self.scheme, self.inputs, self.paid.flows).rename("standing")
+        standing = ledger.balances(self.scheme, self.inputs, self.flows).rename("standing")
         for year in years:
             values = standing.sel(year=year).values
             values += self.owed(year).T
@@ -164,7 +165,7 @@ class Result(Simulated):
         draws in which it is not by the last year (its mean).
         """
         base, last = self.scheme.base_year, self.projection.years[-1]
-        balance, flows, years = self.projection.balance, self.paid.flows, self.years_until_back()
+        balance, flows, years = self.projection.balance, self.flows, self.years_until_back()
         without, with_grant = national(balance, "gross"), national(self.standing, "gross")
         found: list[tuple[str, int, str, Array]] = [
             ("deficit_without", base, "£", without.sel(year=base).values),
@@ -176,9 +177,9 @@ class Result(Simulated):
         if self.scheme.source == "lowest":
             gap = np.minimum(self.inputs.source_gap(base), self.inputs.deficit(base))
             found.append(("not_counted", base, "£", gap.sum(axis=0)))
-        others = [kind for kind in ledger.RAISES if kind != "write_off"]
-        for kind in (kind for kind in others if any(flow.kind == kind for flow in flows)):
-            found.append((kind, last, "£", self.paid.total(kind).sum(axis=0)))
+        for kind in ledger.RAISES:
+            if kind != "write_off" and any(flow.kind == kind for flow in flows):
+                found.append((kind, last, "£", self.total(kind).sum(axis=0)))
         for year in range(base + 1, last + 1):
             found.append(("deficit_without", year, "£", without.sel(year=year).values))
             found.append(("deficit_with", year, "£", with_grant.sel(year=year).values))
@@ -238,27 +239,27 @@ class Result(Simulated):
         paid: indexed by year."""
         return with_units(quantiles(self.standing.sel(authority=self.projection.code(authority))), "£")
 
-    def years_until_back(self) -> Array:
-        """Years from the base date until England's gross deficit is back at its base level, one a draw.
+    def years_until_back(self, *, by_council: bool = False) -> Array:
+        """Years from the base date until England's gross deficit, or each council's, is back at its base level.
 
-        Grants still to be paid count as paid, so that instalments do not look like a return; infinite where it is
-        not back by the last year of the projection.
+        One a draw. Grants still to be paid count as paid, so that instalments do not look like a return; infinite
+        where it is not back by the last year of the projection.
         """
-        return self._until_back(lambda deficits: deficits.sum(axis=0))
-
-    def _until_back(self, of: Callable[[Array], Array]) -> Array:
-        """Years until deficits, as they are or summed up, are back at their base level."""
         base = self.scheme.base_year
-        later = ((year - base, of(self.deficit(year))) for year in self.inputs.years if year > base)
-        return years_back(of(self.base_deficit.values.T), chain([(0, of(self.left.values.T))], later))
+        path = [(0, self.left.values.T)]
+        path += [(year - base, self.deficit(year)) for year in self.inputs.years if year > base]
+        level = self.base_deficit.values.T
+        if by_council:
+            return years_back(level, path)
+        return years_back(level.sum(axis=0), [(years, deficits.sum(axis=0)) for years, deficits in path])
 
     def back_by_authority(self) -> pd.DataFrame:
         """Each council that may be paid: quantiles of the years until its deficit is back at its base level, among
         draws in which it is paid (infinite: not by the last year), and `never`, the share of those that is not.
         """
-        years, rows = self._until_back(lambda deficits: deficits), {}
+        years, rows = self.years_until_back(by_council=True), {}
         for place, code in enumerate(self.inputs.codes):
-            paid = self.paid.granted[place] > 0
+            paid = self.grant.values[:, place] > 0
             if paid.any():
                 found = years[place, paid]
                 rows[code] = {**ordered(found), "never": float(np.isinf(found).mean())}
@@ -327,15 +328,14 @@ class Result(Simulated):
         groups = self.inputs.councils[column]
         members = {name: (groups == name).to_numpy() for name in sorted(groups.unique())}
         members["England"] = np.ones(len(groups), dtype=bool)
-        size = np.broadcast_to(self._size(per), self.inputs.shape)
+
+        def sums(values: Array) -> Array:
+            return np.stack([np.nansum(values[inside], axis=0) for inside in members.values()])
+
+        size = sums(np.broadcast_to(self._size(per), self.inputs.shape)) if per else 1.0
         frames = []
         for label, values in [("grant", self.grant.values.T), ("left", self.left.values.T)]:
-            whole = np.stack(
-                [
-                    values[inside].sum(axis=0) / (np.nansum(size[inside], axis=0) if per else 1.0)
-                    for inside in members.values()
-                ]
-            )
+            whole = sums(values) / size
             frame = ranged({label: whole}, pd.Index(members, name=column))
             frames.append(frame.assign(**{f"{label}_mean": whole.mean(axis=1)}))
         return with_units(pd.concat(frames, axis=1), unit_of(per, None))
@@ -343,11 +343,6 @@ class Result(Simulated):
     def _size(self, per: Per | None) -> Array:
         check_per(per)
         return np.ones((1, 1)) if per is None else self.inputs.size(PER[per], self.scheme.base_year)
-
-    def _labelled(self, values: Array) -> xr.DataArray:
-        dataset = self.projection.simulations
-        coords = {name: dataset[name] for name in ("authority", "name", "region", "type")}
-        return xr.DataArray(values.T, dims=("draw", "authority"), coords=coords)
 
     def __repr__(self) -> str:
         return f"{self.scheme!r}, on: {self.projection!r}"
@@ -365,22 +360,19 @@ def grants_inside(projection: Projection) -> tuple[str, ...]:
     )
 
 
-def years_back(level: Array, path: Iterable[tuple[int, Array]]) -> Array:
+def years_back(level: Array, path: Sequence[tuple[int, Array]]) -> Array:
     """Years until a deficit that was `level` is back there, on straight lines between year ends.
 
     `path`: years since, and the deficit then, in order; the first is 0 and what is left once the grant is counted.
     0 where nothing was paid, and infinite where it is not back by the last.
     """
-    later = iter(path)
-    since, low = next(later)
-    reached = np.where(low >= level, 0.0, np.inf)
-    for years, now in later:
+    reached = np.where(path[0][1] >= level, 0.0, np.inf)
+    for (since, low), (years, now) in pairwise(path):
         there = np.isinf(reached) & (now >= level)
         if there.any():
             start = low[there]
             part = (np.broadcast_to(level, now.shape)[there] - start) / (now[there] - start)
             reached[there] = since + part * (years - since)
-        since, low = years, now
     return reached
 
 

@@ -15,7 +15,7 @@ class WriteOff(Result):
     """A scheme applied to a projection, on the same simulations: `Result`, and the analyses of `costs` and
     `distribution`, each of them a function of a result."""
 
-    _inner = frozenset(("inputs", "paid", "of", "home", "total", "rows", "england_row"))
+    _inner = frozenset(("inputs", "flows", "of", "home", "total", "rows", "england_row"))
     interest = costs.interest
     cost_of_delay = costs.of_delay
     exchequer = costs.exchequer
