@@ -43,11 +43,8 @@ from deficits.reports.record import (
 
 LOG = "run-log.jsonl"
 """The last run, a line of JSON a page, in the folder of the pages."""
-LOCK = ".lock"
-"""Held by the run that is at work in a folder."""
 MAKING = ".making-"
 """How the folders begin in which files are written before they are moved into place."""
-ARCHIVE = "archive"
 TO_A_PAGE = re.compile(r'href="(?=[\w./-]+\.html")')
 """Begins a link to another page of the folder, which lies two folders up from one in the archive."""
 TRIES = 3
@@ -111,12 +108,9 @@ def plan(
 def _chosen(words: Sequence[str]) -> list[str]:
     """DfE numbers of the councils that are meant; ReportError lists what is no region and no council."""
     known = load_authorities()
-    now = [code for code in known.frame.index if known.existed(code)]
-    regions = known.frame.loc[now, "region"]
-    areas = {
-        "all": now,
-        **{str(name).casefold(): list(codes) for name, codes in regions.groupby(regions).groups.items()},
-    }
+    regions = known.frame.loc[known.frame["last_year"].isna(), "region"]
+    areas = {str(name).casefold(): list(region.index) for name, region in regions.groupby(regions)}
+    areas["all"] = list(regions.index)
 
     def meant(word: str) -> list[str]:
         if word.strip().casefold() in areas:
@@ -360,7 +354,7 @@ def put_in_place(out_dir: Path, files: Mapping[str, str]) -> None:
 
 def _archive(out_dir: Path, page: str, day: date) -> None:
     """Keep the edition of an earlier day that is about to be replaced. What the archive holds is never changed."""
-    kept = out_dir / ARCHIVE / day.isoformat()
+    kept = out_dir / "archive" / day.isoformat()
     if (kept / f"{page}.html").exists():
         return
     kept.mkdir(parents=True, exist_ok=True)
@@ -376,7 +370,7 @@ def _alone(out_dir: Path) -> Iterator[None]:
     """Hold the folder for this run; ReportFailed when another has it. The system lets go when a run is killed."""
     out_dir.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(out_dir / LOCK, timeout=0):
+        with FileLock(out_dir / ".lock", timeout=0):
             for folder in out_dir.glob(f"{MAKING}*"):  # what a killed run has left: only one is at work here
                 shutil.rmtree(folder, ignore_errors=True)
             yield

@@ -23,8 +23,6 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 from traitlets.config import Config
 
-MEGABYTE = 1024 * 1024
-
 
 def run_cells(cells: list[NotebookNode], told: Connection, environment: Mapping[str, str], memory: int) -> None:
     """Run cells up to the first that fails, and tell what each has shown, which is what a kernel would send."""
@@ -37,7 +35,7 @@ def run_cells(cells: list[NotebookNode], told: Connection, environment: Mapping[
     os.environ.clear()
     os.environ.update(environment)
     used = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (used + memory * MEGABYTE,) * 2)
+    resource.setrlimit(resource.RLIMIT_AS, (used + memory * 1024**2,) * 2)
     # What is wrong, without the path of the file that a warning comes from: a page shows them.
     warnings.formatwarning = lambda message, category, *_, **__: f"{category.__name__}: {message}\n"
     place = 0

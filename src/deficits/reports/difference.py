@@ -19,7 +19,6 @@ from deficits.reports.frame import SITE, first_chart, part, templates
 from deficits.reports.record import RunRecord, read_record
 from deficits.reports.tables import html_table, laid_out
 
-IMAGE = re.compile(r"<img [^>]*>")
 LISTED = 20
 """Councils in the table of those whose balance moved most."""
 ADDS_UP_TO = 1e6
@@ -82,7 +81,7 @@ def _pairs(before: Path, now: Path) -> Iterator[Pair]:
             continue
         of_council = new.content.report == "authority"
         shown = [] if of_council else [first_chart(folder / f"{new.page}.ipynb") for folder in (before, now)]
-        images = [Markup(found[0]) for html in shown if (found := IMAGE.search(html))]
+        images = [Markup(found[0]) for html in shown if (found := re.search(r"<img [^>]*>", html))]
         # An image of one run alone, or the same of both, shows no difference.
         yield Pair(old, new, changes(old, new.content), images if len(set(images)) == len(shown) else [])
 

@@ -16,9 +16,6 @@ from deficits.formatting import day_in_words
 
 PARTS = Path(__file__).parent / "templates"
 """Templates, style sheets and scripts."""
-
-CHART = 'class="chart"'
-"""By what a chart is known."""
 SITE = "SEND deficits in England’s councils"
 
 
@@ -43,7 +40,7 @@ def first_chart(notebook: Path) -> str:
         shown = ["".join(data.get("text/html", "")) for data in bundles(json.loads(notebook.read_bytes()))]
     except (OSError, ValueError, KeyError):
         return ""
-    return next((html for html in shown if CHART in html), "")
+    return next((html for html in shown if 'class="chart"' in html), "")
 
 
 def part(name: str) -> Markup:

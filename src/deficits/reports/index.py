@@ -37,9 +37,6 @@ from deficits.reports.record import (
 )
 
 FILES = ("catalogue.json", "feed.xml", "index.html")
-EVERY_DAYS = 31
-"""Days from one run to the next, when whoever runs them does not say."""
-BALANCE = re.compile(r"balance_\d{4}")
 STATES = {"fresh": "Up to date", "stale": "Out of date", "failed": "Last run failed", "not made": "Not made"}
 BANDS = (
     ("b4", "20% or more", 0.20),
@@ -56,7 +53,7 @@ def write_index(
     out_dir: Path,
     *,
     base_url: str | None = None,
-    every_days: int = EVERY_DAYS,
+    every_days: int = 31,
     today: date | None = None,
 ) -> Path:
     """Write `index.html`, `catalogue.json` and `feed.xml` from the records in `out_dir`; returns the page's path.
@@ -213,7 +210,9 @@ def _councils(pages: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, Any]
 def _balance(headline: Mapping[str, Any]) -> dict[str, Any]:
     """The balance that a council's page gives first (£, negative = deficit), and its share of the grant."""
     ranges = {
-        name: parts for name, parts in grouped(headline).items() if BALANCE.fullmatch(name) and len(parts) == 3
+        name: parts
+        for name, parts in grouped(headline).items()
+        if re.fullmatch(r"balance_\d{4}", name) and len(parts) == 3
     }
     if not ranges:
         return dict.fromkeys(("year", "low", "middle", "high", "deficit_share_of_dsg"))

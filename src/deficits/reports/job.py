@@ -21,8 +21,6 @@ from deficits.errors import ExitCode
 from deficits.reports.params import PanelReport
 from deficits.reports.record import Now, RunRecord
 
-PRELOAD = ["deficits.reports.preload"]
-"""What the server of processes imports before the first notebook."""
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 """Environment of the server: two notebooks at once use two processors and no more, and forks hold no threads."""
 FIRST_LINES = 5
@@ -70,20 +68,18 @@ class Job:
     figures: Mapping[str, str] | None = None
 
 
+@dataclass(eq=False)
 class Fault(Exception):
     """Why a page could not be made: the error's name and message, and the cell (place from 1, its first lines)."""
 
-    def __init__(
-        self,
-        error: str,
-        message: str,
-        cell: int | None = None,
-        source: str = "",
-        exit_code: ExitCode = ExitCode.REPORT_FAILED,
-    ) -> None:
-        super().__init__(error, message, cell, source, exit_code)
-        lines = source.splitlines()
-        self.error, self.message, self.cell, self.exit_code = error, message, cell, exit_code
+    error: str
+    message: str
+    cell: int | None = None
+    source: str = ""
+    exit_code: ExitCode = ExitCode.REPORT_FAILED
+
+    def __post_init__(self) -> None:
+        lines = self.source.splitlines()
         self.source = "\n".join([*lines[:FIRST_LINES], *(["..."] if len(lines) > FIRST_LINES else [])])
 
     def __str__(self) -> str:
@@ -129,7 +125,7 @@ def context() -> Any:
     if multiprocessing.parent_process() is not None:
         return multiprocessing.get_context("fork")
     made = multiprocessing.get_context("forkserver")
-    made.set_forkserver_preload(PRELOAD)
+    made.set_forkserver_preload(["deficits.reports.preload"])
     return made
 
 

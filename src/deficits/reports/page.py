@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from deficits.reports.record import RunRecord
 
 META = "deficits-run-record"
-CONTACT = "DEFICITS_CONTACT"
-"""Environment variable: a web or e-mail address to which errors on pages are reported."""
 SCRIPTS = {MARK: "whatif.js", FILTER: "filter.js"}
 """The scripts that a page may have, by what it must hold to have one: each is the project's own."""
 SHOWN = ("text/html", "text/markdown", "text/plain")
@@ -114,7 +112,7 @@ def terms_in(body: str) -> list[dict[str, Any]]:
 def corrections() -> Corrections:
     """The corrections of published pages, with the contact of whoever runs the reports."""
     declared = tomllib.loads(part("corrections.toml"))
-    return Corrections(**declared | {"report_to": os.environ.get(CONTACT) or declared["report_to"]})
+    return Corrections(**declared | {"report_to": os.environ.get("DEFICITS_CONTACT") or declared["report_to"]})
 
 
 # The page -------------------------------------------------------------------------------------------------------

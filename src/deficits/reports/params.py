@@ -41,8 +41,6 @@ MEASURED = int(assumed("write_offs", "grant_measured_at").number)
 EARLIEST = int(assumed("write_offs", "measured_from").number)
 LAST = int(assumed("projection", "last_year").number)
 """Year ends that parameters lie between: the override's, the grant's, a scheme's first and a projection's last."""
-INJECTED = "# Parameters"
-"""How the cell begins into which papermill puts its values."""
 PARAMETERS = "application/vnd.deficits.parameters+json"
 """Kind of output by which the page knows a listing of parameters."""
 MOST_COMPARED = 20
@@ -540,7 +538,7 @@ def settings(name: str, namespace: Mapping[str, object]) -> PanelReport:
             values = dict(_literals(source))
         except (ReportError, SyntaxError):
             continue
-        injected = source.lstrip().startswith(INJECTED)
+        injected = source.lstrip().startswith("# Parameters")  # as papermill's cell does
         if injected or fields.keys() & values.keys():
             assigned = values | assigned
             if not injected:

@@ -43,7 +43,6 @@ FORMATS: dict[str, dict[str, Any]] = {
     "number heading": {"align": "right", "text_wrap": True, "bold": True, "bottom": 1, "valign": "top"},
     "link": {"align": "left", "text_wrap": True, "underline": True, "font_color": "blue"},
 }
-ONE_TABLE = "This worksheet contains one table."
 
 
 def tables_of(notebook: NotebookNode) -> list[dict[str, Any]]:
@@ -111,7 +110,11 @@ class _Book:
         """A sheet with a table below what is to be known of it; and the row of the headings."""
         missing = any(None in row for row in table["data"])
         source = "".join(f"Source: {each['title']}" for each in table.get("sources", ()))
-        above = [("title", title), ("subtitle", table.get("description", "")), ("line", ONE_TABLE)]
+        above = [
+            ("title", title),
+            ("subtitle", table.get("description", "")),
+            ("line", "This worksheet contains one table."),
+        ]
         above += [("line", f"{NOT_AVAILABLE} = not available" if missing else ""), ("line", source)]
         above = [line for line in above if line[1]]
         sheet, top, columns = self.sheet(name, above), len(above), {}

@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 from python_calamine import CalamineWorkbook
 
-from deficits.errors import ReportError, ReportFailed
+from deficits.errors import ReportError, ReportFailed, first_of
 from deficits.reports.batch import make_all
 from deficits.reports.changes import changes
 from deficits.reports.job import Job, RunOptions
@@ -57,9 +57,7 @@ class Verified:
     def lines(self) -> list[str]:
         """What to tell a reader."""
         said = "the same" if self.same else "differs"
-        listed = [f"  {each}" for each in self.differences[:LISTED]]
-        more = len(self.differences) - LISTED
-        listed += [f"  {more} more differences"] if more > 0 else []
+        listed = [f"  {each}" for each in first_of(self.differences, LISTED)]
         return [f"{self.page}: {said}", *listed, *(f"  made from: {each}" for each in self.made_from)]
 
 
