@@ -33,7 +33,7 @@ def port() -> int:
 
 
 def stands_in(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
-    monkeypatch.setattr(server, "command", lambda port, pool: [sys.executable, "-c", code, str(port)])
+    monkeypatch.setattr(server, "command", lambda port: [sys.executable, "-c", code, str(port)])
 
 
 def test_a_server_that_does_not_start_is_told_with_its_last_words(monkeypatch, port):

@@ -10,9 +10,9 @@ import pytest
 import deficits as d
 from deficits.errors import DeficitsError, ProjectionError
 from deficits.explorer import State, View
-from deficits.explorer.views import LEVELS
 from deficits.formatting import england_range, estimate_range, gbp
 from deficits.reform_plan import Actions
+from deficits.simulated import QUANTILES
 
 SMALL = State(draws=400)
 MOVED = SMALL.with_value("assumption.later_block_growth", 0.05).with_value("lever.funding-growth", 0.02)
@@ -44,7 +44,7 @@ def test_a_reform_plan_applies_to_its_council_and_a_grant_to_what_it_leaves(engi
     seen, alone = View(state.with_value("actions", others), engine), View(replace(granted, place="Kent"), engine)
     planned = d.plan(alone.projection, "Kent", Actions.read("example").without(first))
     paid = d.write_off(planned.projection, granted.scheme).authority("Kent")
-    np.testing.assert_allclose(seen.quantiles.loc["scenario"], paid[list(LEVELS)], rtol=1e-12)
+    np.testing.assert_allclose(seen.quantiles.loc["scenario"], paid[list(QUANTILES)], rtol=1e-12)
     low, high = np.quantile(planned.saved.sum(axis=0), (0.1, 0.9))
     np.testing.assert_array_equal(View(replace(state, other=granted.scenario), engine).other, alone.scenario)
     assert f"actions (4) take {estimate_range(low, high)} off the deficit" in seen.headline

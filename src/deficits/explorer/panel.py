@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from html import escape
 from importlib.resources import files
@@ -22,7 +22,7 @@ from IPython.display import Javascript, display
 from deficits.assumptions import PROGRAMME_ENDED
 from deficits.errors import DeficitsError, ProjectionError
 from deficits.explorer.state import CONTROLS, ENGLAND, EXAMPLE, State, shipped_lever
-from deficits.explorer.views import Engine, View, places
+from deficits.explorer.views import Engine, View
 from deficits.formatting import MINUS, financial_year, year_end
 from deficits.panel import load_panel
 from deficits.paths import reports_dir, write_whole
@@ -33,37 +33,24 @@ from deficits.scenario import Scenario
 from deficits.validation import read_text
 from deficits.writeoff import schemes
 
-FOLDER = "DEFICITS_EXPLORER_FOLDER"
-"""Environment variable: the folder of scenario files, where it is not the current one."""
-STATE = "DEFICITS_EXPLORER_STATE"
-"""Environment variable: the folder of the scenario that is kept as it changes (~/.local/state/deficits)."""
-PLACE = "DEFICITS_EXPLORER_PLACE"
-"""Environment variable: the place to begin with, which `deficits explore PLACE` sets."""
-BEAT = 2.0
-"""Seconds between signs of life; panel.js says that the process has ended after five of them."""
 BASELINE, NOTHING, HELD = "the baseline", "nothing", "what is set now"
 TRAITS: dict[str, dict[str, Any]] = {
     "FloatSlider": {"continuous_update": False, "readout_format": ".1f"},
     "Checkbox": {"indent": False},
-    "SelectMultiple": {"options": ()},
 }
 """What all widgets of a kind have."""
 
 
-@dataclass
 class Control:
-    """A labelled widget for a setting of the state: a tick goes between `on` and `off`, a slider shows the setting
-    times `scale`. It is there where the setting has a value."""
+    """A labelled widget for a setting of the state, as controls.toml declares it; there if that has a value."""
 
-    setting: str
-    widget: Any
-    scale: float = 1.0
-    on: Any = None
-    off: Any = None
-    line: Any = field(default_factory=lambda: _html("deficits-line"))
-
-    def __post_init__(self) -> None:
-        self.widget.layout.width, self.widget.style = "auto", {"description_width": "initial"}
+    def __init__(
+        self, setting: str, widget: str, *, scale: float = 100.0, on: Any = None, off: Any = None, **traits: Any
+    ) -> None:
+        self.setting, self.scale, self.on, self.off = setting, scale, on, off
+        look = {"layout": {"width": "auto"}, "style": {"description_width": "initial"}}
+        self.widget: Any = getattr(widgets, widget)(**TRAITS.get(widget, {}) | look | traits)
+        self.line = _html("deficits-line")
         self.box = widgets.VBox([self.widget, self.line])
         self.box.add_class("deficits-field")
 
@@ -88,8 +75,8 @@ class Control:
             widget.options = [*widget.options, (f"{value} (from the file)", value)]
         widget.value = value
 
-    def moved(self, value: Any) -> Any:
-        """The setting at a value of the widget."""
+    def setting_at(self, value: Any) -> Any:
+        """The setting's value at a value of the widget."""
         if isinstance(self.widget, widgets.Checkbox):
             return self.on if value else self.off
         return float(f"{value / self.scale:.12g}") if isinstance(self.widget, widgets.FloatSlider) else value
@@ -110,7 +97,8 @@ class Explorer:
 
     `place`: England, a region or a council. `scenario`: one to begin with, or its file. `folder`: where scenarios
     are saved; the current folder unless given. As the last line of a cell it is the panel; `state`, `view` and
-    `scenario` are what it shows at that moment.
+    `scenario` are what it shows at that moment. In the environment, DEFICITS_EXPLORER_FOLDER and _PLACE give a
+    folder and a place; DEFICITS_EXPLORER_STATE is the folder of the scenario that is kept as it changes.
 
     Raises DeficitsError for a place, date or scenario that the package refuses.
     """
@@ -126,9 +114,12 @@ class Explorer:
         draws: int = 4000,
         seed: int = 1,
     ) -> None:
-        self.folder = Path(folder or os.environ.get(FOLDER) or Path.cwd()).resolve()
+        self.folder = Path(folder or os.environ.get("DEFICITS_EXPLORER_FOLDER") or Path.cwd()).resolve()
+        home = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+        self._kept = Path(os.environ.get("DEFICITS_EXPLORER_STATE") or home / "deficits") / "explorer.yaml"
         self._engine, self._filling = Engine(), False
-        self.state = State(place=os.environ.get(PLACE) or place, as_of=as_of, until=until, draws=draws, seed=seed)
+        place = os.environ.get("DEFICITS_EXPLORER_PLACE") or place
+        self.state = State(place=place, as_of=as_of, until=until, draws=draws, seed=seed)
         if scenario is not None:
             self.state = self._opened(scenario if isinstance(scenario, Scenario) else Scenario.read(scenario))
         self.view = View(self.state, self._engine)
@@ -149,43 +140,25 @@ class Explorer:
         return f"Explorer: {self.view.headline}"
 
     def _ipython_display_(self) -> None:
-        show: Any = display
         # Where there are no widgets the headline stands, and not the names of a hundred of them.
-        show({**self.box._repr_mimebundle_(), "text/plain": repr(self)}, raw=True)
+        display({**self.box._repr_mimebundle_(), "text/plain": repr(self)}, raw=True)  # type: ignore[no-untyped-call]
         threading.Thread(target=self._beat, daemon=True).start()
-        script: Any = Javascript
-        show(script(_file("panel.js")))
+        display(Javascript(_file("panel.js")))  # type: ignore[no-untyped-call]
 
     def _beat(self) -> None:
         for beat in itertools.count():
             self._pulse.value = f"<i>{beat}</i>"
             self._offer_last()
-            time.sleep(BEAT)
+            time.sleep(2.0)  # panel.js says that the process has ended after five such silences
 
     # Controls
-
-    def _add(
-        self,
-        name: str,
-        setting: str,
-        widget: str,
-        scale: float = 100,
-        on: Any = None,
-        off: Any = None,
-        **traits: Any,
-    ) -> Any:
-        """The box of a control as controls.toml declares it."""
-        made = getattr(widgets, widget)(**TRAITS.get(widget, {}) | traits)
-        self.controls[name] = Control(setting, made, scale, on, off)
-        if setting:
-            made.observe(partial(self._moved, name), names="value")
-        return self.controls[name].box
 
     def _build(self) -> None:
         years = range(self.view.projection.base_year, LAST_HORIZON + 1)
         ends = [(year_end(year), year) for year in years]
+        known = load_panel(self.state.as_of).authorities.frame.query("last_year.isna()")
         options: dict[str, list[Any]] = {
-            "places": places(load_panel(self.state.as_of)),
+            "places": [ENGLAND, *sorted(set(known["region"])), *sorted(known["name"])],
             "horizons": ends[1:],
             "year_ends": ends,
             "financial_years": [(financial_year(year), year) for year in years],
@@ -197,19 +170,21 @@ class Explorer:
             "schemes": [("None", None), *((title, name) for name, title in schemes()["title"].items())],
             **self._files(),
         }
-        tabs: dict[str, list[Any]] = {"Levers": []}
-        for tab, controls in CONTROLS.items():
-            for name, given in controls.items() if tab != "Levers" else ():
-                listed = {"options": options[given["options"]]} if "options" in given else {}
-                tabs.setdefault(tab, []).append(self._add(name, **given | listed))
+        levers: dict[str, Any] = {}
         for name in lever_names():
             shipped, setting = shipped_lever(name), f"lever.{name}"
-            slider = dict(CONTROLS["Levers"][shipped.kind])
+            slider = {"setting": setting, "widget": "FloatSlider"} | CONTROLS["Levers"][shipped.kind]
             usual = shipped.central(slider.pop("size"))
-            tabs["Levers"] += [
-                self._add(name, setting, "Checkbox", description=shipped.title, on=usual),
-                self._add(f"{name}.size", setting, "FloatSlider", **slider),
-            ]
+            tick = {"setting": setting, "widget": "Checkbox", "description": shipped.title, "on": usual}
+            levers |= {name: tick, f"{name}.size": slider}
+        tabs: dict[str, list[Any]] = {}
+        for tab, declared in (CONTROLS | {"Levers": levers}).items():
+            for name, given in declared.items():
+                listed = {"options": options[given["options"]]} if "options" in given else {}
+                self.controls[name] = control = Control(**given | listed)
+                tabs.setdefault(tab, []).append(control.box)
+                if control.setting:
+                    control.widget.observe(partial(self._moved, name), names="value")
 
         parts = ("headline", "figure", "table", "terms", "notes", "pulse", "line", "page")
         made = [_html(f"deficits-{part}") for part in parts]
@@ -231,7 +206,7 @@ class Explorer:
         left = widgets.VBox([self._last, *tabs["Top"], inside, reset])
         numbers = widgets.Accordion([self._table], titles=["The numbers as a table"])
         notes = widgets.Accordion([self._notes], titles=["Notes"])
-        copy = _html(value='<button class="deficits-copy">Copy the Python</button>')
+        copy = widgets.HTML('<button class="deficits-copy">Copy the Python</button>')
         right = widgets.VBox([self._headline, self._figure, *tabs["Compared"], numbers, notes, self._code, copy])
         left.add_class("deficits-controls")
         right.add_class("deficits-shown")
@@ -252,7 +227,7 @@ class Explorer:
         elif name == "plan":
             self._turn(control, lambda: self._planned(self.state, value))
         else:
-            self._turn(control, lambda: self.state.with_value(control.setting, control.moved(value)))
+            self._turn(control, lambda: self.state.with_value(control.setting, control.setting_at(value)))
 
     def _turn(self, control: Control, to: Callable[[], State], said: str = "") -> None:
         """Turn to a state if it can be worked out; otherwise say why beneath the control, and keep this one."""
@@ -269,8 +244,8 @@ class Explorer:
         self._show()
         # Without a folder that can be written to, the panel does without.
         with suppress(OSError, DeficitsError):
-            _kept_at().parent.mkdir(parents=True, exist_ok=True)
-            write_whole(_kept_at(), self.state.file_text)
+            self._kept.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(self._kept, self.state.file_text)
 
     def _compared(self, name: str) -> State:
         known = {NOTHING: None, BASELINE: Scenario(), HELD: self.scenario}
@@ -383,13 +358,13 @@ class Explorer:
         Looked at again while the panel is as it began: voila starts a kernel long before it shows it.
         """
         with suppress(DeficitsError, OSError):
-            kept = _kept_at().stat().st_mtime_ns
+            kept = self._kept.stat().st_mtime_ns
             if kept == self._offered:
                 return
             self._offered = kept
-            last = self._opened(Scenario.read(_kept_at()))
+            last = self._opened(Scenario.read(self._kept))
             if not last.is_baseline and self.state.is_baseline:
-                told = _html(value=_line(f"Your last scenario is kept: {last.scenario.called}, for {last.place}"))
+                told = widgets.HTML(_line(f"Your last scenario is kept: {last.scenario.called}, for {last.place}"))
                 place = self.controls["place"]
                 self._last.children = (told, _button("Go on with it", lambda: self._turn(place, lambda: last)))
 
@@ -397,11 +372,10 @@ class Explorer:
 
     def report(self) -> None:
         """Make the report nearest to what is shown; the panel goes on working meanwhile."""
-        if self._making is not None and self._making.is_alive():
-            return
-        self._report_line.value = _line("Making the report…")
-        self._making = threading.Thread(target=self._make, daemon=True)
-        self._making.start()
+        if self._making is None or not self._making.is_alive():
+            self._report_line.value = _line("Making the report…")
+            self._making = threading.Thread(target=self._make, daemon=True)
+            self._making.start()
 
     def _make(self) -> None:
         try:
@@ -421,10 +395,9 @@ def _button(label: str, clicked: Callable[[], None]) -> Any:
     return made
 
 
-def _html(*classes: str, value: str = "") -> Any:
+def _html(look: str, value: str = "") -> Any:
     made = widgets.HTML(value)
-    for name in classes:
-        made.add_class(name)
+    made.add_class(look)
     return made
 
 
@@ -437,11 +410,6 @@ def _carried(kind: str, name: str, text: str, words: str = "") -> str:
     """A link to a file that the panel itself carries: no server has to reach it."""
     data = base64.b64encode(text.encode()).decode()
     return f'<a download="{escape(name)}" href="data:{kind};base64,{data}">{words or name}</a>'
-
-
-def _kept_at() -> Path:
-    home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(os.environ.get(STATE) or Path(home) / "deficits") / "explorer.yaml"
 
 
 def _file(name: str) -> str:

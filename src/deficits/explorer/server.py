@@ -10,14 +10,12 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import webbrowser
 from collections.abc import Callable, Iterator
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO
 
 from deficits.errors import ReportError
 from deficits.paths import notebooks_dir
@@ -28,8 +26,8 @@ START, STOP = 90.0, 8.0
 """Seconds within which the server answers, on a slow machine too; and that it has to end by itself."""
 
 
-def command(port: int, pool: int) -> list[str]:
-    """Voila on the explorer's notebook, with `pool` kernels that have run it before anybody comes."""
+def command(port: int) -> list[str]:
+    """Voila on the explorer's notebook, with a kernel that has run it before anybody comes."""
     return [
         *(sys.executable, "-m", "deficits.explorer.voila_app", str(notebooks_dir() / "explore.ipynb")),
         *(f"--Voila.ip={HOST}", f"--port={port}", "--Voila.port_retries=0", "--no-browser", "--template=deficits"),
@@ -38,17 +36,17 @@ def command(port: int, pool: int) -> list[str]:
         "--VoilaConfiguration.multi_kernel_manager_class=deficits.explorer.voila_app.FewKernels",
         # Only widgets are needed of JupyterLab's extensions; the others cost seconds and reach out.
         f"--VoilaConfiguration.extension_allowlist={WIDGETS}",
-        *(f"--preheat_kernel={pool > 0}", f"--pool_size={pool}"),
+        *("--preheat_kernel=True", "--pool_size=1"),
         *("--MappingKernelManager.cull_interval=60", "--MappingKernelManager.cull_idle_timeout=1800"),
         "--Application.log_level=WARN",
     ]
 
 
 @contextlib.contextmanager
-def served(
-    port: int = PORT, *, folder: Path | None = None, place: str | None = None, pool: int = 1
-) -> Iterator[str]:
+def served(port: int = PORT, place: str = "") -> Iterator[str]:
     """The panel's address with its token, while it is served; then server and kernels have ended.
+
+    Scenarios are saved in the current folder.
 
     Raises ReportError when voila is not installed, the port is taken or the server does not start.
     """
@@ -60,11 +58,11 @@ def served(
     token = secrets.token_urlsafe(24)
     paths = [str(files("deficits.explorer").joinpath("jupyter")), os.environ.get("JUPYTER_PATH", "")]
     given = {"JUPYTER_PATH": os.pathsep.join(filter(None, paths)), "DEFICITS_EXPLORER_TOKEN": token}
-    given |= {"DEFICITS_EXPLORER_FOLDER": str(folder or Path.cwd()), "DEFICITS_EXPLORER_PLACE": place or ""}
+    given |= {"DEFICITS_EXPLORER_FOLDER": str(Path.cwd()), "DEFICITS_EXPLORER_PLACE": place}
     # What it says goes into a file: a pipe that nobody reads would stop it once that is full.
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(
-            command(port, pool),
+            command(port),
             env={**os.environ, **given},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -72,7 +70,15 @@ def served(
             start_new_session=True,  # Ctrl-C reaches us alone, and we end it in order
         )
         try:
-            _wait(process, port, said)
+            deadline = time.monotonic() + START
+            while not _answers(port):
+                if process.poll() is not None:
+                    said.seek(0)
+                    words = said.read().decode(errors="replace").strip()
+                    raise ReportError(f"the explorer's server did not start: {words[-400:] or 'it said nothing'}")
+                if time.monotonic() > deadline:
+                    raise ReportError(f"the explorer's server did not answer within {START:g} seconds")
+                time.sleep(0.2)
             yield f"http://{HOST}:{port}/?token={token}"
         finally:
             process.send_signal(signal.SIGTERM)
@@ -86,24 +92,17 @@ def served(
 
 
 def serve(
-    port: int = PORT,
-    open_browser: bool = True,
-    *,
-    folder: Path | None = None,
-    place: str | None = None,
-    say: Callable[[str], None] = print,
+    port: int = PORT, open_browser: bool = True, *, place: str = "", say: Callable[[str], None] = print
 ) -> None:
     """Serve the panel until Ctrl-C, SIGTERM or the terminal's end, and open it in a browser unless told not to.
 
-    `folder`: where scenarios are saved, the current one unless given. Raises ReportError as `served` does, and
-    where the server ends by itself.
+    Raises ReportError as `served` does, and where the server ends by itself.
     """
-    main = threading.current_thread() is threading.main_thread()
-    ends = [signal.SIGTERM, signal.SIGINT, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+    ends = [getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name)]
     # Ctrl-C too: a shell that starts us in the background has it ignored.
-    before = {number: signal.signal(number, _interrupt) for number in ends if main}
+    before = {number: signal.signal(number, signal.default_int_handler) for number in ends}
     try:
-        with served(port, folder=folder, place=place) as where:
+        with served(port, place) as where:
             with contextlib.suppress(OSError):
                 say(f"The explorer is at {where} (Ctrl-C ends it)")
             if open_browser:
@@ -119,25 +118,7 @@ def serve(
             signal.signal(number, handler)
 
 
-def _interrupt(_number: int, _frame: object) -> None:
-    raise KeyboardInterrupt
-
-
 def _answers(port: int) -> bool:
     with contextlib.suppress(OSError), socket.create_connection((HOST, port), timeout=5):
         return True
     return False
-
-
-def _wait(process: subprocess.Popen[bytes], port: int, said: IO[bytes]) -> None:
-    """Until the server answers. ReportError with its last words where it does not."""
-    deadline = time.monotonic() + START
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            said.seek(0)
-            words = said.read().decode(errors="replace").strip()
-            raise ReportError(f"the explorer's server did not start: {words[-400:] or 'it said nothing'}")
-        if _answers(port):
-            return
-        time.sleep(0.2)
-    raise ReportError(f"the explorer's server did not answer within {START:g} seconds")

@@ -13,7 +13,7 @@ import pandas as pd
 
 from deficits.assumptions import Assumptions
 from deficits.explorer.fan import Fan, fan_svg
-from deficits.explorer.state import ENGLAND, State
+from deficits.explorer.state import State
 from deficits.formatting import (
     MINUS,
     balance,
@@ -26,17 +26,17 @@ from deficits.formatting import (
     gbp,
     year_end,
 )
-from deficits.panel import Panel, load_panel, read_splits
+from deficits.panel import load_panel, read_splits
 from deficits.projection import Projection, england, profile, project
 from deficits.projection.projection import Place
 from deficits.reform_plan import ReformPlan, plan
 from deficits.reports import REPORTS
 from deficits.scenario import Scenario, as_yaml
+from deficits.simulated import QUANTILES
 from deficits.writeoff import Inputs, WriteOff, write_off
 
 Array = npt.NDArray[np.float64]
 T = TypeVar("T")
-LEVELS = {"p10": 0.1, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p90": 0.9}
 KEPT = 9
 """Projections and results that an engine keeps: enough to go back and forth between two scenarios."""
 
@@ -103,12 +103,8 @@ class Engine:
         result = write_off(self._cached(("inputs", id(projection)), made), scenario.schemes[0])
         return result.standing, result
 
-    def compared(self, state: State, area: Place, planned: bool) -> Array | None:
-        """Simulations of the scenario that a state is compared with, which has no reform plan; None where that is
-        the same, or none."""
-        other = state.other
-        if other is None or (other == state.scenario and not planned):
-            return None
+    def simulated(self, state: State, area: Place, other: Scenario) -> Array:
+        """Simulations of the scenario that a state is compared with, which has no reform plan."""
         key = (state.as_of, state.until, state.draws, state.seed, area, other.text())
         return self._cached(key, lambda: simulations(area, self.balances(self.projection(state, other), other)[0]))
 
@@ -137,7 +133,8 @@ class View:
         balances, self.result = engine.balances(self.projection, state.scenario)
         self.years = tuple(self.projection.years)
         self.scenario = simulations(self.area, balances)
-        self.other = engine.compared(state, self.area, self.plan is not None)
+        same = state.other == state.scenario and self.plan is None
+        self.other = None if state.other is None or same else engine.simulated(state, self.area, state.other)
         self.observed = _observed(state.as_of, self.area)
 
     @cached_property
@@ -146,7 +143,9 @@ class View:
         paths = {"scenario": self.scenario} | ({} if self.other is None else {self.state.other_name: self.other})
         frames = {
             name: pd.DataFrame(
-                np.quantile(draws, list(LEVELS.values()), axis=1).T, index=list(self.years), columns=list(LEVELS)
+                np.quantile(draws, list(QUANTILES.values()), axis=1).T,
+                index=list(self.years),
+                columns=list(QUANTILES),
             )
             for name, draws in paths.items()
         }
@@ -301,13 +300,6 @@ class View:
             f"<table><caption>{escape(self.area.name)}: 80% range and central estimate</caption>"
             f'<thead><tr><th scope="col">At 31 March</th>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
         )
-
-
-def places(panel: Panel) -> list[str]:
-    """Everything that can be asked for: England, its regions, its councils by name."""
-    frame = panel.authorities.frame
-    now = frame[frame["last_year"].isna()]
-    return [ENGLAND, *sorted(set(now["region"])), *sorted(now["name"])]
 
 
 @lru_cache(maxsize=8)
