@@ -92,7 +92,7 @@ def what_if_facts(result: WriteOff, code: str | None = None) -> dict[str, Any]:
     years = [year for year in projection.years if scheme.base_year <= year <= last]
     codes = list(projection.balance["authority"].values) if code is None else [projection.code(code)]
     without = projection.balance.sel(authority=codes, year=years)
-    after, grant = result.balance.sel(authority=codes, year=years), result.grant.sel(authority=codes)
+    after, grant = result.standing.sel(authority=codes, year=years), result.grant.sel(authority=codes)
     share = scheme.share if isinstance(scheme.share, float) else USUAL_SHARE
     cap = scheme.cap.get("pounds") if len(scheme.cap) == 1 else None
     own, none = (_deficit(balance, code is None) for balance in (after, without))

@@ -13,7 +13,8 @@
     });
   };
 
-  // What terms do to the simulations here: ranges of the grant and of the deficit at each year end, £.
+  // What terms do to the simulations here: ranges of the grant and of the deficit at each year end, £. A grant counts
+  // from the base date on, the first of the years, as on the page: what is owed counts as paid.
   const simulated = (terms) => {
     const most = terms.cap === null ? Infinity : terms.cap * 1e6;
     const found = [0, ...facts.years].map(() => new Float64Array(facts.draws));
@@ -21,8 +22,8 @@
       for (let draw = 0; draw < facts.draws; draw++) {
         const paid = Math.min(Math.max(-council[0][draw] * facts.unit, 0) * terms.share / 100, most);
         found[0][draw] += paid;
-        facts.years.forEach((year, place) => {
-          const deficit = -council[place][draw] * facts.unit - (year >= facts.paid ? paid : 0);
+        facts.years.forEach((_, place) => {
+          const deficit = -council[place][draw] * facts.unit - (place ? paid : 0);
           found[place + 1][draw] += facts.england ? Math.max(deficit, 0) : deficit;
         });
       }
