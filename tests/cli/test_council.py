@@ -31,10 +31,10 @@ def test_a_case_as_it_is_typed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        (["--forecast", "2027=-200m"], "2027 is given twice"),
+        (["--forecast", "2027=-200m"], "'2027' is given twice"),
         (["--ineligible", "equal pay=1m", "--ineligible", "Equal pay=2m"], "'Equal pay' is given twice"),
         (["--rate", "90%"], "rate: found '90%'"),
-        (["--forecast", "2027-29=-1m"], "--forecast: '2027-29' is not one year"),
+        (["--forecast", "2027-29=-1m"], "--forecast 2027-29=-1m: '2027-29' is not one year"),
     ],
 )
 def test_what_cannot_be_right_is_refused_by_name(given: list[str], words: str) -> None:

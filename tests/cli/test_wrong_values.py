@@ -67,7 +67,7 @@ NAMED = {"as-of": "as_of", "authority": "council", "like": "scheme", "paid-on": 
 """What a message calls an option otherwise than the option is written."""
 
 
-MISSPELT = {"Knet", "Lodon", "flat-shre", "helth-share", "lowst", "plane", "pupl"}
+MISSPELT = {"Knet", "Lodon", "flat-shre", "helth-share", "lowst", "pupl"}
 
 
 def probes() -> Iterator[tuple[str, str, str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from math import inf
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from typer import Option
 
 from deficits.assumptions import assumed
 from deficits.errors import SchemeError
@@ -20,6 +21,8 @@ from deficits.validation import read_yaml
 if TYPE_CHECKING:
     import pandas as pd
 
+Several = list[str] | None
+"""Of an option that may be given more than once."""
 app = typer.Typer(
     help="SEND deficits in England's councils: published figures, a projection, partial write-offs, reports. "
     "Exit codes: 0 done, 2 bad input, 3 data fails a check, 4 a report failed, 5 out of time.",
@@ -91,82 +94,71 @@ def folder_held(text: str) -> Path:
 
 LAST_HORIZON = int(assumed("projection", "last_year").number)
 UNTIL = int(assumed("projection", "usual_last_year").number)
-Until = Annotated[int, typer.Option(parser=YEAR, help="Last year end: 2031 (31 March 2031) or 2030-31.")]
-Draws = Annotated[int, typer.Option(parser=WHOLE, help="Number of simulations.")]
-Seed = Annotated[int, typer.Option(parser=WHOLE, help="Same seed, same result.")]
-AuthorityOption = Annotated[str | None, typer.Option(help="One council, by name, DfE number or ONS code.")]
+Until = Annotated[int, Option(parser=YEAR, help="Last year end: 2031 (31 March 2031) or 2030-31.")]
+Draws = Annotated[int, Option(parser=WHOLE, help="Number of simulations.")]
+Seed = Annotated[int, Option(parser=WHOLE, help="Same seed, same result.")]
+AuthorityOption = Annotated[str | None, Option(help="One council, by name, DfE number or ONS code.")]
 AsOf = Annotated[
     str | None,
-    typer.Option(
+    Option(
         parser=lambda text: read_by("day_given")(text).isoformat(),
         help="Leave out what was published after this day, like 2025-09-17.",
     ),
 ]
-OwnFigures = Annotated[
-    str | None, typer.Option("--own", help="Your own balances: a CSV, or one `deficits own` kept.")
-]
+OwnFigures = Annotated[str | None, Option("--own", help="Your own balances: a CSV, or one `deficits own` kept.")]
 Rate = Annotated[
-    list[str] | None,
-    typer.Option(
+    Several,
+    Option(
         help="Financing rate a year: 4.81%, or pwlb, bcp or cheshire-east (data/assumptions); by year, "
         "2026-27=4.5%. Repeatable."
     ),
 ]
 Csv = Annotated[
-    Path | None,
-    typer.Option(parser=written(".csv"), help="Write the table to this CSV file; its headings say the units."),
+    Path | None, Option(parser=written(".csv"), help="Write the table to this CSV; headings say the units.")
 ]
-ScenarioFile = Annotated[
-    str | None, typer.Option("--scenario", help="Assumptions, levers and schemes: a scenario's file.")
-]
+ScenarioFile = Annotated[str | None, Option("--scenario", help="A scenario's file.")]
 
 
-def assigned(given: Sequence[str] | None, example: str = "share=0.8") -> dict[str, Any]:
+def pairs(
+    option: str,
+    given: Several,
+    read: Callable[[Any], Any],
+    name: Callable[[str], Any] = str,
+    wanted: str = "name=value or year=value",
+) -> dict[Any, Any]:
+    """`name=value` texts by name; SchemeError where one is given twice, so that neither is lost."""
+    found: dict[Any, Any] = {}
+    for text in given or []:
+        label, mark, value = (part.strip() for part in text.partition("="))
+        if not mark or not label:
+            raise SchemeError(f"{option} {text}: expected {wanted}")
+        try:
+            key, content = name(label), read(value)
+        except ValueError as error:
+            raise SchemeError(f"{option} {text}: {error}") from None
+        if str(key).casefold() in {str(known).casefold() for known in found}:
+            raise SchemeError(f"{option}: '{label}' is given twice; give one value, the sum, or another name")
+        found[key] = content
+    return found
+
+
+def by_year(option: str, given: Several, read: Callable[[Any], Any]) -> dict[int, Any]:
+    """`year=value` texts by year, as `pairs`."""
+    from deficits.panel.given import ending_year
+
+    return pairs(option, given, read, ending_year)
+
+
+def assigned(given: Several, example: str = "share=0.8") -> dict[str, Any]:
     """`--set name=value` texts by name, values as YAML reads them (0.8 is a number, none is nothing)."""
 
     def read(text: str) -> Any:
         return read_yaml(text, f"--set {text}", SchemeError) if text else ""
 
-    return pairs("--set", given, read, f"name=value, for example --set {example}")
+    return pairs("--set", given, read, wanted=f"name=value, for example --set {example}")
 
 
-def typed(option: str, text: str, read: Callable[[Any], Any]) -> Any:
-    """What a text says; SchemeError names the option."""
-    try:
-        return read(text)
-    except ValueError as error:
-        raise SchemeError(f"{option}: {error}") from None
-
-
-def pairs(
-    option: str, given: Sequence[str] | None, read: Callable[[Any], Any], wanted: str = "name=value or year=value"
-) -> dict[str, Any]:
-    """`name=value` texts by name; SchemeError where one is given twice, so that neither is lost."""
-    found: dict[str, Any] = {}
-    for text in given or []:
-        name, mark, value = (part.strip() for part in text.partition("="))
-        if not mark or not name:
-            raise SchemeError(f"{option} {text}: expected {wanted}")
-        if name.casefold() in {known.casefold() for known in found}:
-            raise SchemeError(f"{option}: '{name}' is given twice; give one value, the sum, or another name")
-        found[name] = typed(f"{option} {text}", value, read)
-    return found
-
-
-def by_year(option: str, given: Sequence[str] | None, read: Callable[[Any], Any]) -> dict[int, Any]:
-    """`year=value` texts by year, as `pairs`."""
-    from deficits.panel.given import ending_year
-
-    found: dict[int, Any] = {}
-    for label, value in pairs(option, given, read).items():
-        year = typed(option, label, ending_year)
-        if year in found:
-            raise SchemeError(f"{option}: {label} is given twice")
-        found[year] = value
-    return found
-
-
-def rates(given: Sequence[str] | None) -> float | dict[int, float] | None:
+def rates(given: Several) -> float | dict[int, float] | None:
     """A financing rate, or one by financial year, from what `--rate` was given; None where it was not."""
     from deficits.panel.given import share_given
     from deficits.writeoff import financing_rate

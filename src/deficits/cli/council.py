@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
+from typer import Argument, Option
 
 from deficits.cli.common import (
     AMOUNT,
@@ -17,6 +17,7 @@ from deficits.cli.common import (
     OwnFigures,
     Rate,
     Seed,
+    Several,
     Until,
     app,
     by_year,
@@ -49,17 +50,15 @@ if TYPE_CHECKING:
 
 IN_THE_ROW = dict.fromkeys(("mean", "p10", "p50", "p90"), "in the unit of the row")
 """Heading of figures of which each row names the unit."""
-Several = list[str] | None
+
 XLSX = written(".xlsx")
 
 
 @app.command()
 def plan(
-    council: Annotated[str, typer.Argument(help="A council, by name, DfE number or ONS code; or all.")] = "",
-    actions: Annotated[
-        Path | None, typer.Argument(help="A YAML file of the actions, for example actions.yaml.")
-    ] = None,
-    example: Annotated[bool, typer.Option("--example", help="Print a file of actions to change.")] = False,
+    council: Annotated[str, Argument(help="A council, by name, DfE number or ONS code; or all.")] = "",
+    actions: Annotated[Path | None, Argument(help="A YAML file of the actions, for example actions.yaml.")] = None,
+    example: Annotated[bool, Option("--example", help="Print a file of actions to change.")] = False,
     until: Until = UNTIL,
     draws: Draws = 1000,
     seed: Seed = 1,
@@ -100,10 +99,8 @@ def plan(
 
 @app.command()
 def places(
-    council: Annotated[str, typer.Argument(help="A council, by name, DfE number or ONS code; or all.")],
-    capacity: Annotated[
-        Path | None, typer.Argument(help="A YAML file of what is known of capacity and building costs.")
-    ] = None,
+    council: Annotated[str, Argument(help="A council, by name, DfE number or ONS code; or all.")],
+    capacity: Annotated[Path | None, Argument(help="A YAML file of capacity and building costs.")] = None,
     until: Until = UNTIL,
     draws: Draws = 1000,
     seed: Seed = 1,
@@ -192,14 +189,9 @@ def _say(worked: ReformPlan) -> None:
 
 @app.command()
 def workbook(
-    council: Annotated[str, typer.Argument(help="A council, by name, DfE number or ONS code.")],
-    actions: Annotated[
-        Path | None, typer.Argument(help="A YAML file of its actions; an example unless given.")
-    ] = None,
-    file: Annotated[
-        Path | None,
-        typer.Option("--to", parser=XLSX, help="The .xlsx to write; named after the council."),
-    ] = None,
+    council: Annotated[str, Argument(help="A council, by name, DfE number or ONS code.")],
+    actions: Annotated[Path | None, Argument(help="A YAML file of its actions; an example unless given.")] = None,
+    file: Annotated[Path | None, Option("--to", parser=XLSX, help="The .xlsx to write.")] = None,
     until: Until = UNTIL,
     draws: Draws = 1000,
     seed: Seed = 1,
@@ -220,50 +212,31 @@ def workbook(
 
 @app.command(context_settings={"ignore_unknown_options": True})  # a deficit may be typed as -150m
 def case(
-    council: Annotated[str, typer.Argument(help="Your council, by name, DfE number or ONS code.")],
-    deficit: Annotated[
-        float,
-        typer.Argument(parser=AMOUNT, help="Deficit at the scheme's base date, £: 144.4m or 144,400,000."),
-    ],
-    scheme: Annotated[str, typer.Option(help="A scheme's name or YAML file.")] = "high-needs-stability-grant",
+    council: Annotated[str, Argument(help="Your council, by name, DfE number or ONS code.")],
+    deficit: Annotated[float, Argument(parser=AMOUNT, help="Deficit at the scheme's base date, £: 144.4m.")],
+    scheme: Annotated[str, Option(help="A scheme's name or YAML file.")] = "high-needs-stability-grant",
     sources: Annotated[
-        Several, typer.Option("--source", help='The deficit in another source: "accounts=143.9m". Repeatable.')
+        Several, Option("--source", help='In another source: "accounts=143.9m". Repeatable.')
     ] = None,
-    ineligible: Annotated[Several, typer.Option(help='An item and £: "equal pay=£250k". Repeatable.')] = None,
-    forecast: Annotated[
-        Several, typer.Option(help="Your balance at a later year end: 2026-27=-190m. Repeatable.")
-    ] = None,
-    contribution: Annotated[
-        Several, typer.Option(help="What your general fund pays into the DSG: 2027=2m. Repeatable.")
-    ] = None,
+    ineligible: Annotated[Several, Option(help='An item and £: "equal pay=£250k". Repeatable.')] = None,
+    forecast: Annotated[Several, Option(help="Balance at a later year end: 2026-27=-190m. Repeatable.")] = None,
+    contribution: Annotated[Several, Option(help="Paid into the DSG by the council: 2027=2m. Repeatable.")] = None,
     rate: Rate = None,
-    until: Annotated[int | None, typer.Option(parser=YEAR, help="Last year: 2029-30 unless given.")] = None,
+    until: Annotated[int | None, Option(parser=YEAR, help="Last year: 2029-30 unless given.")] = None,
     paid_on: Annotated[
-        Any, typer.Option(parser=read_by("day_given"), help="The day the grant is paid, like 2026-11-30.")
+        Any, Option(parser=read_by("day_given"), help="Day the grant is paid, like 2026-11-30.")
     ] = None,
     late: Annotated[
-        float,
-        typer.Option(
-            parser=within(float, "0 to 3 years", 0, 3), help="Years by which the grant comes later: 0.5."
-        ),
+        float, Option(parser=within(float, "0 to 3 years", 0, 3), help="Years by which the grant is late.")
     ] = 0.0,
-    refused: Annotated[bool, typer.Option("--refused", help="Your reform plan is refused: no grant.")] = False,
-    reserves: Annotated[
-        float | None, typer.Option(parser=AMOUNT, help="Your usable reserves at the base date, £.")
-    ] = None,
-    minimum: Annotated[float, typer.Option(parser=AMOUNT, help="What reserves shall not fall below, £.")] = 0.0,
-    surplus: Annotated[float, typer.Option(parser=AMOUNT, help="Your surplus, £, with a deficit of 0.")] = 0.0,
-    accept: Annotated[
-        bool, typer.Option("--accept", help="Take figures that look like a slip, or are far from public ones.")
-    ] = False,
-    actions: Annotated[
-        Path | None, typer.Option(help="Your reform plan's actions: later years then follow it.")
-    ] = None,
+    refused: Annotated[bool, Option("--refused", help="Your reform plan is refused: no grant.")] = False,
+    reserves: Annotated[float | None, Option(parser=AMOUNT, help="Usable reserves at the base date, £.")] = None,
+    minimum: Annotated[float, Option(parser=AMOUNT, help="What reserves shall not fall below, £.")] = 0.0,
+    surplus: Annotated[float, Option(parser=AMOUNT, help="Your surplus, £, with a deficit of 0.")] = 0.0,
+    accept: Annotated[bool, Option("--accept", help="Take figures that look like a slip.")] = False,
+    actions: Annotated[Path | None, Option(help="A reform plan's actions: later years follow it.")] = None,
     csv: Csv = None,
-    xlsx: Annotated[
-        Path | None,
-        typer.Option(parser=XLSX, help="Write the case: by year in £000, and the working in £."),
-    ] = None,
+    xlsx: Annotated[Path | None, Option(parser=XLSX, help="Write the case to this workbook.")] = None,
 ) -> None:
     """A council's own figures: its grant, what is left and what its general fund bears, line by line."""
     from deficits.panel.given import amount_given

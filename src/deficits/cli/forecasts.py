@@ -6,8 +6,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer import Argument, Option
 
-from deficits.cli.common import LAST_HORIZON, YEAR, AuthorityOption, Draws, Seed, app, folder_held, out, within
+from deficits.assumptions import assumed
+from deficits.cli.common import (
+    LAST_HORIZON,
+    YEAR,
+    AuthorityOption,
+    Draws,
+    Seed,
+    Until,
+    app,
+    folder_held,
+    out,
+    within,
+)
 from deficits.formatting import gbp, percent, year_end
 
 if TYPE_CHECKING:
@@ -16,12 +29,11 @@ if TYPE_CHECKING:
 ledger = typer.Typer(help="The forecast ledger: projections as they were issued, never changed, and scored.")
 app.add_typer(ledger, name="forecasts")
 
-Folder = Annotated[
-    Path | None, typer.Option("--folder", parser=folder_held, help="Another ledger than the project's.")
-]
+LEDGER_UNTIL = int(assumed("projection", "ledger_last_year").number)
+Folder = Annotated[Path | None, Option("--folder", parser=folder_held, help="Another ledger than the project's.")]
 YearEnd = Annotated[
     int | None,
-    typer.Option(
+    Option(
         "--year",
         parser=within(YEAR, f"a year from 2025 to {LAST_HORIZON}", 2025, LAST_HORIZON),
         help="Year end; the override's end unless given.",
@@ -40,21 +52,17 @@ def listed(folder: Folder = None) -> None:
 
 @ledger.command()
 def issue(
-    name: Annotated[str, typer.Argument(help="What the entry is called, after the day.")],
-    note: Annotated[str, typer.Option(help="What a reader must know, above all of figures that were not seen.")],
-    until: Annotated[
-        int | None, typer.Option(parser=YEAR, help="Last year end: a year past the end of the override.")
-    ] = None,
+    name: Annotated[str, Argument(help="What the entry is called, after the day.")],
+    note: Annotated[str, Option(help="What a reader must know, above all of figures that were not seen.")],
+    until: Until = LEDGER_UNTIL,
     draws: Draws = 4000,
     seed: Seed = 1,
     folder: Folder = None,
 ) -> None:
     """Add today's projection to the ledger."""
     from deficits import load_panel, project
-    from deficits.assumptions import assumed
     from deficits.projection.forecasts import issue as add
 
-    until = until or int(assumed("projection", "ledger_last_year").number)
     entry = add(project(load_panel(), until=until, draws=draws, seed=seed), name, note, folder)
     out.print(f"forecasts/{entry.name}, hash {entry.hash}")
 
@@ -96,8 +104,8 @@ def score(folder: Folder = None) -> None:
 
 @ledger.command()
 def diff(
-    first: Annotated[str, typer.Argument(help="The older entry, by its folder or its name.")],
-    second: Annotated[str, typer.Argument(help="The newer entry.")],
+    first: Annotated[str, Argument(help="The older entry, by its folder or its name.")],
+    second: Annotated[str, Argument(help="The newer entry.")],
     year: YearEnd = None,
     authority: AuthorityOption = None,
     folder: Folder = None,
@@ -116,7 +124,7 @@ def diff(
 
 @ledger.command()
 def explain(
-    publisher: Annotated[str, typer.Argument(help="Whose forecast: OBR, London Councils.")],
+    publisher: Annotated[str, Argument(help="Whose forecast: OBR, London Councils.")],
     draws: Draws = 4000,
     seed: Seed = 1,
 ) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, cast
 
 import typer
+from typer import Argument, Option
 
 from deficits.cli.common import (
     AMOUNT,
@@ -20,6 +21,7 @@ from deficits.cli.common import (
     Rate,
     ScenarioFile,
     Seed,
+    Several,
     Until,
     app,
     assigned,
@@ -41,6 +43,10 @@ from deficits.formatting import (
     percent,
     year_end,
 )
+from deficits.validation import read_toml
+
+MEASURES, COMPARED = read_toml(Path(__file__).with_name("words.toml"), "words.toml", SchemeError).values()
+"""What the measures of a write-off, and of a comparison, are called."""
 
 
 def billions(text: Any) -> float:
@@ -52,35 +58,24 @@ def billions(text: Any) -> float:
 @app.command()
 @app.command("outlook", hidden=True, deprecated=True)  # its name until 0.3
 def project(
-    place: Annotated[
-        str, typer.Argument(help="England, a region, or a council by name, DfE number or ONS code.")
-    ] = "England",
+    place: Annotated[str, Argument(help="England, a region, or a council by name or code.")] = "England",
     until: Until = UNTIL,
     draws: Draws = 4000,
     seed: Seed = 1,
-    authority: Annotated[str | None, typer.Option(hidden=True)] = None,  # a place's options until 0.3
-    region: Annotated[str | None, typer.Option(hidden=True)] = None,
+    authority: Annotated[str | None, Option(hidden=True)] = None,  # a place's options until 0.3
+    region: Annotated[str | None, Option(hidden=True)] = None,
     as_of: AsOf = None,
     own_figures: OwnFigures = None,
     scenario: ScenarioFile = None,
-    levers: Annotated[
-        list[str] | None, typer.Option("--lever", help="A lever's name or YAML file. May be repeated.")
-    ] = None,
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="An assumption, for example --set plan_growth=0.05. May be repeated."),
-    ] = None,
-    per: Annotated[
-        str | None, typer.Option(help="pupil, person_2_18, plan (£ per each) or dsg (share of it).")
-    ] = None,
-    real: Annotated[
-        int | None, typer.Option(parser=YEAR, help="In prices of a financial year, like 2025-26.")
-    ] = None,
+    levers: Annotated[Several, Option("--lever", help="A lever's name or YAML file. Repeatable.")] = None,
+    assignments: Annotated[Several, Option("--set", help="An assumption: plan_growth=0.05. Repeatable.")] = None,
+    per: Annotated[str | None, Option(help="pupil, person_2_18, plan (£ per each) or dsg (share of it).")] = None,
+    real: Annotated[int | None, Option(parser=YEAR, help="In prices of a financial year, like 2025-26.")] = None,
     reaches: Annotated[
         float,
-        typer.Option(
+        Option(
             parser=within(billions, "£1m or more, such as £5bn", 1e6),
-            help="When does England's gross deficit reach this? £5bn, or 5 for it.",
+            help="When does England's deficit reach this? £5bn, or 5.",
         ),
     ] = 5e9,
     csv: Csv = None,
@@ -150,38 +145,11 @@ def levers() -> None:
         out.print(f"{name:22}{lever['title']}. {lever['terms']}, {lever['timing']}")
 
 
-MEASURES = {
-    "deficit_without": "Deficit at {at}, without the scheme",
-    "deficit_with": "Deficit at {at}, with it",
-    "grant": "Grant for the deficit at {at}",
-    "left": "Left of the deficit at {at}",
-    "balance": "Balance at {at}, with the scheme",
-    "owed": "Grant owed at {at}, counted as paid",
-    "councils_paid": "Councils that are paid",
-    "councils_in_surplus": "Councils in surplus at {at}",
-    "not_counted": "Not counted, where two sources differ",
-    "cover": "Cover of later growth, to {at}",
-    "safety_valve": "Safety valve instalments, to {at}",
-    "contribution": "Councils' contributions, to {at}",
-    "clawback": "Taken back, to {at}",
-    "levy": "Levied, to {at}",
-    "repayment": "Repaid, to {at}",
-    "years_bought": "Time until the deficit is back",
-    "not_back": "Not back by {at}, in simulations",
-}
-"""What the result for England, or a council's, is called in words."""
-
-
 @app.command()
 def writeoff(
-    scheme: Annotated[str, typer.Argument(help="A scheme's name or a YAML file; `deficits schemes` lists them.")],
-    share: Annotated[
-        float | None, typer.Option(parser=SHARE, help="Another share than the scheme's: 90% or 0.9.")
-    ] = None,
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="A parameter, for example --set share=0.8. May be repeated."),
-    ] = None,
+    scheme: Annotated[str, Argument(help="A scheme's name or a YAML file; `deficits schemes` lists them.")],
+    share: Annotated[float | None, Option(parser=SHARE, help="Instead of the scheme's: 90% or 0.9.")] = None,
+    assignments: Annotated[Several, Option("--set", help="A parameter: share=0.8. Repeatable.")] = None,
     as_of: AsOf = None,
     own_figures: OwnFigures = None,
     scenario: ScenarioFile = None,
@@ -190,16 +158,8 @@ def writeoff(
     seed: Seed = 1,
     authority: AuthorityOption = None,
     rate: Rate = None,
-    allocations: Annotated[
-        Path | None,
-        typer.Option(
-            help="Grants by council as published: a CSV of council and grant_gbp, in place of estimates."
-        ),
-    ] = None,
-    unpromised: Annotated[
-        bool,
-        typer.Option("--unfunded", help="Print what nobody has promised to pay, and the price of covering it."),
-    ] = False,
+    allocations: Annotated[Path | None, Option(help="Published grants: a CSV of council and grant_gbp.")] = None,
+    unpromised: Annotated[bool, Option("--unfunded", help="Print what nobody has promised to pay.")] = False,
     csv: Csv = None,
 ) -> None:
     """Apply a write-off scheme: who is paid what, what is left, how soon it is back."""
@@ -279,7 +239,7 @@ def _lowest_source(result: Any) -> None:
 
 @app.command()
 def schemes(
-    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON schema, for an editor.")] = False,
+    schema: Annotated[bool, Option("--schema", help="Print the JSON schema, for an editor.")] = False,
 ) -> None:
     """List the write-off schemes that come with the package."""
     import deficits as d
@@ -299,8 +259,8 @@ app.add_typer(scheme_app, name="scheme")
 
 @scheme_app.command("new")
 def new_scheme(
-    file: Annotated[Path, typer.Argument(help="The YAML file to write, for example mine.yaml.")],
-    like: Annotated[str, typer.Option(help="The shipped scheme to start from.")] = "flat-share",
+    file: Annotated[Path, Argument(help="The YAML file to write, for example mine.yaml.")],
+    like: Annotated[str, Option(help="The shipped scheme to start from.")] = "flat-share",
 ) -> None:
     """Write a scheme to change in an editor, and its JSON schema next to it. An existing file is left alone."""
     from deficits.writeoff import write_new
@@ -309,17 +269,6 @@ def new_scheme(
     out.print(f"Written: {scheme} (rules for your editor in {schema.name}). Try: deficits writeoff {scheme}")
 
 
-COMPARED = {
-    "cost": "Paid out, in cash",
-    "present_cost": "Net cost to the Exchequer, {prices}",
-    "councils_pay": "Councils' own cost until then, {prices}",
-    "to_repay": "Loans still to repay after it, in cash",
-    "deficit": "Remaining deficit",
-    "above_reserves": "Councils with more deficit than reserves",
-    "years_bought": "Years until the deficit is back",
-    "gini": "Gini of £ per person aged 2 to 18",
-}
-"""Measures of the comparison that the command prints; `--csv` has all."""
 NAMED_FROM = 1e6
 """£ by which sources differ from which the council is named."""
 
@@ -337,11 +286,8 @@ def _compared(row: Any, measure: str, years_ahead: int) -> str:
 
 @app.command()
 def compare(
-    names: Annotated[list[str], typer.Argument(help="Schemes, by name or YAML file.")],
-    year: Annotated[
-        int | None,
-        typer.Option(parser=YEAR, help="Year end at which schemes are compared; the override's end unless given."),
-    ] = None,
+    names: Annotated[list[str], Argument(help="Schemes, by name or YAML file.")],
+    year: Annotated[int | None, Option(parser=YEAR, help="Year end; that of the override unless given.")] = None,
     until: Until = UNTIL,
     draws: Draws = 4000,
     seed: Seed = 1,
@@ -349,7 +295,7 @@ def compare(
     own_figures: OwnFigures = None,
     scenario: ScenarioFile = None,
     rate: Rate = None,
-    cluster: Annotated[str | None, typer.Option(help="A dask scheduler, like tcp://host:8786.")] = None,
+    cluster: Annotated[str | None, Option(help="A dask scheduler, like tcp://host:8786.")] = None,
     csv: Csv = None,
 ) -> None:
     """Compare write-off schemes on the same simulations: cost, deficit left, reserves, which are dominated."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.progress import MofNCompleteColumn, Progress
+from typer import Argument, Option
 
-from deficits.cli.common import WHOLE, AsOf, ScenarioFile, app, at_least, err, out, within
-from deficits.errors import ExitCode, ReportError, ReportFailed, closest
+from deficits.cli.common import WHOLE, AsOf, ScenarioFile, Several, app, at_least, err, out, pairs, within
+from deficits.errors import ExitCode, ReportError, ReportFailed
 
 if TYPE_CHECKING:
     from deficits.reports import PageResult
@@ -23,45 +24,27 @@ CONNECTING = 10
 
 @app.command()
 def report(
-    names: Annotated[
-        list[str] | None, typer.Argument(help="Reports to make; without a name, all of them.")
-    ] = None,
-    authorities: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Councils with a page: all (the default), a region, or names or codes divided by commas."
-        ),
-    ] = None,
-    scheme: Annotated[str | None, typer.Option(help="A write-off scheme instead of the usual one.")] = None,
+    names: Annotated[Several, Argument(help="Reports to make; without a name, all of them.")] = None,
+    authorities: Annotated[Several, Option(help="Whose pages: all, a region, or names, with commas.")] = None,
+    scheme: Annotated[str | None, Option(help="A write-off scheme instead of the usual one.")] = None,
     as_of: AsOf = None,
     scenario: ScenarioFile = None,
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="A parameter, for example --set authority=Kent. May be repeated."),
-    ] = None,
-    folder: Annotated[Path | None, typer.Option("--out", help="Folder for the pages.")] = None,
-    only_stale: Annotated[
-        bool, typer.Option("--only-stale", help="Leave pages whose data, code and parameters are unchanged.")
-    ] = False,
+    assignments: Annotated[Several, Option("--set", help="A parameter: authority=Kent. Repeatable.")] = None,
+    folder: Annotated[Path | None, Option("--out", help="Folder for the pages.")] = None,
+    only_stale: Annotated[bool, Option("--only-stale", help="Leave pages that are up to date.")] = False,
     jobs: Annotated[
-        int | None, typer.Option(parser=at_least(1), help="Pages at once; as many as there are processors.")
+        int | None, Option(parser=at_least(1), help="Pages at once; one a processor as usual.")
     ] = None,
     engine: Annotated[
-        str, typer.Option(help="deficits: a forked process a page. plain: a Jupyter kernel a page.")
+        Literal["deficits", "plain"], Option(help="deficits forks a process a page, plain starts a kernel.")
     ] = "deficits",
-    cluster: Annotated[str | None, typer.Option(help="A dask scheduler, like tcp://host:8786.")] = None,
-    cell_seconds: Annotated[int, typer.Option(parser=at_least(1), help="Longest time for a cell.")] = 300,
-    page_seconds: Annotated[int, typer.Option(parser=at_least(1), help="Longest time for a page.")] = 900,
-    memory: Annotated[int, typer.Option(parser=at_least(64), help="MB that a page may take for itself.")] = 4096,
-    base_url: Annotated[
-        str | None, typer.Option(help="Where the pages will stand, for links in the feed.")
-    ] = None,
-    every_days: Annotated[
-        int, typer.Option(parser=at_least(1), help="Days until the list of pages counts as out of date.")
-    ] = 31,
-    pdf: Annotated[
-        bool, typer.Option("--pdf", help="Also print each council's briefing, one sheet, beside its page.")
-    ] = False,
+    cluster: Annotated[str | None, Option(help="A dask scheduler, like tcp://host:8786.")] = None,
+    cell_seconds: Annotated[int, Option(parser=at_least(1), help="Longest time for a cell.")] = 300,
+    page_seconds: Annotated[int, Option(parser=at_least(1), help="Longest time for a page.")] = 900,
+    memory: Annotated[int, Option(parser=at_least(64), help="MB that a page may take for itself.")] = 4096,
+    base_url: Annotated[str | None, Option(help="Where the pages will stand, for links in the feed.")] = None,
+    every_days: Annotated[int, Option(parser=at_least(1), help="Days until the pages count as out of date.")] = 31,
+    pdf: Annotated[bool, Option("--pdf", help="Also print each council's briefing, one sheet.")] = False,
 ) -> None:
     """Render reports to pages: all of them, or those named. One that fails leaves the others."""
     from deficits.paths import reports_dir
@@ -73,18 +56,10 @@ def report(
         from deficits import Scenario
 
         (Scenario.read(scenario) if scenario else Scenario()).scheme(scheme)  # a misspelt one ends here
-    values: dict[str, object] = {}
-    for assignment in assignments or []:
-        key, mark, value = assignment.partition("=")
-        if not mark:
-            raise ReportError(f"--set {assignment}: expected name=value, for example --set draws=1000")
-        values[key.strip()] = value.strip()
+    values = pairs("--set", assignments, str, wanted="name=value, for example --set draws=1000")
     options = {"scheme": scheme, "as_of": as_of, "scenario": scenario}
     values |= {key: value for key, value in options.items() if value is not None}
-    if engine not in ("deficits", "plain"):
-        raise ReportError(f"--engine {engine}: {closest(engine, ['deficits', 'plain'])}")
-    kind = cast(Any, engine)
-    run = RunOptions(cell_seconds, page_seconds, memory, kind, jobs, only_stale, _cluster(cluster))
+    run = RunOptions(cell_seconds, page_seconds, memory, engine, jobs, only_stale, _cluster(cluster))
     pages = plan(names or (), authorities or (), values)
     if pdf:
         browser()  # one that is missing is told of before anything is made
@@ -137,7 +112,7 @@ def _cluster(address: str | None) -> Executor | None:
 
 @app.command()
 def verify(
-    pages: Annotated[list[Path], typer.Argument(help="Pages that `deficits report` has made.")],
+    pages: Annotated[list[Path], Argument(help="Pages that `deficits report` has made.")],
 ) -> None:
     """Make pages again from their own run records and say what differs, if anything."""
     from deficits.reports import verify as checked
@@ -151,9 +126,9 @@ def verify(
 
 @app.command("diff")
 def difference(
-    before: Annotated[Path, typer.Argument(help="Folder of an earlier run, such as reports/archive/2026-11-03.")],
-    now: Annotated[Path, typer.Argument(help="Folder of a later run.")],
-    folder: Annotated[Path | None, typer.Option("--out", help="Folder for the page.")] = None,
+    before: Annotated[Path, Argument(help="Folder of an earlier run, such as reports/archive/2026-11-03.")],
+    now: Annotated[Path, Argument(help="Folder of a later run.")],
+    folder: Annotated[Path | None, Option("--out", help="Folder for the page.")] = None,
 ) -> None:
     """Write one page of what changed between two runs: figures, charts side by side, and causes."""
     from deficits.reports.difference import write_difference
@@ -163,11 +138,11 @@ def difference(
 
 @app.command()
 def explore(
-    place: Annotated[str, typer.Argument(help="England, a region or a council to begin with.")] = "England",
+    place: Annotated[str, Argument(help="England, a region or a council to begin with.")] = "England",
     port: Annotated[
-        int, typer.Option(parser=within(WHOLE, "a port from 1 to 65535", 1, 65535), help="Port on this machine.")
+        int, Option(parser=within(WHOLE, "1 to 65535", 1, 65535), help="Port on this machine.")
     ] = 8866,
-    no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open a browser.")] = False,
+    no_browser: Annotated[bool, Option("--no-browser", help="Do not open a browser.")] = False,
 ) -> None:
     """Open the explorer in a browser: move a lever and see it. Ctrl-C ends it."""
     from deficits import load_panel, project

@@ -6,31 +6,23 @@ from pathlib import Path
 from typing import Annotated, Any, cast
 
 import typer
+from typer import Argument, Option
 
-from deficits.cli.common import AsOf, OwnFigures, app, err, out, say_sums
+from deficits.cli.common import AsOf, OwnFigures, Several, app, err, out, say_sums
 from deficits.errors import ExitCode
 from deficits.formatting import financial_year, gbp
 
 
 @app.command()
 def fetch(
-    publication: Annotated[str | None, typer.Argument(help="A folder of data/raw or a short name.")] = None,
-    version: Annotated[
-        str | None, typer.Option(help="Another edition than the newest; with --file the day it was published.")
-    ] = None,
-    file: Annotated[Path | None, typer.Option(help="The publisher's file, downloaded by hand.")] = None,
-    raw: Annotated[Path | None, typer.Option(help="Folder of figures to add to, instead of data/raw.")] = None,
-    retire: Annotated[
-        list[str] | None,
-        typer.Option("--retire-correction", help="A correction that the new edition no longer needs."),
-    ] = None,
-    keep: Annotated[
-        list[str] | None, typer.Option(help="A correction to make in the new edition although its figures moved.")
-    ] = None,
-    accept: Annotated[
-        str | None, typer.Option(help="Why the figures that were asked about are right; kept with them.")
-    ] = None,
-    undo: Annotated[bool, typer.Option("--undo", help="Take the newest edition out again.")] = False,
+    publication: Annotated[str | None, Argument(help="A folder of data/raw or a short name.")] = None,
+    version: Annotated[str | None, Option(help="An older edition; with --file its day of publication.")] = None,
+    file: Annotated[Path | None, Option(help="The publisher's file, downloaded by hand.")] = None,
+    raw: Annotated[Path | None, Option(help="Folder of figures to add to, instead of data/raw.")] = None,
+    retire: Annotated[Several, Option("--retire-correction", help="A correction no longer needed.")] = None,
+    keep: Annotated[Several, Option(help="A correction to make although its figures moved.")] = None,
+    accept: Annotated[str | None, Option(help="Why the figures asked about are right; kept with them.")] = None,
+    undo: Annotated[bool, Option("--undo", help="Take the newest edition out again.")] = False,
 ) -> None:
     """Add a publication's newest figures to the raw tables; without a name, list what can be fetched.
 
@@ -60,9 +52,7 @@ def fetch(
 
 @app.command()
 def check(
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="Ask publishers what they have now; fail when a newer edition is out.")
-    ] = False,
+    fresh: Annotated[bool, Option("--fresh", help="Ask publishers; fail when a newer edition is out.")] = False,
 ) -> None:
     """Check sums of councils against published figures, and editions against the publication calendar."""
     from deficits.fetch import news
@@ -89,11 +79,9 @@ def check(
 
 @app.command()
 def build(
-    folder: Annotated[Path | None, typer.Option("--out", help="Folder to write to.")] = None,
+    folder: Annotated[Path | None, Option("--out", help="Folder to write to.")] = None,
     as_of: AsOf = None,
-    rule: Annotated[
-        str, typer.Option(help="Choice among sources: section251, mhclg, lowest or newest.")
-    ] = "section251",
+    rule: Annotated[str, Option(help="Choice among sources: section251, mhclg, lowest or newest.")] = "section251",
     own_figures: OwnFigures = None,
 ) -> None:
     """Build the authority-by-year panel from the raw tables and say what is in it."""
@@ -134,11 +122,9 @@ def build(
 
 @app.command()
 def trace(
-    authority: Annotated[str, typer.Argument(help="A council, by name, DfE number or ONS code.")],
-    year: Annotated[str, typer.Argument(help="A financial year like 2023-24.")],
-    figure: Annotated[
-        str, typer.Argument(help="A figure of the panel, for example balance or plans.")
-    ] = "balance",
+    authority: Annotated[str, Argument(help="A council, by name, DfE number or ONS code.")],
+    year: Annotated[str, Argument(help="A financial year like 2023-24.")],
+    figure: Annotated[str, Argument(help="A figure of the panel, for example balance or plans.")] = "balance",
     as_of: AsOf = None,
     own_figures: OwnFigures = None,
 ) -> None:
@@ -151,15 +137,11 @@ def trace(
 
 @app.command()
 def own(
-    file: Annotated[Path, typer.Argument(help="A CSV or workbook: a row a council and year, or a year a column.")],
-    authority: Annotated[str | None, typer.Option(help="Whose figures, where the file names nobody.")] = None,
-    unit: Annotated[str | None, typer.Option(help="Unit of amounts: £, £000 or £m.")] = None,
-    deficits_positive: Annotated[
-        bool, typer.Option("--deficits-positive", help="A positive number is a deficit.")
-    ] = False,
-    accept: Annotated[
-        bool, typer.Option("--accept", help="Amounts that depart from the council's published record are right.")
-    ] = False,
+    file: Annotated[Path, Argument(help="A CSV or workbook: a row a council and year, or a year a column.")],
+    authority: Annotated[str | None, Option(help="Whose figures, where the file names nobody.")] = None,
+    unit: Annotated[str | None, Option(help="Unit of amounts: £, £000 or £m.")] = None,
+    deficits_positive: Annotated[bool, Option("--deficits-positive", help="Positive is a deficit.")] = False,
+    accept: Annotated[bool, Option("--accept", help="Amounts far from the published record are right.")] = False,
 ) -> None:
     """Check a file of your own balances and keep it, for `--own` and for reports.
 
