@@ -266,7 +266,12 @@ class _Reading:
         typed, has_unit = amount_in(text)
         if typed is None or abs(typed) > 1e13:
             raise PanelError(f"'{text}' is not an amount in pounds")
-        turned, certain = self._sign(words, typed)
+        headed = SAYS["deficit"].search(words) is not None and "surplus" not in words
+        turned, certain = headed, headed and typed >= 0
+        if self.answers.deficits_positive or SAYS["a_deficit_is_positive"].search(words):
+            turned, certain = True, True
+        elif SAYS["a_surplus_is_positive"].search(words):
+            turned, certain = False, True
         value = (-typed if turned else typed) * (1.0 if has_unit else UNITS[unit])
         record = _Record(self.published, code, year)
         surplus = value > 0 > record.last
@@ -295,15 +300,6 @@ class _Reading:
             self.readings.append(f"Amounts are in {unit}, as {'answered' if self.answers.unit else 'headed'}")
         # What is kept stands under 'balance £', without the heading that made its sign certain here.
         return value, record.fits(value) and not surplus
-
-    def _sign(self, words: str, typed: float) -> tuple[bool, bool]:
-        """Whether a positive number is a deficit, and whether that is certain."""
-        if self.answers.deficits_positive or SAYS["a_deficit_is_positive"].search(words):
-            return True, True
-        if SAYS["a_surplus_is_positive"].search(words):
-            return False, True
-        headed = SAYS["deficit"].search(words) is not None and "surplus" not in words
-        return headed, headed and typed >= 0
 
 
 class _Record:

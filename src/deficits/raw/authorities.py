@@ -67,8 +67,8 @@ class Authorities:
     frame: pd.DataFrame
     districts: dict[str, str] = field(default_factory=dict)
 
-    def in_year(self, year: int) -> pd.Index:
-        """DfE numbers of the authorities that existed on 31 March of `year`."""
+    def in_year(self, year: int | None = None) -> pd.Index:
+        """DfE numbers of the authorities that existed on 31 March of `year`; without a year, that still do."""
         return self.frame.index[[self.existed(code, year) for code in self._lives]]
 
     def resolve(self, word: str | int, year: int | None = None) -> str:
@@ -183,10 +183,8 @@ def authorities(year: int | None = None) -> pd.DataFrame:
     ['Kent', 'county']
     """
     known = load_authorities()
-    codes = known.frame.index[known.frame["last_year"].isna()]
-    codes = codes if year is None else known.in_year(whole("year", year, PanelError))
-    columns = ["name", "region", "gss", "first_year", "last_year"]
-    frame = known.frame.loc[codes, columns]
+    codes = known.in_year(None if year is None else whole("year", year, PanelError))
+    frame = known.frame.loc[codes, ["name", "region", "gss", "first_year", "last_year"]]
     frame.insert(2, "type", known.types(codes))
     return frame
 

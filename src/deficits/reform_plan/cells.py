@@ -72,12 +72,6 @@ def total(terms: Iterable[Cell]) -> Cell:
     return reduce(operator.add, terms)
 
 
-def where(test: Cell, then: Cell, otherwise: Term) -> Cell:
-    """One term where another is above 0, else a third."""
-    other = cell(otherwise)
-    return Cell(f"IF({test.text}>0,{then.text},{other.text})", (then if test.value > 0 else other).value)
-
-
 class Book:
     """The workbook as it is written; what is written on it can be named in later formulas."""
 

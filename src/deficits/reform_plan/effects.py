@@ -166,9 +166,8 @@ class ReformPlan:
             lines[variant, "In-year position"] = in_year
             lines[variant, "Balance at 31 March"] = balance[1:]
         means = {line: values.mean(axis=1) for line, values in lines.items()}
-        years = [financial_year(year) for year in self.years[1:]]
-        frame = pd.DataFrame.from_dict(means, orient="index", columns=years)
-        return in_units(frame.set_axis(pd.MultiIndex.from_tuples(frame.index, names=["variant", "line"])), "£")
+        frame = pd.DataFrame(means, [financial_year(year) for year in self.years[1:]])
+        return in_units(frame.T.rename_axis(["variant", "line"]), "£")
 
     def stress(self) -> pd.DataFrame:
         """The balance at the last year end, £, on harder terms: columns mean, p10, p50, p90 and difference (of the
@@ -208,14 +207,15 @@ class ReformPlan:
         acted = self._yearly(money, "measure", "action").reset_index()
         frame = pd.concat([years, acted.assign(variant="mitigated", unit="£")], ignore_index=True)
         frame = frame.fillna({"sector": "", "action": ""}).assign(area=self.name)
-        frame = frame[["measure", "unit", "area", "year", "variant", "sector", "action", *SUMMARY]]
-        return in_units(frame, frame.groupby("measure")["unit"].first().to_dict())
+        frame = frame[
+            ["measure", "unit", "area", "year", "variant", "sector", "action", "mean", "p10", "p50", "p90"]
+        ]
+        return in_units(frame, dict(zip(frame["measure"], frame["unit"], strict=True)))
 
     def plot(self, measure: str = "balance", *, ax: Axes | None = None) -> Axes:
         """A measure by year without and with the plan, with 80% ranges, on axes of your own or new ones."""
-        return lines(
-            self.to_frame().query("measure == @measure and variant != 'difference'"), "variant", self.name, ax
-        )
+        rows = self.to_frame().query("measure == @measure and variant != 'difference'")
+        return lines(rows, "variant", self.name, ax)
 
     def _repr_html_(self) -> str:
         table = (self.effects() / 1e6).to_html(float_format="{:,.1f}".format, border=0)
@@ -291,9 +291,6 @@ class ReformPlan:
             f"Reform plan of {self.name}, {len(self.actions.actions)} actions: a balance of {planned} at "
             f"{year_end(self.years[-1])} instead of {without} (medians)"
         )
-
-
-SUMMARY = ["mean", "p10", "p50", "p90"]
 
 
 def plan(

@@ -29,7 +29,7 @@ from deficits.reform_plan.actions import (
     Sector,
 )
 from deficits.reform_plan.baseline import Baseline, grown
-from deficits.reform_plan.cells import Book, Cell, Row, Term, cell, least, most, total, where
+from deficits.reform_plan.cells import Book, Cell, Row, Term, cell, least, most, total
 from deficits.reform_plan.effects import ReformPlan, applied
 from deficits.simulated import in_units
 from deficits.sizes import Array
@@ -269,7 +269,8 @@ def _acted(
             if not t:
                 return 1.0
             kept = most(0.0, least(1.0, 1.0 - each[t] / (held[t] / held[t - 1])))
-            return so_far[-1] * where(least(held[t], held[t - 1]), kept, 1.0)
+            some = least(held[t], held[t - 1])
+            return so_far[-1] * Cell(f"IF({some.text}>0,{kept.text},1.0)", kept.value if some.value > 0 else 1.0)
 
         part = book.row(f"{title}: part of plans that is left", left, "factor")
         for sector in chosen:
