@@ -124,3 +124,12 @@ def test_councils_that_an_edition_has_lost(
     held = gates.Held("held.csv", edition(panel, 2023).frame.astype(str), set())
     gates.coverage(edition(panel, year, missing), held, panel.authorities, found)
     assert (len(found.asked), len(found.refused)) == (asked, refused)
+
+
+def test_of_the_cells_that_moved_none_that_stayed_is_named(panel: Panel) -> None:
+    table = edition(panel, 2023)
+    held = gates.Held("held.csv", table.frame.astype(str), {"2022-23"})
+    table.frame.loc[0, "balance_gbp"] = 2.0
+    said, *cells = gates.compare(table, held)
+    assert "1 cells moved" in said
+    assert [cell.strip() for cell in cells] == [f"2022-23, {table.frame.at[0, 'dfe_number']}: balance_gbp 1 to 2"]

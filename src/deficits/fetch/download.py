@@ -29,10 +29,8 @@ FILE_SECONDS, ANSWER_SECONDS = 900.0, 60.0
 """For a whole file or answer, further attempts included."""
 QUIET_SECONDS = 30.0
 """Without a byte."""
-ATTEMPTS = 4
 LONGEST_WAIT = 60.0
 """Seconds a server may ask to wait; for more than that the user is told to come back."""
-REDIRECTS = 5
 BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
 CUT_SHORT = (httpx.ReadTimeout, httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError, zlib.error)
 
@@ -99,7 +97,7 @@ def _received(url: str, into: BinaryIO, most: int, seconds: float) -> httpx.Head
     """The whole body at `url` into an open file, by the first attempt that succeeds; the headers it came with."""
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(_MayPass),
-        stop=tenacity.stop_after_attempt(ATTEMPTS) | tenacity.stop_before_delay(seconds),
+        stop=tenacity.stop_after_attempt(4) | tenacity.stop_before_delay(seconds),
         wait=tenacity.wait_exponential(max=30)
         + tenacity.wait_exception(lambda fault: getattr(fault, "wait", 0.0)),
         reraise=True,
@@ -145,7 +143,7 @@ def _client(url: str) -> httpx.Client:
 
     return httpx.Client(
         follow_redirects=True,
-        max_redirects=REDIRECTS,
+        max_redirects=5,
         timeout=httpx.Timeout(QUIET_SECONDS, connect=15.0),
         # A length can only be compared with what is sent as it is; the EES API packs whatever it is asked.
         headers={"User-Agent": "deficits (statistics reader)", "Accept-Encoding": "identity"},

@@ -178,10 +178,11 @@ class Reader:
         day. `source` is `publication/file:line`.
         """
         files = self.raw.files(publication, kind)
-        tables = {file.name: self.raw.table(publication, file.name, numeric) for file in files}
+        rows = pd.concat(
+            [self.raw.table(publication, file.name, numeric).assign(source=file.name) for file in files]
+        )
         # Line 1 of a file is its header.
-        sources = {name: [f"{publication}/{name}:{row + 2}" for row in tables[name].index] for name in tables}
-        rows = pd.concat([tables[name].assign(source=sources[name]) for name in tables])
+        rows["source"] = f"{publication}/" + rows["source"] + ":" + (rows.index + 2).astype(str)
         return rows[rows["published"].map(last_day) <= self.last].reset_index(drop=True)
 
     def read(self, publication: str, kind: str, numeric: Iterable[str]) -> pd.DataFrame:

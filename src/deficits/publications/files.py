@@ -104,7 +104,7 @@ class Grid(NamedTuple):
         """Some columns of a CSV's lines below line `top`, without those that begin as in `skip`, as text by line.
 
         By pyarrow, which does not keep the other 2,500 of a large file; None where a line is no row of `width`
-        cells.
+        cells, and for a workbook.
         """
         names = [str(place) for place in range(width)]
         wanted = [names[place] for place in places.values()]

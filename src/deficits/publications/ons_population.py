@@ -94,7 +94,8 @@ def _areas(codes: pd.Series, source: str) -> dict[str, str]:
     unknown = [code for code in ours if code not in districts and not known.knows(code)]
     if unknown:
         raise SourceError(
-            f"{source}: no authority is known for the area {', '.join(unknown)}: add to district_to_authority.csv"
+            f"{source}: no authority is known for the area {', '.join(unknown)}; a new code goes into "
+            "data/raw/authorities/district_to_authority.csv"
         )
     covered = {districts[code][0] for code in ours if code in districts}
     lacking = sorted({f"{active} (in {number})" for active, number in districts.values() if active not in covered})

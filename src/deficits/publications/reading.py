@@ -84,9 +84,7 @@ class Sheet:
         if faults:
             raise SourceError(f"{self.name}: {some(faults)}. Is it another file or edition?")
         self.printed.update({name: printed[place] for name, place in places.items()})
-        frame = None
-        if skip and self.grid.content:
-            frame = self.grid.columns(self.top, len(self.head[-1]), places, skip)
+        frame = self.grid.columns(self.top, len(self.head[-1]), places, skip) if skip else None
         frame = self.cells(places) if frame is None else frame
         frame = frame[~frame.eq("").all(axis=1)]
         if frame.empty:
