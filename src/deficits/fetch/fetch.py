@@ -234,7 +234,7 @@ def _parsed(publication: Publication, original: Original) -> tuple[Table, ...]:
     # A year's allocations are published in the months before it.
     if first and int(original.published[:4]) < int(first[:4]) - 1:
         raise FetchError(
-            f"{original.path.name} has figures from {first} on, so {original.published} is not the --version"
+            f"{original.path.name} has figures from {first} on: --version {original.published} is too early"
         )
     return tables
 

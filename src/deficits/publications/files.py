@@ -131,9 +131,9 @@ def opened(path: Path, wanted: Callable[[str], bool] = lambda _: False, typed: b
 
     A CSV may be UTF-8, UTF-16 or Windows' CP1252; in one that a person `typed` each quotation mark has its pair.
     """
-    if path.exists() and not path.is_file():
-        raise SourceError(f"{path} is not a file; give the path of the file that was downloaded")
     try:
+        if path.exists() and not path.is_file():
+            raise SourceError(f"{path} is not a file; give the path of the file that was downloaded")
         if (size := path.stat().st_size) > LARGEST:
             raise SourceError(f"{path.name} has {size:,} bytes; files of up to {LARGEST:,} are read")
         content = path.read_bytes()
@@ -225,7 +225,7 @@ def _refuse_sparse(archive: zipfile.ZipFile, part: zipfile.ZipInfo, name: str) -
             tail = block[-20:]
     if rows * columns > _CELLS:
         raise SourceError(
-            f"{name}, {part.filename}: cells span {rows:,} rows and {columns:,} columns; delete what is far off"
+            f"{name}, {part.filename}: spans {rows:,} rows and {columns:,} columns; clear cells far from the table"
         )
 
 
