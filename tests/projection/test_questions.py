@@ -65,6 +65,10 @@ def test_from_the_first_year_held_the_overspend_of_the_next_is_carried_on(small:
     assert small.decompose(first, last).at["carried_on", "p50"] == pytest.approx((last - first) * overspend)
 
 
+def test_a_council_without_spend_has_no_cause_of_growth(small: Projection) -> None:
+    assert small.decompose(2025, 2028, "Isles of Scilly").eq(0.0).all(axis=None)
+
+
 def test_every_result_has_its_own_unit(small: Projection) -> None:
     way = small.breakeven()
     assert small.plans().attrs == {"units": "plans"}

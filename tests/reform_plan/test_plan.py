@@ -62,6 +62,20 @@ def test_the_first_sectors_are_as_counted(kent: ReformPlan, projection: Projecti
         assert share[sector] == pytest.approx(counted[f"plans_{sector}"] / counted["plans"], rel=0.06)
 
 
+def test_costs_by_placement_that_move_apart_do_so_for_a_councils_places(
+    kent: ReformPlan, projection: Projection
+) -> None:
+    dearer = projection.with_assumptions(d.Assumptions(placements={"independent": {"unit_cost_growth": 0.1}}))
+    place = [SECTORS.index(sector) for sector in ("independent", "mainstream")]
+    apart, usual = (
+        each.base.position.cost[place[0]] / each.base.position.cost[place[1]]
+        for each in (d.plan(dearer, "Kent", kent.actions), kent)
+    )
+    ahead = dearer.paths.cost[0] / dearer.paths.cost[2] / (projection.paths.cost[0] / projection.paths.cost[2])
+    assert apart / usual == pytest.approx(ahead[-len(apart) :], rel=1e-9)
+    assert ahead[-1].mean() > 1.1
+
+
 def test_a_council_moves_no_other_and_not_england(kent: ReformPlan, projection: Projection) -> None:
     moved = (kent.projection.balance != projection.balance).any(["draw", "year"])
     assert moved.sel(authority="886")

@@ -27,7 +27,6 @@ from deficits.projection.history import (
     History,
     history,
     received,
-    safety_valve_payments,
     starting_balances,
     year_ends,
 )
@@ -99,7 +98,8 @@ def fit(panel: Panel, until: int) -> Fit:
         raise ProjectionError(f"no high needs block by council is among the figures known until {year_end(base)}")
     size_year = max(published)
     block = blocks[size_year].fillna(0.0)
-    payments = safety_valve_payments(panel, authorities)
+    paid = panel.agreements.pivot_table(index="authority", columns="year", values="value", aggfunc="sum")
+    payments = paid.reindex(authorities).fillna(0.0)
     balances = Balances.of(panel, authorities, received(payments))
     known = history(panel, until)
     national_block = panel.figure("high_needs_block").sum(min_count=ENGLAND).dropna()

@@ -188,12 +188,6 @@ def _people(ages: Ages, until: int) -> pd.DataFrame | None:
 # --- balances
 
 
-def safety_valve_payments(panel: Panel, authorities: pd.Index) -> pd.DataFrame:
-    """Safety valve payments by council and year, £ (>= 0): as published, else as the agreement schedules them."""
-    by_year = panel.agreements.pivot_table(index="authority", columns="year", values="value", aggfunc="sum")
-    return by_year.reindex(authorities).fillna(0.0)
-
-
 def newest_day(panel: Panel) -> str:
     """The newest day (ISO) on which a figure that is held was published; what has no day does not count."""
     published = panel.frame.filter(like="_published").stack()

@@ -134,7 +134,10 @@ def decomposed(step: Step, start: int, end: int) -> pd.DataFrame:
     years, total = slice(first + 1, last + 1), step.balance[first] - step.balance[last]
     overspend = step.added[1:] + step.changed[1:] - np.diff(step.balance, axis=0)
     base = overspend[max(first - 1, 0)]
-    weight = _logarithmic_mean(step.spend[years], step.spend[first])
+    after, before = step.spend[years], step.spend[first]
+    logs = np.log(np.divide(after, before, out=np.ones_like(after), where=before > 0))
+    alike = np.abs(logs) < 1e-12  # their logarithmic mean is then their common value
+    weight = np.where(alike, before, (after - before) / np.where(alike, 1.0, logs))
     causes = {
         name: (weight * np.log(index[years] / index[first])).sum(axis=0) for name, index in step.factors.items()
     }
@@ -148,12 +151,6 @@ def decomposed(step: Step, start: int, end: int) -> pd.DataFrame:
     causes["not_explained"] = total - sum(causes.values())
     rows = {name: ranges(causes[name]) for name in CAUSES} | {"total": ranges(total)}
     return in_units(pd.DataFrame.from_dict(rows, orient="index").rename_axis("cause"), "£")
-
-
-def _logarithmic_mean(after: Array, before: Array) -> Array:
-    """(after - before) / log(after / before), which is their common value where they are equal."""
-    logs = np.log(after / before)
-    return np.where(np.abs(logs) < 1e-12, before, (after - before) / np.where(np.abs(logs) < 1e-12, 1.0, logs))
 
 
 def breaks_even(step: Step, year: int) -> pd.DataFrame:
