@@ -29,12 +29,10 @@ NO_HEADLINE = frozenset({"", "nan", "inf", "infinity", "none", "true", "false"})
 HEADLINE = "application/vnd.deficits.headline+json"
 POINTS = "application/vnd.deficits.points+json"
 
+OGL = "https://www.nationalarchives.gov.uk/doc/open-government-licence/version/3/"
 LICENCES = {
-    "OGL-UK-3.0": (
-        "Open Government Licence v3.0",
-        "https://www.nationalarchives.gov.uk/doc/open-government-licence/version/3/",
-    ),
-    "facts": ("facts quoted from the publication", ""),
+    "OGL-UK-3.0": Link("Open Government Licence v3.0", OGL),
+    "facts": "facts quoted from the publication",
 }
 OGL_ATTRIBUTION = "Contains public sector information licensed under the Open Government Licence v3.0."
 
@@ -228,6 +226,8 @@ def sources(*publications: str | list[str]) -> Shown:
             "Retrieved": source.retrieved.isoformat(),
         }
         dates = [f"{what} {str(day).rstrip('.')}" for what, day in days.items() if day]
+        # No other address is one that a reader's browser opens as a page.
+        web = str(source.url).startswith(("https://", "http://"))
         files = Markup("").join(
             Markup("<li><code>{}</code> <code>{}</code></li>").format(file.name, file.sha256)
             for file in source.file
@@ -237,10 +237,10 @@ def sources(*publications: str | list[str]) -> Shown:
                 '<li>{link}, from {publisher}\n<span class="detail">{dates}. Licence: {licence}.</span>\n'
                 "<details><summary>Files used from {title}, with sha256</summary><ul>{files}</ul></details></li>"
             ).format(
-                link=_link(source.title, source.url),
+                link=Link(source.title, str(source.url)) if web else source.title,
                 publisher=source.publisher,
                 dates=". ".join(dates),
-                licence=_link(*LICENCES[source.licence]),
+                licence=LICENCES[source.licence],
                 title=source.title,
                 files=files,
             )
@@ -250,8 +250,3 @@ def sources(*publications: str | list[str]) -> Shown:
     if any(known[name].licence == "OGL-UK-3.0" for name in names):
         html += Markup('\n<p class="source">{}</p>').format(OGL_ATTRIBUTION)
     return Shown(str(html), "\n".join(text))
-
-
-def _link(text: str, url: object) -> str:
-    """A link, or the text alone when the address is none that a reader's browser opens as a page."""
-    return Link(text, str(url)) if str(url).startswith(("https://", "http://")) else text

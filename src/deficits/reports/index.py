@@ -3,7 +3,6 @@ the pages; `catalogue.json` and `feed.xml` say the same to programs."""
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 from collections import Counter
@@ -21,7 +20,6 @@ from deficits.formatting import estimate_range, financial_year, gbp, in_one_unit
 from deficits.raw import raw_data
 from deficits.raw.authorities import SAYS_NOTHING, load_authorities
 from deficits.reports.batch import put_in_place, reason
-from deficits.reports.changes import grouped
 from deficits.reports.frame import PARTS, SITE, csp_hash, first_chart, part, templates
 from deficits.reports.params import REPORTS, parse, read_notebook
 from deficits.reports.record import (
@@ -209,28 +207,20 @@ def _councils(pages: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, Any]
 
 def _balance(headline: Mapping[str, Any]) -> dict[str, Any]:
     """The balance that a council's page gives first (£, negative = deficit), and its share of the grant."""
-    ranges = {
-        name: parts
-        for name, parts in grouped(headline).items()
-        if re.fullmatch(r"balance_\d{4}", name) and len(parts) == 3
-    }
-    if not ranges:
-        return dict.fromkeys(("year", "low", "middle", "high", "deficit_share_of_dsg"))
-    name = min(ranges)
-    year, (low, middle, high) = int(name[-4:]), (float(ranges[name][part]) for part in ("10", "50", "90"))
-    share = headline.get(f"share_of_dsg_{year}")
-    return {"year": year, "low": low, "middle": middle, "high": high, "deficit_share_of_dsg": share}
+    years = [int(name[8:12]) for name in headline if re.fullmatch(r"balance_\d{4}_p50", name)]
+    year = min(years, default=None)
+    parts = {"low": "p10", "middle": "p50", "high": "p90"}
+    found = {word: headline.get(f"balance_{year}_{part}") for word, part in parts.items()}
+    return {"year": year, **found, "deficit_share_of_dsg": headline.get(f"share_of_dsg_{year}")}
 
 
 def read_tiles() -> dict[str, tuple[str, int, int]]:
     """Letters, column and row of each council's tile, by DfE number: equal tiles near where the councils lie. The
     file is the map: a line a row of tiles, each tile's letters and number.
     """
-    with (PARTS / "tiles.csv").open(encoding="utf-8", newline="") as lines:
-        cells = [
-            (tile, column, row) for row, line in enumerate(csv.reader(lines)) for column, tile in enumerate(line)
-        ]
-    return {tile.split()[1]: (tile.split()[0], column, row) for tile, column, row in cells if tile}
+    rows = (PARTS / "tiles.csv").read_text(encoding="utf-8").splitlines()
+    tiles = [(tile.split(), x, y) for y, row in enumerate(rows) for x, tile in enumerate(row.split(","))]
+    return {tile[1]: (tile[0], x, y) for tile, x, y in tiles if tile}
 
 
 # The page -------------------------------------------------------------------------------------------------------

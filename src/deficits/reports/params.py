@@ -6,7 +6,7 @@ import ast
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
@@ -362,15 +362,8 @@ class CompareReport(EnglandReport):
     schemes: Names = Field(
         validate_default=True,
         default=[
-            "no-help",
-            "high-needs-stability-grant",
-            "flat-share",
-            "flat-share-75",
-            "flat-share-100",
-            "equal-per-pupil",
-            "equal-per-plan",
-            "capped-at-reserves",
-            "loan-10-years",
+            *("no-help", "high-needs-stability-grant", "flat-share", "flat-share-75", "flat-share-100"),
+            *("equal-per-pupil", "equal-per-plan", "capped-at-reserves", "loan-10-years"),
         ],
         description="names of write-off schemes",
     )
@@ -473,17 +466,8 @@ class ExploreNotebook(PanelReport):
 REPORTS: dict[str, type[PanelReport]] = {
     model.report: model
     for model in (
-        QualityReport,
-        EnglandReport,
-        WriteoffReport,
-        AuthorityReport,
-        BacktestReport,
-        CompareReport,
-        RecommendationsReport,
-        PlanReport,
-        MonitorReport,
-        PlacesReport,
-        FormulaReport,
+        *(QualityReport, EnglandReport, WriteoffReport, AuthorityReport, BacktestReport, CompareReport),
+        *(RecommendationsReport, PlanReport, MonitorReport, PlacesReport, FormulaReport),
     )
 }
 """The reports by their names, in the order in which they are listed."""
@@ -535,7 +519,7 @@ def settings(name: str, namespace: Mapping[str, object]) -> PanelReport:
     assigned: dict[str, Any] = {}
     for source in reversed(cast("Sequence[str]", namespace.get("In", ()))):
         try:
-            values = dict(_literals(source))
+            values = _literals(source)
         except (ReportError, SyntaxError):
             continue
         injected = source.lstrip().startswith("# Parameters")  # as papermill's cell does
@@ -555,31 +539,30 @@ def parameters_cell(notebook: Mapping[str, Any]) -> dict[str, Any]:
     cells = [cell for cell in notebook["cells"] if "parameters" in cell["metadata"].get("tags", [])]
     if len(cells) != 1:
         raise ReportError(f"expected one cell tagged 'parameters', found {len(cells)}")
-    return dict(_literals("".join(cells[0]["source"])))
+    return _literals("".join(cells[0]["source"]))
 
 
-def _literals(source: str) -> Iterator[tuple[str, Any]]:
+def _literals(source: str) -> dict[str, Any]:
+    found = {}
     for statement in ast.parse(source).body:
-        match statement:
-            case ast.Assign(targets=[ast.Name(id=name)], value=value):
-                try:
-                    yield name, ast.literal_eval(value)
-                    continue
-                except ValueError:
-                    pass
-        found = ast.unparse(statement)
-        raise ReportError(f"parameters cell, line {statement.lineno}: found {found!r}, expected name = literal")
+        try:
+            (target,) = statement.targets  # type: ignore[attr-defined]
+            found[target.id] = ast.literal_eval(statement.value)  # type: ignore[attr-defined]
+        except (AttributeError, ValueError):
+            what = f"found {ast.unparse(statement)!r}, expected name = literal"
+            raise ReportError(f"parameters cell, line {statement.lineno}: {what}") from None
+    return found
 
 
 def check_parameters_cell(report: type[PanelReport], notebook: Mapping[str, Any]) -> None:
     """ReportError unless the notebook's parameters cell holds the report's parameters, each with its default."""
     cell = parameters_cell(notebook)
-    defaults = {name: field.default for name, field in report.model_fields.items()}
+    here = {name: repr(value) for name, value in cell.items()}
+    there = {name: repr(field.default) for name, field in report.model_fields.items()}
     faults = [
-        f"{name}: {repr(cell[name]) if name in cell else 'missing'} in the parameters cell, "
-        f"{repr(defaults[name]) if name in defaults else 'missing'} in {report.__name__}"
-        for name in sorted(cell.keys() | defaults.keys())
-        if name not in cell or name not in defaults or cell[name] != defaults[name]
+        f"{name}: {found} in the parameters cell, {expected} in {report.__name__}"
+        for name in sorted(here.keys() | there.keys())
+        if (found := here.get(name, "missing")) != (expected := there.get(name, "missing"))
     ]
     if faults:
         raise _refusal(report.report, faults)
