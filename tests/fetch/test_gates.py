@@ -133,3 +133,10 @@ def test_of_the_cells_that_moved_none_that_stayed_is_named(panel: Panel) -> None
     said, *cells = gates.compare(table, held)
     assert "1 cells moved" in said
     assert [cell.strip() for cell in cells] == [f"2022-23, {table.frame.at[0, 'dfe_number']}: balance_gbp 1 to 2"]
+
+
+def test_an_edition_held_without_the_key_is_compared_by_its_rows_alone() -> None:
+    table = Table("agreements", pd.DataFrame({"dfe_number": ["886"], "total_payment_gbp": [1.0]}), ("dfe_number",))
+    held = gates.Held("held.csv", pd.DataFrame({"la_name": ["Kent"], "total_payment_gbp": ["1"]}), set())
+    (said,) = gates.compare(table, held)
+    assert "1 rows added, 1 removed, 0 cells moved" in said

@@ -108,7 +108,8 @@ def contents(table: Table) -> Iterator[str]:
 
 
 def _by_key(frame: pd.DataFrame, key: tuple[str, ...]) -> pd.DataFrame:
-    keys = frame.reindex(columns=list(key)).astype(str)
+    # The project's own table of agreements names councils and has no number.
+    keys = frame.reindex(columns=list(key)).astype(str).fillna("")
     return frame.set_axis([", ".join(row) for row in keys.itertuples(index=False)])
 
 
