@@ -180,6 +180,15 @@ def between(low: str, high: str) -> str:
     return low if low == high else f"{low} to {high}"
 
 
+def number_range(low: float, high: float) -> str:
+    """A range of estimated numbers, each end to two figures.
+
+    >>> number_range(195_875, 240_555), number_range(1134, 1134)
+    ('200,000 to 240,000', '1,100')
+    """
+    return between(*(f"{two_figures(value):,.0f}" for value in (low, high)))
+
+
 def percent(share: float, places: int = 0) -> str:
     """A share (0 to 1) as a percentage; never a bare 0% or 100% for what is only nearly so.
 
@@ -322,6 +331,29 @@ def day_in_words(day: str | date) -> str:
         return f"{date.fromisoformat(f'{text}-01'):%B %Y}"
     when = date.fromisoformat(text)
     return f"{when.day} {when:%B %Y}"
+
+
+def the(name: str) -> str:
+    """The name of a region or a scheme with its article, where it takes one in a sentence.
+
+    >>> the("South West"), the("London"), the("High Needs Stability Grant"), the("All of the deficit")
+    ('the South West', 'London', 'the High Needs Stability Grant', 'All of the deficit')
+    """
+    takes = r"(North|South) (East|West)|(East|West) Midlands|East of England|High Needs Stability Grant"
+    return f"the {name}" if re.match(takes, name) else name
+
+
+def reported_by(publisher: str, address: str) -> str:
+    """Who published something and, where the address is neither theirs nor a public body's, who reported it.
+
+    >>> reported_by("DfE, white paper", "https://www.example.org/a"), reported_by("DfE", "https://www.gov.uk/a")
+    ('DfE, white paper, as reported by example.org', 'DfE')
+    >>> reported_by("Schools Week", "https://schoolsweek.co.uk/a")
+    'Schools Week'
+    """
+    host = address.removeprefix("second-hand, via ").split("/")[2].removeprefix("www.")
+    own = host.endswith(("gov.uk", "parliament.uk")) or host.split(".")[0] in slug(publisher).replace("-", "")
+    return publisher if own else f"{publisher}, as reported by {host}"
 
 
 def slug(text: str) -> str:

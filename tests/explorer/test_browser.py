@@ -168,7 +168,7 @@ def test_served_axe_finds_no_violation_and_errors_belong_to_their_controls(opene
     page.get_by_text("The numbers as a table").click()
     page.get_by_role("table").wait_for()
     page.get_by_role("tab", name="Plan", exact=True).click()
-    page.get_by_label("Actions of a council’s reform plan").select_option("example")
+    page.get_by_label("Actions of a council's reform plan").select_option("example")
     page.get_by_label("Actions that apply").wait_for()
     for name, width in (("Levers", 1280), ("Write-off", 800), ("Plan", 380), ("Files", 380)):
         page.set_viewport_size({"width": width, "height": 900})

@@ -100,7 +100,7 @@ def test_parameters_code_python_and_packages_are_told():
 
 def test_another_notebook_with_the_same_code_is_called_that():
     found = changes(run(made(notebook="0", code="a")), made(notebook="1", code="a"))
-    assert found.code == ("The page’s notebook has changed",)
+    assert found.code == ("The page's notebook has changed",)
 
 
 @pytest.mark.parametrize(
@@ -146,5 +146,5 @@ def test_a_page_tells_of_the_run_before_it_and_its_fingerprint_does_not(write, t
     told = said(page)
     assert "Gross at 31 March 2026 £5.7bn £5.8bn" in told
     assert "Parameter seed: 1 before, 2 now." in told
-    assert "The page’s notebook has changed" in told
+    assert "The page's notebook has changed" in told
     assert "The data are the same." in told

@@ -34,7 +34,7 @@ def test_what_changed_between_two_runs_stands_on_one_page(tmp_path: Path) -> Non
     assert page.name == "diff-2026-11-03-2026-11-25.html"
     soup = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
     said = " ".join(soup.main.get_text(" ").split())
-    assert "3 pages are in both runs; headline figures of 1 changed, 1 of them councils’" in said
+    assert "3 pages are in both runs; headline figures of 1 changed, 1 of them councils'" in said
     assert "The code has changed" in said
     rows = [
         row.get_text(" ", strip=True) for row in soup.find(id="councils").find_next("table").tbody.find_all("tr")

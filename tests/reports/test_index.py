@@ -74,7 +74,7 @@ def test_the_headline_and_its_chart_come_first_and_housekeeping_last(page) -> No
 def test_an_empty_folder_says_so(tmp_path: Path) -> None:
     page = soup(tmp_path / "empty")
     assert "Not made yet" in page.main.get_text()
-    assert "No council’s page has been made yet" in page.main.get_text()
+    assert "No council's page has been made yet" in page.main.get_text()
 
 
 def test_a_shared_link_to_the_front_page_is_described(page, tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def test_another_result_and_what_it_was_made_from_are_named(page: Path) -> None:
     change(page.parent.parent / "01_england.ipynb", "5.7e9", "5.8e9")
     verified = verify(page)
     assert not verified.same
-    assert "The page’s notebook has changed" in verified.made_from
+    assert "The page's notebook has changed" in verified.made_from
 
 
 def test_a_page_that_cannot_be_made_again_is_an_error(page: Path) -> None:

@@ -159,7 +159,7 @@ def writeoff(
     authority: AuthorityOption = None,
     rate: Rate = None,
     allocations: Annotated[Path | None, Option(help="Published grants: a CSV of council and grant_gbp.")] = None,
-    unpromised: Annotated[bool, Option("--unfunded", help="Print what nobody has promised to pay.")] = False,
+    unpromised: Annotated[bool, Option("--unfunded", help="Print what the grant does not cover.")] = False,
     csv: Csv = None,
 ) -> None:
     """Apply a write-off scheme: who is paid what, what is left, how soon it is back."""
@@ -209,7 +209,7 @@ def writeoff(
 
 
 def _unfunded(result: Any, code: str | None) -> None:
-    """Print what nobody has promised to pay by year, and what it would cost to cover a share of the growth."""
+    """Print what the grant does not cover by year, and what it would cost to cover a share of the growth."""
     from deficits.writeoff import AT_A_YEAR_END, UNFUNDED, price_of_cover, unfunded
 
     out.print("Nobody has promised to pay:")

@@ -184,10 +184,10 @@ class View:
             )
         if self.plan is not None:
             low, middle, high = np.quantile(self.plan.saved.sum(axis=0), (0.1, 0.5, 0.9))
-            what = f"The reform plan’s actions ({len(self.plan.actions.actions)}) take {self._said(low, high)}"
+            what = f"The reform plan's actions ({len(self.plan.actions.actions)}) take {self._said(low, high)}"
             told.append(f"{what} off the deficit by then; central estimate {self._said(middle)}.")
         elif self.state.plan is not None and not self.of_council:
-            told.append("A reform plan is one council’s: choose a council to see what its actions do.")
+            told.append("A reform plan is one council's: choose a council to see what its actions do.")
         if self.result is not None:
             scheme, inside = self.result.scheme, _rows(self.area, self.result.standing)
             low, middle, high = np.quantile(self.result.grant.values.T[inside].sum(axis=0), (0.1, 0.5, 0.9))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from deficits.formatting import between, estimate, estimate_range, gbp, slug, two_figures, year_end
+from deficits.formatting import between, estimate, estimate_range, gbp, slug, the, two_figures, year_end
 from deficits.plots import drawing, frames
 from deficits.plots.chart import Chart
 from deficits.plots.drawing import Bars
@@ -207,7 +207,7 @@ def help_per_person(frame: pd.DataFrame) -> Chart:
         HELP,
         name=name,
         finding=finding,
-        subtitle="Safety valve grant so far and mean grant of this scheme, £ per person aged 2 to 18",
+        subtitle="Safety valve grant so far and mean grant of this scheme, per person aged 2 to 18",
         source=SOURCE,
         alt=f"{finding}. Bars of two parts, safety valve grant so far and this scheme's: "
         f"{read_out(rows['who'], so_far, ['and'] * len(rows), new.map(estimate))}.",
@@ -244,10 +244,10 @@ def schemes_against(frame: pd.DataFrame, reference: str, year: int) -> Chart:
         rows,
         name=name,
         finding=finding,
-        subtitle=f"Gross deficit compared with {reference}, same simulations, central estimate and 80% range, "
-        f"England, {year_end(year)}",
+        subtitle=f"Gross deficit compared with {the(reference)}, same simulations, central estimate and 80% "
+        f"range, England, {year_end(year)}",
         source=SOURCE,
-        alt=f"{finding} than {reference} in at least 90% of simulations. Dots with the 80% range as a line, "
+        alt=f"{finding} than {the(reference)} in at least 90% of simulations. Dots with the 80% range as a line, "
         f"smallest deficit first: {read_out(rows['label'], rows['text'], rows['range'])}.",
         data=found.rename(columns={"scheme": "Scheme", **frames.named("Difference", frames.WIDE)}),
         across=f"Below zero: smaller deficit at March {year}",
@@ -282,7 +282,7 @@ def gainers_and_losers(frame: pd.DataFrame, instead: str, against: str) -> Chart
         {"bar": Bars()},
         name=name,
         finding=finding,
-        subtitle=f"Change in grant, mean and 80% range, {instead} compared with {against}, same cost, "
+        subtitle=f"Change in grant, mean and 80% range, {instead} compared with {the(against)}, same cost, "
         f"{len(losers)} largest losers and {len(gainers)} largest gainers",
         source=SOURCE,
         alt=f"{finding}. Bars of the mean change with the 80% range as a line, largest loser first: "

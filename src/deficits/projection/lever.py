@@ -324,8 +324,8 @@ class EarlySupport(Lever):
 
     kind: Literal["early_support"]
     _terms = (
-        "{cost} of high needs spend more for early support, {from_block} of it from the block; plans then grow "
-        "{fewer} points a year less"
+        "another {cost} of high needs spend goes to early support, {from_block} of it from the block; plans then "
+        "grow {fewer} points a year less"
     )
     cost: Points = Field(description="spend on early support, as a share of high needs spend, more than now")
     fewer: Uncertain = Field(description="points a year by which plans grow less: 0.01 is one point")
@@ -407,7 +407,7 @@ class PlacementShift(Lever):
 
 
 class FormulaReview(Lever):
-    """The high needs block is shared out anew; its sum stays.
+    """The high needs block is redistributed; its sum stays.
 
     Change(council, t) = block(t) x weight x size(t) x (share of the basis - share of the block), within a floor
     and a cap where they are given. Where gains and losses then do not match, the larger side comes down in

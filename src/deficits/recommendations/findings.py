@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from deficits.errors import PanelError
-from deficits.formatting import estimate_range, financial_year, gbp_range, percent, year_end
+from deficits.formatting import estimate_range, financial_year, gbp_range, number_range, percent, year_end
 from deficits.panel import FIGURES
 from deficits.places import Places, places_of_all, together
 from deficits.projection import Lever, Projection
@@ -42,8 +42,8 @@ class Finding:
             return (estimate_range if self.estimated else gbp_range)(self.low, self.high)
         if self.unit == "share":
             return percent(self.low)
-        ends = dict.fromkeys(f"{end:,.0f}" for end in (self.low, self.high))
-        return f"{' to '.join(ends)} {self.unit}"
+        counted = self.low == self.high
+        return f"{f'{self.low:,.0f}' if counted else number_range(self.low, self.high)} {self.unit}"
 
 
 def findings(
@@ -71,7 +71,7 @@ def _finding(projection: Projection, measure: Measure, year: int, places: Places
     name, panel, paths = measure.name, projection.panel, projection.paths
     # The last year of the statutory override; the year asked for where that is over.
     ends = OVERRIDE_ENDS if OVERRIDE_ENDS in projection.projected_years else year
-    change = f"change of England’s net deficit by {year_end(year)}"
+    change = f"change of England's net deficit by {year_end(year)}"
     match measure.kind:
         case "lever":
             row = levers_compared(projection, year, [_lever(projection, name)]).iloc[0]
@@ -117,7 +117,7 @@ def _finding(projection: Projection, measure: Measure, year: int, places: Places
             if name not in needed.index:
                 known_word(FILE, name, hours().index.get_level_values("profession"), PanelError)
                 return None
-            row, of = needed.loc[name], f"for the new plans of {financial_year(ends)}; not the DSG"
+            row, of = needed.loc[name], f"for the new plans of {ends - 1}; not the DSG"
             return Finding(row["posts_low"], row["posts_high"], "posts", of)
         case "price":
             listed = prices(panel.as_of)

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, HttpUrl, model_validator
 
 from deficits.errors import PanelError
-from deficits.formatting import day_in_words
+from deficits.formatting import day_in_words, reported_by
 from deficits.paths import recommendations_file
 from deficits.validation import Declared, each_once, read_text, read_yaml, validated
 
@@ -29,8 +29,8 @@ class Answer(Declared):
 
     @property
     def source(self) -> str:
-        """Who said it and when, in words."""
-        return f"{self.by}, {day_in_words(self.dated)}"
+        """Who said it and when, and who reported it, in words."""
+        return reported_by(f"{self.by}, {day_in_words(self.dated)}", str(self.reference))
 
     def __str__(self) -> str:
         return f"{self.said} ({self.source})"

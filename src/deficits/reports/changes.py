@@ -185,7 +185,7 @@ def _values(then: Mapping[str, object], now: Mapping[str, object]) -> Iterator[s
 
 def _code(then: RunContent, now: RunContent) -> Iterator[str]:
     if (then.ran, then.notebook) != (now.ran, now.notebook):
-        what = "The page’s notebook" if then.ran == now.ran else "The code"
+        what = "The page's notebook" if then.ran == now.ran else "The code"
         versions = "" if then.code == now.code else f". Before: {then.code}. Now: {now.code}"
         yield f"{what} has changed{versions}"
     if then.python != now.python:

@@ -116,7 +116,7 @@ def _explained(pair: Pair) -> tuple[str, Markup]:
     change = change[change != 0]
     change["All causes together"] = change.sum()
     frame = pd.DataFrame({"Cause": change.index, "Change (£)": change.to_numpy()})
-    at = f"England’s gross deficit at {year_end(OVERRIDE_ENDS)}"
+    at = f"England's gross deficit at {year_end(OVERRIDE_ENDS)}"
     was, now = (gbp(rounded.iloc[place], 3) for place in (0, -1))
     said = (
         f"The central estimate of {at} was {was} in {first.name}, now {now} in {second.name}, the newest entries "

@@ -16,7 +16,7 @@ from deficits.formatting import day_in_words
 
 PARTS = Path(__file__).parent / "templates"
 """Templates, style sheets and scripts."""
-SITE = "SEND deficits in England’s councils"
+SITE = "SEND deficits in England's councils"
 
 
 def templates() -> Environment:

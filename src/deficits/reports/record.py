@@ -234,8 +234,8 @@ def _of_council(request: AuthorityReport) -> dict[str, str]:
         "its published figures": panel.frame[panel.frame.index.get_level_values("authority") == code],
         "its own statements": panel.statements[panel.statements["authority"] == code],
         "its projection": council[council.index == code],
-        "its region’s projections": council[council.index.isin(region)],
-        "England’s projection": england,
+        "its region's projections": council[council.index.isin(region)],
+        "England's projection": england,
         "figures for England": panel.national,
     }
     return {name: frame_digest(table) for name, table in tables.items()}
@@ -293,7 +293,7 @@ def why_stale(request: PanelReport, record: RunRecord | None, page: Path, found:
     was, asked = content.parameters, request.model_dump()
     reasons += [f"{name} is {asked.get(name)}, and was {was.get(name)}" for name in differing(was, asked)]
     reasons += ["its notebook has changed"] if content.notebook != notebook else []
-    reasons += ["the page’s template has changed"] if content.template != found.template else []
+    reasons += ["the page's template has changed"] if content.template != found.template else []
     if content.ran != found.ran:
         reasons.append(f"the code that it runs has changed (it was made by {content.code})")
     other = differing({"Python": content.python} | content.packages, {"Python": found.python} | found.packages)

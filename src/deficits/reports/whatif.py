@@ -55,12 +55,13 @@ def what_if(result: WriteOff, code: str | None = None) -> Shown:
         '<output for="try-share"></output><input type="range" id="try-share" min="0" max="100" step="1"></div>\n'
         '<div><label for="try-cap">Most that a council is paid, £m (empty: no limit)</label>'
         '<input type="number" id="try-cap" min="0" max="10000" step="any" inputmode="decimal"></div>\n'
-        '<button type="button" id="try-reset">The page’s own terms</button></div>\n'
+        '<button type="button" id="try-reset">The page\'s own terms</button></div>\n'
         '<p id="try-status" class="vh" role="status"></p>\n'
         "<table><caption><span>{place} with these terms and without a write-off</span></caption>\n"
         '<thead><tr><th scope="col" class="t">Amount</th><th scope="col" class="t">With these terms</th>'
         '<th scope="col" class="t">Without</th></tr></thead>\n<tbody>\n{rows}\n</tbody></table>\n'
-        '<p class="source">80% ranges. With the page’s own terms, and without a write-off, they are the page’s; '
+        '<p class="source">80% ranges. '
+        "With the page's own terms, and without a write-off, they are the page's; "
         "between, they are worked out here on {count} of its {of} simulations. Councils are assumed to spend the "
         "same with and without a write-off.</p>\n</section>"
     ).format(
