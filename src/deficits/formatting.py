@@ -79,10 +79,7 @@ def two_figures(value: float) -> float:
     >>> two_figures(657.1e6), two_figures(-18_540_000), two_figures(0.2)
     (660000000.0, -19000000.0, 0.0)
     """
-    if not math.isfinite(value) or abs(value) < 0.5:
-        return 0.0 if math.isfinite(value) else value
-    step = 10.0 ** (math.floor(math.log10(abs(value))) - 1)
-    return round(value / step) * step
+    return 0.0 if abs(value) < 0.5 else float(f"{value:.2g}")
 
 
 def estimate(value: float) -> str:

@@ -92,12 +92,10 @@ class Scenario(Declared):
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:
-        both: tuple[tuple[Lever | Scheme, ...], ...] = (self.levers, self.schemes)
-        for things in both:
-            for place, thing in enumerate(things):
-                if thing in things[:place]:
-                    kind = "lever" if isinstance(thing, Lever) else "scheme"
-                    raise ValueError(f"{kind} '{thing.title}' is there twice: it would count double")
+        things: dict[str, tuple[Lever | Scheme, ...]] = {"lever": self.levers, "scheme": self.schemes}
+        for kind, each in things.items():
+            if twice := [thing.title for thing in each if each.count(thing) > 1]:
+                raise ValueError(f"{kind} '{twice[0]}' is there twice: it would count double")
         return self
 
     @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import re
 import tomllib
 from collections.abc import Callable, Iterable
@@ -10,7 +9,7 @@ from copy import deepcopy
 from datetime import date
 from functools import lru_cache
 from inspect import Parameter, Signature
-from numbers import Real
+from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast, get_args
 
@@ -102,12 +101,8 @@ def whole(
     Traceback (most recent call last):
     deficits.errors.DeficitsError: until: found '2028', expected a whole number from 2027 to 2040
     """
-    try:
-        number = None if isinstance(value, bool) else operator.index(value)
-    except TypeError:
-        number = None
-    if number is not None and low <= number <= high:
-        return number
+    if type(value) is not bool and isinstance(value, Integral) and low <= int(value) <= high:
+        return int(value)
     span = "" if low == -float("inf") else f" from {low}" if high == float("inf") else f" from {low} to {high}"
     raise error(f"{name}: found {shortened(value)}, expected a whole number{span}")
 
@@ -284,10 +279,8 @@ def shortened(value: object) -> str:
 def read_toml(path: Path, shown: str, error: type[DeficitsError]) -> dict[str, Any]:
     """The content of a TOML file that is called `shown` in messages; `error` when it cannot be read."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise error(f"{shown} is missing") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as fault:
+        return tomllib.loads(read_text(path, shown, error))
+    except tomllib.TOMLDecodeError as fault:
         raise error(f"{shown} is not valid TOML: {fault}") from None
 
 
@@ -347,11 +340,5 @@ def validated(model: type[Model], content: Any, shown: str, error: type[Deficits
     try:
         return model.model_validate(content)
     except ValidationError as fault:
-        raise error(
-            "\n".join(
-                [
-                    f"{shown} is not valid:",
-                    *(f"  {each}" for each in faults_of(fault, model, content)),
-                ]
-            )
-        ) from None
+        told = "".join(f"\n  {each}" for each in faults_of(fault, model, content))
+        raise error(f"{shown} is not valid:{told}") from None

@@ -172,7 +172,7 @@ def _say(worked: ReformPlan) -> None:
     show = gbp if effects["own_mean"].abs().max() < 1e6 else millions  # one unit in the table
     for title, row in effects.iterrows():
         after = "" if title == "interaction" else f"{show(row['after_earlier_mean']):>10}"
-        span = between(*(show(two_figures(row[f"own_{end}"])) for end in ("p10", "p90")))
+        span = estimate_range(row["own_p10"], row["own_p90"], unit="" if show is gbp else "£m")
         out.print(f"  {title!s:52}{show(row['own_mean']):>10}{after}  80% range {span}")
     out.print(f"\nBalance at {year_end(worked.years[-1])} on harder terms")
     for case, row in worked.stress().iterrows():

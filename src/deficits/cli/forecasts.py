@@ -31,14 +31,9 @@ app.add_typer(ledger, name="forecasts")
 
 LEDGER_UNTIL = int(assumed("projection", "ledger_last_year").number)
 Folder = Annotated[Path | None, Option("--folder", parser=folder_held, help="Another ledger than the project's.")]
-YearEnd = Annotated[
-    int | None,
-    Option(
-        "--year",
-        parser=within(YEAR, f"a year from 2025 to {LAST_HORIZON}", 2025, LAST_HORIZON),
-        help="Year end; the override's end unless given.",
-    ),
-]
+OVERRIDE_ENDS = int(assumed("override", "ends").number)
+END_GIVEN = within(YEAR, f"a year from 2025 to {LAST_HORIZON}", 2025, LAST_HORIZON)
+YearEnd = Annotated[int, Option("--year", parser=END_GIVEN, help="Year end of the estimate.")]
 
 
 @ledger.command("list")
@@ -106,17 +101,16 @@ def score(folder: Folder = None) -> None:
 def diff(
     first: Annotated[str, Argument(help="The older entry, by its folder or its name.")],
     second: Annotated[str, Argument(help="The newer entry.")],
-    year: YearEnd = None,
+    year: YearEnd = OVERRIDE_ENDS,
     authority: AuthorityOption = None,
     folder: Folder = None,
 ) -> None:
     """Why the central estimate moved between two entries: data by day and publication, method, assumptions."""
     from deficits import load_panel
-    from deficits.projection.england import OVERRIDE_ENDS
     from deficits.projection.forecasts import diff as explained
     from deficits.projection.forecasts import entries, entry
 
-    held, year = entries(folder), year or OVERRIDE_ENDS
+    held = entries(folder)
     steps = explained(entry(first, held), entry(second, held), load_panel(), year, authority)
     out.print(f"{'Gross deficit of England' if authority is None else authority}, {year_end(year)}, £")
     _print_steps(steps)
@@ -142,13 +136,13 @@ def _print_steps(steps: pd.DataFrame) -> None:
 
 
 @app.command()
-def voi(year: YearEnd = None, authority: AuthorityOption = None, draws: Draws = 4000, seed: Seed = 1) -> None:
+def voi(
+    year: YearEnd = OVERRIDE_ENDS, authority: AuthorityOption = None, draws: Draws = 4000, seed: Seed = 1
+) -> None:
     """Which figures that are not held would narrow the 80% range at a year end most, were they known."""
     from deficits import load_panel, project
-    from deficits.projection.england import OVERRIDE_ENDS
     from deficits.projection.voi import value_of_information
 
-    year = year or OVERRIDE_ENDS
     found = value_of_information(project(load_panel(), until=year, draws=draws, seed=seed), year, authority)
     out.print(f"80% range at {year_end(year)}: {gbp(found['width'].iloc[0])} wide. Knowing these would take off:")
     for figure, row in found.iterrows():

@@ -105,10 +105,8 @@ def build(
         )
     say_sums(record["reconciliation"], newest=2)
     changes = record["changes"]
-    if changes is None:
-        out.print("\nNo earlier build to compare with")
-    else:
-        out.print("\nDifferences from the build before" + ("" if changes else ": none"))
+    compared = "\nDifferences from the build before" + ("" if changes else ": none")
+    out.print("\nNo earlier build to compare with" if changes is None else compared)
     for name, change in (changes or {}).items():
         told = f"{change['added']} added, {change['removed']} removed, {change['changed']} changed"
         if change["largest"]:
