@@ -15,6 +15,9 @@ from deficits.reform_plan.spreadsheet import usual, worked
 TABLES: dict[str, Callable[[Panel, Projection, ReformPlan], pd.DataFrame | pd.Series]] = {
     "Panel.frame": lambda panel, *_: panel.frame,
     "Panel.figure": lambda panel, *_: panel.figure("plans"),
+    "Panel.statements": lambda panel, *_: panel.statements,
+    "Panel.agreements": lambda panel, *_: panel.agreements,
+    "Panel.prices": lambda panel, *_: panel.prices,
     "disagreements": lambda panel, *_: disagreements(panel.frame),
     "reconcile": lambda panel, *_: reconcile(panel),
     "evidence": lambda panel, *_: evidence(panel, "886"),
@@ -33,7 +36,7 @@ TABLES: dict[str, Callable[[Panel, Projection, ReformPlan], pd.DataFrame | pd.Se
     "plans_not_issued": lambda panel, projection, _: plans_not_issued(projection, d.Lever.read("early-support")),
 }
 KNOWN = {each.unit for each in FIGURES.values()}
-KNOWN |= {"hours", "posts", "growth a year", "share of plans", "share of block", "£ per plan"}
+KNOWN |= {"hours", "posts", "share", "growth a year", "share of plans", "share of block", "£ per plan"}
 
 
 @pytest.fixture(scope="module")

@@ -172,7 +172,7 @@ def build(
     frame[chosen.columns] = chosen
     return Panel(
         frame=in_units(check(frame), {name: figure.unit for name, figure in FIGURES.items()}),
-        agreements=safety_valve.agreements(reader, frame["balance"], frame["dsg_total"]),
+        agreements=in_units(safety_valve.agreements(reader, frame["balance"], frame["dsg_total"]), "£"),
         authorities=authorities,
         as_of=as_of,
         rule=rule,
@@ -194,12 +194,13 @@ def _public(raw: RawData, as_of: str | None) -> tuple[pd.DataFrame, Reader, dict
     if not found:
         raise PanelError(f"as_of {as_of}: no figure by council was public by then; give a later day")
     plans, plans_year = ehc_plans.plans_by_single_age(reader)
+    smoothed: Any = assumed("prices", "smoothed_years").value
     tables = {
         "national": tabulated.national(reader),
         "forecasts": tabulated.forecasts(reader),
-        "statements": tabulated.statements(reader),
+        "statements": in_units(tabulated.statements(reader), "£"),
         "ages": Ages(ons_population.people_by_age(reader), plans, plans_year),
-        "prices": gdp_deflator.prices(reader, assumed("prices", "smoothed_years").value),  # type: ignore[arg-type]
+        "prices": in_units(gdp_deflator.prices(reader, smoothed), "share"),
         "corrections": reader.corrected,
     }
     return pd.concat(found, ignore_index=True), reader, tables

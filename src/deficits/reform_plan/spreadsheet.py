@@ -35,6 +35,8 @@ from deficits.simulated import in_units
 from deficits.sizes import Array
 from deficits.writeoff import Inputs, Scheme, write_off
 
+GRANT_AT = int(assumed("write_offs", "grant_measured_at").number)
+"""Year end at which the grant is measured."""
 LICENCE = "Contains public sector information licensed under the Open Government Licence v3.0."
 
 
@@ -70,17 +72,17 @@ def central(plan: ReformPlan) -> Baseline:
 
 def usual(plan: ReformPlan) -> Settings:
     """The central path's own settings, with which the workbook gives the median balance without the plan."""
-    base, grant = central(plan), _grant_year()
-    if grant not in plan.years:
+    base = central(plan)
+    if GRANT_AT not in plan.years:
         raise ProjectionError(
-            f"the grant is measured at {year_end(grant)}, and the plan begins at {year_end(plan.years[0])}"
+            f"the grant is measured at {year_end(GRANT_AT)}, and the plan begins at {year_end(plan.years[0])}"
         )
 
     def growth(path: Array) -> dict[int, float]:
         return {year: _growth(path, t) for t, year in enumerate(plan.years) if year > base.known}
 
     return Settings(
-        balance=float(base.balance[plan.years.index(grant), 0]),
+        balance=float(base.balance[plan.years.index(GRANT_AT), 0]),
         growth=OwnGrowth.model_construct(
             plan_growth=growth(base.position.plans),
             unit_cost_growth=growth(base.prices),
@@ -90,17 +92,13 @@ def usual(plan: ReformPlan) -> Settings:
         share=float(Scheme.read("high-needs-stability-grant").share),  # type: ignore[arg-type]
         cap=None,
         ineligible=0.0,
-        cover={year: 0.0 for year in (grant + 1, grant + 2) if year < plan.years[-1]},
+        cover={year: 0.0 for year in (GRANT_AT + 1, GRANT_AT + 2) if year < plan.years[-1]},
         rate=plan.source.assumptions.financing_rate,
     )
 
 
 def _growth(path: Array, t: int) -> float:
     return float(path[t, 0] / path[t - 1, 0] - 1) if path[t - 1, 0] > 0 else 0.0
-
-
-def _grant_year() -> int:
-    return int(assumed("write_offs", "grant_measured_at").number)
 
 
 def worked(plan: ReformPlan, settings: Settings) -> pd.DataFrame:
@@ -111,7 +109,7 @@ def worked(plan: ReformPlan, settings: Settings) -> pd.DataFrame:
     """
     years, middle = plan.years, central(plan)
     base = grown(middle, settings.growth)
-    base = replace(base, balance=base.balance + settings.balance - middle.balance[years.index(_grant_year())])
+    base = replace(base, balance=base.balance + settings.balance - middle.balance[years.index(GRANT_AT)])
     costs = [action.cost.middle for action in plan.actions.actions]
     sizes = [(np.array([size]), np.array([cost])) for size, cost in zip(settings.sizes, costs, strict=True)]
     _, saved, _ = applied(base, plan.actions.actions, sizes)
@@ -168,7 +166,7 @@ def workbook(plan: ReformPlan, path: str | Path, settings: Settings | None = Non
 def _inputs(book: Book, plan: ReformPlan, given: Settings) -> dict[Any, Any]:
     book.sheet("Inputs", f"{plan.name}: change the yellow cells; everything else follows")
     cells: dict[Any, Any] = {
-        "balance": book.given(f"Balance at {year_end(_grant_year())} (negative = deficit)", given.balance),
+        "balance": book.given(f"Balance at {year_end(GRANT_AT)} (negative = deficit)", given.balance),
         "share": book.given("Share of the eligible deficit that the grant pays", given.share, "share"),
         "ineligible": book.given("Part of the deficit that is not eligible", given.ineligible),
         "rate": book.given("Rate of interest on the average deficit of a year", given.rate, "share a year"),
@@ -307,8 +305,7 @@ def _balances(
     book: Book, plan: ReformPlan, account: pd.DataFrame, inputs: dict[Any, Any], block: Row, spend: Row, saved: Row
 ) -> None:
     """Balance, grant, cover and interest by year, the check, and the package's range."""
-    years, grant = plan.years, _grant_year()
-    at = years.index(grant)
+    years, at = plan.years, plan.years.index(GRANT_AT)
     book.sheet("Balances", "Balances at each 31 March, £, negative = deficit")
     other = book.row("Other movements, as in the package's central path", [0.0, *central(plan).other[:, 0]])
     in_year = book.row(
@@ -326,7 +323,7 @@ def _balances(
     )
     eligible = most(0.0, most(0.0, 0.0 - without[at]) - inputs["ineligible"])
     (owed,) = book.row(
-        f"Grant: share of the eligible deficit at {year_end(grant)}, up to the cap",
+        f"Grant: share of the eligible deficit at {year_end(GRANT_AT)}, up to the cap",
         [least(inputs["share"] * eligible, inputs["cap"])],
     )
 
@@ -374,14 +371,9 @@ def _balances(
 
 def _sources(plan: ReformPlan) -> list[str]:
     panel, grant = plan.source.panel, Scheme.read("high-needs-stability-grant")
-    mine = panel.frame.loc[plan.code]
-    used = {
-        str(source).partition(":")[0]
-        for column in mine.columns[mine.columns.str.endswith("_source")]
-        for source in mine[column].dropna()
-    }
+    used = panel.frame.loc[plan.code].filter(regex="_source$").stack().dropna().str.partition(":")[0]
     return [
-        f"{plan.name} (DfE number {plan.code}). Published figures: {', '.join(sorted(used))}.",
+        f"{plan.name} (DfE number {plan.code}). Published figures: {', '.join(sorted(set(used)))}.",
         "The central path is the median, year by year, of this package's simulations; the plan's sizes are the "
         "middles of the ranges that the council declared. These are not official statistics.",
         f"Rules of the grant: explanatory note of {day_in_words(grant.published)}, {grant.reference}",
