@@ -19,12 +19,17 @@ from tests.reports.test_every_page import report_page
 AMOUNT = re.compile(r"£[\d.,]*\d(?:bn|m)")
 
 
+printed = pytest.mark.skipif(
+    not any(map(shutil.which, briefing.BROWSERS)) or shutil.which("pdftotext") is None,
+    reason="no Chromium on this machine, or nothing that reads a PDF",
+)
+
+
 def read(program: str, *arguments: str) -> str:
     return subprocess.run([program, *arguments], capture_output=True, text=True, check=True).stdout
 
 
-@pytest.mark.skipif(not any(map(shutil.which, briefing.BROWSERS)), reason="no Chromium on this machine")
-@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="nothing on this machine reads a PDF")
+@printed
 def test_a_briefing_is_one_sheet_with_the_numbers_of_the_main_points_and_a_table(tmp_path: Path) -> None:
     page = tmp_path / "authority-kent.html"
     page.write_text(report_page("authority"), encoding="utf-8")
@@ -39,6 +44,15 @@ def test_a_briefing_is_one_sheet_with_the_numbers_of_the_main_points_and_a_table
     assert amounts <= set(AMOUNT.findall(told))
     assert "Per EHC plan" in " ".join(told.split())
     assert page.as_uri() not in told
+
+
+@printed
+def test_a_council_with_more_to_tell_has_one_sheet_too(tmp_path: Path) -> None:
+    page, point = tmp_path / "a.html", f"<li>{'A point as long as the longest is. ' * 5}</li>"
+    lead, rest = report_page("authority").split('<section class="main-points"')
+    page.write_text(f'{lead}<section class="main-points"{rest.replace("</ul>", f"{point * 2}</ul>", 1)}', "utf-8")
+    briefing.write_briefings([page], 1)
+    assert re.search(r"^Pages: +1$", read("pdfinfo", str(page.with_suffix(".pdf"))), re.MULTILINE)
 
 
 def test_without_a_browser_nothing_is_made_and_the_run_says_what_it_needs(
