@@ -129,18 +129,17 @@ class Simulated(Written, ABC):
         )
 
 
-def with_units(frame: pd.DataFrame, unit: str, **others: str) -> pd.DataFrame:
-    """The table with the unit of each numeric column in `attrs["units"]`: `unit`, or that of `others` by its name
-    without mean or quantile (`paid` for `paid_p50`)."""
-    names = (str(name) for name in frame.select_dtypes("number"))
-    frame.attrs["units"] = {name: others.get(re.sub(r"_(mean|p\d\d)$", "", name), unit) for name in names}
-    return frame
-
-
 def in_units(table: Table, units: str | dict[str, str]) -> Table:
     """The table with the unit of its figures in `attrs["units"]`: one, or one a column or measure."""
     table.attrs["units"] = units
     return table
+
+
+def with_units(frame: pd.DataFrame, unit: str, **others: str) -> pd.DataFrame:
+    """The table with the unit of each numeric column in `attrs["units"]`: `unit`, or that of `others` by its name
+    without mean or quantile (`paid` for `paid_p50`)."""
+    names = (str(name) for name in frame.select_dtypes("number"))
+    return in_units(frame, {name: others.get(re.sub(r"_(mean|p\d\d)$", "", name), unit) for name in names})
 
 
 def ranges(values: np.ndarray) -> dict[str, np.ndarray]:

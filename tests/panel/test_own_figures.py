@@ -11,8 +11,8 @@ import xlsxwriter
 
 import deficits as d
 from deficits.errors import PanelError
-from deficits.panel import Answers, OwnFigures, Panel, keep_own, read_own, trace
-from deficits.panel.own_figures import find
+from deficits.panel import Answers, Panel, keep_own, read_own, trace
+from deficits.panel.own_figures import OwnFigures, find
 from deficits.projection import Projection, profile
 
 TODAY = date(2026, 11, 29)

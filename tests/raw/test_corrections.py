@@ -8,8 +8,8 @@ import pytest
 from deficits.errors import PanelError
 from deficits.panel import Panel
 from deficits.paths import raw_dir
-from deficits.raw import Corrections, GuardFailed, raw_data, read_corrections
-from deficits.raw.corrections import correct
+from deficits.raw import GuardFailed, raw_data
+from deficits.raw.corrections import Corrections, correct, read_corrections
 
 TABLE = pd.DataFrame(
     {

@@ -3,7 +3,7 @@
 from deficits.panel.checks import calendar, reconcile
 from deficits.panel.choice import disagreements
 from deficits.panel.outputs import write
-from deficits.panel.own_figures import Answers, OwnFigures, keep_own, read_own
+from deficits.panel.own_figures import Answers, keep_own, read_own
 from deficits.panel.panel import Ages, Panel, build, load_panel
 from deficits.panel.schema import FIGURES
 from deficits.panel.splits import Split, divide, read_splits, read_undecided, shares
@@ -15,7 +15,6 @@ __all__ = [
     "Ages",
     "Answers",
     "Authorities",
-    "OwnFigures",
     "Panel",
     "Split",
     "authorities",

@@ -1,16 +1,14 @@
 """Published figures as they came: one folder of `data/raw` a publication, each with a checked `source.toml`."""
 
-from deficits.raw.corrections import Corrections, GuardFailed, read_corrections
+from deficits.raw.corrections import GuardFailed
 from deficits.raw.tables import RawData, Source, SourceFile, raw_data, read_source, read_table
 
 __all__ = [
-    "Corrections",
     "GuardFailed",
     "RawData",
     "Source",
     "SourceFile",
     "raw_data",
-    "read_corrections",
     "read_source",
     "read_table",
 ]
