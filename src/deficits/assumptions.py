@@ -175,7 +175,8 @@ Placement = Literal["independent", "state_special", "mainstream_and_other"]
 
 
 class PlacementAssumptions(Declared):
-    """What differs for England's plans in one placement, in projected years: growth a year."""
+    """What differs for England's plans in one placement, in projected years: growth a year. Spreads of several go
+    up and down together."""
 
     plan_growth: Setting = Field(
         default=None,
