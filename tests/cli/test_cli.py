@@ -63,7 +63,7 @@ def test_a_process_tells_of_bad_input_without_a_traceback_and_exits_2() -> None:
         (["scheme", "new", "mine.txt"], "expected a name that ends in .yaml"),
         (["writeoff", "high-needs-stabilty-grant"], "did you mean 'high-needs-stability-grant'?"),
         (["writeoff", "flat-share", "--share", "90"], "90% is 0.9"),
-        (["writeoff", "flat-share", "--share", "0.9", "--set", "share=0.8"], "give one of them"),
+        (["writeoff", "flat-share", "--share", "0.9", "--set", "share=0.8"], "'share' is given twice"),
         (["writeoff", "flat-share", "--set", "share=0.9", "--set", "share=0.8"], "'share' is given twice"),
         (["writeoff", "flat-share", "--rate", "4.81"], "4.81% is 0.0481"),
         (["report", "englnd"], "did you mean 'england'?"),

@@ -31,7 +31,7 @@ from deficits.cli.common import (
     within,
     write_csv,
 )
-from deficits.errors import ProjectionError, SchemeError
+from deficits.errors import SchemeError
 from deficits.formatting import (
     between,
     chance,
@@ -87,12 +87,10 @@ def project(
     chosen = d.Scenario.read(scenario) if scenario else d.Scenario()
     given = assigned(assignments, "plan_growth=0.05")
     assumptions = d.Assumptions(**(chosen.assumptions.model_dump() | given))
-    used = [*chosen.levers, *(d.Lever.read(name) for name in levers or [])]
-    twice = sorted({lever.title for lever in used if used.count(lever) > 1})
-    if twice:
-        raise ProjectionError(f"lever '{twice[0]}' is given twice: give it once, with a larger size if need be")
+    used = (*chosen.levers, *(d.Lever.read(name) for name in levers or []))
+    asked = d.Scenario(assumptions=assumptions, levers=used)
     panel = d.load_panel(as_of, own=own_figures)
-    projected = d.project(panel, assumptions, levers=used, until=until, draws=draws, seed=seed)
+    projected = asked.project(panel, until=until, draws=draws, seed=seed)
     found = projected.place(authority or region or place)
     if found.kind == "council":
         frame = projected.authority(found.codes[0], cast(Any, per), real)
@@ -101,8 +99,7 @@ def project(
         frame = projected.area(found.name, cast(Any, per), real).loc["gross"]
         where = "England's councils" if found.kind == "England" else f"councils in {found.name}"
         out.print(f"Gross deficit of {where} (80% range)")
-    terms = d.Scenario(assumptions=assumptions, levers=tuple(used)).lines()
-    if terms:
+    if terms := asked.lines():
         out.print(f"On these terms: {'; '.join(terms)}")
     unit = frame.attrs["units"]
     for year, row in frame.iterrows():
@@ -167,13 +164,9 @@ def writeoff(
     from deficits.writeoff import read_allocations, write_off
     from deficits.writeoff.inputs import inputs_of
 
-    changes = assigned(assignments)
-    if share is not None and "share" in changes:
-        raise SchemeError(f"--share {share} and --set share={changes['share']}: give one of them")
-    changes |= {} if share is None else {"share": share}
+    changes = assigned([*(assignments or []), *([] if share is None else [f"share={share}"])])
     chosen = d.Scenario.read(scenario) if scenario else d.Scenario()
-    own = chosen.named_schemes().get(scheme)
-    design = d.Scheme.read(scheme, **changes) if own is None else own.changed(**changes)
+    design = chosen.scheme(scheme).changed(**changes)
     panel = d.load_panel(as_of, own=own_figures)
     code = None if authority is None else panel.authorities.resolve(authority)
     inputs = inputs_of(chosen.project(panel, until=until, draws=draws, seed=seed), rates(rate))

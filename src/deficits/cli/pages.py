@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from concurrent.futures import Executor
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -12,14 +11,10 @@ from rich.progress import MofNCompleteColumn, Progress
 from typer import Argument, Option
 
 from deficits.cli.common import WHOLE, AsOf, ScenarioFile, Several, app, at_least, err, out, pairs, within
-from deficits.errors import ExitCode, ReportError, ReportFailed
+from deficits.errors import ExitCode
 
 if TYPE_CHECKING:
     from deficits.reports import PageResult
-
-
-CONNECTING = 10
-"""Seconds in which a cluster's scheduler is to answer."""
 
 
 @app.command()
@@ -59,7 +54,12 @@ def report(
     values = pairs("--set", assignments, str, wanted="name=value, for example --set draws=1000")
     options = {"scheme": scheme, "as_of": as_of, "scenario": scenario}
     values |= {key: value for key, value in options.items() if value is not None}
-    run = RunOptions(cell_seconds, page_seconds, memory, engine, jobs, only_stale, _cluster(cluster))
+    executor = None
+    if cluster:
+        from deficits.writeoff.comparison import connected
+
+        executor = connected(cluster).get_executor()
+    run = RunOptions(cell_seconds, page_seconds, memory, engine, jobs, only_stale, executor)
     pages = plan(names or (), authorities or (), values)
     if pdf:
         browser()  # one that is missing is told of before anything is made
@@ -91,23 +91,6 @@ def report(
         )
         out.print(f"{len(results)} pages: {told}. Open {folder / 'index.html'}")
     raise typer.Exit(exit_code(results))
-
-
-def _cluster(address: str | None) -> Executor | None:
-    """The processes of a dask cluster as an executor."""
-    if address is None:
-        return None
-    try:
-        from distributed import Client
-    except ImportError:
-        raise ReportError("--cluster needs dask: pip install 'deficits[cluster]'") from None
-    try:
-        client = Client(address, timeout=CONNECTING)  # type: ignore[no-untyped-call]
-        executor: Executor = client.get_executor()  # type: ignore[no-untyped-call]
-    except (OSError, ValueError) as error:
-        kind = ReportFailed if isinstance(error, OSError) else ReportError
-        raise kind(f"--cluster {address}: no scheduler answers there: {error}") from None
-    return executor
 
 
 @app.command()

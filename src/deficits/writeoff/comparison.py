@@ -323,20 +323,24 @@ def _family(schemes: Sequence[Scheme], places: list[int]) -> Family:
     return Family(one.model_copy(update={"share": 1.0}), [places[at] for at in rising], shares[rising])
 
 
-def _there(
-    work: Callable[..., Measured], inputs: Inputs, tasks: list[list[Family]], address: str
-) -> Iterator[Measured]:
-    """On a cluster. The inputs are a task's own result, not data scattered among workers: where a worker dies
-    with it, the scheduler can hand it out again, so that nothing is lost."""
+def connected(address: str) -> Any:
+    """A client of a dask scheduler; SchemeError without dask, or where none answers within 10 seconds."""
     try:
         from distributed import Client
     except ImportError:
         raise SchemeError("a cluster needs dask.distributed: pip install 'deficits[cluster]'") from None
     try:
-        there = Client(address, set_as_default=False)  # type: ignore[no-untyped-call]
+        return Client(address, timeout=10, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise SchemeError(f"cluster {address}: no scheduler answers there ({error})") from None
-    with there as client:
+
+
+def _there(
+    work: Callable[..., Measured], inputs: Inputs, tasks: list[list[Family]], address: str
+) -> Iterator[Measured]:
+    """On a cluster. The inputs are a task's own result, not data scattered among workers: where a worker dies
+    with it, the scheduler can hand it out again, so that nothing is lost."""
+    with connected(address) as client:
         with warnings.catch_warnings():
             # It is large on purpose.
             warnings.filterwarnings("ignore", "Sending large graph")
