@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
 import platform
@@ -14,7 +13,9 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from functools import cache
 from importlib import metadata
+from opcode import opmap
 from pathlib import Path
+from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from packaging.requirements import Requirement
@@ -340,17 +341,17 @@ def code_digest() -> str:
 
 
 def code_of(source: str) -> str:
-    """What a file of Python does: its syntax, without comments, docstrings and whatever else does nothing."""
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        if isinstance(body := getattr(node, "body", None), list):
-            node.body = [each for each in body if not _does_nothing(each)]  # type: ignore[attr-defined]
-    return ast.dump(tree)
+    """What a file of Python does, as its compiler has it: without comments, docstrings and the gaps they leave."""
 
+    def told(part: object) -> str:
+        if isinstance(part, CodeType):
+            code = part.co_code
+            done = b"".join(code[at : at + 2] for at in range(0, len(code), 2) if code[at] != opmap["NOP"])
+            names = (part.co_name, part.co_names, part.co_varnames, part.co_freevars, done)
+            return f"{names} {[told(each) for each in part.co_consts]}"
+        return repr(sorted(map(repr, part)) if isinstance(part, frozenset) else part)
 
-def _does_nothing(statement: ast.AST) -> bool:
-    text = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
-    return text or isinstance(statement, ast.Pass)
+    return told(compile(source, "", "exec", optimize=2, dont_inherit=True))
 
 
 def notebook_digest(notebook: Mapping[str, Any]) -> str:
