@@ -73,8 +73,9 @@ class Engine:
     def projection(self, state: State, scenario: Scenario) -> Projection:
         """The projection of a scenario, on the same random numbers as that of any other."""
         run = (state.as_of, state.until, state.draws, state.seed)
-        panel = load_panel(state.as_of)
-        usual = self._cached(run, lambda: project(panel, until=state.until, draws=state.draws, seed=state.seed))
+        usual = self._cached(
+            run, lambda: project(load_panel(state.as_of), until=state.until, draws=state.draws, seed=state.seed)
+        )
         assumed, levers = scenario.assumptions, scenario.levers
         if assumed == Assumptions() and not levers:
             return usual
@@ -141,15 +142,10 @@ class View:
     def quantiles(self) -> pd.DataFrame:
         """The figure's numbers, £, unrounded: indexed by (path, year), columns p10 to p90."""
         paths = {"scenario": self.scenario} | ({} if self.other is None else {self.state.other_name: self.other})
-        frames = {
-            name: pd.DataFrame(
-                np.quantile(draws, list(QUANTILES.values()), axis=1).T,
-                index=list(self.years),
-                columns=list(QUANTILES),
-            )
-            for name, draws in paths.items()
-        }
-        return pd.concat(frames, names=["path", "year"])
+        levels = list(QUANTILES.values())
+        found = {name: np.quantile(draws, levels, axis=1).T for name, draws in paths.items()}
+        frames = [pd.DataFrame(each, index=list(self.years), columns=list(QUANTILES)) for each in found.values()]
+        return pd.concat(frames, keys=found, names=["path", "year"])
 
     @cached_property
     def lead(self) -> str:

@@ -400,7 +400,7 @@ def row_chart(
         rows: columns label and text (the amount as written); optional dot, low and high (a range as a line),
             start (where the bars begin, 0), target (an upright mark), colour (of the row's bar or dot), shape (of
             its dot); the first row is the top one.
-        bars: columns of `rows` that are drawn as bars, one after the other.
+        bars: columns of `rows` that are drawn as bars, one after the other; "bar" where there is one unless given.
         unit: of the axis; the money's own unless given.
         axis: "money", "count" or "share" (0 to 1).
         from_zero: whether the axis holds zero, and marks it; not needed for dots.
@@ -408,7 +408,7 @@ def row_chart(
         band: a range to shade behind all rows.
         words: name, finding, subtitle, source, alt and data of the `Chart`.
     """
-    bars = bars or {}
+    bars = bars or ({"bar": Bars()} if "bar" in rows else {})
     rows = rows.reset_index(drop=True)
     wrapped = ["\n".join(textwrap.wrap(row.label, LETTERS - len(row.text))) for row in rows.itertuples()]
     bottoms = np.cumsum([(label.count("\n") + 1) * A_LINE + A_BAR + A_GAP for label in wrapped])

@@ -21,7 +21,6 @@ from deficits.formatting import (
 )
 from deficits.plots import drawing, frames
 from deficits.plots.chart import Chart
-from deficits.plots.drawing import Bars
 from deficits.plots.frames import Row
 from deficits.plots.style import BLUE, NAVY, ORANGE, PLUM
 from deficits.plots.words import counted, lowered, read_out, signed
@@ -210,7 +209,6 @@ def causes_of_growth(causes: pd.DataFrame, start: int, end: int, place: str = "E
     finding = f"{largest} part of {grows} to March {end}: {lowered(labels[most])}, {texts[most]}"
     return drawing.row_chart(
         pd.DataFrame({"label": labels, "text": texts, "start": before, "bar": mean, "colour": colours}),
-        {"bar": Bars()},
         name=name,
         finding=finding,
         subtitle=f"Growth of the net deficit by cause, means, {place}, {year_end(start)} to {year_end(end)}",

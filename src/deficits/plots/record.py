@@ -12,7 +12,6 @@ from scipy.stats import binom
 from deficits.formatting import MINUS, balance, balance_range, percent, two_figures, year_end
 from deficits.plots import drawing, frames
 from deficits.plots.chart import Chart
-from deficits.plots.drawing import Bars
 from deficits.plots.style import BLUE, NAVY, ORANGE, TEXT, THIN, WHITE, house_style
 from deficits.plots.words import counted, lowered, read_out
 
@@ -166,7 +165,6 @@ def calibration(councils: pd.DataFrame, target: int) -> Chart:
     many = counted(len(known), "council")
     return drawing.row_chart(
         pd.DataFrame(rows),
-        {"bar": Bars()},
         name=name,
         finding=finding,
         subtitle="Share of councils by the percentile of the past projection at which they ended (low: a larger "

@@ -96,7 +96,6 @@ def _grants(frame: pd.DataFrame, key: str, name: str, by: str, top: int | None) 
         shown = shown.assign(**{amount: shown[amount].map(two_figures) for amount in AMOUNTS})
     return drawing.row_chart(
         pd.DataFrame(rows),
-        {"bar": Bars()},
         name=name,
         finding=finding,
         subtitle=f"Write-off grant {by}, central estimate and 80% range{how_many}",
@@ -128,7 +127,6 @@ def time_until_back(years: pd.Series, base_year: int, ends: int) -> Chart:
     rows = {"label": words, "text": [f"{count} of {len(values)}" for count in counts], "bar": counts}
     return drawing.row_chart(
         pd.DataFrame(rows | {"colour": [BLUE] * len(back) + [ORANGE]}),
-        {"bar": Bars()},
         name=name,
         finding=finding,
         subtitle=f"Councils paid whose deficit is back at its level of {year_end(base_year)}, central estimates",
@@ -279,7 +277,6 @@ def gainers_and_losers(frame: pd.DataFrame, instead: str, against: str) -> Chart
     rounded = found.assign(**{part: found[part].map(two_figures) for part in changes})
     return drawing.row_chart(
         rows,
-        {"bar": Bars()},
         name=name,
         finding=finding,
         subtitle=f"Change in grant, mean and 80% range, {instead} compared with {the(against)}, same cost, "
