@@ -192,6 +192,8 @@ class Inputs:
     @cached_property
     def agreed(self) -> pd.DataFrame:
         """Every agreed safety valve payment by council and year, those after the projection's last year too."""
+        if self.whole:
+            return self.whole.agreed
         return self.projection.fit.safety_valve_payments.reindex(self.codes).fillna(0.0)
 
     def agreed_in(self, year: int) -> Array:
