@@ -61,7 +61,7 @@ def test_causes_of_the_ledger_stand_with_amounts_that_add_up(
 ) -> None:
     usual, ledger = d.project(panel, draws=200), tmp_path / "forecasts"
     other = d.project(panel, d.Assumptions(unit_cost_growth=0.02), draws=200, seed=2)
-    first, second = (forecasts.issue(made, name, "", ledger) for made, name in ((usual, "<a>"), (other, "b")))
+    first, second = (forecasts.issue(made, name, "", ledger) for made, name in ((usual, "a"), (other, "b")))
     soup = told_by(ledger, monkeypatch, tmp_path, first.hash, second.hash)
     rows = [
         [cell.get_text() for cell in row.find_all(["th", "td"])] for row in soup.select("#ledger-causes tr")[1:]
