@@ -150,8 +150,7 @@ def _rows(shape: _Shape, sheet: Sheet, headings: set[str]) -> tuple[pd.DataFrame
     if "special_academy_free" in wanted and "special academy" in headings:
         del wanted["special_academy_free"]
         wanted |= _COLUMNS["split_in_2026"]
-    labels = _COLUMNS["place"] | _COLUMNS.get(shape.filters, {})
-    rows = shape.rows(sheet.take(labels | wanted, _MAY_LACK))
+    rows = shape.rows(sheet.take(_COLUMNS["place"] | _COLUMNS.get(shape.filters, {}) | wanted, _MAY_LACK))
     if rows.empty and not shape.also:
         raise SourceError(f"{sheet.name} has no rows for {shape.kind}: no totals among its breakdowns")
     rows = rows.assign(

@@ -82,7 +82,7 @@ class Sheet:
             elif name not in may_lack:
                 faults.append(f"no column '{spellings[0]}', {closest(heading(spellings[0]), folded)}")
         if faults:
-            raise SourceError(f"{self.name}: {some(faults)}. Is it another file or edition?")
+            raise SourceError(f"{self.name}: {some(faults)} (another file or edition?)")
         self.printed.update({name: printed[place] for name, place in places.items()})
         frame = self.grid.columns(self.top, len(self.head[-1]), places, skip) if skip else None
         frame = self.cells(places) if frame is None else frame

@@ -54,11 +54,10 @@ def parse(path: Path) -> tuple[Table, ...]:
             line_of[text] = line = match[1]
             if WORDS.get(line, "") not in label:
                 raise SourceError(f"{sheet.name}: expected line {line} to say '{WORDS[line]}', found '{text}'")
-    rows = rows[rows["label"].isin(line_of)]
-    rows = rows.assign(line=rows["label"].map(line_of))
-    if missing := [line for line in WORDS if line not in set(rows.loc[rows["level"] == _COUNCIL, "line"])]:
-        raise SourceError(f"{sheet.name}: no line {missing[0]} of local authorities; is it the outturn?")
+    rows = rows.assign(line=rows["label"].map(line_of)).dropna(subset="line")
     councils = rows[rows["level"] == _COUNCIL]
+    if missing := [line for line in WORDS if line not in set(councils["line"])]:
+        raise SourceError(f"{sheet.name}: no line {missing[0]} of local authorities; is it the outturn?")
     councils = councils.assign(dfe_number=sheet.councils(councils, "dfe_number", "la_code_in_source"))
     sheet.refuse_twice(councils, [*_KEY, "line"])
     carried, national = councils["line"] == "1.9.3", rows[rows["level"] == "national"]
