@@ -70,12 +70,13 @@ def _summary(path: Path) -> tuple[Sheet, str, list[str]]:
         path, BLOCKS, enough=3, fold=lambda text: re.sub(" allocations?$", "", heading(_UNIT.sub("", text)))
     )
     chosen = [sheet for sheet in found if "summary" in sheet.name.lower()] if len(found) > 1 else found
-    others = ", ".join(sheet.name.partition(", ")[2] for sheet in found if sheet not in chosen)
     if len(chosen) != 1:
+        names = ", ".join(sheet.name.partition(", ")[2] for sheet in found)
         raise SourceError(
-            f"{path.name}: {len(found)} sheets have the blocks of the DSG ({others}); keep that of one year alone"
+            f"{path.name}: {len(found)} sheets have the blocks of the DSG ({names}); keep that of one year alone"
         )
     (sheet,) = chosen
+    others = ", ".join(each.name.partition(", ")[2] for each in found if each is not sheet)
     year = financial_year(sheet.title, sheet.name)
     for grid in opened(path):
         if grid.sheet.lower().startswith("information"):
