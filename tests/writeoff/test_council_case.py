@@ -321,6 +321,11 @@ def test_every_figure_that_cannot_be_right_is_told_at_once(projection: Projectio
     assert "financing rate: found 4.05, expected a share a year from 0 to 0.2; 4.05% is 0.0405" in message
 
 
+def test_a_surplus_and_a_deficit_are_not_netted(projection: Projection) -> None:
+    with pytest.raises(SchemeError, match=r"surplus: found £5.0m besides a deficit"):
+        council_case(council="Kent", deficit=144e6, surplus=5e6, projection=projection)
+
+
 def test_a_council_or_scheme_that_is_not_known_is_refused_with_the_closest(projection: Projection) -> None:
     with pytest.raises(SchemeError, match="did you mean 'Kent'"):
         council_case(council="Knt", deficit=1e6, projection=projection)

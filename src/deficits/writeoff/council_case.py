@@ -502,6 +502,8 @@ def _check(
                 faults.append(f"{what}, {name}: found {gbp(amount)}, expected £ of 0 or more{meant}")
             elif what == "deficit" and 0 < amount < 1_000:
                 faults.append(f"{what}, {name}: found {gbp(amount)}; give pounds, not thousands or millions")
+    if surplus and any(deficits.values()):
+        faults.append(f"surplus: found {gbp(surplus)} besides a deficit; in surplus the deficit is 0")
     first = scheme.base_year + 1
     for what, years in (("forecast", forecast), ("contributions", terms.contributions)):
         for year in years:
