@@ -58,7 +58,7 @@ CALLS: dict[str, dict[str, list[str]]] = {
     "forecasts score": {},
     "forecasts diff first-record block-less-spend": {},
     "forecasts explain OBR": {},
-    "voi": {},
+    "voi": {"year": ["x", "1900", "2022", "2025"]},
 }  # fmt: skip
 """A call of each command that has an option with a value, and what is wrong for its own options."""
 ANY = {"accept", "base-url", "keep", "note", "out", "raw", "retire-correction", "version"}

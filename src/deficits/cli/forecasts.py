@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer import Argument, Option
 
-from deficits.assumptions import assumed
+from deficits.assumptions import FIRST_YEAR, assumed
 from deficits.cli.common import (
     LAST_HORIZON,
     YEAR,
@@ -21,6 +21,7 @@ from deficits.cli.common import (
     out,
     within,
 )
+from deficits.errors import ProjectionError
 from deficits.formatting import gbp, percent, year_end
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ app.add_typer(ledger, name="forecasts")
 LEDGER_UNTIL = int(assumed("projection", "ledger_last_year").number)
 Folder = Annotated[Path | None, Option("--folder", parser=folder_held, help="Another ledger than the project's.")]
 OVERRIDE_ENDS = int(assumed("override", "ends").number)
-END_GIVEN = within(YEAR, f"a year from 2025 to {LAST_HORIZON}", 2025, LAST_HORIZON)
+END_GIVEN = within(YEAR, f"a year from {FIRST_YEAR} to {LAST_HORIZON}", FIRST_YEAR, LAST_HORIZON)
 YearEnd = Annotated[int, Option("--year", parser=END_GIVEN, help="Year end of the estimate.")]
 
 
@@ -143,7 +144,11 @@ def voi(
     from deficits import load_panel, project
     from deficits.projection.voi import value_of_information
 
-    found = value_of_information(project(load_panel(), until=year, draws=draws, seed=seed), year, authority)
+    projection = project(load_panel(), until=max(year, OVERRIDE_ENDS), draws=draws, seed=seed)
+    found = value_of_information(projection, year, authority)
+    if found.empty:
+        first = projection.base_year + 2
+        raise ProjectionError(f"--year: found {year}, expected {first} or later: no figure to come lies before it")
     out.print(f"80% range at {year_end(year)}: {gbp(found['width'].iloc[0])} wide. Knowing these would take off:")
     for figure, row in found.iterrows():
         out.print(f"  {percent(row['narrowing']):>5}  {figure}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from deficits.assumptions import assumed
 from deficits.formatting import balance, balance_range, estimate, percent, slug
 from deficits.plots import drawing, frames
 from deficits.plots.chart import Chart
@@ -111,8 +112,8 @@ def plans_history(frame: pd.DataFrame, name: str) -> Chart:
             words = f"{column}\n{line.iloc[-1]:,.0f}" if indexed else f"{line.iloc[-1]:,.0f}"
             labels.append((line.index[-1], line.iloc[-1], words))
         drawing.end_labels(figure, axes, labels)
-    # EHC plans began in September 2014 and had replaced statements by 2018.
-    statements = ", and before them statements of special educational needs" if min(years) < 2018 else ""
+    transferred = assumed("plans", "comparable_from").number
+    statements = ", and before them statements of special educational needs" if min(years) < transferred else ""
     mine = counts[name]
     first, last = mine.iloc[0], mine.iloc[-1]
     if first == last:

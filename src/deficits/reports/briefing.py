@@ -29,7 +29,7 @@ def browser() -> str:
 
 
 def write_briefings(pages: Iterable[Path], at_once: int) -> None:
-    """Write `<page>.pdf` beside each of these councils' pages. ReportFailed names one that is not printed."""
+    """Write `<page>.pdf` next to each of these councils' pages. ReportFailed names one that is not printed."""
     with ThreadPoolExecutor(at_once) as threads:
         list(threads.map(partial(_print, browser()), pages))
 
